@@ -1,0 +1,491 @@
+//! The resolved fleet: every layer merged, every derived value filled in, every reference followed.
+//!
+//! It is what `render` reads and templates see (in camelCase). Nothing in it is optional because it "was not typed": what
+//! is `None` here is absent from the objects too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::diag::Span;
+use crate::resource::{
+    ClusterName, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName, Ocid, UnitId,
+};
+
+/// A whole fleet.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fleet {
+    /// As typed.
+    pub name: FleetName,
+    /// From the lock.
+    pub uid: FleetUid,
+    /// Those that clusters are placed on.
+    pub management_clusters: BTreeMap<ManagementClusterName, ManagementCluster>,
+    /// Networks that several clusters share.
+    pub networks: BTreeMap<NetworkName, Network>,
+    /// The clusters that resolved without an error.
+    pub clusters: BTreeMap<ClusterName, Cluster>,
+    /// Clusters that are in the files but did not resolve: nothing of theirs is changed or pruned.
+    pub failed: BTreeSet<ClusterName>,
+    /// Caps on what one run may do.
+    pub limits: Limits,
+    /// Units that may be deleted although they are protected.
+    pub decommission: BTreeMap<UnitId, Decommission>,
+    /// Renames: what it is called now, by what it was called.
+    pub moved: Vec<Moved>,
+    /// Who wins where another field manager owns a field; the first rule that matches counts.
+    pub conflicts: Vec<ConflictRule>,
+    /// Whether the file set as a whole is unusable, so that nothing may be concluded from what is absent.
+    pub incomplete: bool,
+}
+
+/// Caps. A run that would exceed one is refused as a whole.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Objects of protected kinds, or of any kind, that one run may delete.
+    pub deletes: Cap,
+    /// Share of nodes that one run may disrupt.
+    pub disrupted_nodes: Cap,
+}
+
+/// A count or a percentage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cap {
+    /// At most so many.
+    Count(u64),
+    /// At most so many of a hundred.
+    Percent(u8),
+}
+
+/// Leave to delete something protected.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decommission {
+    /// Why, as typed.
+    pub reason: String,
+    /// Where it was typed.
+    #[serde(skip)]
+    pub span: Span,
+}
+
+/// A rename.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moved {
+    /// The old name.
+    pub from: UnitId,
+    /// The new name.
+    pub to: UnitId,
+}
+
+/// What to do where another manager owns a field that we want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnConflict {
+    /// Take the field.
+    Force,
+    /// Leave the field to the other.
+    Yield,
+    /// Leave the object alone and report.
+    Fail,
+}
+
+/// One conflict rule. What is absent matches everything.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConflictRule {
+    /// The object's kind.
+    pub kind: Option<String>,
+    /// A dotted field path; it matches itself and all below it.
+    pub field: Option<String>,
+    /// The other manager's name.
+    pub manager: Option<String>,
+    /// What to do.
+    pub action: OnConflict,
+}
+
+/// How the platform is spelled in HostedCluster and NodePool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// `platform.type: OCI`, by the proposal; needs patched CRDs.
+    Oci,
+    /// `platform.type: None`, which every upstream CRD admits.
+    None,
+    /// `platform.type: Agent`.
+    Agent,
+}
+
+/// A management cluster.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagementCluster {
+    /// Its name.
+    pub name: ManagementClusterName,
+    /// The kubeconfig context; its name unless typed.
+    pub context: String,
+    /// OCI region id.
+    pub region: String,
+    /// The OKE cluster behind it.
+    pub oke: Option<Ocid>,
+    /// Hosted clusters that it takes.
+    pub capacity: u32,
+    /// The platform dialect that its CRDs admit.
+    pub dialect: Dialect,
+    /// Whether it serves `route.openshift.io`.
+    pub routes: bool,
+    /// Minor version of OpenShift that its operator is of (`4.20`), where typed.
+    pub operator_version: Option<String>,
+    /// CIDRs of its VCN, for peering checks.
+    pub cidrs: Vec<IpNet>,
+    /// Stable address of the load balancer in front of its nodes, for NodePort publishing.
+    pub node_port_address: Option<String>,
+    /// Labels for its own objects.
+    pub labels: BTreeMap<String, String>,
+    /// OCI identities that its clusters use, by name.
+    pub identities: BTreeMap<String, Identity>,
+    /// Extra manifests, as typed.
+    pub extra_manifests: Vec<Value>,
+}
+
+/// An OCIClusterIdentity to render.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// UserPrincipal, InstancePrincipal or Workload.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Namespace that it is in.
+    pub namespace: String,
+    /// The Secret that a UserPrincipal needs.
+    pub principal_secret: Option<SecretRef>,
+    /// Namespaces that may use it.
+    pub allowed_namespaces: Vec<String>,
+}
+
+/// A Secret or ConfigMap by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// How far a cluster is ours to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Manage {
+    /// Nothing.
+    Observe,
+    /// The OCI network documents.
+    Network,
+    /// These and the NodePools.
+    Pools,
+    /// All.
+    All,
+}
+
+/// One cluster.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cluster {
+    /// Its name: of the HostedCluster, and the stem of all other names.
+    pub name: ClusterName,
+    /// Immutable id from the lock.
+    pub id: String,
+    /// Its environment.
+    pub environment: EnvironmentName,
+    /// Where its control plane runs (placement pinned in the lock).
+    pub management_cluster: ManagementClusterName,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// How far it is ours to write.
+    pub manage: Manage,
+    /// The platform dialect, of its management cluster.
+    pub dialect: Dialect,
+    /// OCI region id.
+    pub region: String,
+    /// Tenancy.
+    pub tenancy: Option<Ocid>,
+    /// Compartment, as an OCID.
+    pub compartment: Option<Ocid>,
+    /// The OCI identity's name.
+    pub identity: Option<String>,
+    /// Namespace of the HostedCluster.
+    pub namespace: String,
+    /// `<namespace>-<name>` with dots as dashes: what HyperShift makes.
+    pub control_plane_namespace: String,
+    /// Immutable infra id.
+    pub infra_id: String,
+    /// Labels for every object that carries any.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the HostedCluster.
+    pub annotations: BTreeMap<String, String>,
+    /// OCI freeform tags.
+    pub freeform_tags: BTreeMap<String, String>,
+    /// OCI defined tags, by namespace.
+    pub defined_tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// The control plane's release.
+    pub release: Release,
+    /// `stable-4.20`.
+    pub channel: Option<String>,
+    /// DNS.
+    pub base_domain: String,
+    /// `HighlyAvailable` or `SingleReplica`.
+    pub controller_availability: String,
+    /// The same for what runs on workers.
+    pub infrastructure_availability: String,
+    /// etcd.
+    pub etcd: Etcd,
+    /// FIPS mode.
+    pub fips: bool,
+    /// The network of its workers.
+    pub network: ClusterNetwork,
+    /// `Private` or `PublicAndPrivate`; only the `oci` dialect has it.
+    pub endpoint_access: String,
+    /// The four services in the order in which they are rendered.
+    pub services: Vec<Service>,
+    /// Pull secret.
+    pub pull_secret: SecretUse,
+    /// SSH key.
+    pub ssh_key: Option<SecretUse>,
+    /// CA bundle, a ConfigMap.
+    pub trust_bundle: Option<SecretUse>,
+    /// AES-CBC key for secret encryption.
+    pub encryption_key: Option<SecretUse>,
+    /// Anything else of HostedCluster's spec, merged over what is rendered (`null` removes).
+    pub hosted_cluster_patch: Value,
+    /// Its node pools.
+    pub node_pools: BTreeMap<NodePoolName, NodePool>,
+    /// Extra manifests, as typed.
+    pub extra_manifests: Vec<Value>,
+    /// Where it was typed.
+    #[serde(skip)]
+    pub span: Option<Span>,
+}
+
+/// A release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Release {
+    /// `4.20.3`.
+    pub version: semver::Version,
+    /// The image reference.
+    pub image: String,
+}
+
+/// etcd of a hosted control plane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Etcd {
+    /// `8Gi`.
+    pub size: String,
+    /// Storage class; the management cluster's default where none.
+    pub storage_class: Option<String>,
+}
+
+/// The three networks of a cluster and the OCI things it lives in.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterNetwork {
+    /// Worker subnets' range.
+    pub machine: Vec<IpNet>,
+    /// Pods.
+    pub cluster: Vec<IpNet>,
+    /// Prefix of one node's share of the pod range.
+    pub host_prefix: Option<u8>,
+    /// Services.
+    pub service: Vec<IpNet>,
+    /// `OVNKubernetes` unless typed.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where the workers' OCI network comes from.
+    pub source: NetworkSource,
+}
+
+/// Where an OCI network comes from.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase", tag = "from")]
+pub enum NetworkSource {
+    /// Made for this cluster alone, of this plan.
+    Managed(NetworkPlan),
+    /// A shared `Network`.
+    Shared {
+        /// Its name.
+        name: NetworkName,
+    },
+    /// It exists; its OCIDs are known.
+    Existing(ExistingNetwork),
+}
+
+/// A network shared by clusters.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    /// Its name.
+    pub name: NetworkName,
+    /// Immutable id from the lock.
+    pub id: String,
+    /// Region.
+    pub region: String,
+    /// Compartment.
+    pub compartment: Option<Ocid>,
+    /// How far it is ours to write.
+    pub manage: Manage,
+    /// The management cluster that writes it.
+    pub management_cluster: ManagementClusterName,
+    /// Made by us, or there already.
+    pub source: NetworkSource,
+    /// OCI freeform tags.
+    pub freeform_tags: BTreeMap<String, String>,
+    /// OCI defined tags.
+    pub defined_tags: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// OCIDs of a network that exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExistingNetwork {
+    /// The VCN.
+    pub vcn: Ocid,
+    /// Subnet of the private API endpoint's load balancer.
+    pub endpoint_subnet: Option<Ocid>,
+    /// Subnet of the workers, unless a pool names its own.
+    pub worker_subnet: Option<Ocid>,
+}
+
+/// A network to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkPlan {
+    /// `hosted-private`, `hosted-public`.
+    pub preset: String,
+    /// The VCN's range.
+    pub vcn: IpNet,
+    /// Workers.
+    pub workers: IpNet,
+    /// The private API endpoint.
+    pub endpoint: IpNet,
+    /// Load balancers of the guest's own services.
+    pub load_balancers: IpNet,
+    /// VCN's DNS label.
+    pub dns_label: String,
+    /// Whether it is peered with the management cluster's network.
+    pub peer_with_management: bool,
+    /// Ranges of the management cluster's network, for rules and routes.
+    pub management_cidrs: Vec<IpNet>,
+}
+
+/// A Secret or ConfigMap that the HostedCluster needs in its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretUse {
+    /// Its name beside the HostedCluster.
+    pub name: String,
+    /// Where it is copied from; none where it is expected to be there.
+    pub copy_from: Option<SecretRef>,
+}
+
+/// How one of HyperShift's services is published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Service {
+    /// `APIServer`, `OAuthServer`, `Konnectivity`, `Ignition`.
+    pub name: String,
+    /// `LoadBalancer`, `NodePort`, `Route`.
+    pub strategy: String,
+    /// Hostname of a route or load balancer.
+    pub hostname: Option<String>,
+    /// Address for node ports.
+    pub address: Option<String>,
+    /// Fixed node port.
+    pub port: Option<u16>,
+}
+
+/// One node pool.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodePool {
+    /// Its name within the cluster.
+    pub name: NodePoolName,
+    /// `<cluster>-<pool>`: the NodePool object's name.
+    pub object_name: String,
+    /// Its release.
+    pub release: Release,
+    /// OCI shape.
+    pub shape: String,
+    /// OCPUs of a flexible shape.
+    pub ocpus: Option<u32>,
+    /// Memory of a flexible shape.
+    #[serde(rename = "memoryInGBs")]
+    pub memory_gbs: Option<u32>,
+    /// Boot volume size.
+    #[serde(rename = "bootVolumeSizeInGBs")]
+    pub boot_volume_gbs: Option<u64>,
+    /// Image; the platform's own where none.
+    pub image: Option<Ocid>,
+    /// Subnet; the network's worker subnet where none.
+    pub subnet: Option<Ocid>,
+    /// Size.
+    pub scale: Scale,
+    /// `amd64` or `arm64`.
+    pub arch: String,
+    /// `Replace` or `InPlace`.
+    pub upgrade_type: String,
+    /// Count or percentage.
+    pub max_surge: Option<Value>,
+    /// Count or percentage.
+    pub max_unavailable: Option<Value>,
+    /// Whether unhealthy machines are replaced.
+    pub auto_repair: bool,
+    /// Node labels.
+    pub node_labels: BTreeMap<String, String>,
+    /// Taints.
+    pub taints: Vec<Taint>,
+    /// ConfigMaps with machine config.
+    pub config: Vec<String>,
+    /// ConfigMaps with tuning.
+    pub tuning: Vec<String>,
+    /// `30m`.
+    pub drain_timeout: Option<String>,
+    /// `5m`.
+    pub volume_detach_timeout: Option<String>,
+    /// Anything else of NodePool's spec, merged over what is rendered (`null` removes).
+    pub node_pool_patch: Value,
+}
+
+/// A pool's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scale {
+    /// Always so many.
+    Replicas(u32),
+    /// By load.
+    Autoscale {
+        /// At least.
+        min: u32,
+        /// At most.
+        max: u32,
+    },
+}
+
+/// A node taint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Taint {
+    /// Key.
+    pub key: String,
+    /// Value.
+    pub value: Option<String>,
+    /// `NoSchedule`, `PreferNoSchedule`, `NoExecute`.
+    pub effect: String,
+}

@@ -1,0 +1,121 @@
+//! What we have made: an explicit record per unit, written before the first create and read before anything is pruned.
+//!
+//! Invariant: pure data; storing it is the Kubernetes provider's. May depend on `resource` alone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::resource::{FleetUid, ResourceId, Revision, UnitId};
+
+/// One object in the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// What it is.
+    pub id: ResourceId,
+    /// The version by which it was last written, for the delete.
+    pub api_version: String,
+    /// Its UID (or OCID); none while the create is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+}
+
+/// The record of one unit. Stored as JSON under a versioned format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitInventory {
+    /// Format of the record: 1.
+    pub format: u32,
+    /// The fleet.
+    pub fleet: FleetUid,
+    /// The unit.
+    pub unit: UnitId,
+    /// The revision last applied.
+    pub revision: Revision,
+    /// Committer time of that revision, seconds since 1970; 0 where unknown.
+    #[serde(default)]
+    pub revision_time: i64,
+    /// Raised by one at every write.
+    pub generation: u64,
+    /// The objects, sorted by id.
+    pub entries: Vec<Entry>,
+}
+
+impl UnitInventory {
+    /// The format that this version writes.
+    pub const FORMAT: u32 = 1;
+
+    /// An empty record.
+    pub fn new(fleet: FleetUid, unit: UnitId) -> Self {
+        Self {
+            format: Self::FORMAT,
+            fleet,
+            unit,
+            revision: Revision::new(""),
+            revision_time: 0,
+            generation: 0,
+            entries: Vec::new(),
+        }
+    }
+
+    /// The entry of an object.
+    pub fn get(&self, id: &ResourceId) -> Option<&Entry> {
+        self.entries
+            .binary_search_by(|entry| entry.id.cmp(id))
+            .ok()
+            .map(|i| &self.entries[i])
+    }
+
+    /// Adds an object, or updates its entry; a UID once known is kept unless another is given.
+    pub fn record(&mut self, entry: Entry) {
+        match self.entries.binary_search_by(|other| other.id.cmp(&entry.id)) {
+            Ok(i) => {
+                let uid = entry.uid.clone().or_else(|| self.entries[i].uid.clone());
+                self.entries[i] = Entry { uid, ..entry };
+            }
+            Err(i) => self.entries.insert(i, entry),
+        }
+    }
+
+    /// Takes an object out: it is seen gone, or forgotten on purpose.
+    pub fn remove(&mut self, id: &ResourceId) {
+        if let Ok(i) = self.entries.binary_search_by(|entry| entry.id.cmp(id)) {
+            self.entries.remove(i);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::{ClusterName, Target};
+
+    fn entry(name: &str, uid: Option<&str>) -> Entry {
+        Entry {
+            id: ResourceId {
+                target: Target::Oci,
+                group: String::new(),
+                kind: "Subnet".to_owned(),
+                namespace: None,
+                name: name.to_owned(),
+            },
+            api_version: "v1".to_owned(),
+            uid: uid.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn keeps_a_known_uid_and_stays_sorted() {
+        let mut inventory = UnitInventory::new(FleetUid::new("f"), UnitId::Cluster(ClusterName::new("c")));
+        inventory.record(entry("b", Some("1")));
+        inventory.record(entry("a", None));
+        inventory.record(entry("b", None));
+        assert_eq!(inventory.entries.len(), 2);
+        assert_eq!(inventory.entries[0].id.name, "a");
+        assert_eq!(
+            inventory.get(&entry("b", None).id).and_then(|e| e.uid.as_deref()),
+            Some("1")
+        );
+        inventory.remove(&entry("b", None).id);
+        assert!(inventory.get(&entry("b", None).id).is_none());
+    }
+}

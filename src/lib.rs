@@ -1,0 +1,45 @@
+//! fleetwright: a fleet of OCI hosted clusters as a few lines of YAML in Git, planned, applied and kept so.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! Git tree ──load──▶ Sources ──resolve──▶ Fleet ──render──▶ Desired ─┐
+//!                                                                    ├─plan──▶ Plan ──apply──▶ Outcome
+//! Kubernetes, OCI ─────────────observe──────────────────▶ Observed ──┘
+//! ```
+//!
+//! Load, resolve, render and plan are pure: no clock, no randomness, no environment, no disk, no network; what they need
+//! comes in as values. Observe and apply are the only ones that talk, and only apply changes anything.
+//!
+//! # Modules
+//!
+//! Pure (a test, `tests/it/architecture.rs`, keeps them so):
+//!
+//! - [`diag`]: problems in what the user wrote, collected, with codes and places
+//! - [`resource`]: identifiers, manifests, digests, field paths
+//! - [`fleet`]: YAML with spans → layers → the resolved model; the lock; semantic rules
+//! - [`render`]: templates → manifests
+//! - [`schema`]: structural schemas: field types, defaults, pruning
+//! - [`ssa`]: field sets, managedFields, the server-side-apply merge
+//! - [`status`]: readiness as a function of one object
+//! - [`inventory`]: the record of what we have made
+//! - [`plan`]: changes with reasons, guards, order
+//! - [`report`]: text and JSON views of all of these
+//!
+//! With I/O:
+//!
+//! - [`source`]: reads the fleet's files and its Git revision
+//! - [`providers`]: Kubernetes (and OCI, later) behind one trait
+//! - [`apply`]: walks a plan, writes, waits, records
+//! - [`ops`]: one operation a file, made of the above
+//! - [`cli`]: clap types and printing choices
+
+pub mod diag;
+pub mod fleet;
+pub mod inventory;
+pub mod plan;
+pub mod providers;
+pub mod render;
+pub mod resource;
+pub mod schema;
+pub mod ssa;

@@ -1,0 +1,1 @@
+//! Kubernetes: management clusters' API servers.

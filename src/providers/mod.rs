@@ -1,0 +1,211 @@
+//! The two control planes behind one trait.
+//!
+//! Invariant: only here, in `apply`, `source` and `ops` is anything talked to. Three observations exist: absent, present,
+//! unknown; an error of any kind is unknown, never absent.
+
+pub mod kubernetes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::inventory::Entry;
+use crate::resource::{Manifest, ResourceId};
+use crate::schema::Schema;
+
+/// What was seen of one object.
+#[derive(Clone, Debug)]
+pub enum Observed {
+    /// Proved not to be there.
+    Absent,
+    /// There.
+    Present(LiveObject),
+    /// Not known: a timeout, lost rights, a group whose discovery failed. Leads to no write and no delete.
+    Unknown(String),
+}
+
+/// A live object, kept as the server's JSON text until somebody looks at it.
+#[derive(Clone, Debug)]
+pub struct LiveObject {
+    /// UID or OCID.
+    pub uid: String,
+    /// resourceVersion or etag: the precondition of the next write.
+    pub version: String,
+    /// The JSON text, managedFields included.
+    pub text: Box<str>,
+}
+
+impl LiveObject {
+    /// The object, parsed.
+    ///
+    /// # Errors
+    /// Where the server sent what is no JSON.
+    pub fn parse(&self) -> Result<Value, serde_json::Error> {
+        serde_json::from_str(&self.text)
+    }
+}
+
+/// What to look at.
+pub struct ObserveRequest<'a> {
+    /// All that is wanted on this target.
+    pub desired: &'a [&'a Manifest],
+    /// What the inventories hold beyond that.
+    pub recorded: &'a [&'a Entry],
+    /// Value of the fleet label, by which LISTs are narrowed.
+    pub fleet_label: &'a str,
+}
+
+/// What was seen.
+#[derive(Default)]
+pub struct Observation {
+    /// One for each object asked about; none is left out.
+    pub objects: BTreeMap<ResourceId, Observed>,
+    /// Schemas of the kinds seen: by group, version and kind. A kind without one is previewed by the server alone.
+    pub schemas: BTreeMap<Kind, Arc<Schema>>,
+    /// Desired documents whose `copyFrom` was filled in, by id: what is really wanted of them. Holds secrets.
+    pub expanded: BTreeMap<ResourceId, Sensitive>,
+}
+
+/// Group, version and kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind {
+    /// Group; empty for core.
+    pub group: String,
+    /// Version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+}
+
+/// A document that holds a secret. It can't be printed, and is only handed to a writer or a merge.
+#[derive(Clone)]
+pub struct Sensitive(Value);
+
+impl Sensitive {
+    /// Wraps a document.
+    pub fn new(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// The document, for a request's body or a merge; never for output.
+    pub fn expose(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(sensitive)")
+    }
+}
+
+/// One write.
+pub struct WriteRequest<'a> {
+    /// The object.
+    pub id: &'a ResourceId,
+    /// Its `apiVersion`.
+    pub api_version: &'a str,
+    /// The document to apply.
+    pub body: &'a Value,
+    /// resourceVersion or etag that was read; none for what must not exist yet.
+    pub version: Option<&'a str>,
+    /// The UID that was read.
+    pub uid: Option<&'a str>,
+    /// Whether conflicts are overruled.
+    pub force: bool,
+    /// Entries of other managers to be moved to ours first (taking over what another tool applied); the whole new
+    /// `metadata.managedFields`.
+    pub managed_fields: Option<&'a Value>,
+}
+
+/// What a write came to.
+#[derive(Clone, Debug)]
+pub struct WriteResponse {
+    /// The object as the server has it now (or would have it).
+    pub object: LiveObject,
+}
+
+/// Why a call failed. Display never shows a raw response body: that may hold what was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// Another manager owns a field.
+    #[error("{} owned by another field manager", fields(.0))]
+    Conflict(Vec<OwnedField>),
+    /// The object changed since it was read.
+    #[error("{0} changed since it was read")]
+    Stale(ResourceId),
+    /// A create found the object there already.
+    #[error("{0} exists already")]
+    Exists(ResourceId),
+    /// The server refused the document.
+    #[error("the server refuses {id}: {message}")]
+    Invalid {
+        /// The object.
+        id: ResourceId,
+        /// The server's words, secrets taken out.
+        message: String,
+    },
+    /// No rights.
+    #[error("no right to {verb} {what}")]
+    Forbidden {
+        /// `list`, `patch`, …
+        verb: String,
+        /// What on.
+        what: String,
+    },
+    /// The call did not come through, or its answer made no sense.
+    #[error("{what} failed")]
+    Transport {
+        /// The call.
+        what: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn fields(conflicts: &[OwnedField]) -> String {
+    let plural = if conflicts.len() == 1 { "field is" } else { "fields are" };
+    format!("{} {plural}", conflicts.len())
+}
+
+/// A field that another manager owns.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnedField {
+    /// The field.
+    pub field: String,
+    /// The manager.
+    pub manager: String,
+}
+
+/// One delete.
+pub struct DeleteRequest<'a> {
+    /// The object.
+    pub id: &'a ResourceId,
+    /// Its `apiVersion`.
+    pub api_version: &'a str,
+    /// The UID that was read: another object of that name is left alone.
+    pub uid: &'a str,
+}
+
+/// A control plane.
+pub trait Provider: Send + Sync {
+    /// Looks at everything asked for. Failures are `Unknown` on the objects that they concern; only a control plane that
+    /// can't be reached at all is an error.
+    fn observe<'a>(&'a self, request: ObserveRequest<'a>) -> BoxFuture<'a, Result<Observation, ProviderError>>;
+
+    /// Reads one object afresh.
+    fn read<'a>(&'a self, id: &'a ResourceId, api_version: &'a str) -> BoxFuture<'a, Observed>;
+
+    /// What a write would come to, by the server's own word; changes nothing.
+    fn preview<'a>(&'a self, request: WriteRequest<'a>) -> BoxFuture<'a, Result<WriteResponse, ProviderError>>;
+
+    /// Writes.
+    fn write<'a>(&'a self, request: WriteRequest<'a>) -> BoxFuture<'a, Result<WriteResponse, ProviderError>>;
+
+    /// Asks for the object to be deleted; that it is gone is seen by `read`.
+    fn delete<'a>(&'a self, request: DeleteRequest<'a>) -> BoxFuture<'a, Result<(), ProviderError>>;
+}

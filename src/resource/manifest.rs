@@ -1,0 +1,144 @@
+//! A desired object.
+
+use serde_json::Value;
+
+use super::{Digest, ResourceId, Target, UnitId};
+
+/// Whether the fleet lets us write an object, or only read and show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stewardship {
+    /// Created, updated, pruned.
+    Managed,
+    /// Read and shown; never written (`manage:` leaves it to another tool).
+    Observed,
+}
+
+/// One desired object: Kubernetes-shaped, whichever control plane it is for.
+///
+/// The body is kept as canonical JSON text (object keys sorted, no blanks), which is a tenth of the memory of a parsed
+/// tree and is what the digest is taken of. A body never holds a secret: a Secret that is copied names its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// What it is.
+    pub id: ResourceId,
+    /// `group/version`, or `v1`.
+    pub api_version: String,
+    /// The unit that it belongs to.
+    pub unit: UnitId,
+    /// Whether we write it.
+    pub stewardship: Stewardship,
+    /// Objects that have to be there (and, where a reference needs a field, ready) before this one is written; the
+    /// built-in order (Namespace before what is in it) isn't repeated here.
+    pub depends_on: Vec<ResourceId>,
+    canonical: Box<str>,
+    digest: Digest,
+}
+
+/// Why a document can't be a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// The document is no mapping.
+    #[error("a manifest is a mapping, this is not one")]
+    NotAMapping,
+    /// A field that every object needs is missing, or is no string.
+    #[error("`{0}` is missing, or is no string")]
+    Missing(&'static str),
+}
+
+impl Manifest {
+    /// Makes a manifest of a whole document.
+    ///
+    /// # Errors
+    /// Where `apiVersion`, `kind` or `metadata.name` is missing.
+    pub fn new(target: Target, unit: UnitId, stewardship: Stewardship, body: &Value) -> Result<Self, ManifestError> {
+        let map = body.as_object().ok_or(ManifestError::NotAMapping)?;
+        let text = |value: Option<&Value>, what| {
+            value
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+                .ok_or(ManifestError::Missing(what))
+        };
+        let api_version = text(map.get("apiVersion"), "apiVersion")?;
+        let kind = text(map.get("kind"), "kind")?;
+        let metadata = map.get("metadata");
+        let name = text(metadata.and_then(|m| m.get("name")), "metadata.name")?;
+        let namespace = metadata
+            .and_then(|m| m.get("namespace"))
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let canonical = body.to_string().into_boxed_str();
+        Ok(Self {
+            id: ResourceId {
+                target,
+                group: group.to_owned(),
+                kind: kind.to_owned(),
+                namespace,
+                name: name.to_owned(),
+            },
+            api_version: api_version.to_owned(),
+            unit,
+            stewardship,
+            depends_on: Vec::new(),
+            digest: Digest::of(canonical.as_bytes()),
+            canonical,
+        })
+    }
+
+    /// The document, parsed anew.
+    pub fn body(&self) -> Value {
+        // The text was written by `Value::to_string`; that it reads back is serde_json's own invariant.
+        serde_json::from_str(&self.canonical).unwrap_or(Value::Null)
+    }
+
+    /// The canonical JSON text.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
+    /// The digest of the canonical text.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The version within the group: `v1beta1`.
+    pub fn version(&self) -> &str {
+        self.api_version
+            .split_once('/')
+            .map_or(self.api_version.as_str(), |(_, version)| version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::ClusterName;
+
+    fn manifest(body: &Value) -> Result<Manifest, ManifestError> {
+        Manifest::new(
+            Target::Oci,
+            UnitId::Cluster(ClusterName::new("a")),
+            Stewardship::Managed,
+            body,
+        )
+    }
+
+    #[test]
+    fn digest_is_of_the_canonical_form() {
+        let a: Value = serde_json::from_str(r#"{"kind":"K","apiVersion":"g/v1","metadata":{"name":"n"}}"#).unwrap();
+        let b: Value = serde_json::from_str(r#"{"metadata": {"name":"n"},"apiVersion":"g/v1","kind":"K"}"#).unwrap();
+        assert_eq!(manifest(&a).unwrap().digest(), manifest(&b).unwrap().digest());
+        assert_eq!(manifest(&a).unwrap().body(), b);
+        assert_eq!(manifest(&a).unwrap().id.group, "g");
+    }
+
+    #[test]
+    fn refuses_a_document_without_a_name() {
+        let error = manifest(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": ""}}));
+        assert_eq!(error, Err(ManifestError::Missing("metadata.name")));
+        assert_eq!(manifest(&json!([])), Err(ManifestError::NotAMapping));
+    }
+}

@@ -1,0 +1,16 @@
+//! What is wanted, as data: identifiers, manifests, references between them, digests.
+//!
+//! Invariant: nothing here talks to anything; a manifest never holds a secret. May depend on no other module.
+
+mod digest;
+mod ids;
+mod manifest;
+mod path;
+
+pub use digest::Digest;
+pub use ids::{
+    ClusterName, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName, Ocid,
+    ResourceId, Revision, Target, UnitId,
+};
+pub use manifest::{Manifest, ManifestError, Stewardship};
+pub use path::{FieldPath, PathElement};
