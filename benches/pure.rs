@@ -1,1 +1,2 @@
+//! Criterion benches of the pure stages.
 fn main() {}

@@ -53,12 +53,6 @@ impl Manifest {
     /// Where `apiVersion`, `kind` or `metadata.name` is missing.
     pub fn new(target: Target, unit: UnitId, stewardship: Stewardship, body: &Value) -> Result<Self, ManifestError> {
         let map = body.as_object().ok_or(ManifestError::NotAMapping)?;
-        let text = |value: Option<&Value>, what| {
-            value
-                .and_then(Value::as_str)
-                .filter(|text| !text.is_empty())
-                .ok_or(ManifestError::Missing(what))
-        };
         let api_version = text(map.get("apiVersion"), "apiVersion")?;
         let kind = text(map.get("kind"), "kind")?;
         let metadata = map.get("metadata");
@@ -108,6 +102,10 @@ impl Manifest {
             .split_once('/')
             .map_or(self.api_version.as_str(), |(_, version)| version)
     }
+}
+
+fn text<'a>(value: Option<&'a Value>, what: &'static str) -> Result<&'a str, ManifestError> {
+    value.and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(ManifestError::Missing(what))
 }
 
 #[cfg(test)]

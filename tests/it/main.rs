@@ -1,1 +1,2 @@
-fn main() {}
+//! The one integration-test binary: linking is what costs.
+
