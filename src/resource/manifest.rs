@@ -28,8 +28,8 @@ pub struct Manifest {
     pub unit: UnitId,
     /// Whether we write it.
     pub stewardship: Stewardship,
-    /// Objects that have to be there (and, where a reference needs a field, ready) before this one is written; the
-    /// built-in order (Namespace before what is in it) isn't repeated here.
+    /// Objects that have to be there (and, where a reference needs a field, ready) before this one is written, sorted:
+    /// its Namespace, what its fields name, what it refers to.
     pub depends_on: Vec<ResourceId>,
     canonical: Box<str>,
     digest: Digest,
