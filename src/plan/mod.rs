@@ -3,6 +3,14 @@
 //! Invariant: pure; a plan is data and `apply` makes no choice of its own. May depend on everything pure, and on the data
 //! types of `providers`.
 
+mod build;
 pub mod change;
+mod conflict;
+mod decide;
 pub mod graph;
 pub mod guards;
+mod mask;
+mod ownership;
+
+pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, build};
+pub use decide::MANAGER;
