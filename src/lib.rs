@@ -43,3 +43,4 @@ pub mod render;
 pub mod resource;
 pub mod schema;
 pub mod ssa;
+pub mod status;
