@@ -5,6 +5,7 @@
 
 mod build;
 pub mod change;
+pub mod confirm;
 mod conflict;
 mod decide;
 pub mod graph;
@@ -13,4 +14,5 @@ mod mask;
 mod ownership;
 
 pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, build};
+pub use confirm::document;
 pub use decide::MANAGER;
