@@ -42,5 +42,6 @@ pub mod providers;
 pub mod render;
 pub mod resource;
 pub mod schema;
+pub mod source;
 pub mod ssa;
 pub mod status;
