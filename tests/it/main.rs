@@ -1,1 +1,4 @@
 //! The one integration-test binary: linking is what costs.
+
+mod render_fixture;
+mod render_golden;
