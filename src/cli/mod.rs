@@ -4,12 +4,14 @@
 
 mod apply;
 mod args;
+mod common;
 mod completion;
 mod explain;
 mod init;
 mod lock;
 mod output;
 mod plan;
+mod progress;
 mod render;
 mod schema;
 mod status;

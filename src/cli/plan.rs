@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         adopt: args.adopt,
         now: common::now(),
     };
-    let planned = common::block_on(ops::plan(&loaded, &options))??;
+    let planned = common::runtime()?.block_on(ops::plan(&loaded, &options))?;
     let plan = &planned.plan;
     match args.output {
         Format::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,

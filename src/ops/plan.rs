@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::{join_all, try_join_all};
 
 use super::connect::{Access, AccessError};
-use super::load::{LoadedFleet, Scope};
+use super::load::{LoadedFleet, Scope, ScopeView};
 use crate::inventory::{Entry, InventoryKey};
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
@@ -78,53 +78,77 @@ pub enum PlanError {
     Cycle(#[from] plan::graph::Cycle),
 }
 
+/// What was seen: connections, inventories and observations.
+pub(super) struct Seen {
+    providers: BTreeMap<ManagementClusterName, KubernetesProvider>,
+    stores: BTreeMap<ManagementClusterName, KubernetesStore>,
+    inventories: BTreeMap<InventoryKey, Stored>,
+    pub(super) observed: BTreeMap<Target, Observation>,
+}
+
 /// Makes a plan.
 ///
 /// # Errors
 /// Where a control plane can't be reached, or its inventories can't be read.
 pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
-    let fleet = &loaded.fleet;
-    let scope = loaded.scope(&options.scope);
-    let desired: BTreeMap<UnitId, DesiredUnit<'_>> = loaded
-        .rendered
-        .units
-        .iter()
-        .filter(|(unit, _)| scope.holds(unit))
-        .filter_map(|(unit, rendered)| {
-            let recorded_on = loaded.recorded_on(unit)?;
-            Some((unit.clone(), DesiredUnit { manifests: &rendered.manifests, recorded_on }))
-        })
-        .collect();
-
-    let (providers, stores, inventories, observed) = match &options.against {
-        Against::Nothing => {
-            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), nothing(&desired))
-        }
-        Against::Live(access) => {
-            let reached: Vec<ManagementClusterName> = scope.management_clusters().cloned().collect();
-            let providers = access.connect(fleet, &reached).await?;
-            let stores: BTreeMap<_, _> =
-                providers.iter().map(|(name, provider)| (name.clone(), provider.inventory())).collect();
-            let inventories = renamed(inventories(loaded, &stores).await?, loaded);
-            let observed = observe(loaded, &providers, &desired, &inventories, &scope).await?;
-            (providers, stores, inventories, observed)
-        }
+    let seen = match &options.against {
+        Against::Live(access) => look(loaded, access, &options.scope).await?,
+        Against::Nothing => Seen {
+            providers: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            inventories: BTreeMap::new(),
+            observed: nothing(&desired(loaded, &options.scope)),
+        },
     };
-    let newer = newer_units(loaded, &inventories);
-    let mut made = plan::build(&Inputs {
-        fleet,
-        desired,
+    let mut plan = decide(loaded, options, &seen)?;
+    confirm(&mut plan, &seen).await;
+    let Seen { providers, stores, inventories, .. } = seen;
+    Ok(Planned { plan, providers, stores, inventories })
+}
+
+/// Looks at everything in scope.
+pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -> Result<Seen, PlanError> {
+    let view = loaded.scope(scope);
+    let reached: Vec<ManagementClusterName> = view.management_clusters().cloned().collect();
+    let providers = access.connect(&loaded.fleet, &reached).await?;
+    let stores: BTreeMap<_, _> =
+        providers.iter().map(|(name, provider)| (name.clone(), provider.inventory())).collect();
+    let inventories = renamed(inventories(loaded, &stores).await?, loaded);
+    let observed = observe(loaded, &providers, &desired(loaded, scope), &inventories, &view).await?;
+    Ok(Seen { providers, stores, inventories, observed })
+}
+
+/// The plan of what was seen.
+pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> Result<Plan, PlanError> {
+    let view = loaded.scope(&options.scope);
+    let newer = newer_units(loaded, &seen.inventories);
+    Ok(plan::build(&Inputs {
+        fleet: &loaded.fleet,
+        desired: desired(loaded, &options.scope),
         failed: loaded.failed.clone(),
-        in_scope: &|unit| scope.holds(unit),
-        inventories: &inventories,
-        observed: &observed,
+        in_scope: &|unit| view.holds(unit),
+        inventories: &seen.inventories,
+        observed: &seen.observed,
         revised: loaded.revised.clone(),
         newer: &newer,
         adopt: options.adopt,
         now: &options.now,
-    })?;
-    confirm(&mut made, &providers, &observed).await;
-    Ok(Planned { plan: made, providers, stores, inventories })
+    })?)
+}
+
+/// What is wanted of the units in scope.
+fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeMap<UnitId, DesiredUnit<'a>> {
+    let view = loaded.scope(scope);
+    loaded
+        .rendered
+        .units
+        .iter()
+        .filter(|(unit, _)| view.holds(unit))
+        .filter_map(|(unit, rendered)| {
+            let recorded_on = loaded.recorded_on(unit)?;
+            Some((unit.clone(), DesiredUnit { manifests: &rendered.manifests, recorded_on }))
+        })
+        .collect()
 }
 
 /// An observation in which nothing is there.
@@ -184,7 +208,7 @@ async fn observe(
     providers: &BTreeMap<ManagementClusterName, KubernetesProvider>,
     desired: &BTreeMap<UnitId, DesiredUnit<'_>>,
     inventories: &BTreeMap<InventoryKey, Stored>,
-    scope: &super::load::ScopeView<'_>,
+    scope: &ScopeView<'_>,
 ) -> Result<BTreeMap<Target, Observation>, PlanError> {
     let label = loaded.fleet.name.as_str();
     let looks = providers.iter().map(|(name, provider)| async move {
@@ -224,15 +248,11 @@ fn newer_units(loaded: &LoadedFleet, inventories: &BTreeMap<InventoryKey, Stored
 }
 
 /// Has the server's dry-run confirm what was predicted, for the objects that change and for no other.
-async fn confirm(
-    plan: &mut Plan,
-    providers: &BTreeMap<ManagementClusterName, KubernetesProvider>,
-    observed: &BTreeMap<Target, Observation>,
-) {
+async fn confirm(plan: &mut Plan, seen: &Seen) {
     let previews = plan.changes.iter().enumerate().filter(|(_, change)| plan::confirm::is_wanted(change)).map(
         |(i, change)| async move {
             let Target::Kubernetes(name) = &change.id.target else { return None };
-            let provider = providers.get(name)?;
+            let provider = seen.providers.get(name)?;
             let body = plan::document(change)?;
             let precondition = change.precondition.as_ref();
             let answer = provider
@@ -250,5 +270,5 @@ async fn confirm(
         },
     );
     let answers = join_all(previews).await;
-    plan::confirm::settle(plan, answers.into_iter().flatten(), observed);
+    plan::confirm::settle(plan, answers.into_iter().flatten(), &seen.observed);
 }

@@ -8,8 +8,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::plan_text::{BlockText, Totals};
+use super::status_text;
 use crate::apply::{ChangeResult, Outcome};
 use crate::diag::Diagnostic;
+use crate::ops::ClusterStatus;
 use crate::plan::Plan;
 use crate::plan::change::{Action, Block, Change, Preview, Reason};
 use crate::resource::{ResourceId, Target, UnitId};
@@ -412,4 +414,86 @@ pub fn apply(made: &Plan, outcome: &Outcome, diagnostics: &[Diagnostic]) -> Vers
             inventory_errors: outcome.inventory_errors.iter().map(|error| super::chain(error)).collect(),
         },
     }
+}
+
+/// What a check of the fleet files found.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ValidationReport {
+    /// Every problem.
+    pub diagnostics: Vec<DiagnosticReport>,
+}
+
+/// Form and version of a check's findings.
+pub const VALIDATION: &str = "fleetwright.dev/validation/v1";
+
+/// The JSON view of a check of the fleet files.
+pub fn validation(found: &[Diagnostic]) -> Versioned<ValidationReport> {
+    Versioned { form: VALIDATION, contents: ValidationReport { diagnostics: diagnostics(found) } }
+}
+
+/// The state of the clusters in scope.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusReport {
+    /// By name.
+    pub clusters: Vec<ClusterReport>,
+}
+
+/// One cluster's state.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterReport {
+    /// Its name.
+    pub name: String,
+    /// Where its control plane is.
+    pub management_cluster: String,
+    /// Whether its HostedCluster and all of its NodePools are ready.
+    pub ready: bool,
+    /// Changes that a plan would show.
+    pub pending: usize,
+    /// Its HostedCluster and NodePools.
+    pub objects: Vec<ObjectStatusReport>,
+}
+
+/// One object's state.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectStatusReport {
+    /// The object.
+    pub object: ObjectReport,
+    /// `ready`, `in progress`, `failed`, `terminating`, `absent`, `unknown`.
+    pub state: &'static str,
+    /// What it says of itself; empty when it is ready.
+    pub message: String,
+    /// The version that it runs, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// Form and version of the clusters' state.
+pub const STATUS: &str = "fleetwright.dev/status/v1";
+
+/// The JSON view of the clusters' state.
+pub fn status(clusters: &[ClusterStatus]) -> Versioned<StatusReport> {
+    let clusters = clusters
+        .iter()
+        .map(|cluster| ClusterReport {
+            name: cluster.unit.name().to_owned(),
+            management_cluster: cluster.management_cluster.to_string(),
+            ready: cluster.is_ready(),
+            pending: cluster.pending,
+            objects: cluster
+                .objects
+                .iter()
+                .map(|status| ObjectStatusReport {
+                    object: object(&status.id),
+                    state: status_text::word(status),
+                    message: if cluster.is_ready() { String::new() } else { status_text::says(status) },
+                    version: status.version.clone(),
+                })
+                .collect(),
+        })
+        .collect();
+    Versioned { form: STATUS, contents: StatusReport { clusters } }
 }

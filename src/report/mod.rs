@@ -2,7 +2,9 @@
 //!
 //! Invariant: pure; takes data, gives strings. Secrets never get here: what shows a document masks it first.
 
+pub mod json;
 pub mod plan_text;
+pub mod status_text;
 pub mod style;
 
 /// An error with all its causes: `a: b: c`. Our errors' Display never includes the source, so nothing is said twice.
