@@ -14,11 +14,9 @@ use super::event::{ChangeResult, Event, Observer};
 use super::record::{End, Records, key};
 use super::wait;
 use crate::inventory::InventoryKey;
-use crate::plan::change::{Action, Change, payload_value};
-use crate::plan::{Plan, Revised};
-use crate::providers::{
-    DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest,
-};
+use crate::plan::change::{Action, Change};
+use crate::plan::{self, Plan, Revised};
+use crate::providers::{DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest};
 use crate::resource::{ManagementClusterName, ResourceId, Target};
 
 /// What a run needs.
@@ -52,7 +50,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { concurrency: 8, wait: None, delete_deadline: Duration::from_secs(20 * 60) }
+        Self {
+            concurrency: 8,
+            wait: None,
+            delete_deadline: Duration::from_secs(20 * 60),
+        }
     }
 }
 
@@ -81,8 +83,16 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     let changes = &run.plan.changes;
     let tried: Vec<bool> = changes.iter().map(Change::goes_ahead).collect();
     let records = Records::new(run.stores, run.inventories, changes, run.revised);
-    let units = changes.iter().filter(|c| c.goes_ahead()).map(key).collect::<std::collections::BTreeSet<_>>().len();
-    observer.event(&Event::Started { changes: tried.iter().filter(|&&t| t).count(), units });
+    let units = changes
+        .iter()
+        .filter(|c| c.goes_ahead())
+        .map(key)
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
+    observer.event(&Event::Started {
+        changes: tried.iter().filter(|&&t| t).count(),
+        units,
+    });
 
     let mut walk = Walk::new(run.plan, &tried);
     let mut under_way = FuturesUnordered::new();
@@ -102,7 +112,9 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
         let Some((i, made)) = under_way.next().await else { break };
         let result = match made {
             Ok(result) => result,
-            Err(error) => ChangeResult::Failed { message: crate::report::chain(&error) },
+            Err(error) => ChangeResult::Failed {
+                message: crate::report::chain(&error),
+            },
         };
         for (j, result) in walk.finish(i, result) {
             let change = &changes[j];
@@ -136,15 +148,19 @@ async fn make(
     waited_for: bool,
 ) -> Result<ChangeResult, ProviderError> {
     let Some(provider) = run.providers.get(&change.id.target).copied() else {
-        return Ok(ChangeResult::Failed { message: format!("no provider for {}", change.id.target) });
+        return Ok(ChangeResult::Failed {
+            message: format!("no provider for {}", change.id.target),
+        });
     };
     records.announce(&key(change)).await?;
     let (result, end) = match change.action {
         Action::Leave => (ChangeResult::Done, End::Unchanged),
         Action::Forget => (ChangeResult::Done, End::Gone),
         Action::Create | Action::Update | Action::Adopt => {
-            let Some(body) = payload_value(&change.payload.body) else {
-                return Ok(ChangeResult::Failed { message: "the plan holds no document for it".to_owned() });
+            let Some(body) = plan::document(change) else {
+                return Ok(ChangeResult::Failed {
+                    message: "the plan holds no document for it".to_owned(),
+                });
             };
             let precondition = change.precondition.as_ref();
             let response = provider
@@ -158,7 +174,12 @@ async fn make(
                     managed_fields: change.payload.managed_fields.as_ref(),
                 })
                 .await?;
-            (ChangeResult::Done, End::Written { uid: response.object.uid })
+            (
+                ChangeResult::Done,
+                End::Written {
+                    uid: response.object.uid,
+                },
+            )
         }
         Action::Delete => delete(run, change, provider, waited_for).await?,
     };
@@ -175,9 +196,18 @@ async fn delete(
     waited_for: bool,
 ) -> Result<(ChangeResult, End), ProviderError> {
     let Some(precondition) = &change.precondition else {
-        return Ok((ChangeResult::Failed { message: "the plan holds no UID to delete".to_owned() }, End::Unchanged));
+        return Ok((
+            ChangeResult::Failed {
+                message: "the plan holds no UID to delete".to_owned(),
+            },
+            End::Unchanged,
+        ));
     };
-    let request = DeleteRequest { id: &change.id, api_version: &change.api_version, uid: &precondition.uid };
+    let request = DeleteRequest {
+        id: &change.id,
+        api_version: &change.api_version,
+        uid: &precondition.uid,
+    };
     provider.delete(request).await?;
     let deadline = match (waited_for, run.options.wait) {
         (_, Some(wait)) => wait,
@@ -193,9 +223,12 @@ async fn delete(
             let message = format!("still there after {} s: a finalizer holds it", deadline.as_secs());
             Ok((ChangeResult::Failed { message }, End::Unchanged))
         }
-        Observed::Unknown(reason) => {
-            Ok((ChangeResult::Failed { message: format!("can't see whether it is gone: {reason}") }, End::Unchanged))
-        }
+        Observed::Unknown(reason) => Ok((
+            ChangeResult::Failed {
+                message: format!("can't see whether it is gone: {reason}"),
+            },
+            End::Unchanged,
+        )),
     }
 }
 
@@ -252,7 +285,12 @@ impl Walk {
                         self.ready.push_back(j);
                     }
                 } else {
-                    ended.push((j, ChangeResult::Skipped { needs: self.ids[i].clone() }));
+                    ended.push((
+                        j,
+                        ChangeResult::Skipped {
+                            needs: self.ids[i].clone(),
+                        },
+                    ));
                 }
             }
             self.results[i] = Some(result);
@@ -267,6 +305,10 @@ impl Walk {
             .zip(changes)
             .map(|(result, change)| result.or_else(|| change.goes_ahead().then_some(ChangeResult::Interrupted)))
             .collect();
-        Outcome { results, inventory_errors: self.inventory_errors, not_ready: Vec::new() }
+        Outcome {
+            results,
+            inventory_errors: self.inventory_errors,
+            not_ready: Vec::new(),
+        }
     }
 }

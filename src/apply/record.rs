@@ -11,7 +11,7 @@ use crate::providers::{InventoryStore, ProviderError, Stored};
 use crate::resource::ManagementClusterName;
 
 /// The key of a change.
-pub fn key(change: &Change) -> InventoryKey {
+pub(super) fn key(change: &Change) -> InventoryKey {
     (change.recorded_on.clone(), change.unit.clone())
 }
 
@@ -62,17 +62,31 @@ impl<'a> Records<'a> {
                 });
                 stored.inventory.revision = revised.revision.clone();
                 stored.inventory.revision_time = revised.time;
-                Record { stored, changes: Vec::new(), dirty: false, announced: false, open: 0 }
+                Record {
+                    stored,
+                    changes: Vec::new(),
+                    dirty: false,
+                    announced: false,
+                    open: 0,
+                }
             });
             record.changes.push(change);
             record.open += 1;
         }
-        Self { stores, records: records.into_iter().map(|(key, record)| (key, Mutex::new(record))).collect() }
+        Self {
+            stores,
+            records: records
+                .into_iter()
+                .map(|(key, record)| (key, Mutex::new(record)))
+                .collect(),
+        }
     }
 
     /// Stores, before the first write of a unit, all that the run is about to make in it.
     pub(super) async fn announce(&self, key: &InventoryKey) -> Result<(), ProviderError> {
-        let Some(record) = self.records.get(key) else { return Ok(()) };
+        let Some(record) = self.records.get(key) else {
+            return Ok(());
+        };
         let mut record = record.lock().await;
         if record.announced {
             return Ok(());
@@ -100,7 +114,9 @@ impl<'a> Records<'a> {
     /// Notes a change's end; stores the record when it was the unit's last.
     pub(super) async fn settle(&self, change: &Change, end: End) -> Result<(), ProviderError> {
         let key = key(change);
-        let Some(record) = self.records.get(&key) else { return Ok(()) };
+        let Some(record) = self.records.get(&key) else {
+            return Ok(());
+        };
         let mut record = record.lock().await;
         record.open = record.open.saturating_sub(1);
         match end {
@@ -140,7 +156,9 @@ impl<'a> Records<'a> {
     }
 
     async fn save(&self, key: &InventoryKey, record: &mut Record<'a>) -> Result<(), ProviderError> {
-        let Some(store) = self.stores.get(&key.0) else { return Ok(()) };
+        let Some(store) = self.stores.get(&key.0) else {
+            return Ok(());
+        };
         record.stored.inventory.generation += 1;
         let expected = record.stored.version.as_deref();
         record.stored.version = store.save(&record.stored.inventory, expected).await?;

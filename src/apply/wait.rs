@@ -46,7 +46,9 @@ pub(super) async fn until_ready(
     results: &[Option<ChangeResult>],
     observer: &dyn Observer,
 ) -> Vec<(ResourceId, String)> {
-    let Some(wait) = run.options.wait else { return Vec::new() };
+    let Some(wait) = run.options.wait else {
+        return Vec::new();
+    };
     let end = Instant::now() + wait;
     let written = run
         .plan
@@ -88,7 +90,10 @@ async fn one_ready(
             },
         };
         if message != said {
-            observer.event(&Event::Waiting { id: change.id.clone(), message: message.clone() });
+            observer.event(&Event::Waiting {
+                id: change.id.clone(),
+                message: message.clone(),
+            });
             said = message;
         }
         if Instant::now() >= end || run.interrupted.load(Ordering::Relaxed) {

@@ -8,42 +8,8 @@ use super::load::LoadedFleet;
 use super::plan::{self, Against, PlanError, PlanOptions};
 use crate::providers::Observed;
 use crate::resource::{ManagementClusterName, Manifest, ResourceId, UnitId};
-use crate::status::{self, Readiness, State};
-
-/// One object's state.
-#[derive(Clone, Debug)]
-pub struct ObjectStatus {
-    /// The object.
-    pub id: ResourceId,
-    /// How far it is; none where it is absent or can't be seen.
-    pub readiness: Option<Readiness>,
-    /// `absent`, or why it can't be seen, where there is no readiness.
-    pub missing: Option<String>,
-    /// The version that it runs, where it says so.
-    pub version: Option<String>,
-}
-
-/// One cluster's state.
-#[derive(Clone, Debug)]
-pub struct ClusterStatus {
-    /// The unit.
-    pub unit: UnitId,
-    /// Where its control plane is.
-    pub management_cluster: ManagementClusterName,
-    /// The HostedCluster and the NodePools, and nothing else: the rest is ready by being there.
-    pub objects: Vec<ObjectStatus>,
-    /// Changes that a plan would show.
-    pub pending: usize,
-}
-
-impl ClusterStatus {
-    /// Whether every object is ready.
-    pub fn is_ready(&self) -> bool {
-        self.objects
-            .iter()
-            .all(|object| object.readiness.as_ref().is_some_and(|readiness| readiness.state == State::Ready))
-    }
-}
+use crate::report::status_text::{ClusterStatus, ObjectStatus};
+use crate::status;
 
 /// Looks at the clusters in scope.
 ///

@@ -92,6 +92,14 @@ impl Plan {
         self.changes.iter().any(|change| change.action != Action::Leave)
     }
 
+    /// Whether something could not be looked at, or can't be planned.
+    pub fn has_unknowns(&self) -> bool {
+        self.changes
+            .iter()
+            .flat_map(|change| &change.blocks)
+            .any(|block| matches!(block, Block::Unknown { .. } | Block::Invalid { .. }))
+    }
+
     /// Whether all there is to change moved by itself.
     pub fn is_drift_only(&self) -> bool {
         self.has_changes()

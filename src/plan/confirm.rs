@@ -7,7 +7,7 @@ use super::change::{Action, Block, Change, OwnedBy, Preview};
 use super::decide::{self, payload_value};
 use crate::providers::{Kind, Observation, Observed, ProviderError, Sensitive, WriteResponse};
 use crate::resource::Target;
-use crate::schema::Schema;
+use crate::schema::{Gvk, Schema};
 
 /// Whether the server is asked about a change: those that change an object which is there. What an adoption that moves
 /// other managers' entries would come to takes two writes, and can't be asked for.
@@ -31,7 +31,9 @@ pub fn settle(
 ) {
     let mut settled = Vec::new();
     for (i, answer) in answers {
-        let Some(change) = plan.changes.get_mut(i) else { continue };
+        let Some(change) = plan.changes.get_mut(i) else {
+            continue;
+        };
         match answer {
             Ok(response) => {
                 if compare(change, &response, observed, &plan.revised.fleet) == Verdict::NothingChanges {
@@ -41,11 +43,16 @@ pub fn settle(
             Err(ProviderError::Conflict(fields)) => change.blocks.push(Block::Conflict {
                 fields: fields
                     .into_iter()
-                    .map(|field| OwnedBy { field: field.field, manager: field.manager })
+                    .map(|field| OwnedBy {
+                        field: field.field,
+                        manager: field.manager,
+                    })
                     .collect(),
             }),
             Err(ProviderError::Invalid { message, .. }) => change.blocks.push(Block::Invalid { message }),
-            Err(error) => change.blocks.push(Block::Unknown { reason: crate::report::chain(&error) }),
+            Err(error) => change.blocks.push(Block::Unknown {
+                reason: crate::report::chain(&error),
+            }),
         }
     }
     drop_changes(plan, &settled);
@@ -77,11 +84,25 @@ fn compare(
         return Verdict::NothingChanges;
     }
     let (group, version) = change.api_version.split_once('/').unwrap_or(("", &change.api_version));
-    let kind = Kind { group: group.to_owned(), version: version.to_owned(), kind: change.id.kind.clone() };
-    let open = Schema::open();
-    let schema = observation.and_then(|seen| seen.schemas.get(&kind)).map_or(&open, |schema| schema);
+    let open = Schema::deduced(Gvk {
+        group,
+        version,
+        kind: &change.id.kind,
+    });
+    let kind = Kind {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        kind: change.id.kind.clone(),
+    };
+    let schema = observation
+        .and_then(|seen| seen.schemas.get(&kind))
+        .map_or(&open, |schema| schema);
     let fields = decide::field_diffs(&change.id, &before, &after, schema, fleet);
-    change.preview = if fields == change.fields { Preview::Confirmed } else { Preview::Server };
+    change.preview = if fields == change.fields {
+        Preview::Confirmed
+    } else {
+        Preview::Server
+    };
     change.fields = fields;
     Verdict::Changes
 }

@@ -22,7 +22,9 @@ pub(super) enum Resolution {
     },
     /// These conflicts are not to be overruled.
     Refused(Vec<ssa::Conflict>),
-    /// The merge itself failed; the message.
+    /// The server would refuse the document.
+    Invalid(String),
+    /// The live object can't be merged into; why.
     Failed(String),
 }
 
@@ -35,7 +37,7 @@ pub(super) fn resolve(
     context: &Context<'_>,
 ) -> Resolution {
     let merge = |document: &Sensitive, force| {
-        ssa::apply(&ssa::ApplyRequest {
+        ssa::apply(ssa::ApplyRequest {
             live: Some(live),
             config: document.expose(),
             manager: MANAGER,
@@ -53,7 +55,7 @@ pub(super) fn resolve(
             };
         }
         Ok(ssa::ApplyOutcome::Conflicts(conflicts)) => conflicts,
-        Err(error) => return Resolution::Failed(error.to_string()),
+        Err(error) => return failed(&error),
     };
     let (mut refused, mut yielded, mut force) = (Vec::new(), Vec::new(), false);
     for conflict in conflicts {
@@ -79,7 +81,20 @@ pub(super) fn resolve(
         },
         // What was yielded may be the key of what was not; then there is no way but to leave it all.
         Ok(ssa::ApplyOutcome::Conflicts(conflicts)) => Resolution::Refused(conflicts),
-        Err(error) => Resolution::Failed(error.to_string()),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &ssa::SsaError) -> Resolution {
+    let message = crate::report::chain(error);
+    match error {
+        ssa::SsaError::WrongType { .. } | ssa::SsaError::ManagedFieldsApplied | ssa::SsaError::Config(_) => {
+            Resolution::Invalid(message)
+        }
+        ssa::SsaError::ManagedFields(_)
+        | ssa::SsaError::Live(_)
+        | ssa::SsaError::UnknownVersion(_)
+        | ssa::SsaError::Conversion { .. } => Resolution::Failed(message),
     }
 }
 
@@ -168,7 +183,8 @@ mod tests {
                     .collect(),
             ),
             api_version: "v1".to_owned(),
-            time: None,
+            time: String::new(),
+            subresource: String::new(),
         }
     }
 

@@ -22,15 +22,15 @@ use crate::ssa;
 pub const MANAGER: &str = "fleetwright";
 
 /// What every decision needs to know.
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// The fleet.
-    pub fleet: &'a FleetUid,
+    pub(super) fleet: &'a FleetUid,
     /// Conflict rules, the first match counting.
-    pub conflicts: &'a [ConflictRule],
+    pub(super) conflicts: &'a [ConflictRule],
     /// What was seen, by target; a target that is missing has no provider.
-    pub observed: &'a BTreeMap<Target, Observation>,
+    pub(super) observed: &'a BTreeMap<Target, Observation>,
     /// The time to write into predicted managedFields, RFC 3339.
-    pub now: &'a str,
+    pub(super) now: &'a str,
 }
 
 impl Context<'_> {
@@ -53,7 +53,7 @@ impl Context<'_> {
 }
 
 /// What to do about an object that the fleet wants; `None` when it is as it should be.
-pub fn wanted(
+pub(super) fn wanted(
     manifest: &Manifest,
     recorded_on: &ManagementClusterName,
     entry: Option<&Entry>,
@@ -168,7 +168,13 @@ fn predict(
 ) -> Option<Change> {
     let before = live.clone();
     if change.action == Action::Adopt
-        && let Some(fields) = ssa::take_over(&live, &is_predecessor, document.expose(), MANAGER, schema, context.now)
+        && let Some(fields) = ssa::take_over(
+            &live,
+            &is_predecessor,
+            &ssa::field_set_of(document.expose(), schema),
+            MANAGER,
+            context.now,
+        )
     {
         if let Some(metadata) = live.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("managedFields".to_owned(), fields.clone());
@@ -206,6 +212,10 @@ fn predict(
                     })
                     .collect(),
             });
+            Some(change)
+        }
+        Resolution::Invalid(message) => {
+            change.blocks.push(Block::Invalid { message });
             Some(change)
         }
         Resolution::Failed(reason) => {
@@ -258,7 +268,7 @@ pub(crate) fn field_diffs(
                     .and_then(|_| ssa::owner_of(before, &change.field).into_iter().next_back())
                     .map(|owner| FieldOwner {
                         manager: owner.manager,
-                        time: owner.time,
+                        time: Some(owner.time).filter(|time| !time.is_empty()),
                     }),
                 field: change.field.to_string(),
                 before: change.before.map(show),
@@ -269,7 +279,12 @@ pub(crate) fn field_diffs(
 }
 
 /// What to do about an object that is in the inventory and that the fleet no longer wants.
-pub fn unwanted(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName, context: &Context<'_>) -> Change {
+pub(super) fn unwanted(
+    entry: &Entry,
+    unit: &UnitId,
+    recorded_on: &ManagementClusterName,
+    context: &Context<'_>,
+) -> Change {
     let mut change = Change {
         id: entry.id.clone(),
         unit: unit.clone(),

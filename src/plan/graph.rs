@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{Action, Change};
+use super::change::Change;
 use crate::resource::{ResourceId, Target, UnitId};
 
 /// For each change, by its index, the indices of those that must be done before.
@@ -148,6 +148,7 @@ fn order_deletes(changes: &[Change], before: &mut [Vec<usize>]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::change::Action;
     use super::super::change::tests::change;
     use super::*;
 

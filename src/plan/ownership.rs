@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::change::Ownership;
 use crate::inventory::Entry;
-use crate::resource::{FleetUid, OWNER_ANNOTATION, OwnerMark, ResourceId};
+use crate::resource::mark::OWNER_ANNOTATION;
+use crate::resource::{FleetUid, OwnerMark, ResourceId};
 
 /// Whose this object is, by the mark that it carries and by the inventory's entry.
 ///

@@ -8,10 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::plan_text::{BlockText, Totals};
-use super::status_text;
+use super::status_text::{self, ClusterStatus};
 use crate::apply::{ChangeResult, Outcome};
 use crate::diag::Diagnostic;
-use crate::ops::ClusterStatus;
 use crate::plan::Plan;
 use crate::plan::change::{Action, Block, Change, Preview, Reason};
 use crate::resource::{ResourceId, Target, UnitId};
@@ -230,7 +229,10 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
             held: plan
                 .held
                 .iter()
-                .map(|held| HeldReport { unit: unit(&held.unit), reason: held.reason.clone() })
+                .map(|held| HeldReport {
+                    unit: unit(&held.unit),
+                    reason: held.reason.clone(),
+                })
                 .collect(),
             diagnostics: self::diagnostics(diagnostics),
         },
@@ -260,7 +262,10 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> Vec<DiagnosticReport> {
 
 /// The JSON view of a unit.
 pub fn unit(unit: &UnitId) -> UnitReport {
-    UnitReport { kind: unit.kind(), name: unit.name().to_owned() }
+    UnitReport {
+        kind: unit.kind(),
+        name: unit.name().to_owned(),
+    }
 }
 
 /// The JSON view of an object.
@@ -398,7 +403,12 @@ pub fn apply(made: &Plan, outcome: &Outcome, diagnostics: &[Diagnostic]) -> Vers
                 ChangeResult::Skipped { needs } => ("skipped", Some(format!("it needs {needs}, which failed"))),
                 ChangeResult::Interrupted => ("interrupted", None),
             };
-            Some(ResultReport { object: object(&change.id), action: action(change.action), result, message })
+            Some(ResultReport {
+                object: object(&change.id),
+                action: action(change.action),
+                result,
+                message,
+            })
         })
         .collect();
     Versioned {
@@ -409,9 +419,16 @@ pub fn apply(made: &Plan, outcome: &Outcome, diagnostics: &[Diagnostic]) -> Vers
             not_ready: outcome
                 .not_ready
                 .iter()
-                .map(|(id, message)| NotReadyReport { object: object(id), message: message.clone() })
+                .map(|(id, message)| NotReadyReport {
+                    object: object(id),
+                    message: message.clone(),
+                })
                 .collect(),
-            inventory_errors: outcome.inventory_errors.iter().map(|error| super::chain(error)).collect(),
+            inventory_errors: outcome
+                .inventory_errors
+                .iter()
+                .map(|error| super::chain(error))
+                .collect(),
         },
     }
 }
@@ -429,7 +446,12 @@ pub const VALIDATION: &str = "fleetwright.dev/validation/v1";
 
 /// The JSON view of a check of the fleet files.
 pub fn validation(found: &[Diagnostic]) -> Versioned<ValidationReport> {
-    Versioned { form: VALIDATION, contents: ValidationReport { diagnostics: diagnostics(found) } }
+    Versioned {
+        form: VALIDATION,
+        contents: ValidationReport {
+            diagnostics: diagnostics(found),
+        },
+    }
 }
 
 /// The state of the clusters in scope.
@@ -489,11 +511,18 @@ pub fn status(clusters: &[ClusterStatus]) -> Versioned<StatusReport> {
                 .map(|status| ObjectStatusReport {
                     object: object(&status.id),
                     state: status_text::word(status),
-                    message: if cluster.is_ready() { String::new() } else { status_text::says(status) },
+                    message: if cluster.is_ready() {
+                        String::new()
+                    } else {
+                        status_text::says(status)
+                    },
                     version: status.version.clone(),
                 })
                 .collect(),
         })
         .collect();
-    Versioned { form: STATUS, contents: StatusReport { clusters } }
+    Versioned {
+        form: STATUS,
+        contents: StatusReport { clusters },
+    }
 }

@@ -40,13 +40,24 @@ impl PlanText {
             writeln!(out)?;
         }
         for held in &plan.held {
-            writeln!(out, "{} {}: {}", style.paint(Tone::Warn, "left alone:"), held.unit, held.reason)?;
+            writeln!(
+                out,
+                "{} {}: {}",
+                style.paint(Tone::Warn, "left alone:"),
+                held.unit,
+                held.reason
+            )?;
         }
         if !plan.held.is_empty() {
             writeln!(out)?;
         }
         for refusal in &plan.refusals {
-            writeln!(out, "{} {}", style.paint(Tone::Bad, format!("refused ({}):", refusal.guard)), refusal.message)?;
+            writeln!(
+                out,
+                "{} {}",
+                style.paint(Tone::Bad, format!("refused ({}):", refusal.guard)),
+                refusal.message
+            )?;
             for id in refusal.objects.iter().take(5) {
                 writeln!(out, "    {id}")?;
             }
@@ -74,7 +85,10 @@ impl PlanText {
             self.field(out, field)?;
         }
         if change.preview == Preview::Server {
-            writeln!(out, "      (as the server's dry-run answers: it differs from our prediction)")?;
+            writeln!(
+                out,
+                "      (as the server's dry-run answers: it differs from our prediction)"
+            )?;
         }
         for block in &change.blocks {
             writeln!(out, "      {} {}", style.paint(Tone::Bad, "waits:"), BlockText(block))?;
@@ -95,7 +109,12 @@ impl PlanText {
                 writeln!(out, "      {} {path}: {}", style.paint(Tone::Good, "+"), short(after))
             }
             (Some(before), None) => {
-                writeln!(out, "      {} {path}: {}{owner}", style.paint(Tone::Bad, "-"), short(before))
+                writeln!(
+                    out,
+                    "      {} {path}: {}{owner}",
+                    style.paint(Tone::Bad, "-"),
+                    short(before)
+                )
             }
             (Some(before), Some(after)) => self.both(out, path, before, after, &owner),
             (None, None) => Ok(()),
@@ -191,7 +210,12 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn of(plan: &Plan) -> Self {
-        let going = |action| plan.changes.iter().filter(|c| c.action == action && c.goes_ahead()).count();
+        let going = |action| {
+            plan.changes
+                .iter()
+                .filter(|c| c.action == action && c.goes_ahead())
+                .count()
+        };
         Self {
             create: going(Action::Create),
             update: going(Action::Update),
@@ -206,7 +230,15 @@ impl Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { create, update, adopt, delete, forget, waiting, unchanged } = self;
+        let Self {
+            create,
+            update,
+            adopt,
+            delete,
+            forget,
+            waiting,
+            unchanged,
+        } = self;
         let counts = [
             (create, "to create"),
             (update, "to update"),
@@ -215,8 +247,11 @@ impl fmt::Display for Totals {
             (forget, "to forget"),
             (waiting, "waiting"),
         ];
-        let parts: Vec<String> =
-            counts.iter().filter(|(n, _)| **n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let parts: Vec<String> = counts
+            .iter()
+            .filter(|(n, _)| **n > 0)
+            .map(|(n, what)| format!("{n} {what}"))
+            .collect();
         if parts.is_empty() {
             write!(f, "Nothing to do: {unchanged} objects are as the fleet files say.")
         } else {

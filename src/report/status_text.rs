@@ -3,17 +3,64 @@
 use std::fmt::Write as _;
 
 use super::style::{Style, Tone};
-use crate::ops::{ClusterStatus, ObjectStatus};
-use crate::status::State;
+use crate::resource::{ManagementClusterName, ResourceId, UnitId};
+use crate::status::{Readiness, State};
+
+/// One object's state.
+#[derive(Clone, Debug)]
+pub struct ObjectStatus {
+    /// The object.
+    pub id: ResourceId,
+    /// How far it is; none where it is absent or can't be seen.
+    pub readiness: Option<Readiness>,
+    /// `absent`, or why it can't be seen, where there is no readiness.
+    pub missing: Option<String>,
+    /// The version that it runs, where it says so.
+    pub version: Option<String>,
+}
+
+/// One cluster's state.
+#[derive(Clone, Debug)]
+pub struct ClusterStatus {
+    /// The unit.
+    pub unit: UnitId,
+    /// Where its control plane is.
+    pub management_cluster: ManagementClusterName,
+    /// The HostedCluster and the NodePools, and nothing else: the rest is ready by being there.
+    pub objects: Vec<ObjectStatus>,
+    /// Changes that a plan would show.
+    pub pending: usize,
+}
+
+impl ClusterStatus {
+    /// Whether every object is ready.
+    pub fn is_ready(&self) -> bool {
+        self.objects.iter().all(|object| {
+            object
+                .readiness
+                .as_ref()
+                .is_some_and(|readiness| readiness.state == State::Ready)
+        })
+    }
+}
 
 /// The table: a line a cluster, and a line for each of its objects that is not ready.
 pub fn render(clusters: &[ClusterStatus], style: Style) -> String {
     let rows: Vec<[String; 5]> = clusters.iter().map(row).collect();
     let head = ["CLUSTER", "ON", "CONTROL PLANE", "POOLS READY", "PENDING"].map(str::to_owned);
-    let widths: [usize; 5] =
-        std::array::from_fn(|i| rows.iter().chain([&head]).map(|row| row[i].chars().count()).max().unwrap_or(0));
+    let widths: [usize; 5] = std::array::from_fn(|i| {
+        rows.iter()
+            .chain([&head])
+            .map(|row| row[i].chars().count())
+            .max()
+            .unwrap_or(0)
+    });
     let line = |row: &[String; 5]| {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         cells.join("  ").trim_end().to_owned()
     };
     let mut out = String::new();
@@ -32,7 +79,11 @@ pub fn render(clusters: &[ClusterStatus], style: Style) -> String {
 }
 
 fn row(cluster: &ClusterStatus) -> [String; 5] {
-    let pools: Vec<&ObjectStatus> = cluster.objects.iter().filter(|object| object.id.kind == "NodePool").collect();
+    let pools: Vec<&ObjectStatus> = cluster
+        .objects
+        .iter()
+        .filter(|object| object.id.kind == "NodePool")
+        .collect();
     let ready = pools.iter().filter(|pool| is_ready(pool)).count();
     let control_plane = cluster.objects.iter().find(|object| object.id.kind == "HostedCluster");
     let state = control_plane.map_or_else(String::new, |object| match &object.version {
@@ -44,12 +95,19 @@ fn row(cluster: &ClusterStatus) -> [String; 5] {
         cluster.management_cluster.to_string(),
         state,
         format!("{ready}/{}", pools.len()),
-        if cluster.pending == 0 { "-".to_owned() } else { format!("{} changes", cluster.pending) },
+        if cluster.pending == 0 {
+            "-".to_owned()
+        } else {
+            format!("{} changes", cluster.pending)
+        },
     ]
 }
 
 fn is_ready(object: &ObjectStatus) -> bool {
-    object.readiness.as_ref().is_some_and(|readiness| readiness.state == State::Ready)
+    object
+        .readiness
+        .as_ref()
+        .is_some_and(|readiness| readiness.state == State::Ready)
 }
 
 /// One word for an object's state.

@@ -30,7 +30,11 @@ pub enum Tone {
 impl Style {
     /// A piece of text in a tone.
     pub fn paint<T: fmt::Display>(self, tone: Tone, text: T) -> Painted<T> {
-        Painted { style: self, tone, text }
+        Painted {
+            style: self,
+            tone,
+            text,
+        }
     }
 }
 

@@ -4,8 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that are functions of their arguments.
-const PURE: &[&str] =
-    &["diag", "resource", "fleet", "render", "schema", "ssa", "status", "inventory", "plan", "report"];
+const PURE: &[&str] = &[
+    "diag",
+    "resource",
+    "fleet",
+    "render",
+    "schema",
+    "ssa",
+    "status",
+    "inventory",
+    "plan",
+    "report",
+];
 
 /// What no pure module may name, and why.
 const FORBIDDEN: &[(&str, &str)] = &[
@@ -84,7 +94,10 @@ fn the_agpl_sdk_is_named_in_its_own_folder_alone() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     sources(&root, &mut found);
-    for path in found.iter().filter(|path| !path.starts_with(root.join("providers/oci"))) {
+    for path in found
+        .iter()
+        .filter(|path| !path.starts_with(root.join("providers/oci")))
+    {
         let text = fs::read_to_string(path).unwrap();
         assert!(!text.contains("oci_rust_sdk"), "{} names oci_rust_sdk", path.display());
     }
