@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{FleetUid, ResourceId, Revision, UnitId};
+use crate::resource::{Digest, FleetUid, ResourceId, Revision, UnitId};
 
 /// One object in the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Entry {
     /// Its UID (or OCID); none while the create is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
+    /// Digest of the manifest last applied: where it equals the desired one, what differs now is drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// The record of one unit. Stored as JSON under a versioned format.
@@ -100,6 +103,7 @@ mod tests {
             },
             api_version: "v1".to_owned(),
             uid: uid.map(str::to_owned),
+            digest: None,
         }
     }
 
