@@ -4,7 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Digest, FleetUid, ResourceId, Revision, UnitId};
+use crate::resource::{Digest, FleetUid, ManagementClusterName, ResourceId, Revision, UnitId};
+
+/// Where a unit's inventory is kept: a unit that moves between management clusters has one on each for a while.
+pub type InventoryKey = (ManagementClusterName, UnitId);
 
 /// One object in the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::inventory::Entry;
-use crate::resource::{Manifest, ResourceId};
+use crate::inventory::{Entry, UnitInventory};
+use crate::resource::{FleetUid, Manifest, ResourceId};
 use crate::schema::Schema;
 
 /// What was seen of one object.
@@ -220,4 +220,29 @@ pub trait Provider: Send + Sync {
 
     /// Asks for the object to be deleted; that it is gone is seen by `read`.
     fn delete<'a>(&'a self, request: DeleteRequest<'a>) -> BoxFuture<'a, Result<(), ProviderError>>;
+}
+
+/// An inventory as it was read.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The record.
+    pub inventory: UnitInventory,
+    /// Its resourceVersion; none for one that does not exist yet.
+    pub version: Option<String>,
+}
+
+/// Where the inventories of one management cluster's units are kept.
+pub trait InventoryStore: Send + Sync {
+    /// Reads all of a fleet's.
+    ///
+    /// An unreadable record, or one of a newer format, is an error: nothing may be concluded from the rest.
+    fn load_all<'a>(&'a self, fleet: &'a FleetUid) -> BoxFuture<'a, Result<Vec<Stored>, ProviderError>>;
+
+    /// Stores one over the version that was read (none: it must not exist yet), and gives the new version. A record
+    /// without entries is taken away, and has no version.
+    fn save<'a>(
+        &'a self,
+        inventory: &'a UnitInventory,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 }

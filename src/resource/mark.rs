@@ -84,11 +84,7 @@ impl OwnerMark {
             namespace,
             name,
         } = &self.object;
-        self.fleet == *fleet
-            && *group == id.group
-            && *kind == id.kind
-            && *namespace == id.namespace
-            && *name == id.name
+        self.fleet == *fleet && *group == id.group && *kind == id.kind && *namespace == id.namespace && *name == id.name
     }
 }
 

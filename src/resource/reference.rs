@@ -94,7 +94,11 @@ pub fn malformed_references(body: &Value) -> Vec<FieldPath> {
 }
 
 /// Calls `visit` on every object that is a reference or holds `$ref`; goes no deeper into those.
-fn walk(value: &Value, path: &mut FieldPath, visit: &mut impl FnMut(&FieldPath, &Map<String, Value>, Option<Reference>)) {
+fn walk(
+    value: &Value,
+    path: &mut FieldPath,
+    visit: &mut impl FnMut(&FieldPath, &Map<String, Value>, Option<Reference>),
+) {
     match value {
         Value::Object(map) if map.contains_key(REF) => visit(path, map, Reference::parse(value)),
         Value::Object(map) => {
