@@ -26,8 +26,9 @@ pub enum Observed {
     Unknown(String),
 }
 
-/// A live object, kept as the server's JSON text until somebody looks at it.
-#[derive(Clone, Debug)]
+/// A live object, kept as the server's JSON text until somebody looks at it. `Debug` leaves the text out: it may be that
+/// of a Secret.
+#[derive(Clone)]
 pub struct LiveObject {
     /// UID or OCID.
     pub uid: String,
@@ -44,6 +45,17 @@ impl LiveObject {
     /// Where the server sent what is no JSON.
     pub fn parse(&self) -> Result<Value, serde_json::Error> {
         serde_json::from_str(&self.text)
+    }
+}
+
+impl std::fmt::Debug for LiveObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { uid, version, text } = self;
+        f.debug_struct("LiveObject")
+            .field("uid", uid)
+            .field("version", version)
+            .field("bytes", &text.len())
+            .finish()
     }
 }
 

@@ -1,5 +1,8 @@
 //! The one integration-test binary: linking is what costs.
 
 mod architecture;
+mod kube_provider;
+mod kube_support;
 mod render_fixture;
 mod render_golden;
+mod support;
