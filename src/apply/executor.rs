@@ -16,7 +16,9 @@ use super::wait;
 use crate::inventory::InventoryKey;
 use crate::plan::change::{Action, Change};
 use crate::plan::{self, Plan, Revised};
-use crate::providers::{DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest};
+use crate::providers::{
+    DeleteRequest, InventoryError, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest,
+};
 use crate::resource::{ManagementClusterName, ResourceId, Target};
 
 /// What a run needs.
@@ -64,7 +66,7 @@ pub struct Outcome {
     /// For each change of the plan, by its index; none for what did not go ahead.
     pub results: Vec<Option<ChangeResult>>,
     /// Errors in keeping the inventories: the objects are there, the record lags behind; the next run mends it.
-    pub inventory_errors: Vec<ProviderError>,
+    pub inventory_errors: Vec<InventoryError>,
     /// Objects that were not ready in time, and what they said.
     pub not_ready: Vec<(ResourceId, String)>,
 }
@@ -140,13 +142,24 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     outcome
 }
 
+/// Why a change was not made, or not recorded.
+#[derive(Debug, thiserror::Error)]
+enum MakeError {
+    /// The control plane said no.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The inventory could not be stored, and without that nothing is made.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+}
+
 /// Makes one change.
 async fn make(
     run: &Run<'_>,
     change: &Change,
     records: &Records<'_>,
     waited_for: bool,
-) -> Result<ChangeResult, ProviderError> {
+) -> Result<ChangeResult, MakeError> {
     let Some(provider) = run.providers.get(&change.id.target).copied() else {
         return Ok(ChangeResult::Failed {
             message: format!("no provider for {}", change.id.target),
@@ -240,7 +253,7 @@ struct Walk {
     results: Vec<Option<ChangeResult>>,
     tried: Vec<bool>,
     ids: Vec<ResourceId>,
-    inventory_errors: Vec<ProviderError>,
+    inventory_errors: Vec<InventoryError>,
 }
 
 impl Walk {

@@ -7,7 +7,7 @@ use futures::lock::Mutex;
 use crate::inventory::{Entry, InventoryKey, UnitInventory};
 use crate::plan::Revised;
 use crate::plan::change::Change;
-use crate::providers::{InventoryStore, ProviderError, Stored};
+use crate::providers::{InventoryError, InventoryStore, Stored};
 use crate::resource::ManagementClusterName;
 
 /// The key of a change.
@@ -59,6 +59,7 @@ impl<'a> Records<'a> {
                 let mut stored = inventories.get(key).cloned().unwrap_or_else(|| Stored {
                     inventory: UnitInventory::new(revised.fleet.clone(), key.1.clone()),
                     version: None,
+                    supersedes: None,
                 });
                 stored.inventory.revision = revised.revision.clone();
                 stored.inventory.revision_time = revised.time;
@@ -83,7 +84,7 @@ impl<'a> Records<'a> {
     }
 
     /// Stores, before the first write of a unit, all that the run is about to make in it.
-    pub(super) async fn announce(&self, key: &InventoryKey) -> Result<(), ProviderError> {
+    pub(super) async fn announce(&self, key: &InventoryKey) -> Result<(), InventoryError> {
         let Some(record) = self.records.get(key) else {
             return Ok(());
         };
@@ -112,7 +113,7 @@ impl<'a> Records<'a> {
     }
 
     /// Notes a change's end; stores the record when it was the unit's last.
-    pub(super) async fn settle(&self, change: &Change, end: End) -> Result<(), ProviderError> {
+    pub(super) async fn settle(&self, change: &Change, end: End) -> Result<(), InventoryError> {
         let key = key(change);
         let Some(record) = self.records.get(&key) else {
             return Ok(());
@@ -142,7 +143,7 @@ impl<'a> Records<'a> {
     }
 
     /// Stores what is left to store, after an interruption.
-    pub(super) async fn flush(&self) -> Vec<ProviderError> {
+    pub(super) async fn flush(&self) -> Vec<InventoryError> {
         let mut errors = Vec::new();
         for (key, record) in &self.records {
             let mut record = record.lock().await;
@@ -155,13 +156,16 @@ impl<'a> Records<'a> {
         errors
     }
 
-    async fn save(&self, key: &InventoryKey, record: &mut Record<'a>) -> Result<(), ProviderError> {
+    async fn save(&self, key: &InventoryKey, record: &mut Record<'a>) -> Result<(), InventoryError> {
         let Some(store) = self.stores.get(&key.0) else {
             return Ok(());
         };
         record.stored.inventory.generation += 1;
         let expected = record.stored.version.as_deref();
         record.stored.version = store.save(&record.stored.inventory, expected).await?;
+        if let Some(old) = record.stored.supersedes.take() {
+            store.save(&old.inventory, old.version.as_deref()).await?;
+        }
         record.dirty = false;
         Ok(())
     }

@@ -6,14 +6,15 @@ use futures::future::{join_all, try_join_all};
 
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeView};
-use crate::inventory::{Entry, InventoryKey};
+use crate::inventory::{Entry, InventoryKey, UnitInventory};
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
-use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
+use crate::providers::kubernetes::{InventoryStore as KubernetesStore, KubernetesProvider};
 use crate::providers::{
-    InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored, WriteRequest,
+    InventoryError, InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored, Superseded,
+    WriteRequest,
 };
 use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
-use crate::source::Relation;
+use crate::source::Ancestry;
 
 /// What a plan is made against.
 #[derive(Clone, Debug)]
@@ -62,7 +63,7 @@ pub enum PlanError {
         name: ManagementClusterName,
         /// Why.
         #[source]
-        source: ProviderError,
+        source: InventoryError,
     },
     /// A control plane can't be reached.
     #[error("{target} can't be observed")]
@@ -193,10 +194,13 @@ fn renamed(mut inventories: BTreeMap<InventoryKey, Stored>, loaded: &LoadedFleet
         for key in old {
             let new = (key.0.clone(), moved.to.clone());
             if !inventories.contains_key(&new)
-                && let Some(mut stored) = inventories.remove(&key)
+                && let Some(old) = inventories.remove(&key)
             {
-                stored.inventory.unit = moved.to.clone();
-                inventories.insert(new, stored);
+                let mut inventory = old.inventory.clone();
+                inventory.unit = moved.to.clone();
+                let superseded = UnitInventory { entries: Vec::new(), ..old.inventory };
+                let supersedes = Some(Box::new(Superseded { inventory: superseded, version: old.version }));
+                inventories.insert(new, Stored { inventory, version: None, supersedes });
             }
         }
     }
@@ -233,14 +237,19 @@ async fn observe(
 
 /// Units whose inventory was last written from a commit that lies ahead of the one at hand.
 fn newer_units(loaded: &LoadedFleet, inventories: &BTreeMap<InventoryKey, Stored>) -> BTreeMap<UnitId, Revision> {
-    let mut relations: BTreeMap<&Revision, Relation> = BTreeMap::new();
+    let mut relations: BTreeMap<&Revision, Ancestry> = BTreeMap::new();
     let mut newer = BTreeMap::new();
     for ((_, unit), stored) in inventories {
         let recorded = &stored.inventory.revision;
-        let relation = *relations
-            .entry(recorded)
-            .or_insert_with(|| loaded.relation_to(recorded, stored.inventory.revision_time));
-        if relation == Relation::Behind {
+        let time = stored.inventory.revision_time;
+        let relation = *relations.entry(recorded).or_insert_with(|| loaded.relation_to(recorded));
+        let behind = match relation {
+            Ancestry::Backward => true,
+            Ancestry::Same | Ancestry::Forward | Ancestry::Diverged => false,
+            // Of two commits of which one is not in this clone, their times are all there is to go by.
+            Ancestry::Unknown => time > 0 && loaded.revised.time > 0 && time > loaded.revised.time,
+        };
+        if behind {
             newer.insert(unit.clone(), recorded.clone());
         }
     }

@@ -4,6 +4,7 @@
 
 pub mod json;
 pub mod plan_text;
+pub mod schemas;
 pub mod status_text;
 pub mod style;
 

@@ -24,6 +24,7 @@ mod list;
 mod lookup;
 mod observe;
 mod status;
+mod store;
 mod write;
 
 use futures::FutureExt as _;
