@@ -7,4 +7,9 @@ mod kube_provider;
 mod kube_support;
 mod render_fixture;
 mod render_golden;
+mod ssa_cases;
+mod ssa_generator;
+mod ssa_oracle;
+mod ssa_reference;
+#[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;
