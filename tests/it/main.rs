@@ -1,6 +1,7 @@
 //! The one integration-test binary: linking is what costs.
 
 mod architecture;
+mod cel_spike;
 mod cli;
 mod e2e;
 mod kube_provider;
