@@ -5,6 +5,7 @@
 
 mod block;
 mod context;
+pub mod crds;
 mod documents;
 mod emit;
 mod extra;

@@ -1,4 +1,5 @@
 //! The one integration-test binary: linking is what costs.
 
+mod render_crds;
 mod render_fixture;
 mod render_golden;
