@@ -3,3 +3,5 @@
 mod render_crds;
 mod render_fixture;
 mod render_golden;
+mod render_properties;
+mod render_templates;
