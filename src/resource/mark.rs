@@ -17,6 +17,8 @@ pub const CLUSTER_LABEL: &str = "fleetwright.dev/cluster";
 pub const NETWORK_LABEL: &str = "fleetwright.dev/network";
 /// Label with the environment's name.
 pub const ENVIRONMENT_LABEL: &str = "fleetwright.dev/environment";
+/// Label with the fleet's uid on the records of what we made, and on nothing else.
+pub const INVENTORY_LABEL: &str = "fleetwright.dev/inventory";
 /// The label by which Kubernetes tools say who manages an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 

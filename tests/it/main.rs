@@ -1,7 +1,11 @@
 //! The one integration-test binary: linking is what costs.
 
+mod architecture;
+mod kube_provider;
+mod kube_support;
 mod render_crds;
 mod render_fixture;
 mod render_golden;
 mod render_properties;
 mod render_templates;
+mod support;
