@@ -141,6 +141,34 @@ fn two_units_that_want_one_object_both_fail() {
 }
 
 #[test]
+fn a_renamed_cluster_and_a_renamed_network_keep_their_objects() {
+    let ids = |cluster_name: &str, network_name: &str| -> BTreeSet<_> {
+        let mut cluster = cluster("stem", Dialect::Oci);
+        cluster.name = ClusterName::new(cluster_name);
+        cluster.network.source = NetworkSource::Shared {
+            name: NetworkName::new(network_name),
+        };
+        let mut network = hub();
+        network.name = NetworkName::new(network_name);
+        let mut fleet = fleet([cluster]);
+        fleet.networks.insert(network.name.clone(), network);
+        let rendered = rendered(&fleet);
+        let manifests = rendered.units.values().flat_map(|unit| &unit.manifests);
+        manifests
+            .map(|manifest| (manifest.id.clone(), manifest.depends_on.clone()))
+            .collect()
+    };
+    let before = ids("old", "old-hub");
+    assert_eq!(before, ids("new", "new-hub"));
+    assert!(
+        before
+            .iter()
+            .any(|(id, _)| id.kind == "HostedCluster" && id.name == "stem")
+    );
+    assert!(before.iter().any(|(id, _)| id.kind == "Vcn" && id.name == "hub"));
+}
+
+#[test]
 fn every_object_carries_its_own_mark() {
     let fleet = fleet(many());
     for unit in rendered(&fleet).units.values() {
