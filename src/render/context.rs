@@ -123,7 +123,7 @@ impl<'a> Contexts<'a> {
         }
         let network = match &cluster.network.source {
             NetworkSource::Managed(plan) => Some(NetworkContext {
-                stem: cluster.name.as_str(),
+                stem: &cluster.object_name,
                 region: &cluster.region,
                 compartment: compartment(cluster.compartment.as_ref(), &mut problems),
                 plan,
@@ -193,7 +193,7 @@ impl<'a> Contexts<'a> {
         let mut problems = Vec::new();
         let context = match &network.source {
             NetworkSource::Managed(plan) => Some(NetworkContext {
-                stem: network.name.as_str(),
+                stem: &network.object_name,
                 region: &network.region,
                 compartment: compartment(network.compartment.as_ref(), &mut problems),
                 plan,
@@ -217,12 +217,19 @@ impl<'a> Contexts<'a> {
 
     fn links(&self, cluster: &Cluster) -> Result<Links, Box<Diagnostic>> {
         match &cluster.network.source {
-            NetworkSource::Managed(_) => Ok(made(cluster.name.as_str())),
+            NetworkSource::Managed(_) => Ok(made(&cluster.object_name)),
             NetworkSource::Existing(existing) => Ok(known(existing)),
-            NetworkSource::Shared { name } => match self.fleet.networks.get(name).map(|network| &network.source) {
-                Some(NetworkSource::Managed(_)) => Ok(made(name.as_str())),
-                Some(NetworkSource::Existing(existing)) => Ok(known(existing)),
-                Some(NetworkSource::Shared { .. }) | None => {
+            NetworkSource::Shared { name } => match self.fleet.networks.get(name) {
+                Some(Network {
+                    source: NetworkSource::Managed(_),
+                    object_name,
+                    ..
+                }) => Ok(made(object_name)),
+                Some(Network {
+                    source: NetworkSource::Existing(existing),
+                    ..
+                }) => Ok(known(existing)),
+                Some(_) | None => {
                     let message = format!("there is no network `{name}` that could be shared");
                     Err(Box::new(Diagnostic::new(Code::Dangling, message)))
                 }

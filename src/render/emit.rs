@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{Error, ErrorKind, Output, State};
 
 /// Bytes that one template may emit, captured blocks and macros included.
-pub(super) const OUTPUT_BUDGET: usize = 8 << 20;
+pub(super) const OUTPUT_BUDGET: usize = 2 << 20;
 
 /// Bytes emitted so far in one evaluation.
 #[derive(Default)]

@@ -206,7 +206,7 @@ fn patch(body: &mut Map<String, Value>, cluster: &Cluster) {
     }
     let name = metadata(body, "name").unwrap_or_default();
     let patch = match string(body, "kind").as_str() {
-        "HostedCluster" if name == cluster.name.as_str() => Some(&cluster.hosted_cluster_patch),
+        "HostedCluster" if name == cluster.object_name => Some(&cluster.hosted_cluster_patch),
         "NodePool" => {
             let pool = cluster.node_pools.values().find(|pool| pool.object_name == name);
             pool.map(|pool| &pool.node_pool_patch)

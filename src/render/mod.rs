@@ -5,6 +5,7 @@
 
 mod block;
 mod context;
+pub mod crds;
 mod documents;
 mod emit;
 mod extra;
@@ -21,7 +22,7 @@ pub use templates::TemplateSet;
 
 use self::context::{Contexts, Shared};
 use self::finish::Document;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, Span};
 use crate::fleet::model::{Cluster, Fleet, Manage, ManagementCluster, Network, NetworkSource};
 use crate::resource::mark::{CLUSTER_LABEL, ENVIRONMENT_LABEL, FLEET_LABEL, MANAGED_BY_LABEL, NETWORK_LABEL};
 use crate::resource::{Digest, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
@@ -80,7 +81,32 @@ pub fn render(fleet: &Fleet, templates: &TemplateSet) -> Rendered {
         }
     }
     refuse_duplicates(&mut rendered);
+    rendered.diagnostics = gathered(rendered.diagnostics);
     rendered
+}
+
+/// Makes one of diagnostics that say the same of several clusters, as a mistake in a template does.
+fn gathered(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut places: BTreeMap<(Code, String, Option<Span>, String), usize> = BTreeMap::new();
+    let mut gathered: Vec<Diagnostic> = Vec::new();
+    for diagnostic in diagnostics {
+        let Diagnostic {
+            code,
+            message,
+            span,
+            label,
+            ..
+        } = &diagnostic;
+        let place = places
+            .entry((*code, message.clone(), span.clone(), label.clone()))
+            .or_insert(gathered.len());
+        match gathered.get_mut(*place) {
+            Some(same) if same.clusters == diagnostic.clusters => {}
+            Some(same) => same.clusters.extend(diagnostic.clusters),
+            None => gathered.push(diagnostic),
+        }
+    }
+    gathered
 }
 
 enum Job<'a> {

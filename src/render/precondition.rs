@@ -62,7 +62,7 @@ pub(super) fn of_cluster(cluster: &Cluster) -> Vec<Precondition> {
     if let NetworkSource::Managed(plan) = &cluster.network.source
         && cluster.manage != Manage::Observe
     {
-        needs.extend(peering(cluster.name.as_str(), plan));
+        needs.extend(peering(&cluster.object_name, plan));
     }
     needs.sort();
     needs.dedup();
@@ -73,7 +73,7 @@ pub(super) fn of_cluster(cluster: &Cluster) -> Vec<Precondition> {
 pub(super) fn of_network(network: &Network) -> Vec<Precondition> {
     match &network.source {
         NetworkSource::Managed(plan) if network.manage != Manage::Observe => {
-            peering(network.name.as_str(), plan).into_iter().collect()
+            peering(&network.object_name, plan).into_iter().collect()
         }
         _ => Vec::new(),
     }

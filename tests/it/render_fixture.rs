@@ -115,6 +115,7 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
     };
     Cluster {
         name: ClusterName::new(name),
+        object_name: name.to_owned(),
         id: format!("id-{name}"),
         environment: EnvironmentName::new("prod"),
         management_cluster: ManagementClusterName::new("fra-1"),
@@ -246,6 +247,7 @@ pub(crate) fn fleet(clusters: impl IntoIterator<Item = Cluster>) -> Fleet {
 pub(crate) fn hub() -> Network {
     Network {
         name: NetworkName::new("hub"),
+        object_name: "hub".to_owned(),
         id: "id-hub".to_owned(),
         region: "eu-frankfurt-1".to_owned(),
         compartment: Some(ocid("compartment")),
