@@ -1,0 +1,1 @@
+//! Tests of the merge by hand-made cases.
