@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::providers::Sensitive;
-use crate::resource::{Digest, ResourceId, UnitId};
+use crate::resource::{Digest, ManagementClusterName, ResourceId, UnitId};
 
 /// What is done with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -205,6 +205,8 @@ pub struct Change {
     pub id: ResourceId,
     /// The unit that it belongs to.
     pub unit: UnitId,
+    /// The management cluster whose inventory holds it.
+    pub recorded_on: ManagementClusterName,
     /// `group/version` to write it by.
     pub api_version: String,
     /// What is done.
@@ -237,6 +239,11 @@ impl Change {
         self.blocks.is_empty() && self.action != Action::Leave
     }
 
+    /// Whether it takes an object away, or would if the object could be looked at.
+    pub fn removes(&self) -> bool {
+        self.action == Action::Delete || (self.action == Action::Leave && self.reason == Reason::Removed)
+    }
+
     /// Whether it writes a document.
     pub fn writes(&self) -> bool {
         matches!(self.action, Action::Create | Action::Update | Action::Adopt)
@@ -259,6 +266,7 @@ pub(crate) mod tests {
                 name: name.to_owned(),
             },
             unit: UnitId::Cluster(ClusterName::new(cluster)),
+            recorded_on: ManagementClusterName::new("m"),
             api_version: "v1".to_owned(),
             action,
             reason: Reason::Changed,

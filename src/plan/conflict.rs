@@ -22,7 +22,9 @@ pub(super) enum Resolution {
     },
     /// These conflicts are not to be overruled.
     Refused(Vec<ssa::Conflict>),
-    /// The merge itself failed; the message.
+    /// The server would refuse the document.
+    Invalid(String),
+    /// The live object can't be merged into; why.
     Failed(String),
 }
 
@@ -35,7 +37,7 @@ pub(super) fn resolve(
     context: &Context<'_>,
 ) -> Resolution {
     let merge = |document: &Sensitive, force| {
-        ssa::apply(&ssa::ApplyRequest {
+        ssa::apply(ssa::ApplyRequest {
             live: Some(live),
             config: document.expose(),
             manager: MANAGER,
@@ -46,10 +48,14 @@ pub(super) fn resolve(
     };
     let conflicts = match merge(document, false) {
         Ok(ssa::ApplyOutcome::Applied(result)) => {
-            return Resolution::Applied { document: document.clone(), result, force: false };
+            return Resolution::Applied {
+                document: document.clone(),
+                result,
+                force: false,
+            };
         }
         Ok(ssa::ApplyOutcome::Conflicts(conflicts)) => conflicts,
-        Err(error) => return Resolution::Failed(error.to_string()),
+        Err(error) => return failed(&error),
     };
     let (mut refused, mut yielded, mut force) = (Vec::new(), Vec::new(), false);
     for conflict in conflicts {
@@ -68,10 +74,27 @@ pub(super) fn resolve(
     }
     let rest = Sensitive::new(rest);
     match merge(&rest, force) {
-        Ok(ssa::ApplyOutcome::Applied(result)) => Resolution::Applied { document: rest, result, force },
+        Ok(ssa::ApplyOutcome::Applied(result)) => Resolution::Applied {
+            document: rest,
+            result,
+            force,
+        },
         // What was yielded may be the key of what was not; then there is no way but to leave it all.
         Ok(ssa::ApplyOutcome::Conflicts(conflicts)) => Resolution::Refused(conflicts),
-        Err(error) => Resolution::Failed(error.to_string()),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &ssa::SsaError) -> Resolution {
+    let message = crate::report::chain(error);
+    match error {
+        ssa::SsaError::WrongType { .. } | ssa::SsaError::ManagedFieldsApplied | ssa::SsaError::Config(_) => {
+            Resolution::Invalid(message)
+        }
+        ssa::SsaError::ManagedFields(_)
+        | ssa::SsaError::Live(_)
+        | ssa::SsaError::UnknownVersion(_)
+        | ssa::SsaError::Conversion { .. } => Resolution::Failed(message),
     }
 }
 
@@ -82,7 +105,9 @@ fn policy(rules: &[ConflictRule], kind: &str, conflict: &ssa::Conflict) -> OnCon
     let below = |wanted: &str| {
         let wanted = wanted.trim_start_matches('.');
         let field = field.trim_start_matches('.');
-        field.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        field
+            .strip_prefix(wanted)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
     rules
         .iter()
@@ -102,7 +127,9 @@ fn policy(rules: &[ConflictRule], kind: &str, conflict: &ssa::Conflict) -> OnCon
 
 /// Takes a field out of a document.
 fn remove(value: &mut Value, path: &[PathElement]) {
-    let Some((first, rest)) = path.split_first() else { return };
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
     match (first, value) {
         (PathElement::Field(name), Value::Object(map)) => {
             if rest.is_empty() {
@@ -117,7 +144,9 @@ fn remove(value: &mut Value, path: &[PathElement]) {
             }
         }
         (element, Value::Array(items)) => {
-            let Some(position) = items.iter().position(|item| matches(item, element)) else { return };
+            let Some(position) = items.iter().position(|item| matches(item, element)) else {
+                return;
+            };
             if rest.is_empty() {
                 items.remove(position);
             } else {
@@ -147,15 +176,26 @@ mod tests {
         ssa::Conflict {
             manager: manager.to_owned(),
             operation,
-            field: FieldPath::new(field.iter().map(|name| PathElement::Field((*name).to_owned())).collect()),
+            field: FieldPath::new(
+                field
+                    .iter()
+                    .map(|name| PathElement::Field((*name).to_owned()))
+                    .collect(),
+            ),
             api_version: "v1".to_owned(),
-            time: None,
+            time: String::new(),
+            subresource: String::new(),
         }
     }
 
     fn rule(kind: Option<&str>, field: Option<&str>, manager: Option<&str>, action: OnConflict) -> ConflictRule {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        ConflictRule { kind: own(kind), field: own(field), manager: own(manager), action }
+        ConflictRule {
+            kind: own(kind),
+            field: own(field),
+            manager: own(manager),
+            action,
+        }
     }
 
     #[test]
@@ -185,9 +225,19 @@ mod tests {
         let list = || PathElement::Field("list".to_owned());
         let spec = || PathElement::Field("spec".to_owned());
         let key = |name: &str| PathElement::Key(vec![("name".to_owned(), json!(name))]);
-        remove(&mut document, &[spec(), list(), key("a"), PathElement::Field("x".to_owned())]);
+        remove(
+            &mut document,
+            &[spec(), list(), key("a"), PathElement::Field("x".to_owned())],
+        );
         remove(&mut document, &[spec(), list(), key("b")]);
-        remove(&mut document, &[spec(), PathElement::Field("set".to_owned()), PathElement::Value(json!("p"))]);
+        remove(
+            &mut document,
+            &[
+                spec(),
+                PathElement::Field("set".to_owned()),
+                PathElement::Value(json!("p")),
+            ],
+        );
         assert_eq!(document, json!({"spec": {"list": [{"name": "a"}], "set": ["q"]}}));
     }
 }

@@ -14,7 +14,7 @@ use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
 use crate::inventory::Entry;
 use crate::providers::{Kind, LiveObject, Observation, Observed, Sensitive};
-use crate::resource::{FleetUid, Manifest, ResourceId, Stewardship, Target, UnitId};
+use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
 use crate::schema::Schema;
 use crate::ssa;
 
@@ -22,15 +22,15 @@ use crate::ssa;
 pub const MANAGER: &str = "fleetwright";
 
 /// What every decision needs to know.
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// The fleet.
-    pub fleet: &'a FleetUid,
+    pub(super) fleet: &'a FleetUid,
     /// Conflict rules, the first match counting.
-    pub conflicts: &'a [ConflictRule],
+    pub(super) conflicts: &'a [ConflictRule],
     /// What was seen, by target; a target that is missing has no provider.
-    pub observed: &'a BTreeMap<Target, Observation>,
+    pub(super) observed: &'a BTreeMap<Target, Observation>,
     /// The time to write into predicted managedFields, RFC 3339.
-    pub now: &'a str,
+    pub(super) now: &'a str,
 }
 
 impl Context<'_> {
@@ -53,10 +53,16 @@ impl Context<'_> {
 }
 
 /// What to do about an object that the fleet wants; `None` when it is as it should be.
-pub fn wanted(manifest: &Manifest, entry: Option<&Entry>, context: &Context<'_>) -> Option<Change> {
+pub(super) fn wanted(
+    manifest: &Manifest,
+    recorded_on: &ManagementClusterName,
+    entry: Option<&Entry>,
+    context: &Context<'_>,
+) -> Option<Change> {
     let mut change = Change {
         id: manifest.id.clone(),
         unit: manifest.unit.clone(),
+        recorded_on: recorded_on.clone(),
         api_version: manifest.api_version.clone(),
         action: Action::Leave,
         reason: Reason::Unseen,
@@ -66,7 +72,10 @@ pub fn wanted(manifest: &Manifest, entry: Option<&Entry>, context: &Context<'_>)
         precondition: None,
         ownership: Ownership::Nobody,
         depends_on: manifest.depends_on.clone(),
-        payload: Payload { digest: Some(manifest.digest()), ..Payload::none() },
+        payload: Payload {
+            digest: Some(manifest.digest()),
+            ..Payload::none()
+        },
     };
     if manifest.stewardship == Stewardship::Observed {
         change.blocks.push(Block::NotManaged);
@@ -111,11 +120,16 @@ fn present(
     let live = match object.parse() {
         Ok(live) => live,
         Err(error) => {
-            change.blocks.push(Block::Unknown { reason: format!("the server's answer is no JSON: {error}") });
+            change.blocks.push(Block::Unknown {
+                reason: format!("the server's answer is no JSON: {error}"),
+            });
             return Some(change);
         }
     };
-    change.precondition = Some(Precondition { uid: object.uid.clone(), version: object.version.clone() });
+    change.precondition = Some(Precondition {
+        uid: object.uid.clone(),
+        version: object.version.clone(),
+    });
     change.ownership = ownership(&manifest.id, &object.uid, &live, entry, context.fleet);
     let found = matches!(change.ownership, Ownership::Foreign | Ownership::Replaced);
     let schema = context.schema(manifest);
@@ -154,7 +168,13 @@ fn predict(
 ) -> Option<Change> {
     let before = live.clone();
     if change.action == Action::Adopt
-        && let Some(fields) = ssa::take_over(&live, &is_predecessor, document.expose(), MANAGER, schema, context.now)
+        && let Some(fields) = ssa::take_over(
+            &live,
+            &is_predecessor,
+            &ssa::field_set_of(document.expose(), schema),
+            MANAGER,
+            context.now,
+        )
     {
         if let Some(metadata) = live.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("managedFields".to_owned(), fields.clone());
@@ -163,7 +183,11 @@ fn predict(
     }
     let resolution = resolve(&change.id, document, &live, schema, context);
     match resolution {
-        Resolution::Applied { document, result, force } => {
+        Resolution::Applied {
+            document,
+            result,
+            force,
+        } => {
             change.fields = field_diffs(&change.id, &before, &result, schema, context.fleet);
             change.preview = Preview::Predicted;
             change.payload.force = force;
@@ -182,9 +206,16 @@ fn predict(
             change.blocks.push(Block::Conflict {
                 fields: conflicts
                     .into_iter()
-                    .map(|conflict| OwnedBy { field: conflict.field.to_string(), manager: conflict.manager })
+                    .map(|conflict| OwnedBy {
+                        field: conflict.field.to_string(),
+                        manager: conflict.manager,
+                    })
                     .collect(),
             });
+            Some(change)
+        }
+        Resolution::Invalid(message) => {
+            change.blocks.push(Block::Invalid { message });
             Some(change)
         }
         Resolution::Failed(reason) => {
@@ -205,8 +236,15 @@ pub(crate) fn payload_value(body: &Body) -> Option<Sensitive> {
 
 /// Tools whose fields an adoption takes over: so that a line removed in Git later really removes the field.
 fn is_predecessor(manager: &str, _: ssa::Operation) -> bool {
-    const EXACT: [&str; 7] =
-        ["kubectl", "helm", "Helm", "argocd-controller", "kustomize-controller", "helm-controller", "flux"];
+    const EXACT: [&str; 7] = [
+        "kubectl",
+        "helm",
+        "Helm",
+        "argocd-controller",
+        "kustomize-controller",
+        "helm-controller",
+        "flux",
+    ];
     manager.starts_with("kubectl-") || manager == "before-first-apply" || EXACT.contains(&manager)
 }
 
@@ -228,7 +266,10 @@ pub(crate) fn field_diffs(
                     .before
                     .as_ref()
                     .and_then(|_| ssa::owner_of(before, &change.field).into_iter().next_back())
-                    .map(|owner| FieldOwner { manager: owner.manager, time: owner.time }),
+                    .map(|owner| FieldOwner {
+                        manager: owner.manager,
+                        time: Some(owner.time).filter(|time| !time.is_empty()),
+                    }),
                 field: change.field.to_string(),
                 before: change.before.map(show),
                 after: change.after.map(show),
@@ -238,10 +279,16 @@ pub(crate) fn field_diffs(
 }
 
 /// What to do about an object that is in the inventory and that the fleet no longer wants.
-pub fn unwanted(entry: &Entry, unit: &UnitId, context: &Context<'_>) -> Change {
+pub(super) fn unwanted(
+    entry: &Entry,
+    unit: &UnitId,
+    recorded_on: &ManagementClusterName,
+    context: &Context<'_>,
+) -> Change {
     let mut change = Change {
         id: entry.id.clone(),
         unit: unit.clone(),
+        recorded_on: recorded_on.clone(),
         api_version: entry.api_version.clone(),
         action: Action::Leave,
         reason: Reason::Removed,
@@ -264,8 +311,10 @@ pub fn unwanted(entry: &Entry, unit: &UnitId, context: &Context<'_>) -> Change {
             Ok(value) => {
                 change.action = Action::Delete;
                 change.ownership = ownership(&entry.id, &live.uid, &value, Some(entry), context.fleet);
-                change.precondition =
-                    Some(Precondition { uid: live.uid.clone(), version: live.version.clone() });
+                change.precondition = Some(Precondition {
+                    uid: live.uid.clone(),
+                    version: live.version.clone(),
+                });
             }
             Err(error) => {
                 let reason = format!("the server's answer is no JSON: {error}");

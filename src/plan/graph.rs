@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{Action, Change};
+use super::change::Change;
 use crate::resource::{ResourceId, Target, UnitId};
 
 /// For each change, by its index, the indices of those that must be done before.
@@ -133,8 +133,7 @@ fn order_deletes(changes: &[Change], before: &mut [Vec<usize>]) {
         units.entry(&change.unit).or_default().push(i);
     }
     for members in units.values() {
-        let (mut deletes, writes): (Vec<usize>, Vec<usize>) =
-            members.iter().partition(|&&i| changes[i].action == Action::Delete);
+        let (mut deletes, writes): (Vec<usize>, Vec<usize>) = members.iter().partition(|&&i| changes[i].removes());
         deletes.sort_by_key(|&i| std::cmp::Reverse(rank(&changes[i].id)));
         let writes: Vec<usize> = writes.into_iter().filter(|&i| changes[i].goes_ahead()).collect();
         let mut previous: Vec<usize> = writes;
@@ -149,6 +148,7 @@ fn order_deletes(changes: &[Change], before: &mut [Vec<usize>]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::change::Action;
     use super::super::change::tests::change;
     use super::*;
 
@@ -192,6 +192,16 @@ mod tests {
             change("a", "NodePool", "new", Action::Create),
         ];
         assert_eq!(order(&changes), [["new"], ["old"]]);
+    }
+
+    #[test]
+    fn what_can_not_be_seen_still_holds_up_what_is_deleted_after_it() {
+        let mut changes = [
+            change("a", "HostedCluster", "a", Action::Leave),
+            change("a", "Namespace", "ns", Action::Delete),
+        ];
+        changes[0].reason = crate::plan::change::Reason::Removed;
+        assert_eq!(Graph::new(&changes).unwrap().before[1], [0]);
     }
 
     #[test]

@@ -41,7 +41,12 @@ mod tests {
             name: "s".to_owned(),
         };
         let path = |names: &[&str]| {
-            FieldPath::new(names.iter().map(|name| PathElement::Field((*name).to_owned())).collect())
+            FieldPath::new(
+                names
+                    .iter()
+                    .map(|name| PathElement::Field((*name).to_owned()))
+                    .collect(),
+            )
         };
         assert!(is_secret(&id, &path(&["data", "key"])));
         assert!(is_secret(&id, &path(&["data"])));

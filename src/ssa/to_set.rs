@@ -45,7 +45,10 @@ fn of_map(schema: &Schema, map: &MapType, values: &serde_json::Map<String, Value
 }
 
 fn of_list(schema: &Schema, list: &ListType, items: &[Value]) -> FieldSet {
-    let steps: Vec<Option<Step>> = items.iter().map(|item| Step::of_item(schema, list, item).ok()).collect();
+    let steps: Vec<Option<Step>> = items
+        .iter()
+        .map(|item| Step::of_item(schema, list, item).ok())
+        .collect();
     let duplicates = duplicates(&steps);
     let mut entries = Vec::with_capacity(items.len());
     for (item, step) in items.iter().zip(steps) {
@@ -64,5 +67,9 @@ fn of_list(schema: &Schema, list: &ListType, items: &[Value]) -> FieldSet {
 fn duplicates(steps: &[Option<Step>]) -> Vec<Step> {
     let mut sorted: Vec<&Step> = steps.iter().flatten().collect();
     sorted.sort();
-    sorted.windows(2).filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().map(|s| (*s).clone()))).flatten().collect()
+    sorted
+        .windows(2)
+        .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().map(|s| (*s).clone())))
+        .flatten()
+        .collect()
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::apply::{
-    SsaError, at_version, check_type, empty, keep_times, reset_fields, stored, strip_bookkeeping, without_managed_fields,
+    SsaError, at_version, check_type, empty, keep_times, reset_fields, stored, strip_bookkeeping,
+    without_managed_fields,
 };
 use super::managed::{EntryId, ManagedFields, Operation, seconds};
 use super::updater::Updater;
@@ -66,7 +67,12 @@ pub fn update(request: UpdateRequest<'_>) -> Result<Value, SsaError> {
 
 /// The entries that a write starts from: a writer may send managedFields of its own.
 fn starting_point(request: &UpdateRequest<'_>) -> ManagedFields {
-    let of_live = || request.live.and_then(|live| ManagedFields::of(live).ok()).unwrap_or_default();
+    let of_live = || {
+        request
+            .live
+            .and_then(|live| ManagedFields::of(live).ok())
+            .unwrap_or_default()
+    };
     if !request.subresource.is_empty() {
         return of_live();
     }
@@ -147,7 +153,9 @@ fn fold(managers: &mut ManagedFields) {
         if count <= MAX_UPDATE_ENTRIES {
             break;
         }
-        let Some(version) = managers.entries.get(&id).map(|entry| entry.api_version.clone()) else { continue };
+        let Some(version) = managers.entries.get(&id).map(|entry| entry.api_version.clone()) else {
+            continue;
+        };
         let Some(first) = first_of.get(&version) else {
             first_of.insert(version, id);
             continue;
@@ -208,8 +216,16 @@ fn finish(request: &UpdateRequest<'_>, live: &Value, new: Value, managers: &Mana
 
 /// What the server alone sets stays, whatever a writer sends.
 fn keep_identity(object: &mut Value, live: &Value) {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    for name in ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for name in [
+        "uid",
+        "creationTimestamp",
+        "resourceVersion",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
         match live["metadata"].get(name) {
             Some(value) => metadata.insert(name.to_owned(), value.clone()),
             None => metadata.remove(name),

@@ -1,9 +1,11 @@
 //! The one integration-test binary: linking is what costs.
 
-#[cfg(test)]
+mod architecture;
 mod kube_provider;
-#[cfg(test)]
 mod kube_support;
-#[cfg(test)]
-#[allow(dead_code, reason = "each test uses the part of the support that it needs")]
+mod render_crds;
+mod render_fixture;
+mod render_golden;
+mod render_properties;
+mod render_templates;
 mod support;

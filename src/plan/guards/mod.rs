@@ -27,7 +27,7 @@ pub struct Facts<'a> {
     /// Units that the fleet files hold, resolved or not.
     pub units: &'a BTreeSet<UnitId>,
     /// Objects in the inventories of the whole fleet.
-    pub recorded: &'a [ResourceId],
+    pub recorded: usize,
     /// Objects wanted in the whole fleet.
     pub desired: usize,
     /// Whether something of the fleet files could not be read at all.
@@ -108,7 +108,7 @@ mod tests {
         pub(super) limits: Limits,
         pub(super) decommission: BTreeMap<UnitId, Decommission>,
         pub(super) units: BTreeSet<UnitId>,
-        pub(super) recorded: Vec<ResourceId>,
+        pub(super) recorded: usize,
         pub(super) newer: BTreeMap<UnitId, Revision>,
         pub(super) desired: usize,
         pub(super) incomplete: bool,
@@ -124,7 +124,7 @@ mod tests {
                 },
                 decommission: BTreeMap::new(),
                 units: BTreeSet::new(),
-                recorded: Vec::new(),
+                recorded: 0,
                 newer: BTreeMap::new(),
                 desired: 1,
                 incomplete: false,
@@ -141,7 +141,7 @@ mod tests {
                 limits: &self.limits,
                 decommission: &self.decommission,
                 units: &self.units,
-                recorded: &self.recorded,
+                recorded: self.recorded,
                 desired: self.desired,
                 incomplete: self.incomplete,
                 adopt: self.adopt,

@@ -31,8 +31,8 @@ impl Guard for NotOurs {
                     "{} would be deleted, but no longer carries our owner mark",
                     count(unmarked.len(), "object")
                 ),
-                lift: "if it is to go, delete it by hand; if it is to stay, `fleetwright inventory forget` it; \
-                       to have it back, put the annotation `fleetwright.dev/owner` back"
+                lift: "if it is to go, delete it by hand: the next run sees it gone and drops it from the inventory; \
+                       if it is ours after all, put the annotation `fleetwright.dev/owner` back"
                     .to_owned(),
                 objects: unmarked,
             });

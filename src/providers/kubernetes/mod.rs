@@ -25,6 +25,7 @@ mod lookup;
 mod observe;
 mod schemas;
 mod status;
+mod store;
 mod write;
 
 use futures::FutureExt as _;
