@@ -13,7 +13,7 @@ pub use kubernetes::InventoryError;
 use serde_json::Value;
 
 use crate::inventory::{Entry, UnitInventory};
-use crate::resource::{FleetUid, Manifest, ResourceId};
+use crate::resource::{FleetUid, Manifest, ResourceId, UnitId};
 use crate::schema::Schema;
 
 /// What was seen of one object.
@@ -148,15 +148,18 @@ pub enum ProviderError {
     Conflict(Vec<OwnedField>),
     /// The object changed since it was read.
     #[error("{0} changed since it was read")]
-    Stale(ResourceId),
+    Stale(Box<ResourceId>),
     /// A create found the object there already.
     #[error("{0} exists already")]
-    Exists(ResourceId),
+    Exists(Box<ResourceId>),
+    /// Another run stored the unit's inventory since this one read it.
+    #[error("the inventory of {0} was changed by another run since it was read")]
+    LostRace(Box<UnitId>),
     /// The server refused the document.
     #[error("the server refuses {id}: {message}")]
     Invalid {
         /// The object.
-        id: ResourceId,
+        id: Box<ResourceId>,
         /// The server's words, secrets taken out.
         message: String,
     },

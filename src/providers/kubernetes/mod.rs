@@ -23,6 +23,7 @@ mod inventory;
 mod list;
 mod lookup;
 mod observe;
+mod schemas;
 mod status;
 mod store;
 mod write;
@@ -31,7 +32,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options};
-pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, InventoryStore, StoredInventory};
+pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,
 };
