@@ -9,6 +9,7 @@ mod load;
 mod lock;
 mod plan;
 mod render;
+mod schema;
 mod status;
 
 pub use apply::{Leave, apply, leave};
@@ -18,4 +19,5 @@ pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeV
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};
+pub use schema::schemas;
 pub use status::status;
