@@ -1,2 +1,5 @@
 //! The one integration-test binary: linking is what costs.
 
+
+mod fleet_demo;
+mod fleet_support;
