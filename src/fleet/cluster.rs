@@ -12,7 +12,7 @@ use super::index::{Declared, Index, STRUCTURE, base_layers, flatten};
 use super::kind::Kind;
 use super::layers::merge;
 use super::load::Loaded;
-use super::lock::{LockedCluster, first_id};
+use super::lock::{Identities, LockedCluster};
 use super::model::{self, ClusterNetwork, Etcd, NetworkSource, SecretUse};
 use super::networks::{self, Networks};
 use super::node::{Node, Yaml};
@@ -69,6 +69,7 @@ pub(super) struct Resolver<'a, 'b> {
     pub(super) now: jiff::Timestamp,
     pub(super) taken: &'b mut Taken,
     pub(super) load: Load,
+    pub(super) identities: Identities,
     /// What clusters of one environment and region have in common, merged.
     pub(super) bases: BTreeMap<(String, String), Node>,
 }
@@ -142,12 +143,15 @@ impl<'a> Resolver<'a, '_> {
             place: declared.place,
         };
         let manager = placement::find(wish, self.common.management, &mut self.load, problems)?;
-        let pin = pin.get_or_insert_with(|| LockedCluster {
-            id: first_id(self.common.uid, "cluster", declared.name),
-            object_name: declared.name.to_owned(),
-            management_cluster: manager.model.name.clone(),
-            addresses: None,
-            releases: BTreeMap::new(),
+        let pin = pin.get_or_insert_with(|| {
+            let (id, object_name) = self.identities.first(self.common.uid, "cluster", declared.name);
+            LockedCluster {
+                id,
+                object_name,
+                management_cluster: manager.model.name.clone(),
+                addresses: None,
+                releases: BTreeMap::new(),
+            }
         });
         pin.management_cluster.clone_from(&manager.model.name);
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: parse ∘ print is the identity; a pinned value changes only by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ipnet::IpNet;
@@ -178,8 +178,39 @@ fn print<T: Serialize>(entry: &T) -> String {
     format!("{HEADER}{body}")
 }
 
-/// The id of a cluster or network at first sight.
-pub(super) fn first_id(uid: &FleetUid, kind: &str, name: &str) -> String {
-    let digest = Digest::of_parts([uid.as_str().as_bytes(), kind.as_bytes(), name.as_bytes()]);
-    digest.to_hex().chars().take(16).collect()
+/// Ids and object names that are taken, so that a name used again after a rename gets ones of its own.
+#[derive(Debug)]
+pub(super) struct Identities(BTreeSet<String>);
+
+impl Identities {
+    /// Those of the lock.
+    pub(super) fn new(lock: &Lock) -> Self {
+        let clusters = lock.clusters.values().flat_map(|pin| [pin.id.clone(), key("cluster", &pin.object_name)]);
+        let networks = lock.networks.values().flat_map(|pin| [pin.id.clone(), key("network", &pin.object_name)]);
+        Self(clusters.chain(networks).collect())
+    }
+
+    /// The id and the object name of a cluster or network at first sight.
+    pub(super) fn first(&mut self, uid: &FleetUid, kind: &str, name: &str) -> (String, String) {
+        let mut round = 0u64;
+        let id = loop {
+            let round_bytes = round.to_be_bytes();
+            let digest = Digest::of_parts([uid.as_str().as_bytes(), kind.as_bytes(), name.as_bytes(), &round_bytes]);
+            let id: String = digest.to_hex().chars().take(16).collect();
+            if self.0.insert(id.clone()) {
+                break id;
+            }
+            round += 1;
+        };
+        if self.0.insert(key(kind, name)) {
+            return (id, name.to_owned());
+        }
+        let object_name = format!("{name}-{}", id.get(..5).unwrap_or(&id));
+        self.0.insert(key(kind, &object_name));
+        (id, object_name)
+    }
+}
+
+fn key(kind: &str, name: &str) -> String {
+    format!("{kind} {name}")
 }

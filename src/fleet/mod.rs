@@ -8,6 +8,7 @@ mod addresses;
 mod check;
 mod cluster;
 mod decode;
+mod fleet_doc;
 mod index;
 mod kind;
 mod layers;

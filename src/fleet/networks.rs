@@ -12,7 +12,7 @@ use super::decode::decode;
 use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
-use super::lock::{Lock, LockedNetwork, first_id};
+use super::lock::{Identities, Lock, LockedNetwork};
 use super::model::{ExistingNetwork, Manage, Network, NetworkPlan, NetworkSource};
 use super::node::{Node, Place};
 use super::ocid::{self, Expected};
@@ -29,14 +29,13 @@ pub(super) type Networks = BTreeMap<NetworkName, Network>;
 pub(super) fn resolve(
     index: &Index<'_>,
     common: &Common<'_>,
-    taken: &mut Taken,
-    lock: &mut Lock,
+    (taken, lock, identities): (&mut Taken, &mut Lock, &mut Identities),
     problems: &mut Problems<'_>,
 ) -> Networks {
     let mut networks = Networks::new();
     for document in index.of(Kind::Network).filter(|document| !document.broken) {
         let mut own = problems.fresh(None);
-        if let Some(network) = network(document, common, taken, lock, &mut own)
+        if let Some(network) = network(document, common, (taken, lock, identities), &mut own)
             && !own.failed()
         {
             networks.insert(network.name.clone(), network);
@@ -49,8 +48,7 @@ pub(super) fn resolve(
 fn network(
     document: &Document,
     common: &Common<'_>,
-    taken: &mut Taken,
-    lock: &mut Lock,
+    (taken, lock, identities): (&mut Taken, &mut Lock, &mut Identities),
     problems: &mut Problems<'_>,
 ) -> Option<Network> {
     let node = &document.spec;
@@ -64,10 +62,9 @@ fn network(
     shared::known_region(node.get("region")?, problems);
     let manager = owner(&spec, document, common, problems)?;
     let name = NetworkName::new(&document.name);
-    let pin = lock.networks.entry(name.clone()).or_insert_with(|| LockedNetwork {
-        id: first_id(common.uid, "network", &document.name),
-        object_name: document.name.clone(),
-        addresses: None,
+    let pin = lock.networks.entry(name.clone()).or_insert_with(|| {
+        let (id, object_name) = identities.first(common.uid, "network", &document.name);
+        LockedNetwork { id, object_name, addresses: None }
     });
     let source = match &spec.existing {
         Some(existing) => NetworkSource::Existing(self::existing(existing, node.get("existing")?, &spec.region, problems)),
@@ -251,8 +248,11 @@ fn block(
         problems.add(Diagnostic::new(Code::NoAddresses, message).hint(hint), wish.place);
         return None;
     };
-    // A pool that is no range is reported once, at its own place.
-    let range = addresses::parse(pool).ok().and_then(addresses::v4)?;
+    let Some(range) = addresses::parse(pool).ok().and_then(addresses::v4) else {
+        let message = format!("the address pool of `{}` can't be used", wish.region);
+        problems.add(Diagnostic::new(Code::NoAddresses, message), wish.place);
+        return None;
+    };
     let found = taken.free(range, addresses.per_cluster, wish.id);
     if found.is_none() {
         let message = format!("no /{} is left in `{pool}`, the pool of `{}`", addresses.per_cluster, wish.region);

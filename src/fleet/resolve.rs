@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::addresses::{self, Taken};
 use super::cluster::{Common, Resolver};
 use super::decode::decode;
+use super::fleet_doc;
 use super::index::Index;
 use super::kind::Kind;
 use super::load::Loaded;
-use super::lock::{Lock, LockedFleet};
+use super::lock::{Identities, Lock, LockedFleet};
 use super::model;
 use super::moves;
 use super::networks;
@@ -64,13 +65,15 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         );
     }
 
+    fleet_doc::check(&index, &mut problems);
     let moved = moves::follow(&index, &mut lock, &mut problems);
     let compartments = spec.compartments.clone().unwrap_or_default();
     let management = shared::management_clusters(&index, &mut problems);
     let mut taken = taken(&index, &spec, &lock, &mut problems);
     rules::reserve_pods(&index, loaded, &mut taken);
     let common = Common { spec: &spec, compartments: &compartments, management: &management, uid: &uid };
-    let networks = networks::resolve(&index, &common, &mut taken, &mut lock, &mut problems);
+    let mut identities = Identities::new(&lock);
+    let networks = networks::resolve(&index, &common, (&mut taken, &mut lock, &mut identities), &mut problems);
 
     let mut resolver = Resolver {
         loaded,
@@ -80,6 +83,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         waivers: &waivers,
         now: seed.now,
         taken: &mut taken,
+        identities,
         load: placement::load(&lock),
         bases: BTreeMap::new(),
     };
@@ -114,7 +118,10 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     let mut fleet = model::Fleet {
         name: FleetName::new(index.fleet.map_or("", |fleet| fleet.name.as_str())),
         uid,
-        management_clusters: management.into_iter().map(|(name, cluster)| (name, cluster.model)).collect(),
+        management_clusters: management
+            .iter()
+            .map(|(name, manager)| (name.clone(), manager.model.clone()))
+            .collect(),
         networks,
         clusters,
         failed,
@@ -124,7 +131,8 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         conflicts: shared::conflicts(&spec),
         incomplete,
     };
-    rules::fleet_wide(&mut fleet, &index, &spec, &mut problems);
+    let wide = rules::Wide { index: &index, management: &management, spec: &spec, lock: &lock };
+    rules::fleet_wide(&mut fleet, &wide, &mut problems);
     found.append(&mut problems.found);
     sort(&mut found);
     Resolved { fleet, lock, diagnostics: found }

@@ -8,8 +8,8 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::addresses;
-use super::check::did_you_mean;
 use super::decode::decode;
+use super::fleet_doc;
 use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
@@ -17,7 +17,6 @@ use super::model::{Cap, ConflictRule, Decommission, Dialect, Identity, Limits, M
 use super::node::{Node, Place};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
-use super::regions;
 use super::spec;
 use crate::diag::{Code, Diagnostic};
 use crate::resource::{ClusterName, ManagementClusterName, NetworkName, UnitId};
@@ -94,6 +93,13 @@ fn manager(document: &Document, problems: &mut Problems<'_>) -> Option<Manager> 
         };
         identities.insert(name, identity);
     }
+    for (position, manifest) in spec.extra_manifests.iter().enumerate() {
+        if manifest.get("kind").and_then(Value::as_str) == Some("HostedControlPlane") {
+            let item = node.get("extraManifests").and_then(|list| list.item(position));
+            let problem = Diagnostic::new(Code::HcpKind, "a HostedControlPlane is made by the operator alone");
+            problems.rule(problem, item.map_or(document.place, |item| item.place));
+        }
+    }
     Some(Manager {
         environments: spec.accepts.environment.map(many),
         regions: spec.accepts.region.map_or_else(|| vec![spec.region.clone()], many),
@@ -151,20 +157,9 @@ pub(super) fn ranges(texts: &[String], node: Option<&Node>, problems: &mut Probl
     nets
 }
 
-/// Reports a region that nobody knows. Regions are added faster than programs are released, so this is no error.
+/// Reports a region that nobody knows.
 pub(super) fn known_region(node: &Node, problems: &mut Problems<'_>) {
-    let text = node.as_str().unwrap_or_default();
-    let problem = match regions::find(text) {
-        Some(region) if region.id == text => return,
-        Some(region) => Diagnostic::new(Code::NotAllowed, format!("`{text}` is the key of a region"))
-            .hint(format!("write its id, `{}`", region.id)),
-        None => {
-            let mut problem = Diagnostic::new(Code::UnknownRegion, format!("`{text}` is no region known here"));
-            problem.hints.extend(did_you_mean(text, regions::ids()));
-            problem
-        }
-    };
-    problems.add(problem, node.place);
+    fleet_doc::region(node.as_str().unwrap_or_default(), node.place, problems);
 }
 
 /// The caps; without any typed, nothing protected is deleted beyond three at a time, and a tenth of the nodes move.
