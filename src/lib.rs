@@ -40,6 +40,7 @@ pub mod inventory;
 pub mod plan;
 pub mod providers;
 pub mod render;
+pub mod report;
 pub mod resource;
 pub mod schema;
 pub mod source;

@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod cel_spike;
+mod fleet_demo;
+mod fleet_support;
