@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::managed::{ManagedFields, seconds};
-use super::value::equal;
+use super::value::{equal, equal_structs};
 use crate::schema::{Origin, Schema};
 
 /// A write that is about to be stored.
@@ -101,33 +101,6 @@ fn kept_times(writing: Writing<'_>, object: &Value, managers: &ManagedFields) ->
         Origin::BuiltIn => equal_structs(live, object),
     };
     (alike && same()).then_some(old)
-}
-
-/// Whether two objects are alike in types that know no difference between zero and absent.
-fn equal_structs(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            let absent_or_zero = |value: &Value, other: Option<&Value>| match other {
-                Some(other) => equal_structs(value, other),
-                None => is_zero(value),
-            };
-            a.iter().all(|(name, value)| absent_or_zero(value, b.get(name)))
-                && b.iter().all(|(name, value)| a.contains_key(name) || is_zero(value))
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal_structs(a, b)),
-        _ => equal(a, b) || (is_zero(a) && is_zero(b)),
-    }
-}
-
-fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(value) => !value,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(entries) => entries.values().all(is_zero),
-    }
 }
 
 /// Puts the entries into the object.

@@ -11,7 +11,7 @@ use super::managed::{EntryId, ManagedFields, Operation, seconds};
 use super::store::{Writing, keep_identity, store};
 use super::updater::Updater;
 use super::validate::{Duplicates, validate};
-use crate::schema::Schema;
+use crate::schema::{Origin, Schema};
 
 /// So many entries of managers that update are kept apart; older ones are folded together.
 const MAX_UPDATE_ENTRIES: usize = 10;
@@ -47,19 +47,28 @@ pub fn update(request: UpdateRequest<'_>) -> Result<Value, SsaError> {
     check_type(schema, request.new)?;
     let mut managers = starting_point(&request);
     let live = match request.live {
-        Some(live) => read(live, schema),
+        Some(live) => struct_of(schema, read(live, schema)),
         None => empty(schema),
     };
     let mut new = without_managed_fields(request.new);
     schema.prune(&mut new);
     schema.apply_defaults(&mut new);
-    schema.fill_zeros(&mut new);
+    let new = struct_of(schema, new);
     // Nobody is tracked where nobody was, but on a create.
     if !managers.is_empty() || request.live.is_none() {
         // Where it can't be told who changed what, a server drops the record and stores the object.
         managers = track(&request, (&live, &new), managers).unwrap_or_default();
     }
     Ok(finish(&request, &live, new, managers))
+}
+
+/// A kind of the server's own as it stands in the server's type, whichever way it was written.
+fn struct_of(schema: &Schema, mut object: Value) -> Value {
+    if schema.origin() == Origin::BuiltIn {
+        schema.prune(&mut object);
+        schema.fill_zeros(&mut object);
+    }
+    object
 }
 
 /// The entries that a write starts from: a writer may send managedFields of its own.

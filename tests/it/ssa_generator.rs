@@ -53,15 +53,17 @@ pub(crate) struct Generator<'a> {
     pub(crate) shape: Shape,
 }
 
-/// Fields that no client sets, and some of Kubernetes' own that are switched off by default, so that the server drops
-/// them, which isn't the merge's doing.
-const NEVER: [&str; 6] = [
+/// Fields that no client sets, and some of Kubernetes' own that the server drops because they are switched off, or keeps
+/// equal to another: that isn't the merge's doing.
+const NEVER: [&str; 8] = [
     "managedFields",
     "ownerReferences",
     "creationTimestamp",
     "schedulingGroup",
     "stopSignal",
     "serviceAccount",
+    "serviceAccountName",
+    "podCertificate",
 ];
 
 const WORDS: [&str; 6] = ["a", "b", "c", "x<y>&z", "long-word", "é"];
