@@ -17,11 +17,15 @@ use crate::schema::{Element, ListKind, ListType, MapType, Normal, Origin, Schema
 /// True when every leaf of `desired` stands in `live` in the same normal form, and what `manager` applied last is
 /// just the fields that `desired` has.
 pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) -> bool {
-    let Some(entry) = own_entry(live, manager) else { return false };
-    if entry.get("apiVersion") != desired.get("apiVersion") {
-        return false;
-    }
-    let Some(fields) = entry.get("fieldsV1").and_then(Value::as_object) else { return false };
+    // Who owns nothing has no entry.
+    let fields = match own_entry(live, manager) {
+        None => None,
+        Some(entry) if entry.get("apiVersion") != desired.get("apiVersion") => return false,
+        Some(entry) => match entry.get("fieldsV1").and_then(Value::as_object) {
+            None => return false,
+            fields => fields,
+        },
+    };
     let (Some(desired), Some(live)) = (desired.as_object(), live.as_object()) else { return false };
     let root = schema.resolve(schema.root_type());
     let Some(map) = &root.map else { return false };
@@ -29,7 +33,7 @@ pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) ->
         schema,
         status_ignored: schema.has_status_subresource(),
     };
-    walk.map(map, desired, Some(live), &mut Fields::new(Some(fields)), Level::Root)
+    walk.map(map, desired, Some(live), &mut Fields::new(fields), Level::Root)
 }
 
 fn own_entry<'a>(live: &'a Value, manager: &str) -> Option<&'a Map<String, Value>> {
