@@ -79,7 +79,8 @@ fn starting_point(request: &UpdateRequest<'_>) -> ManagedFields {
     }
     let sent = request.new["metadata"].get("managedFields").and_then(Value::as_array);
     let reset = sent.is_some_and(|sent| match sent.as_slice() {
-        [] => true,
+        // A custom resource's metadata lose what is empty before anyone sees it.
+        [] => request.schema.origin() == Origin::BuiltIn,
         [only] => only.as_object().is_some_and(serde_json::Map::is_empty),
         _ => false,
     });

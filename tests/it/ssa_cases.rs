@@ -194,7 +194,7 @@ fn go_path(path: &str) -> String {
 }
 
 /// The names under which a coverage counter is kept.
-pub(crate) const COVERED: [&str; 14] = [
+pub(crate) const COVERED: [&str; 15] = [
     "force",
     "conflict",
     "co-ownership",
@@ -209,6 +209,7 @@ pub(crate) const COVERED: [&str; 14] = [
     "before-first-apply",
     "manager limits",
     "status subresource",
+    "duplicates",
 ];
 
 /// What a case came upon, judged by the reference's answer.
@@ -257,11 +258,18 @@ pub(crate) fn covers(case: &Case, kinds: &[Kind], answer: &Value) -> BTreeSet<&'
         }
     }
     shapes(&own(&now), after, &mut covered);
+    let twice = |object: &Value| {
+        let ports = object.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
+        let keys: BTreeSet<String> = ports.iter().map(|port| format!("{} {}", port["port"], port["protocol"])).collect();
+        keys.len() < ports.len()
+    };
+    if twice(&question["live"]) || twice(after) {
+        covered.insert("duplicates");
+    }
     if question["subresource"] == "status" {
         covered.insert("status subresource");
     }
-    let mut known = field_set_of(&question["live"], schema).union(&field_set_of(&question["config"], schema));
-    known = known.union(&FieldSet::of(&[]));
+    let known = field_set_of(&question["live"], schema).union(&field_set_of(&question["config"], schema));
     let new = field_set_of(after, schema).difference(&known);
     if applies && new.iter().any(|path| path.elements().len() > 2 && path.to_string().starts_with(".spec")) {
         covered.insert("nested defaults");
@@ -343,6 +351,9 @@ impl History {
             // As if nobody had been tracked so far.
             self.live["metadata"].as_object_mut().expect("objects have metadata").remove("managedFields");
         }
+        if self.random.percent(4) {
+            self.age();
+        }
         let updates = if self.crowded { 85 } else { 25 };
         let question = if self.random.percent(updates) && (!self.live.is_null() || !kind.built_in) {
             self.update(kind, version, &now)
@@ -355,6 +366,26 @@ impl History {
     pub(crate) fn went(&mut self, answer: &Value) {
         if let Some(object) = answer.get("object") {
             self.live = object.clone();
+        }
+    }
+
+    /// Makes a set look as if it had been written under an older schema, in which the owned fields were containers.
+    fn age(&mut self) {
+        let Some(entries) = self.live.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut) else { return };
+        if entries.is_empty() {
+            return;
+        }
+        let entry = self.random.below(entries.len());
+        let mut here = &mut entries[entry]["fieldsV1"];
+        for _ in 0..6 {
+            let Some(fields) = here.as_object_mut() else { return };
+            let names: Vec<String> = fields.keys().filter(|name| *name != ".").cloned().collect();
+            if names.is_empty() {
+                fields.insert("f:zz".to_owned(), json!({}));
+                return;
+            }
+            let name = self.random.pick(&names).clone();
+            here = &mut fields[&name];
         }
     }
 
@@ -415,7 +446,19 @@ impl History {
             // Something of its own, so that its entry lasts.
             config["metadata"]["annotations"][format!("x.io/m{}", self.step)] = json!("x");
         }
-        if !status && self.random.percent(50) {
+        if kind.built_in && self.random.percent(30) {
+            // Two items of one key: only kinds whose rules are switched off take them.
+            if let Some(items) = config.pointer_mut("/spec/ports").and_then(Value::as_array_mut) {
+                if let Some(mut item) = items.first().cloned() {
+                    item["name"] = json!("twice");
+                    items.push(item);
+                }
+            }
+        }
+        if !status && self.random.percent(4) {
+            // A client may set managedFields, and begin them anew.
+            config["metadata"]["managedFields"] = self.random.pick(&[json!([]), json!([{}]), json!([{"manager": "x"}])]).clone();
+        } else if !status && self.random.percent(50) {
             config["metadata"].as_object_mut().expect("metadata is a map").remove("managedFields");
         }
         name(&mut config, schema);

@@ -55,7 +55,7 @@ pub(crate) struct Generator<'a> {
 
 /// Fields that no client sets, and some of Kubernetes' own that the server drops because they are switched off, or keeps
 /// equal to another: that isn't the merge's doing.
-const NEVER: [&str; 8] = [
+const NEVER: [&str; 9] = [
     "managedFields",
     "ownerReferences",
     "creationTimestamp",
@@ -64,6 +64,7 @@ const NEVER: [&str; 8] = [
     "serviceAccount",
     "serviceAccountName",
     "podCertificate",
+    "clusterTrustBundle",
 ];
 
 const WORDS: [&str; 6] = ["a", "b", "c", "x<y>&z", "long-word", "é"];

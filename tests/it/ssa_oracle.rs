@@ -24,6 +24,7 @@ struct Tally {
     differences: Vec<Difference>,
     covered: BTreeMap<&'static str, usize>,
     noop: Noop,
+    samples: BTreeMap<(&'static str, usize), String>,
 }
 
 /// How the quick test for "nothing would change" did.
@@ -49,6 +50,7 @@ fn number(name: &str, default: usize) -> usize {
 
 fn run(reference: &mut Reference, kinds: &[Kind], cases: usize, twist: Twist) -> Tally {
     let mut tally = Tally::default();
+    let recording = std::env::var_os("FLEETWRIGHT_SSA_RECORD").is_some();
     let mut seed = number("FLEETWRIGHT_SSA_SEED", 1) as u64;
     let mut histories: Vec<History> = Vec::new();
     while tally.cases < cases {
@@ -64,6 +66,9 @@ fn run(reference: &mut Reference, kinds: &[Kind], cases: usize, twist: Twist) ->
             tally.cases += 1;
             for what in covers(&case, kinds, &theirs) {
                 *tally.covered.entry(what).or_default() += 1;
+                if recording {
+                    sample(&mut tally, what, &case, &theirs);
+                }
             }
             let start = std::time::Instant::now();
             let ours = case.ours(kinds, twist);
@@ -298,6 +303,7 @@ fn the_merge_is_the_servers_own_over_generated_histories() {
         "{} cases in {seconds:.1} s ({:.1} s of them ours), {} refused by both, beyond the merge: {:?}\n{:?}",
         tally.cases, tally.own_time.as_secs_f64(), tally.refused, tally.beyond, tally.covered
     );
+    record(&tally);
     let noop = &tally.noop;
     println!("no-op: {} right, {} wrong, {} missed", noop.right, noop.wrong.len(), noop.missed.len());
     if let Some(path) = std::env::var_os("FLEETWRIGHT_SSA_DUMP_NOOP") {
@@ -318,6 +324,54 @@ fn the_merge_is_the_servers_own_over_generated_histories() {
         assert!(times >= cases / 500, "{what} was met {times} times only");
     }
     assert!(tally.refused < tally.cases / 20, "{} of {} cases say nothing", tally.refused, tally.cases);
+}
+
+/// Cases that were once merged wrongly, and some of every kind of thing that can happen, with the reference's answers.
+const FIXED: &str = include_str!("data/ssa-cases.jsonl");
+
+#[test]
+fn fixed_cases_are_merged_as_the_reference_once_did() {
+    let Some(upstream) = upstream() else { return };
+    let kinds = kinds(&upstream);
+    let mut tally = Tally::default();
+    for line in FIXED.lines() {
+        let fixed: Value = serde_json::from_str(line).expect("a line is JSON");
+        let question = &fixed["question"];
+        let (kind, version) = find(&kinds, question);
+        let case = Case {
+            kind,
+            version,
+            question: question.clone(),
+        };
+        let ours = case.ours(&kinds, Twist::None);
+        tally.cases += 1;
+        judge(&mut tally, &kinds, case, ours, fixed["answer"].clone());
+    }
+    assert!(tally.cases > 40, "there are {} cases only", tally.cases);
+    assert!(tally.differences.is_empty(), "{}", report(&tally, &kinds));
+}
+
+fn find(kinds: &[Kind], question: &Value) -> (usize, usize) {
+    let of = &question["config"];
+    let is = |schema: &fleetwright::schema::Schema| of["kind"] == schema.kind() && of["apiVersion"] == schema.api_version();
+    let places = kinds.iter().enumerate().flat_map(|(at, kind)| (0..kind.versions.len()).map(move |version| (at, version)));
+    let mut places = places.filter(|(at, version)| is(&kinds[*at].versions[*version]));
+    places.next().expect("the case is of a kind under test")
+}
+
+/// `FLEETWRIGHT_SSA_RECORD=FILE` keeps the shortest case of each thing that a run came upon, by kind.
+fn record(tally: &Tally) {
+    let Some(path) = std::env::var_os("FLEETWRIGHT_SSA_RECORD") else { return };
+    let lines: Vec<String> = tally.samples.values().map(|sample| sample.clone() + "\n").collect();
+    std::fs::write(path, lines.concat()).expect("the file is writable");
+}
+
+fn sample(tally: &mut Tally, what: &'static str, case: &Case, answer: &Value) {
+    let line = json!({"what": what, "question": case.question, "answer": answer}).to_string();
+    let kept = tally.samples.entry((what, case.kind)).or_insert_with(|| line.clone());
+    if line.len() < kept.len() {
+        *kept = line;
+    }
 }
 
 #[test]
