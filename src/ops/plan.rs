@@ -6,11 +6,11 @@ use futures::future::{join_all, try_join_all};
 
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeView};
-use crate::inventory::{Entry, InventoryKey, UnitInventory};
+use crate::inventory::{Entry, InventoryKey};
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
-use crate::providers::kubernetes::{InventoryStore as KubernetesStore, KubernetesProvider};
+use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
 use crate::providers::{
-    InventoryError, InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored, Superseded,
+    InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored,
     WriteRequest,
 };
 use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
@@ -63,7 +63,7 @@ pub enum PlanError {
         name: ManagementClusterName,
         /// Why.
         #[source]
-        source: InventoryError,
+        source: ProviderError,
     },
     /// A control plane can't be reached.
     #[error("{target} can't be observed")]
@@ -186,21 +186,17 @@ async fn inventories(
 }
 
 /// Follows `Moved`: what was recorded under an old name is the new unit's, so that a rename prunes nothing.
-///
-/// The old record stays where it is until the new one is stored and the old one's objects are all in it.
+/// The record itself gets its new name when it is stored next.
 fn renamed(mut inventories: BTreeMap<InventoryKey, Stored>, loaded: &LoadedFleet) -> BTreeMap<InventoryKey, Stored> {
     for moved in &loaded.fleet.moved {
         let old: Vec<InventoryKey> = inventories.keys().filter(|(_, unit)| *unit == moved.from).cloned().collect();
         for key in old {
             let new = (key.0.clone(), moved.to.clone());
             if !inventories.contains_key(&new)
-                && let Some(old) = inventories.remove(&key)
+                && let Some(mut stored) = inventories.remove(&key)
             {
-                let mut inventory = old.inventory.clone();
-                inventory.unit = moved.to.clone();
-                let superseded = UnitInventory { entries: Vec::new(), ..old.inventory };
-                let supersedes = Some(Box::new(Superseded { inventory: superseded, version: old.version }));
-                inventories.insert(new, Stored { inventory, version: None, supersedes });
+                stored.inventory.unit = moved.to.clone();
+                inventories.insert(new, stored);
             }
         }
     }

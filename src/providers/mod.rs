@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-pub use kubernetes::InventoryError;
 use serde_json::Value;
 
 use crate::inventory::{Entry, UnitInventory};
@@ -230,17 +229,6 @@ pub struct Stored {
     pub inventory: UnitInventory,
     /// Its resourceVersion; none for one that does not exist yet.
     pub version: Option<String>,
-    /// The record that this one takes over from (its unit was renamed), to be taken away once this one is stored.
-    pub supersedes: Option<Box<Superseded>>,
-}
-
-/// A record under a unit's old name.
-#[derive(Clone, Debug)]
-pub struct Superseded {
-    /// The record, without entries.
-    pub inventory: UnitInventory,
-    /// Its resourceVersion.
-    pub version: Option<String>,
 }
 
 /// Where the inventories of one management cluster's units are kept.
@@ -248,7 +236,7 @@ pub trait InventoryStore: Send + Sync {
     /// Reads all of a fleet's.
     ///
     /// An unreadable record, or one of a newer format, is an error: nothing may be concluded from the rest.
-    fn load_all<'a>(&'a self, fleet: &'a FleetUid) -> BoxFuture<'a, Result<Vec<Stored>, InventoryError>>;
+    fn load_all<'a>(&'a self, fleet: &'a FleetUid) -> BoxFuture<'a, Result<Vec<Stored>, ProviderError>>;
 
     /// Stores one over the version that was read (none: it must not exist yet), and gives the new version. A record
     /// without entries is taken away, and has no version.
@@ -256,5 +244,5 @@ pub trait InventoryStore: Send + Sync {
         &'a self,
         inventory: &'a UnitInventory,
         expected: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<Option<String>, InventoryError>>;
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 }

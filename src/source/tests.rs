@@ -270,7 +270,7 @@ fn a_tree_whose_bytes_are_the_commits_is_called_by_the_commit() {
     fs::write(directory.path().join("fleet.yaml"), "kind: Fleet # changed\n").unwrap();
     let changed = origin_of(directory.path());
     assert_eq!((changed.standing, changed.time), (Standing::Modified, 0));
-    assert_eq!(changed.head, Some(head.clone()));
+    assert_eq!(changed.head, Some(head));
     assert!(changed.revision.as_str().starts_with("worktree:sha256:"));
 
     fs::write(directory.path().join("fleet.yaml"), "kind: Fleet # changed\n ").unwrap();

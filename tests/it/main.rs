@@ -1,6 +1,9 @@
 //! The one integration-test binary: linking is what costs.
 
 mod architecture;
+mod cel_spike;
+mod cli;
+mod e2e;
 mod kube_provider;
 mod kube_support;
 mod render_crds;
@@ -8,4 +11,9 @@ mod render_fixture;
 mod render_golden;
 mod render_properties;
 mod render_templates;
+mod ssa_cases;
+mod ssa_generator;
+mod ssa_oracle;
+mod ssa_reference;
+#[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;

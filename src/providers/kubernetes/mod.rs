@@ -25,7 +25,6 @@ mod lookup;
 mod observe;
 mod schemas;
 mod status;
-mod store;
 mod write;
 
 use futures::FutureExt as _;
