@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::inventory::{Entry, UnitInventory};
-use crate::resource::{FleetUid, Manifest, ResourceId};
+use crate::resource::{FleetUid, Manifest, ResourceId, UnitId};
 use crate::schema::Schema;
 
 /// What was seen of one object.
@@ -151,6 +151,9 @@ pub enum ProviderError {
     /// A create found the object there already.
     #[error("{0} exists already")]
     Exists(Box<ResourceId>),
+    /// Another run stored the unit's inventory since this one read it.
+    #[error("the inventory of {0} was changed by another run since it was read")]
+    LostRace(Box<UnitId>),
     /// The server refused the document.
     #[error("the server refuses {id}: {message}")]
     Invalid {

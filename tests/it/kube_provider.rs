@@ -742,21 +742,16 @@ async fn twelve_hundred_objects_come_in_three_pages() {
     }
 }
 
-/// As plan and apply see it.
-fn store(provider: &KubernetesProvider) -> impl InventoryStore {
-    provider.inventory()
-}
-
 fn record(bench: &Bench, fleet: &FleetUid, cluster: &str) -> UnitInventory {
     let mut inventory = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new(cluster)));
     inventory.record(entry(&node_pool(&bench.space, cluster, 1), Some("uid")));
     inventory
 }
 
-fn lost_race(result: Result<Option<String>, InventoryError>, unit: &UnitId) {
+fn lost_race(result: Result<Option<String>, ProviderError>, unit: &UnitId) {
     let error = result.expect_err("lost");
     assert!(
-        matches!(&error, InventoryError::LostRace { unit: of, .. } if of == unit),
+        matches!(&error, ProviderError::LostRace(of) if **of == *unit),
         "{error:?}"
     );
 }
@@ -767,7 +762,7 @@ async fn an_inventory_comes_back_as_it_was_stored_and_the_slower_of_two_runs_los
         return;
     };
     let fleet = FleetUid::new("fleet of kp-inventory");
-    let store = store(&bench.provider);
+    let store = bench.provider.inventory();
     assert!(store.load_all(&fleet).await.expect("none yet").is_empty());
     let (mut first, second) = (record(&bench, &fleet, "b"), record(&bench, &fleet, "a"));
     let version = store.save(&first, None).await.expect("stored").expect("a version");
@@ -786,12 +781,14 @@ async fn an_inventory_comes_back_as_it_was_stored_and_the_slower_of_two_runs_los
 
     first.generation = 1;
     let newer = store.save(&first, Some(&version)).await.expect("stored");
+    // The slower run is another process, which has its own store.
+    let slow = bench.provider.inventory();
     let mut slower = loaded[1].inventory.clone();
     slower.generation = 9;
-    lost_race(store.save(&slower, None).await, &slower.unit);
-    lost_race(store.save(&slower, Some(&version)).await, &slower.unit);
+    lost_race(slow.save(&slower, None).await, &slower.unit);
+    lost_race(slow.save(&slower, Some(&version)).await, &slower.unit);
     slower.entries.clear();
-    lost_race(store.save(&slower, Some(&version)).await, &slower.unit);
+    lost_race(slow.save(&slower, Some(&version)).await, &slower.unit);
     let loaded = store.load_all(&fleet).await.expect("loaded");
     assert_eq!((loaded[1].inventory.generation, &loaded[1].version), (1, &newer));
 
@@ -801,11 +798,42 @@ async fn an_inventory_comes_back_as_it_was_stored_and_the_slower_of_two_runs_los
 }
 
 #[tokio::test]
+async fn a_renamed_units_inventory_is_replaced_in_one_step_and_its_old_name_is_free() {
+    let Some(bench) = Bench::new("kp-rename").await else {
+        return;
+    };
+    let fleet = FleetUid::new("kp-rename");
+    bench
+        .provider
+        .inventory()
+        .save(&record(&bench, &fleet, "old"), None)
+        .await
+        .expect("stored");
+    let store = bench.provider.inventory();
+    let mut stored = store.load_all(&fleet).await.expect("loaded").remove(0);
+    stored.inventory.unit = UnitId::Cluster(ClusterName::new("new"));
+    store
+        .save(&stored.inventory, stored.version.as_deref())
+        .await
+        .expect("stored");
+    let units = |all: Vec<fleetwright::providers::Stored>| -> Vec<String> {
+        all.iter()
+            .map(|stored| stored.inventory.unit.name().to_owned())
+            .collect()
+    };
+    assert_eq!(units(store.load_all(&fleet).await.expect("loaded")), ["new"]);
+    let reused = record(&bench, &fleet, "old");
+    store.save(&reused, None).await.expect("stored");
+    assert_eq!(units(store.load_all(&fleet).await.expect("loaded")), ["new", "old"]);
+    lost_race(bench.provider.inventory().save(&reused, None).await, &reused.unit);
+}
+
+#[tokio::test]
 async fn a_newer_or_damaged_inventory_is_an_error() {
     let Some(bench) = Bench::new("kp-newer").await else {
         return;
     };
-    let store = store(&bench.provider);
+    let store = bench.provider.inventory();
     let cases = BTreeMap::from([
         ("kp-format-2", r#"{"format": 2, "shape": "of tomorrow"}"#),
         ("kp-damaged", r#"{"format": 1, "entries": 7}"#),
@@ -824,9 +852,10 @@ async fn a_newer_or_damaged_inventory_is_an_error() {
             .login
             .kubectl(&[&args[..], &["patch", name.trim(), "--type=merge", "-p", &patch]].concat());
         let error = store.load_all(&uid).await.expect_err("an error");
-        match (fleet, error) {
-            ("kp-format-2", InventoryError::Newer { found: 2, .. }) => {}
-            ("kp-damaged" | "kp-no-json", InventoryError::Damaged { .. }) => {}
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+        match (fleet, source) {
+            ("kp-format-2", Some(InventoryError::Newer { found: 2, .. })) => {}
+            ("kp-damaged" | "kp-no-json", Some(InventoryError::Damaged { .. })) => {}
             (_, other) => panic!("{fleet}: {other:?}"),
         }
     }
@@ -858,6 +887,6 @@ async fn a_server_that_is_gone_is_an_error_and_never_an_empty_one() {
         provider.read(&pool.id, &pool.api_version).await,
         Observed::Unknown(_)
     ));
-    let store = store(&provider);
+    let store = provider.inventory();
     store.load_all(&FleetUid::new("f")).await.expect_err("an error");
 }

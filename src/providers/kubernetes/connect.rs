@@ -10,7 +10,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use super::discovery::Discovery;
 use super::http::Http;
-use super::inventory::InventoryStore;
+use super::inventory::KubernetesStore;
 use super::schemas::Schemas;
 
 /// Whether a kubeconfig may have programs run.
@@ -137,8 +137,8 @@ impl KubernetesProvider {
     }
 
     /// The records of what was made, which live on the same server.
-    pub fn inventory(&self) -> InventoryStore {
-        InventoryStore::new(self.http.clone())
+    pub fn inventory(&self) -> KubernetesStore {
+        KubernetesStore::new(self.http.clone())
     }
 }
 

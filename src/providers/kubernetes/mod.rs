@@ -31,7 +31,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options};
-pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, InventoryStore, StoredInventory};
+pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,
 };
