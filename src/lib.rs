@@ -34,12 +34,16 @@
 //! - [`ops`]: one operation a file, made of the above
 //! - [`cli`]: clap types and printing choices
 
+pub mod apply;
 pub mod diag;
 pub mod fleet;
 pub mod inventory;
 pub mod plan;
 pub mod providers;
 pub mod render;
+pub mod report;
 pub mod resource;
 pub mod schema;
+pub mod source;
 pub mod ssa;
+pub mod status;

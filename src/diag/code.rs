@@ -57,6 +57,7 @@ codes! {
     TemplateBudget = "FW0602", Error, "A template ran out of its budget of steps or output.";
     TemplateOutput = "FW0603", Error, "A template's output is no list of manifests.";
     DuplicateObject = "FW0604", Error, "Two manifests are the same object.";
+    ForbiddenObject = "FW0605", Error, "A manifest that must not be rendered: a HostedControlPlane, or a Secret in plain text.";
 }
 
 impl fmt::Display for Code {

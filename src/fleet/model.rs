@@ -198,8 +198,11 @@ pub enum Manage {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {
-    /// Its name: of the HostedCluster, and the stem of all other names.
+    /// Its name in the fleet files.
     pub name: ClusterName,
+    /// The HostedCluster's name, and the stem of all other objects' names: the name that it had at first, from the lock,
+    /// so that a renamed cluster keeps its objects.
+    pub object_name: String,
     /// Immutable id from the lock.
     pub id: String,
     /// Its environment.
@@ -331,8 +334,10 @@ pub enum NetworkSource {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
-    /// Its name.
+    /// Its name in the fleet files.
     pub name: NetworkName,
+    /// The stem of its objects' names: the name that it had at first, from the lock, so that a renamed network keeps them.
+    pub object_name: String,
     /// Immutable id from the lock.
     pub id: String,
     /// Region.
@@ -417,7 +422,7 @@ pub struct Service {
 pub struct NodePool {
     /// Its name within the cluster.
     pub name: NodePoolName,
-    /// `<cluster>-<pool>`: the NodePool object's name.
+    /// `<stem of the cluster>-<pool>`: the NodePool object's name.
     pub object_name: String,
     /// Its release.
     pub release: Release,

@@ -4,7 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{FleetUid, ResourceId, Revision, UnitId};
+use crate::resource::{Digest, FleetUid, ManagementClusterName, ResourceId, Revision, UnitId};
+
+/// Where a unit's inventory is kept: a unit that moves between management clusters has one on each for a while.
+pub type InventoryKey = (ManagementClusterName, UnitId);
 
 /// One object in the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +20,9 @@ pub struct Entry {
     /// Its UID (or OCID); none while the create is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
+    /// Digest of the manifest last applied: where it equals the desired one, what differs now is drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// The record of one unit. Stored as JSON under a versioned format.
@@ -100,6 +106,7 @@ mod tests {
             },
             api_version: "v1".to_owned(),
             uid: uid.map(str::to_owned),
+            digest: None,
         }
     }
 

@@ -1,3 +1,18 @@
 //! What would change, why, in which order, and what forbids it.
 //!
-//! Invariant: pure; a plan is data and `apply` makes no choice of its own.
+//! Invariant: pure; a plan is data and `apply` makes no choice of its own. May depend on everything pure, and on the data
+//! types of `providers`.
+
+mod build;
+pub mod change;
+pub mod confirm;
+mod conflict;
+mod decide;
+pub mod graph;
+pub mod guards;
+mod mask;
+mod ownership;
+
+pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, build};
+pub use confirm::document;
+pub use decide::MANAGER;

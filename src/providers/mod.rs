@@ -11,8 +11,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::inventory::Entry;
-use crate::resource::{Manifest, ResourceId};
+use crate::inventory::{Entry, UnitInventory};
+use crate::resource::{FleetUid, Manifest, ResourceId, UnitId};
 use crate::schema::Schema;
 
 /// What was seen of one object.
@@ -26,8 +26,9 @@ pub enum Observed {
     Unknown(String),
 }
 
-/// A live object, kept as the server's JSON text until somebody looks at it.
-#[derive(Clone, Debug)]
+/// A live object, kept as the server's JSON text until somebody looks at it. `Debug` leaves the text out: it may be that
+/// of a Secret.
+#[derive(Clone)]
 pub struct LiveObject {
     /// UID or OCID.
     pub uid: String,
@@ -44,6 +45,17 @@ impl LiveObject {
     /// Where the server sent what is no JSON.
     pub fn parse(&self) -> Result<Value, serde_json::Error> {
         serde_json::from_str(&self.text)
+    }
+}
+
+impl std::fmt::Debug for LiveObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { uid, version, text } = self;
+        f.debug_struct("LiveObject")
+            .field("uid", uid)
+            .field("version", version)
+            .field("bytes", &text.len())
+            .finish()
     }
 }
 
@@ -135,15 +147,18 @@ pub enum ProviderError {
     Conflict(Vec<OwnedField>),
     /// The object changed since it was read.
     #[error("{0} changed since it was read")]
-    Stale(ResourceId),
+    Stale(Box<ResourceId>),
     /// A create found the object there already.
     #[error("{0} exists already")]
-    Exists(ResourceId),
+    Exists(Box<ResourceId>),
+    /// Another run stored the unit's inventory since this one read it.
+    #[error("the inventory of {0} was changed by another run since it was read")]
+    LostRace(Box<UnitId>),
     /// The server refused the document.
     #[error("the server refuses {id}: {message}")]
     Invalid {
         /// The object.
-        id: ResourceId,
+        id: Box<ResourceId>,
         /// The server's words, secrets taken out.
         message: String,
     },
@@ -208,4 +223,29 @@ pub trait Provider: Send + Sync {
 
     /// Asks for the object to be deleted; that it is gone is seen by `read`.
     fn delete<'a>(&'a self, request: DeleteRequest<'a>) -> BoxFuture<'a, Result<(), ProviderError>>;
+}
+
+/// An inventory as it was read.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The record.
+    pub inventory: UnitInventory,
+    /// Its resourceVersion; none for one that does not exist yet.
+    pub version: Option<String>,
+}
+
+/// Where the inventories of one management cluster's units are kept.
+pub trait InventoryStore: Send + Sync {
+    /// Reads all of a fleet's.
+    ///
+    /// An unreadable record, or one of a newer format, is an error: nothing may be concluded from the rest.
+    fn load_all<'a>(&'a self, fleet: &'a FleetUid) -> BoxFuture<'a, Result<Vec<Stored>, ProviderError>>;
+
+    /// Stores one over the version that was read (none: it must not exist yet), and gives the new version. A record
+    /// without entries is taken away, and has no version.
+    fn save<'a>(
+        &'a self,
+        inventory: &'a UnitInventory,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 }

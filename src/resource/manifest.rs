@@ -28,8 +28,8 @@ pub struct Manifest {
     pub unit: UnitId,
     /// Whether we write it.
     pub stewardship: Stewardship,
-    /// Objects that have to be there (and, where a reference needs a field, ready) before this one is written; the
-    /// built-in order (Namespace before what is in it) isn't repeated here.
+    /// Objects that have to be there (and, where a reference needs a field, ready) before this one is written, sorted:
+    /// its Namespace, what its fields name, what it refers to.
     pub depends_on: Vec<ResourceId>,
     canonical: Box<str>,
     digest: Digest,
@@ -105,7 +105,10 @@ impl Manifest {
 }
 
 fn text<'a>(value: Option<&'a Value>, what: &'static str) -> Result<&'a str, ManifestError> {
-    value.and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(ManifestError::Missing(what))
+    value
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .ok_or(ManifestError::Missing(what))
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 mod digest;
 mod ids;
 mod manifest;
+pub mod mark;
 mod path;
+pub mod reference;
 
 pub use digest::Digest;
 pub use ids::{
@@ -13,4 +15,6 @@ pub use ids::{
     ResourceId, Revision, Target, UnitId,
 };
 pub use manifest::{Manifest, ManifestError, Stewardship};
+pub use mark::OwnerMark;
 pub use path::{FieldPath, PathElement};
+pub use reference::Reference;

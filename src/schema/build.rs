@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::node::{Element, Field, JsonType, ListKind, ListType, MapType, Node, Normal, Relation, Rest, Scalar, TypeRef};
+use super::node::{
+    Element, Field, JsonType, ListKind, ListType, MapType, Node, Normal, Relation, Rest, Scalar, TypeRef,
+};
 use super::{Origin, Schema, SchemaError};
 
 /// Deeper than this no API server takes a schema, and recursion stays far from the end of the stack.
@@ -247,8 +249,12 @@ impl Builder {
     }
 
     fn map(&mut self, schema: &Value, place: Place, resolve: Resolve<'_>) -> Result<Box<MapType>, SchemaError> {
-        let required: BTreeSet<&str> =
-            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: BTreeSet<&str> = schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         let mut fields = Vec::new();
         for (name, field) in schema["properties"].as_object().into_iter().flatten() {
             fields.push(Field {
@@ -289,7 +295,9 @@ pub(super) fn reference(schema: &Value) -> Option<&str> {
         Some([only]) => only["$ref"].as_str(),
         _ => None,
     };
-    direct.or_else(wrapped).map(|target| target.rsplit_once('/').map_or(target, |(_, name)| name))
+    direct
+        .or_else(wrapped)
+        .map(|target| target.rsplit_once('/').map_or(target, |(_, name)| name))
 }
 
 fn relation(schema: &Value) -> Option<Relation> {
@@ -313,7 +321,10 @@ fn json_type(schema: &Value) -> JsonType {
 
 fn normal(schema: &Value, format: Option<&str>) -> Normal {
     // Generators write the same pattern for every quantity; no other pattern has its binary suffixes.
-    if schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("[KMGTPE]i")) {
+    if schema["pattern"]
+        .as_str()
+        .is_some_and(|pattern| pattern.contains("[KMGTPE]i"))
+    {
         return Normal::Quantity;
     }
     match format {

@@ -57,10 +57,17 @@ impl Schema {
 }
 
 fn root(builder: &mut Builder, version: &Value, keep_all: bool) -> Result<TypeRef, SchemaError> {
-    let Some(schema) = version["schema"].get("openAPIV3Schema").filter(|schema| schema.is_object()) else {
+    let Some(schema) = version["schema"]
+        .get("openAPIV3Schema")
+        .filter(|schema| schema.is_object())
+    else {
         return Ok(builder.open_object());
     };
-    let place = if keep_all { Place::preserving() } else { Place::default() };
+    let place = if keep_all {
+        Place::preserving()
+    } else {
+        Place::default()
+    };
     let mut no_references = |_: &mut Builder, target: &str| Err(SchemaError::DanglingReference(target.to_owned()));
     let mut node = builder.inline(schema, place, &mut no_references)?;
     node.embedded = true;
@@ -70,10 +77,19 @@ fn root(builder: &mut Builder, version: &Value, keep_all: bool) -> Result<TypeRe
 
 /// Gives the embedded resources below a node the frame that every resource has.
 fn embed(builder: &mut Builder, mut node: Node) -> Result<TypeRef, SchemaError> {
-    for field in node.map.iter_mut().flat_map(|map| map.fields.iter_mut()).filter(|field| !field.implied) {
+    for field in node
+        .map
+        .iter_mut()
+        .flat_map(|map| map.fields.iter_mut())
+        .filter(|field| !field.implied)
+    {
         embed_element(builder, &mut field.element)?;
     }
-    if let Some(rest) = node.map.as_mut().filter(|map| map.rest_declared == super::node::Rest::Typed) {
+    if let Some(rest) = node
+        .map
+        .as_mut()
+        .filter(|map| map.rest_declared == super::node::Rest::Typed)
+    {
         if let Some(element) = rest.rest.as_mut() {
             embed_element(builder, element)?;
         }

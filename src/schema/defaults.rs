@@ -22,7 +22,9 @@ impl Schema {
             Value::Object(entries) => {
                 let Some(map) = &node.map else { return };
                 for field in map.fields.iter().filter(|field| !field.implied) {
-                    let Some(default) = &field.element.default else { continue };
+                    let Some(default) = &field.element.default else {
+                        continue;
+                    };
                     let wanting = match entries.get(&*field.name) {
                         None => true,
                         Some(present) => present.is_null() && !self.resolve(field.element.to).nullable,
@@ -42,7 +44,9 @@ impl Schema {
                 }
             }
             Value::Array(items) => {
-                let Some(list) = node.list.as_ref().filter(|list| list.declared) else { return };
+                let Some(list) = node.list.as_ref().filter(|list| list.declared) else {
+                    return;
+                };
                 for item in items {
                     self.default_null(item, &list.items);
                 }

@@ -169,9 +169,13 @@ fn api_version(group: &str, version: &str) -> String {
 }
 
 fn object<'a>(value: Option<&'a Value>, what: &str) -> Result<&'a serde_json::Map<String, Value>, SchemaError> {
-    value.and_then(Value::as_object).ok_or_else(|| SchemaError::Malformed(what.to_owned()))
+    value
+        .and_then(Value::as_object)
+        .ok_or_else(|| SchemaError::Malformed(what.to_owned()))
 }
 
 fn text<'a>(value: Option<&'a Value>, what: &str) -> Result<&'a str, SchemaError> {
-    value.and_then(Value::as_str).ok_or_else(|| SchemaError::Malformed(what.to_owned()))
+    value
+        .and_then(Value::as_str)
+        .ok_or_else(|| SchemaError::Malformed(what.to_owned()))
 }

@@ -169,7 +169,10 @@ impl Node {
             .map_or(0, |map| size_of::<MapType>() + map.fields.len() * size_of::<Field>());
         // Names are shared; a node's share of one is guessed at.
         let names = self.map.as_ref().map_or(0, |map| map.fields.len() * 8);
-        let choices = self.choices.as_ref().map_or(0, |all| all.len() * (size_of::<Value>() + 16));
+        let choices = self
+            .choices
+            .as_ref()
+            .map_or(0, |all| all.len() * (size_of::<Value>() + 16));
         size_of::<Self>() + list + map + names + choices
     }
 }

@@ -61,8 +61,10 @@ impl<'a> Definitions<'a> {
         if let Some(id) = self.known.get(name) {
             return Ok(TypeRef::plain(*id));
         }
-        let (name, schema): (&'a String, &'a Value) =
-            self.schemas.get_key_value(name).ok_or_else(|| SchemaError::DanglingReference(name.to_owned()))?;
+        let (name, schema): (&'a String, &'a Value) = self
+            .schemas
+            .get_key_value(name)
+            .ok_or_else(|| SchemaError::DanglingReference(name.to_owned()))?;
         if let Some(target) = reference(schema) {
             return self.resolve(builder, target);
         }
@@ -76,7 +78,9 @@ impl<'a> Definitions<'a> {
                 ..Node::of(JsonType::String)
             },
             "io.k8s.apimachinery.pkg.runtime.RawExtension" => builder.untyped(),
-            _ => builder.inline(schema, Place::default(), &mut |builder, target| self.resolve(builder, target))?,
+            _ => builder.inline(schema, Place::default(), &mut |builder, target| {
+                self.resolve(builder, target)
+            })?,
         };
         builder.fill(id, node);
         Ok(TypeRef::plain(id))

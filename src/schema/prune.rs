@@ -57,7 +57,11 @@ impl Schema {
                 });
             }
             Value::Array(items) => {
-                let to = node.list.as_ref().filter(|list| list.declared).map(|list| list.items.to);
+                let to = node
+                    .list
+                    .as_ref()
+                    .filter(|list| list.declared)
+                    .map(|list| list.items.to);
                 items.iter_mut().for_each(|item| self.prune_below(item, to));
             }
             _ => {}
@@ -80,7 +84,9 @@ impl Schema {
                 }
             }
             Value::Array(items) => {
-                let Some(list) = node.list.as_ref().filter(|list| list.declared) else { return };
+                let Some(list) = node.list.as_ref().filter(|list| list.declared) else {
+                    return;
+                };
                 let inner = self.resolve(list.items.to);
                 items.iter_mut().for_each(|item| self.prune_known(item, inner));
             }
@@ -99,16 +105,18 @@ impl Schema {
                         Some(field) => Some(&field.element),
                         None => map.rest.as_ref().filter(|_| map.rest_declared == Rest::Typed),
                     });
-                let unwanted = entry.is_null()
-                    && element.is_some_and(|e| e.default.is_none() && !self.resolve(e.to).nullable);
+                let unwanted =
+                    entry.is_null() && element.is_some_and(|e| e.default.is_none() && !self.resolve(e.to).nullable);
                 if !unwanted {
                     self.drop_nulls(entry, element.map(|element| element.to));
                 }
                 !unwanted
             }),
             Value::Array(items) => {
-                let to =
-                    node.and_then(|node| node.list.as_ref()).filter(|list| list.declared).map(|list| list.items.to);
+                let to = node
+                    .and_then(|node| node.list.as_ref())
+                    .filter(|list| list.declared)
+                    .map(|list| list.items.to);
                 items.iter_mut().for_each(|item| self.drop_nulls(item, to));
             }
             _ => {}
@@ -118,10 +126,18 @@ impl Schema {
     /// Metadata are read into a type of the server's own, which writes no empty field.
     fn prune_metadata(&self, metadata: &mut Value) {
         let root = self.resolve(self.root);
-        let known = root.map.as_ref().and_then(|map| map.field("metadata")).map(|field| self.resolve(field.element.to));
-        let Some(entries) = metadata.as_object_mut() else { return };
+        let known = root
+            .map
+            .as_ref()
+            .and_then(|map| map.field("metadata"))
+            .map(|field| self.resolve(field.element.to));
+        let Some(entries) = metadata.as_object_mut() else {
+            return;
+        };
         entries.retain(|name, entry| {
-            let unknown = known.and_then(|node| node.map.as_ref()).is_some_and(|map| map.field(name).is_none());
+            let unknown = known
+                .and_then(|node| node.map.as_ref())
+                .is_some_and(|map| map.field(name).is_none());
             !unknown && !is_empty(entry)
         });
     }
@@ -142,7 +158,9 @@ impl Schema {
             }
             Value::Array(items) => {
                 let Some(list) = &node.list else { return };
-                items.iter_mut().for_each(|item| self.decode_struct(item, list.items.to));
+                items
+                    .iter_mut()
+                    .for_each(|item| self.decode_struct(item, list.items.to));
             }
             _ => {}
         }
@@ -171,7 +189,11 @@ enum Declared {
 
 fn declared(node: &Node, name: &str) -> Declared {
     let Some(map) = &node.map else { return Declared::Not };
-    match (map.field(name).filter(|field| !field.implied), map.rest_declared, &map.rest) {
+    match (
+        map.field(name).filter(|field| !field.implied),
+        map.rest_declared,
+        &map.rest,
+    ) {
         (Some(field), _, _) => Declared::As(field.element.to),
         (None, Rest::Typed, Some(rest)) => Declared::As(rest.to),
         (None, Rest::Anything, _) => Declared::Anything,

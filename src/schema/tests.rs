@@ -33,7 +33,10 @@ fn reads_the_kind_and_all_its_versions() {
     assert!(schema.root_at("example.com/v2").is_none());
     let missing = Schema::from_crd(&crd(&json!({"type": "object"})), "v2");
     assert_eq!(missing.unwrap_err(), SchemaError::NoSuchVersion("v2".to_owned()));
-    assert!(matches!(Schema::from_crd(&json!({}), "v1"), Err(SchemaError::Malformed(_))));
+    assert!(matches!(
+        Schema::from_crd(&json!({}), "v1"),
+        Err(SchemaError::Malformed(_))
+    ));
 }
 
 #[test]
@@ -58,7 +61,10 @@ fn keeps_what_the_merge_and_the_checks_need() {
     assert_eq!(mode.default, Some(&json!("A")));
     assert_eq!(field("port").normal(), Normal::IntOrString);
     assert_eq!(field("memory").normal(), Normal::Quantity);
-    assert_eq!((field("every").normal(), field("every").nullable()), (Normal::Duration, true));
+    assert_eq!(
+        (field("every").normal(), field("every").nullable()),
+        (Normal::Duration, true)
+    );
     assert_eq!(field("set").list(), Some(ListView::Set));
     assert_eq!(field("keyed").list(), Some(ListView::Map(vec!["b", "a"])));
     assert_eq!(field("plain").list(), Some(ListView::Atomic));
@@ -67,8 +73,18 @@ fn keeps_what_the_merge_and_the_checks_need() {
     assert!(field("whole").is_embedded_resource());
     assert!(field("whole").field("metadata").unwrap().field("finalizers").is_some());
     let metadata = schema.root().field("metadata").unwrap();
-    assert_eq!(metadata.field("ownerReferences").unwrap().list(), Some(ListView::Map(vec!["uid"])));
-    assert!(metadata.field("ownerReferences").unwrap().items().unwrap().is_atomic_map());
+    assert_eq!(
+        metadata.field("ownerReferences").unwrap().list(),
+        Some(ListView::Map(vec!["uid"]))
+    );
+    assert!(
+        metadata
+            .field("ownerReferences")
+            .unwrap()
+            .items()
+            .unwrap()
+            .is_atomic_map()
+    );
     let path = FieldPath::new(vec![
         PathElement::Field("spec".to_owned()),
         PathElement::Field("keyed".to_owned()),
@@ -128,7 +144,11 @@ fn types_that_hold_themselves_end() {
                 "size": {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity"}}},
         "io.k8s.apimachinery.pkg.api.resource.Quantity": {"type": "string"},
     }}});
-    let gvk = Gvk { group: "test", version: "v1", kind: "Node" };
+    let gvk = Gvk {
+        group: "test",
+        version: "v1",
+        kind: "Node",
+    };
     let schema = Schema::from_openapi_v3(&document, gvk).unwrap();
     let next = schema.root().field("next").unwrap().field("next").unwrap();
     assert_eq!(next.field("size").unwrap().normal(), Normal::Quantity);
@@ -144,7 +164,14 @@ fn a_reference_that_leads_nowhere_is_named() {
             [{"group": "test", "version": "v1", "kind": "Node"}],
             "properties": {"next": {"$ref": "#/components/schemas/gone"}}},
     }}});
-    let error = Schema::from_openapi_v3(&document, Gvk { group: "test", version: "v1", kind: "Node" });
+    let error = Schema::from_openapi_v3(
+        &document,
+        Gvk {
+            group: "test",
+            version: "v1",
+            kind: "Node",
+        },
+    );
     assert_eq!(error.unwrap_err(), SchemaError::DanglingReference("gone".to_owned()));
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::node::{Element, JsonType, ListKind, Node, Normal, Relation, Rest, TypeRef};
 use super::Schema;
+use super::node::{Element, JsonType, ListKind, Node, Normal, Relation, Rest, TypeRef};
 
 /// One place in a schema.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,11 @@ impl<'a> SchemaView<'a> {
     /// Whether fields that aren't declared are kept.
     pub fn is_open(&self) -> bool {
         let node = self.node();
-        node.preserve_unknown || node.map.as_ref().is_some_and(|map| map.rest_declared != Rest::Undeclared)
+        node.preserve_unknown
+            || node
+                .map
+                .as_ref()
+                .is_some_and(|map| map.rest_declared != Rest::Undeclared)
     }
 
     /// Whether a whole resource stands here.
@@ -94,12 +98,16 @@ impl<'a> SchemaView<'a> {
     /// The declared fields, in order of name.
     pub fn fields(&self) -> impl Iterator<Item = FieldView<'a>> + use<'a> {
         let here = *self;
-        self.node().map.iter().flat_map(|map| map.fields.iter()).map(move |field| FieldView {
-            name: &field.name,
-            schema: here.to(&field.element),
-            required: field.required,
-            default: field.element.default.as_deref(),
-        })
+        self.node()
+            .map
+            .iter()
+            .flat_map(|map| map.fields.iter())
+            .map(move |field| FieldView {
+                name: &field.name,
+                schema: here.to(&field.element),
+                required: field.required,
+                default: field.element.default.as_deref(),
+            })
     }
 
     /// A declared field.

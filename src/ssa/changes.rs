@@ -52,7 +52,10 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn value(&mut self, to: TypeRef, before: Option<&Value>, after: Option<&Value>) {
         // Null is absent.
-        let (before, after) = (before.filter(|value| !value.is_null()), after.filter(|value| !value.is_null()));
+        let (before, after) = (
+            before.filter(|value| !value.is_null()),
+            after.filter(|value| !value.is_null()),
+        );
         let Some(either) = after.or(before) else { return };
         let shape = Shape::of(self.schema, to, Some(either));
         let whole = shape.is_atomic() || is_other_kind(before, after);
@@ -70,11 +73,7 @@ impl Walk<'_> {
                 if left.is_none_or(Vec::is_empty) && right.is_none_or(Vec::is_empty) {
                     self.leaf(Normal::Exact, before, after);
                 } else {
-                    self.list(
-                        list,
-                        left.map_or(&[], Vec::as_slice),
-                        right.map_or(&[], Vec::as_slice),
-                    );
+                    self.list(list, left.map_or(&[], Vec::as_slice), right.map_or(&[], Vec::as_slice));
                 }
             }
             _ => self.leaf(shape.node.normal, before, after),
@@ -97,8 +96,12 @@ impl Walk<'_> {
     }
 
     fn map(&mut self, map: &MapType, before: Option<&Map<String, Value>>, after: Option<&Map<String, Value>>) {
-        let mut names: Vec<&String> =
-            before.into_iter().flatten().chain(after.into_iter().flatten()).map(|(name, _)| name).collect();
+        let mut names: Vec<&String> = before
+            .into_iter()
+            .flatten()
+            .chain(after.into_iter().flatten())
+            .map(|(name, _)| name)
+            .collect();
         names.sort();
         names.dedup();
         let in_metadata = self.path.elements() == [PathElement::Field("metadata".to_owned())];
@@ -127,7 +130,10 @@ impl Walk<'_> {
             );
         };
         let find = |steps: &[Step], values: &[Value], step: &Step| {
-            steps.iter().position(|known| known == step).and_then(|at| values.get(at).cloned())
+            steps
+                .iter()
+                .position(|known| known == step)
+                .and_then(|at| values.get(at).cloned())
         };
         let found = self.changes.len();
         for (step, value) in left.iter().zip(before) {
@@ -157,8 +163,11 @@ impl Walk<'_> {
 
     /// The steps to all items; none where two items have one step, or one has none.
     fn steps(&self, list: &ListType, items: &[Value]) -> Option<Vec<Step>> {
-        let steps: Vec<Step> =
-            items.iter().map(|item| Step::of_item(self.schema, list, item)).collect::<Result<_, _>>().ok()?;
+        let steps: Vec<Step> = items
+            .iter()
+            .map(|item| Step::of_item(self.schema, list, item))
+            .collect::<Result<_, _>>()
+            .ok()?;
         let mut sorted: Vec<&Step> = steps.iter().collect();
         sorted.sort();
         let twice = sorted.windows(2).any(|pair| pair.first() == pair.last());
@@ -169,9 +178,7 @@ impl Walk<'_> {
 /// Whether a container became something else.
 fn is_other_kind(before: Option<&Value>, after: Option<&Value>) -> bool {
     match (before, after) {
-        (Some(before), Some(after)) => {
-            before.is_object() != after.is_object() || before.is_array() != after.is_array()
-        }
+        (Some(before), Some(after)) => before.is_object() != after.is_object() || before.is_array() != after.is_array(),
         _ => false,
     }
 }

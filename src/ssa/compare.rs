@@ -65,7 +65,8 @@ impl Part {
     /// Hangs what was found below a step under it.
     fn take(&mut self, step: &Step, part: Self) {
         if !part.is_empty() {
-            self.below.extend(Entry::new(step.clone(), part.here, FieldSet::from_entries(part.below)));
+            self.below
+                .extend(Entry::new(step.clone(), part.here, FieldSet::from_entries(part.below)));
         }
     }
 }
@@ -150,7 +151,9 @@ fn maps(
         let mut below = Delta::default();
         values(schema, element.to, left, right, &mut below);
         if !below.is_empty() {
-            let step = map.field(name).map_or_else(|| Step::field(name), |field| Step::Field(Arc::clone(&field.name)));
+            let step = map
+                .field(name)
+                .map_or_else(|| Step::field(name), |field| Step::Field(Arc::clone(&field.name)));
             delta.take(&step, below);
         }
     };
@@ -180,7 +183,13 @@ fn lists(schema: &Schema, list: &ListType, before: &[Value], after: &[Value], de
         let mut below = Delta::default();
         match (left.as_slice(), right.as_slice()) {
             ([] | [_], [] | [_]) => {
-                values(schema, list.items.to, left.first().copied(), right.first().copied(), &mut below);
+                values(
+                    schema,
+                    list.items.to,
+                    left.first().copied(),
+                    right.first().copied(),
+                    &mut below,
+                );
             }
             // Several items of one step are owned together.
             ([_, _, ..], [_, _, ..]) => {

@@ -70,8 +70,7 @@ impl<'a> Shape<'a> {
         match self.handle() {
             Handle::Map(map) => self.relation.unwrap_or(map.relation) == Relation::Atomic,
             Handle::List(list) => {
-                list.kind == ListKind::Atomic
-                    || (self.node.map.is_none() && self.relation == Some(Relation::Atomic))
+                list.kind == ListKind::Atomic || (self.node.map.is_none() && self.relation == Some(Relation::Atomic))
             }
             Handle::Scalar => false,
         }

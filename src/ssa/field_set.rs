@@ -70,7 +70,9 @@ impl FieldSet {
     }
 
     pub(super) fn insert_steps(&mut self, steps: &[Step]) {
-        let Some((first, rest)) = steps.split_first() else { return };
+        let Some((first, rest)) = steps.split_first() else {
+            return;
+        };
         let at = match self.find(first) {
             Ok(at) => at,
             Err(at) => {
@@ -98,7 +100,9 @@ impl FieldSet {
         let mut here = self;
         let mut elements = path.elements().iter().peekable();
         while let Some(element) = elements.next() {
-            let Some(entry) = here.get(&Step::from(element)) else { return false };
+            let Some(entry) = here.get(&Step::from(element)) else {
+                return false;
+            };
             if elements.peek().is_none() {
                 return entry.member;
             }
@@ -118,7 +122,11 @@ impl FieldSet {
                 a.step.clone(),
                 a.member || b.member,
                 match (&a.children, &b.children) {
-                    (Some(a), Some(b)) => Some(if Arc::ptr_eq(a, b) { Arc::clone(a) } else { Arc::new(a.union(b)) }),
+                    (Some(a), Some(b)) => Some(if Arc::ptr_eq(a, b) {
+                        Arc::clone(a)
+                    } else {
+                        Arc::new(a.union(b))
+                    }),
                     (a, b) => a.as_ref().or(b.as_ref()).map(Arc::clone),
                 },
             ),
@@ -181,7 +189,9 @@ impl FieldSet {
         let mut theirs = other.entries.iter().peekable();
         self.entries.iter().all(|entry| {
             while theirs.next_if(|their| their.step < entry.step).is_some() {}
-            let Some(their) = theirs.next_if(|their| their.step == entry.step) else { return false };
+            let Some(their) = theirs.next_if(|their| their.step == entry.step) else {
+                return false;
+            };
             (their.member || !entry.member)
                 && match (&entry.children, &their.children) {
                     (None, _) => true,
@@ -240,7 +250,9 @@ impl FieldSet {
         let map = node.and_then(|node| node.map.as_ref());
         let list = node.and_then(|node| node.list.as_ref());
         let entries = self.entries.iter().map(|entry| {
-            let Some(below) = &entry.children else { return entry.clone() };
+            let Some(below) = &entry.children else {
+                return entry.clone();
+            };
             let (named, to) = match &entry.step {
                 Step::Field(name) => (
                     map.is_some_and(|map| map.field(name).is_some()),

@@ -38,7 +38,10 @@ impl FieldSet {
             fields.insert(".".to_owned(), Value::Object(Map::new()));
         }
         for entry in &self.entries {
-            let below = entry.children.as_ref().map_or_else(Map::new, |below| below.write(entry.member));
+            let below = entry
+                .children
+                .as_ref()
+                .map_or_else(Map::new, |below| below.write(entry.member));
             fields.insert(write_step(&entry.step), Value::Object(below));
         }
         fields

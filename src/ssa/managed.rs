@@ -162,7 +162,10 @@ impl ManagedFields {
     /// # Errors
     /// Where a server couldn't read them either.
     pub fn of(object: &Value) -> Result<Self, ManagedFieldsError> {
-        match object.get("metadata").and_then(|metadata| metadata.get("managedFields")) {
+        match object
+            .get("metadata")
+            .and_then(|metadata| metadata.get("managedFields"))
+        {
             None | Some(Value::Null) => Ok(Self::default()),
             Some(Value::Array(entries)) => Self::parse(entries),
             Some(_) => Err(ManagedFieldsError::Malformed("metadata.managedFields")),

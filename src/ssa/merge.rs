@@ -36,7 +36,12 @@ fn merged(schema: &Schema, to: TypeRef, live: Option<&Value>, config: Option<&Va
             if live.is_none_or(Vec::is_empty) && config.is_none_or(Vec::is_empty) {
                 return leaf();
             }
-            lists(schema, list, live.map_or(&[], Vec::as_slice), config.map_or(&[], Vec::as_slice))
+            lists(
+                schema,
+                list,
+                live.map_or(&[], Vec::as_slice),
+                config.map_or(&[], Vec::as_slice),
+            )
         }
     }
 }
@@ -84,8 +89,14 @@ impl<'a> Index<'a> {
             first: BTreeMap::new(),
         };
         for item in items {
-            let Ok(step) = Step::of_item(schema, list, item) else { continue };
-            index.first.entry(step.clone()).and_modify(|known| *known = NOTHING).or_insert(item);
+            let Ok(step) = Step::of_item(schema, list, item) else {
+                continue;
+            };
+            index
+                .first
+                .entry(step.clone())
+                .and_modify(|known| *known = NOTHING)
+                .or_insert(item);
             index.steps.push(step);
             index.values.push(item);
         }

@@ -26,7 +26,9 @@ pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) ->
             fields => fields,
         },
     };
-    let (Some(desired), Some(live)) = (desired.as_object(), live.as_object()) else { return false };
+    let (Some(desired), Some(live)) = (desired.as_object(), live.as_object()) else {
+        return false;
+    };
     let root = schema.resolve(schema.root_type());
     let Some(map) = &root.map else { return false };
     let walk = Walk {
@@ -37,11 +39,20 @@ pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) ->
 }
 
 fn own_entry<'a>(live: &'a Value, manager: &str) -> Option<&'a Map<String, Value>> {
-    live.get("metadata")?.get("managedFields")?.as_array()?.iter().filter_map(Value::as_object).find(|entry| {
-        entry.get("manager").and_then(Value::as_str) == Some(manager)
-            && entry.get("operation").and_then(Value::as_str) == Some("Apply")
-            && entry.get("subresource").and_then(Value::as_str).unwrap_or("").is_empty()
-    })
+    live.get("metadata")?
+        .get("managedFields")?
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_object)
+        .find(|entry| {
+            entry.get("manager").and_then(Value::as_str) == Some(manager)
+                && entry.get("operation").and_then(Value::as_str) == Some("Apply")
+                && entry
+                    .get("subresource")
+                    .and_then(Value::as_str)
+                    .unwrap_or("")
+                    .is_empty()
+        })
 }
 
 /// Where we are, as far as it matters: what identifies an object is compared and owned by nobody.
@@ -228,13 +239,23 @@ impl Walk<'_> {
     }
 
     fn metadata(&self, map: &MapType, desired: &Value, live: Option<&Value>, fields: &mut Fields<'_>) -> bool {
-        let Some(Value::Object(desired)) = Some(desired) else { return false };
-        let Some(inner) = map.field("metadata").and_then(|field| self.schema.resolve(field.element.to).map.as_deref())
+        let Some(Value::Object(desired)) = Some(desired) else {
+            return false;
+        };
+        let Some(inner) = map
+            .field("metadata")
+            .and_then(|field| self.schema.resolve(field.element.to).map.as_deref())
         else {
             return false;
         };
         let mut below = Fields::new(fields.take_field("metadata"));
-        self.map(inner, desired, live.and_then(Value::as_object), &mut below, Level::Metadata) && below.is_done(false)
+        self.map(
+            inner,
+            desired,
+            live.and_then(Value::as_object),
+            &mut below,
+            Level::Metadata,
+        ) && below.is_done(false)
     }
 
     fn list(&self, list: &ListType, desired: &[Value], live: &[Value], fields: &mut Fields<'_>) -> bool {
@@ -246,14 +267,18 @@ impl Walk<'_> {
                     (live.iter().position(|there| equal(item, there)), fields.take(&key))
                 }
                 ListKind::Map(keys) => {
-                    let Some(key) = self.item_key(list, item) else { return false };
+                    let Some(key) = self.item_key(list, item) else {
+                        return false;
+                    };
                     let at = live.iter().position(|there| self.same_item(list, keys, item, there));
                     (at, fields.take(&key))
                 }
                 ListKind::Atomic => return false,
             };
             // Items in another order would be put in ours.
-            let Some(at) = at.filter(|at| *at >= after) else { return false };
+            let Some(at) = at.filter(|at| *at >= after) else {
+                return false;
+            };
             after = at + 1;
             let Some(there) = live.get(at) else { return false };
             let matches = match list.kind {
@@ -268,13 +293,20 @@ impl Walk<'_> {
     }
 
     fn item_key(&self, list: &ListType, item: &Value) -> Option<Cow<'static, str>> {
-        Step::of_item(self.schema, list, item).ok().map(|step| write_step(&step).into())
+        Step::of_item(self.schema, list, item)
+            .ok()
+            .map(|step| write_step(&step).into())
     }
 
     fn same_item(&self, list: &ListType, keys: &[std::sync::Arc<str>], a: &Value, b: &Value) -> bool {
-        let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return false };
+        let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else {
+            return false;
+        };
         keys.iter().all(|key| {
-            match (key_value(self.schema, list, a, key), key_value(self.schema, list, b, key)) {
+            match (
+                key_value(self.schema, list, a, key),
+                key_value(self.schema, list, b, key),
+            ) {
                 (Some(a), Some(b)) => equal(a, b),
                 (None, None) => true,
                 _ => false,
@@ -294,7 +326,8 @@ impl Walk<'_> {
                 let present = |all: &Map<String, Value>| all.values().filter(|value| !value.is_null()).count();
                 let defaulted = |name: &str| map.field(name).and_then(|field| field.element.default.as_deref());
                 let extra = b.iter().filter(|(name, there)| {
-                    a.get(*name).is_none_or(Value::is_null) && defaulted(name).is_some_and(|default| equal(default, there))
+                    a.get(*name).is_none_or(Value::is_null)
+                        && defaulted(name).is_some_and(|default| equal(default, there))
                 });
                 present(a) + extra.count() == present(b)
                     && a.iter().filter(|(_, value)| !value.is_null()).all(|(name, value)| {

@@ -58,7 +58,9 @@ impl Amount {
 /// The amount of a resource quantity: `1Gi`, `500m`, `0.5`, `2e3`, `3`.
 fn quantity(value: &Value) -> Option<Amount> {
     let text = plain(value)?;
-    let unit = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
+    let unit = text
+        .find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-'))
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(unit);
     let (mantissa, scale) = decimal(number)?;
     let (twos, tens) = match unit {
@@ -120,7 +122,9 @@ fn duration(value: &Value) -> Option<i128> {
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, tail) = rest.split_at(end);
-        let end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let end = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(end);
         let (mantissa, scale) = decimal(number)?;
         let nanos: i128 = match unit {
@@ -156,12 +160,26 @@ mod tests {
 
     #[test]
     fn quantities_are_alike_by_amount() {
-        for (a, b) in [("1Gi", "1024Mi"), ("0.5", "500m"), ("1k", "1000"), ("2e3", "2k"), ("1.50", "1500m"), ("0", "0Gi")] {
+        for (a, b) in [
+            ("1Gi", "1024Mi"),
+            ("0.5", "500m"),
+            ("1k", "1000"),
+            ("2e3", "2k"),
+            ("1.50", "1500m"),
+            ("0", "0Gi"),
+        ] {
             assert!(same(Normal::Quantity, &json!(a), &json!(b)), "{a} {b}");
             assert!(!same(Normal::Exact, &json!(a), &json!(b)), "{a} {b}");
         }
         assert!(same(Normal::Quantity, &json!(2), &json!("2000m")));
-        for (a, b) in [("1Gi", "1G"), ("1", "1m"), ("", "0"), ("x", "y"), ("-1", "1"), ("1e99999", "1")] {
+        for (a, b) in [
+            ("1Gi", "1G"),
+            ("1", "1m"),
+            ("", "0"),
+            ("x", "y"),
+            ("-1", "1"),
+            ("1e99999", "1"),
+        ] {
             assert!(!same(Normal::Quantity, &json!(a), &json!(b)), "{a} {b}");
         }
     }

@@ -26,8 +26,15 @@ pub struct Owner {
 ///
 /// Who owns a list or a map as a whole owns what is in it.
 pub fn owner_of(live: &Value, field: &FieldPath) -> Vec<Owner> {
-    let entries = live.get("metadata").and_then(|metadata| metadata.get("managedFields")).and_then(Value::as_array);
-    entries.into_iter().flatten().filter_map(|entry| owner(entry, field)).collect()
+    let entries = live
+        .get("metadata")
+        .and_then(|metadata| metadata.get("managedFields"))
+        .and_then(Value::as_array);
+    entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| owner(entry, field))
+        .collect()
 }
 
 fn owner(entry: &Value, field: &FieldPath) -> Option<Owner> {
@@ -37,7 +44,11 @@ fn owner(entry: &Value, field: &FieldPath) -> Option<Owner> {
     let text = |key| entry.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
     Some(Owner {
         manager: text("manager"),
-        operation: if entry.get("operation")? == "Apply" { Operation::Apply } else { Operation::Update },
+        operation: if entry.get("operation")? == "Apply" {
+            Operation::Apply
+        } else {
+            Operation::Update
+        },
         time: text("time"),
         subresource: text("subresource"),
     })

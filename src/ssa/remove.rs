@@ -27,7 +27,11 @@ pub(super) fn remove(schema: &Schema, to: TypeRef, value: &Value, fields: &Field
                 };
                 kept.insert(name.clone(), left);
             }
-            if kept.is_empty() { Value::Null } else { Value::Object(kept) }
+            if kept.is_empty() {
+                Value::Null
+            } else {
+                Value::Object(kept)
+            }
         }
         (Handle::List(list), Value::Array(items)) => {
             let mut kept = Vec::with_capacity(items.len());
@@ -41,7 +45,11 @@ pub(super) fn remove(schema: &Schema, to: TypeRef, value: &Value, fields: &Field
                     None => item.clone(),
                 });
             }
-            if kept.is_empty() { Value::Null } else { Value::Array(kept) }
+            if kept.is_empty() {
+                Value::Null
+            } else {
+                Value::Array(kept)
+            }
         }
         _ => Value::Null,
     }

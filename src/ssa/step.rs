@@ -130,9 +130,12 @@ impl From<&Step> for PathElement {
     fn from(step: &Step) -> Self {
         match step {
             Step::Field(name) => Self::Field(name.to_string()),
-            Step::Key(fields) => {
-                Self::Key(fields.iter().map(|(name, value)| (name.to_string(), value.clone())).collect())
-            }
+            Step::Key(fields) => Self::Key(
+                fields
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.clone()))
+                    .collect(),
+            ),
             Step::Value(value) => Self::Value((**value).clone()),
             Step::Index(index) => Self::Index(*index),
         }
@@ -144,8 +147,10 @@ impl From<&PathElement> for Step {
         match element {
             PathElement::Field(name) => Self::field(name),
             PathElement::Key(fields) => {
-                let mut fields: Vec<(Arc<str>, Value)> =
-                    fields.iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect();
+                let mut fields: Vec<(Arc<str>, Value)> = fields
+                    .iter()
+                    .map(|(name, value)| (name.as_str().into(), value.clone()))
+                    .collect();
                 fields.sort_by(|a, b| a.0.cmp(&b.0));
                 Self::Key(fields.into())
             }

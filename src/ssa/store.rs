@@ -66,7 +66,9 @@ fn set_generation(schema: &Schema, object: &mut Value, live: Option<&Value>) {
                 Origin::Custom => differs_beside_metadata(live, object),
                 Origin::BuiltIn => !equal(&live["spec"], &object["spec"]),
             };
-            live["metadata"]["generation"].as_i64().map(|before| before + i64::from(changed))
+            live["metadata"]["generation"]
+                .as_i64()
+                .map(|before| before + i64::from(changed))
         }
     };
     let Some(generation) = generation else { return };
@@ -79,7 +81,9 @@ fn set_generation(schema: &Schema, object: &mut Value, live: Option<&Value>) {
 }
 
 fn differs_beside_metadata(a: &Value, b: &Value) -> bool {
-    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return true };
+    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else {
+        return true;
+    };
     let beside = |name: &&String| *name != "metadata";
     a.keys().filter(beside).count() != b.keys().filter(beside).count()
         || a.iter()
@@ -114,8 +118,16 @@ fn record(object: &mut Value, managers: &ManagedFields) {
 
 /// What the server alone sets stays, whatever a writer sends.
 pub(super) fn keep_identity(object: &mut Value, live: &Value) {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    for name in ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for name in [
+        "uid",
+        "creationTimestamp",
+        "resourceVersion",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
         match live["metadata"].get(name) {
             Some(value) => metadata.insert(name.to_owned(), value.clone()),
             None => metadata.remove(name),

@@ -37,7 +37,12 @@ fn thing(spec: &Value) -> Value {
 }
 
 fn path(names: &[&str]) -> FieldPath {
-    FieldPath::new(names.iter().map(|name| PathElement::Field((*name).to_owned())).collect())
+    FieldPath::new(
+        names
+            .iter()
+            .map(|name| PathElement::Field((*name).to_owned()))
+            .collect(),
+    )
 }
 
 struct By<'a> {
@@ -59,7 +64,15 @@ fn answer(live: Option<&Value>, spec: &Value, by: &By<'_>) -> ApplyOutcome {
 }
 
 fn applied(live: Option<&Value>, spec: &Value, manager: &str) -> Value {
-    match answer(live, spec, &By { manager, force: true, now: NOW }) {
+    match answer(
+        live,
+        spec,
+        &By {
+            manager,
+            force: true,
+            now: NOW,
+        },
+    ) {
         ApplyOutcome::Applied(object) => object,
         ApplyOutcome::Conflicts(conflicts) => panic!("forced, and yet {conflicts:?}"),
     }
@@ -85,7 +98,10 @@ fn owned_by(object: &Value, manager: &str) -> Value {
 #[test]
 fn a_new_object_has_its_defaults_and_its_manager() {
     let object = applied(None, &json!({"ports": [{"port": 80}], "tags": ["a"]}), "us");
-    assert_eq!(object["spec"], json!({"mode": "Auto", "ports": [{"port": 80, "protocol": "TCP"}], "tags": ["a"]}));
+    assert_eq!(
+        object["spec"],
+        json!({"mode": "Auto", "ports": [{"port": 80, "protocol": "TCP"}], "tags": ["a"]})
+    );
     assert_eq!(
         object["metadata"]["managedFields"],
         json!([{"manager": "us", "operation": "Apply", "apiVersion": "example.com/v1", "time": NOW, "fieldsType": "FieldsV1",
@@ -98,22 +114,47 @@ fn a_new_object_has_its_defaults_and_its_manager() {
 
 #[test]
 fn what_is_applied_no_more_is_removed_unless_another_applies_it() {
-    let first = applied(None, &json!({"replicas": 1, "tags": ["a", "b"], "labels": {"x": "1"}}), "us");
+    let first = applied(
+        None,
+        &json!({"replicas": 1, "tags": ["a", "b"], "labels": {"x": "1"}}),
+        "us",
+    );
     let second = applied(Some(&first), &json!({"replicas": 1, "tags": ["b"]}), "them");
     let third = applied(Some(&second), &json!({"labels": {"y": "2"}}), "us");
-    assert_eq!(third["spec"], json!({"mode": "Auto", "replicas": 1, "tags": ["b"], "labels": {"y": "2"}}));
+    assert_eq!(
+        third["spec"],
+        json!({"mode": "Auto", "replicas": 1, "tags": ["b"], "labels": {"y": "2"}})
+    );
     assert_eq!(third["metadata"]["generation"], 2);
 }
 
 #[test]
 fn a_conflict_names_the_owner_and_the_field() {
     let live = applied(None, &json!({"replicas": 1}), "them");
-    let outcome = answer(Some(&live), &json!({"replicas": 2}), &By { manager: "us", force: false, now: NOW });
-    let ApplyOutcome::Conflicts(conflicts) = outcome else { panic!("{outcome:?}") };
-    let [conflict] = conflicts.as_slice() else { panic!("{conflicts:?}") };
-    assert_eq!((conflict.manager.as_str(), conflict.operation), ("them", Operation::Apply));
+    let outcome = answer(
+        Some(&live),
+        &json!({"replicas": 2}),
+        &By {
+            manager: "us",
+            force: false,
+            now: NOW,
+        },
+    );
+    let ApplyOutcome::Conflicts(conflicts) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let [conflict] = conflicts.as_slice() else {
+        panic!("{conflicts:?}")
+    };
+    assert_eq!(
+        (conflict.manager.as_str(), conflict.operation),
+        ("them", Operation::Apply)
+    );
     assert_eq!(conflict.field.to_string(), ".spec.replicas");
-    assert_eq!((conflict.api_version.as_str(), conflict.time.as_str()), ("example.com/v1", NOW));
+    assert_eq!(
+        (conflict.api_version.as_str(), conflict.time.as_str()),
+        ("example.com/v1", NOW)
+    );
     let forced = applied(Some(&live), &json!({"replicas": 2}), "us");
     assert_eq!(owned_by(&forced, "them"), json!({}));
     assert_eq!(owned_by(&forced, "us"), json!({"f:spec": {"f:replicas": {}}}));
@@ -122,7 +163,15 @@ fn a_conflict_names_the_owner_and_the_field() {
 #[test]
 fn applying_again_changes_nothing_not_even_the_time() {
     let spec = json!({"replicas": 1, "args": ["x"]});
-    let ApplyOutcome::Applied(live) = answer(None, &spec, &By { manager: "us", force: true, now: EARLIER }) else {
+    let ApplyOutcome::Applied(live) = answer(
+        None,
+        &spec,
+        &By {
+            manager: "us",
+            force: true,
+            now: EARLIER,
+        },
+    ) else {
         panic!("a create meets no conflicts")
     };
     assert_eq!(applied(Some(&live), &spec, "us"), live);
@@ -132,7 +181,10 @@ fn applying_again_changes_nothing_not_even_the_time() {
 fn fields_of_an_untracked_object_belong_to_before_first_apply() {
     let live = thing(&json!({"replicas": 1}));
     let object = applied(Some(&live), &json!({"mode": "Manual"}), "us");
-    assert_eq!(owned_by(&object, "before-first-apply"), json!({"f:spec": {".": {}, "f:replicas": {}}}));
+    assert_eq!(
+        owned_by(&object, "before-first-apply"),
+        json!({"f:spec": {".": {}, "f:replicas": {}}})
+    );
     assert_eq!(object["spec"], json!({"replicas": 1, "mode": "Manual"}));
 }
 
@@ -182,8 +234,14 @@ fn a_status_is_written_through_its_subresource_alone() {
         now: NOW,
     };
     let object = update(request).unwrap();
-    assert_eq!((&object["status"], &object["spec"]["replicas"]), (&json!({"ready": true}), &json!(1)));
-    assert_eq!(owned_by(&object, "controller"), json!({"f:status": {".": {}, "f:ready": {}}}));
+    assert_eq!(
+        (&object["status"], &object["spec"]["replicas"]),
+        (&json!({"ready": true}), &json!(1))
+    );
+    assert_eq!(
+        owned_by(&object, "controller"),
+        json!({"f:status": {".": {}, "f:ready": {}}})
+    );
 }
 
 #[test]
@@ -201,18 +259,36 @@ fn what_a_server_would_refuse_is_refused() {
         apply(request).unwrap_err()
     };
     let twice = refuse(None, &thing(&json!({"tags": ["a", "a"]})));
-    assert_eq!(twice.to_string(), ".spec.tags[=\"a\"] stands twice in its list in the configuration");
-    assert!(matches!(refuse(None, &thing(&json!({"unknown": 1}))), SsaError::Config(_)));
-    assert!(matches!(refuse(None, &thing(&json!({"replicas": "1"}))), SsaError::Config(_)));
-    assert!(matches!(refuse(None, &json!({"apiVersion": "v1", "kind": "Thing"})), SsaError::WrongType { .. }));
+    assert_eq!(
+        twice.to_string(),
+        ".spec.tags[=\"a\"] stands twice in its list in the configuration"
+    );
+    assert!(matches!(
+        refuse(None, &thing(&json!({"unknown": 1}))),
+        SsaError::Config(_)
+    ));
+    assert!(matches!(
+        refuse(None, &thing(&json!({"replicas": "1"}))),
+        SsaError::Config(_)
+    ));
+    assert!(matches!(
+        refuse(None, &json!({"apiVersion": "v1", "kind": "Thing"})),
+        SsaError::WrongType { .. }
+    ));
     let mut with = thing(&json!({}));
     with["metadata"]["managedFields"] = json!([]);
     assert_eq!(refuse(None, &with), SsaError::ManagedFieldsApplied);
     with["metadata"]["managedFields"] = json!([{"manager": "m", "operation": "Delete", "apiVersion": "v1"}]);
-    assert!(matches!(refuse(Some(&with), &thing(&json!({}))), SsaError::ManagedFields(_)));
+    assert!(matches!(
+        refuse(Some(&with), &thing(&json!({}))),
+        SsaError::ManagedFields(_)
+    ));
     with["metadata"]["managedFields"] = json!([{"manager": "m", "operation": "Apply", "apiVersion": "example.com/v9",
         "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}]);
-    assert!(matches!(refuse(Some(&with), &thing(&json!({}))), SsaError::UnknownVersion(_)));
+    assert!(matches!(
+        refuse(Some(&with), &thing(&json!({}))),
+        SsaError::UnknownVersion(_)
+    ));
 }
 
 #[test]
@@ -250,8 +326,12 @@ fn the_quick_test_sees_values_and_ownership() {
 
 #[test]
 fn changes_are_of_fields_in_order() {
-    let before = thing(&json!({"replicas": 1, "memory": "1Gi", "ports": [{"port": 80, "protocol": "TCP"}], "tags": ["a"], "args": ["x"]}));
-    let after = thing(&json!({"memory": "1024Mi", "ports": [{"port": 80, "protocol": "TCP", "name": "h"}], "tags": ["b"], "args": ["x", "y"], "labels": {"k": "v"}}));
+    let before = thing(
+        &json!({"replicas": 1, "memory": "1Gi", "ports": [{"port": 80, "protocol": "TCP"}], "tags": ["a"], "args": ["x"]}),
+    );
+    let after = thing(
+        &json!({"memory": "1024Mi", "ports": [{"port": 80, "protocol": "TCP", "name": "h"}], "tags": ["b"], "args": ["x", "y"], "labels": {"k": "v"}}),
+    );
     let changes: Vec<String> = field_changes(Some(&before), &after, &schema())
         .into_iter()
         .map(|change| {
@@ -285,9 +365,14 @@ fn a_new_order_is_one_change_of_the_list() {
 fn owners_are_named_with_their_time() {
     let first = applied(None, &json!({"args": ["x"], "tags": ["a"]}), "us");
     let live = applied(Some(&first), &json!({"tags": ["a"]}), "them");
-    let names = |field: &FieldPath| -> Vec<String> { owner_of(&live, field).into_iter().map(|owner| owner.manager).collect() };
+    let names =
+        |field: &FieldPath| -> Vec<String> { owner_of(&live, field).into_iter().map(|owner| owner.manager).collect() };
     assert_eq!(names(&path(&["spec", "args"])), ["us"]);
-    assert_eq!(names(&path(&["spec", "args"]).join(PathElement::Index(0))), ["us"], "in a list that is owned as a whole");
+    assert_eq!(
+        names(&path(&["spec", "args"]).join(PathElement::Index(0))),
+        ["us"],
+        "in a list that is owned as a whole"
+    );
     let tag = path(&["spec", "tags"]).join(PathElement::Value(json!("a")));
     assert_eq!(names(&tag), ["them", "us"]);
     assert_eq!(owner_of(&live, &tag)[1].time, NOW);
@@ -319,18 +404,34 @@ fn taking_over_moves_only_what_is_asked_for() {
     let entries = take_over(&live, &|manager, _| manager == "flux", &wanted, "us", NOW).unwrap();
     let managers = ManagedFields::parse(entries.as_array().unwrap()).unwrap();
     assert_eq!(managers.applied_by("us").unwrap().fields, wanted);
-    assert_eq!(managers.applied_by("flux").unwrap().fields.to_fields_v1(), json!({"f:spec": {"f:replicas": {}}}));
+    assert_eq!(
+        managers.applied_by("flux").unwrap().fields.to_fields_v1(),
+        json!({"f:spec": {"f:replicas": {}}})
+    );
     assert_eq!(take_over(&live, &|_, _| false, &wanted, "us", NOW), None);
 }
 
 #[test]
 fn a_set_reads_and_writes_the_servers_form() {
-    let fields = json!({"f:a": {".": {}, "f:b": {}}, "f:l": {"k:{\"n\":\"x\\u003cy\"}": {}, "v:1": {}, "i:2": {"f:c": {}}}});
+    let fields =
+        json!({"f:a": {".": {}, "f:b": {}}, "f:l": {"k:{\"n\":\"x\\u003cy\"}": {}, "v:1": {}, "i:2": {"f:c": {}}}});
     let set = FieldSet::from_fields_v1(&fields).unwrap();
     assert_eq!(set.len(), 5);
     assert_eq!(set.to_fields_v1(), fields);
-    assert_eq!(FieldSet::from_fields_v1(&json!({"z:new": {}, "f:a": {}})).unwrap().len(), 1);
-    for bad in [json!([]), json!({"f": {}}), json!({"k:{": {}}), json!({"i:x": {}}), json!({"v:": {}}), json!({"f:a": 1})] {
+    assert_eq!(
+        FieldSet::from_fields_v1(&json!({"z:new": {}, "f:a": {}}))
+            .unwrap()
+            .len(),
+        1
+    );
+    for bad in [
+        json!([]),
+        json!({"f": {}}),
+        json!({"k:{": {}}),
+        json!({"i:x": {}}),
+        json!({"v:": {}}),
+        json!({"f:a": 1}),
+    ] {
         assert!(FieldSet::from_fields_v1(&bad).is_err(), "{bad}");
     }
 }
@@ -352,13 +453,22 @@ fn paths() -> impl Strategy<Value = Vec<FieldPath>> {
 fn spec() -> impl Strategy<Value = Value> {
     let ports = prop::collection::btree_set(0..3_u8, 0..3);
     let words = || prop::collection::btree_set("[a-c]", 0..3);
-    (prop::option::of(0..3_u8), ports, words(), prop::option::of(words()), words()).prop_map(
-        |(replicas, ports, tags, args, labels)| {
+    (
+        prop::option::of(0..3_u8),
+        ports,
+        words(),
+        prop::option::of(words()),
+        words(),
+    )
+        .prop_map(|(replicas, ports, tags, args, labels)| {
             let mut spec = json!({"tags": tags});
             if let Some(replicas) = replicas {
                 spec["replicas"] = json!(replicas);
             }
-            spec["ports"] = ports.into_iter().map(|port| json!({"port": port, "name": "p"})).collect();
+            spec["ports"] = ports
+                .into_iter()
+                .map(|port| json!({"port": port, "name": "p"}))
+                .collect();
             if let Some(args) = args {
                 spec["args"] = json!(args);
             }
@@ -366,8 +476,7 @@ fn spec() -> impl Strategy<Value = Value> {
                 spec["labels"] = Value::Object(labels.into_iter().map(|label| (label, json!("x"))).collect());
             }
             spec
-        },
-    )
+        })
 }
 
 proptest! {

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::apply::{
-    SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, without_managed_fields,
-};
+use super::apply::{SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, without_managed_fields};
 use super::managed::{EntryId, ManagedFields, Operation, seconds};
 use super::store::{Writing, keep_identity, store};
 use super::updater::Updater;
@@ -73,7 +71,12 @@ fn struct_of(schema: &Schema, mut object: Value) -> Value {
 
 /// The entries that a write starts from: a writer may send managedFields of its own.
 fn starting_point(request: &UpdateRequest<'_>) -> ManagedFields {
-    let of_live = || request.live.and_then(|live| ManagedFields::of(live).ok()).unwrap_or_default();
+    let of_live = || {
+        request
+            .live
+            .and_then(|live| ManagedFields::of(live).ok())
+            .unwrap_or_default()
+    };
     if !request.subresource.is_empty() {
         return of_live();
     }
@@ -157,7 +160,9 @@ fn fold(managers: &mut ManagedFields) {
         if count <= MAX_UPDATE_ENTRIES {
             break;
         }
-        let Some(version) = managers.entries.get(&id).map(|entry| entry.api_version.clone()) else { continue };
+        let Some(version) = managers.entries.get(&id).map(|entry| entry.api_version.clone()) else {
+            continue;
+        };
         let Some(first) = first_of.get(&version) else {
             first_of.insert(version, id);
             continue;

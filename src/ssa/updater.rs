@@ -98,16 +98,20 @@ impl Updater<'_> {
         let mut gone = Vec::new();
         for (id, entry) in managers.entries.iter().filter(|(id, _)| *id != writer) {
             if entry.api_version != self.schema.api_version() && !others.contains_key(&entry.api_version) {
-                let (Version::Known(root), Version::Known(_)) =
-                    (self.convert(before, &entry.api_version)?, self.convert(after, &entry.api_version)?)
-                else {
+                let (Version::Known(root), Version::Known(_)) = (
+                    self.convert(before, &entry.api_version)?,
+                    self.convert(after, &entry.api_version)?,
+                ) else {
                     gone.push(id.clone());
                     continue;
                 };
                 others.insert(entry.api_version.clone(), compare(self.schema, root, before, after));
             }
             let comparison = others.get(&entry.api_version).unwrap_or(&own);
-            let both = entry.fields.intersection(&comparison.modified).union(&entry.fields.intersection(&comparison.added));
+            let both = entry
+                .fields
+                .intersection(&comparison.modified)
+                .union(&entry.fields.intersection(&comparison.added));
             if !both.is_empty() {
                 conflicts.insert(id.clone(), both);
             }
@@ -148,9 +152,14 @@ impl Updater<'_> {
             Written::Conflicts(_) => Comparison::default(),
         };
         let before = managers.entries.remove(writer);
-        let kept = before.as_ref().map(|entry| entry.fields.difference(&comparison.removed)).unwrap_or_default();
-        let fields =
-            kept.union(&comparison.modified).union(&comparison.added).recursive_difference(&self.ignored);
+        let kept = before
+            .as_ref()
+            .map(|entry| entry.fields.difference(&comparison.removed))
+            .unwrap_or_default();
+        let fields = kept
+            .union(&comparison.modified)
+            .union(&comparison.added)
+            .recursive_difference(&self.ignored);
         if !fields.is_empty() {
             managers.entries.insert(
                 writer.clone(),
@@ -191,8 +200,7 @@ impl Updater<'_> {
         };
         // What was applied before and is applied again can't be pruned; that is nearly always all of it.
         let pruning = last.filter(|last| {
-            !last.fields.is_empty()
-                && !(last.api_version == entry.api_version && last.fields.is_subset(&entry.fields))
+            !last.fields.is_empty() && !(last.api_version == entry.api_version && last.fields.is_subset(&entry.fields))
         });
         managers.entries.insert(writer.clone(), entry);
         if let Some(last) = pruning {
@@ -209,12 +217,16 @@ impl Updater<'_> {
 
     /// Takes out what the manager applied the last time, not this time, and nobody else owns.
     fn prune(&self, merged: Value, managers: &ManagedFields, last: &ManagedEntry) -> Result<Value, SsaError> {
-        let Version::Known(root) = self.convert(&merged, &last.api_version)? else { return Ok(merged) };
+        let Version::Known(root) = self.convert(&merged, &last.api_version)? else {
+            return Ok(merged);
+        };
         let last_fields = last.fields.with_named_fields(self.schema, Some(root));
         let pruned = remove(self.schema, root, &merged, &last_fields);
         let pruned = self.add_back_owned(&merged, pruned, &last.api_version, managers)?;
         // Of what is gone now, only what this manager owned may go.
-        let Version::Known(root) = self.convert(&pruned, &last.api_version)? else { return Ok(merged) };
+        let Version::Known(root) = self.convert(&pruned, &last.api_version)? else {
+            return Ok(merged);
+        };
         let pruned_fields = set_of(self.schema, root, &pruned).with_named_fields(self.schema, Some(root));
         let merged_fields = set_of(self.schema, root, &merged).with_named_fields(self.schema, Some(root));
         let lost = merged_fields.difference(&pruned_fields).intersection(&last_fields);

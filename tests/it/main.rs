@@ -1,6 +1,28 @@
 //! The one integration-test binary: linking is what costs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "clippy takes only functions marked as tests for tests; here all is"
+)]
+
+mod architecture;
+mod cel_spike;
+mod cli;
+mod e2e;
+mod kube_provider;
+mod kube_support;
+mod render_crds;
+mod render_fixture;
+mod render_golden;
+mod render_properties;
+mod render_templates;
 mod ssa_cases;
 mod ssa_generator;
 mod ssa_oracle;
 mod ssa_reference;
+#[allow(dead_code, reason = "each test uses the part of the support that it needs")]
+mod support;

@@ -102,7 +102,10 @@ fn quick_test(noop: &mut Noop, kinds: &[Kind], case: &Case, theirs: &Value) {
     };
     let same_version = question["live"]["apiVersion"] == question["config"]["apiVersion"];
     if same_version && theirs.get("error").is_none() {
-        match (is_noop(&question["config"], &question["live"], manager, schema), changed) {
+        match (
+            is_noop(&question["config"], &question["live"], manager, schema),
+            changed,
+        ) {
             (true, false) => noop.right += 1,
             (true, true) => noop.wrong.push(difference()),
             (false, false) => noop.missed.push(difference()),
@@ -190,7 +193,12 @@ fn comparable(object: &Value, built_in: bool) -> Value {
 }
 
 fn forget_times(object: &mut Value) {
-    let Some(entries) = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut) else { return };
+    let Some(entries) = object
+        .pointer_mut("/metadata/managedFields")
+        .and_then(Value::as_array_mut)
+    else {
+        return;
+    };
     for entry in entries.iter_mut() {
         entry["time"] = Value::Null;
     }
@@ -286,14 +294,26 @@ fn report(tally: &Tally, kinds: &[Kind]) -> String {
             .collect();
         std::fs::write(path, lines.concat()).expect("the dump is writable");
     }
-    let shown: Vec<String> = tally.differences.iter().take(8).map(|difference| show(difference, kinds)).collect();
-    format!("{} of {} cases differ\n{}", tally.differences.len(), tally.cases, shown.join("\n"))
+    let shown: Vec<String> = tally
+        .differences
+        .iter()
+        .take(8)
+        .map(|difference| show(difference, kinds))
+        .collect();
+    format!(
+        "{} of {} cases differ\n{}",
+        tally.differences.len(),
+        tally.cases,
+        shown.join("\n")
+    )
 }
 
 #[test]
 fn the_merge_is_the_servers_own_over_generated_histories() {
     let Some(upstream) = upstream() else { return };
-    let Some(mut reference) = Reference::start(&upstream) else { return };
+    let Some(mut reference) = Reference::start(&upstream) else {
+        return;
+    };
     let kinds = kinds(&upstream);
     let cases = number("FLEETWRIGHT_SSA_CASES", 10_000);
     let start = std::time::Instant::now();
@@ -301,11 +321,20 @@ fn the_merge_is_the_servers_own_over_generated_histories() {
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "{} cases in {seconds:.1} s ({:.1} s of them ours), {} refused by both, beyond the merge: {:?}\n{:?}",
-        tally.cases, tally.own_time.as_secs_f64(), tally.refused, tally.beyond, tally.covered
+        tally.cases,
+        tally.own_time.as_secs_f64(),
+        tally.refused,
+        tally.beyond,
+        tally.covered
     );
     record(&tally);
     let noop = &tally.noop;
-    println!("no-op: {} right, {} wrong, {} missed", noop.right, noop.wrong.len(), noop.missed.len());
+    println!(
+        "no-op: {} right, {} wrong, {} missed",
+        noop.right,
+        noop.wrong.len(),
+        noop.missed.len()
+    );
     if let Some(path) = std::env::var_os("FLEETWRIGHT_SSA_DUMP_NOOP") {
         let lines: Vec<String> = noop
             .wrong
@@ -316,14 +345,28 @@ fn the_merge_is_the_servers_own_over_generated_histories() {
         std::fs::write(path, lines.concat()).expect("the dump is writable");
     }
     assert!(tally.differences.is_empty(), "{}", report(&tally, &kinds));
-    assert!(noop.wrong.is_empty(), "said that nothing changes:\n{}", show(&noop.wrong[0], &kinds));
+    assert!(
+        noop.wrong.is_empty(),
+        "said that nothing changes:\n{}",
+        show(&noop.wrong[0], &kinds)
+    );
     // Not said of what the server prunes, and of defaults within atomic lists of its own kinds.
-    assert!(noop.missed.len() * 50 < noop.right, "{} missed of {}", noop.missed.len(), noop.right);
+    assert!(
+        noop.missed.len() * 50 < noop.right,
+        "{} missed of {}",
+        noop.missed.len(),
+        noop.right
+    );
     for what in COVERED {
         let times = tally.covered.get(what).copied().unwrap_or(0);
         assert!(times >= cases / 500, "{what} was met {times} times only");
     }
-    assert!(tally.refused < tally.cases / 20, "{} of {} cases say nothing", tally.refused, tally.cases);
+    assert!(
+        tally.refused < tally.cases / 20,
+        "{} of {} cases say nothing",
+        tally.refused,
+        tally.cases
+    );
 }
 
 /// Cases that were once merged wrongly, and some of every kind of thing that can happen, with the reference's answers.
@@ -353,15 +396,21 @@ fn fixed_cases_are_merged_as_the_reference_once_did() {
 
 fn find(kinds: &[Kind], question: &Value) -> (usize, usize) {
     let of = &question["config"];
-    let is = |schema: &fleetwright::schema::Schema| of["kind"] == schema.kind() && of["apiVersion"] == schema.api_version();
-    let places = kinds.iter().enumerate().flat_map(|(at, kind)| (0..kind.versions.len()).map(move |version| (at, version)));
+    let is =
+        |schema: &fleetwright::schema::Schema| of["kind"] == schema.kind() && of["apiVersion"] == schema.api_version();
+    let places = kinds
+        .iter()
+        .enumerate()
+        .flat_map(|(at, kind)| (0..kind.versions.len()).map(move |version| (at, version)));
     let mut places = places.filter(|(at, version)| is(&kinds[*at].versions[*version]));
     places.next().expect("the case is of a kind under test")
 }
 
 /// `FLEETWRIGHT_SSA_RECORD=FILE` keeps the shortest case of each thing that a run came upon, by kind.
 fn record(tally: &Tally) {
-    let Some(path) = std::env::var_os("FLEETWRIGHT_SSA_RECORD") else { return };
+    let Some(path) = std::env::var_os("FLEETWRIGHT_SSA_RECORD") else {
+        return;
+    };
     let lines: Vec<String> = tally.samples.values().map(|sample| sample.clone() + "\n").collect();
     std::fs::write(path, lines.concat()).expect("the file is writable");
 }
@@ -377,7 +426,9 @@ fn sample(tally: &mut Tally, what: &'static str, case: &Case, answer: &Value) {
 #[test]
 fn a_merge_that_is_broken_on_purpose_is_found_out() {
     let Some(upstream) = upstream() else { return };
-    let Some(mut reference) = Reference::start(&upstream) else { return };
+    let Some(mut reference) = Reference::start(&upstream) else {
+        return;
+    };
     let kinds = kinds(&upstream);
     for twist in [Twist::AlwaysForce, Twist::NeverRelease] {
         let tally = run(&mut reference, &kinds, 600, twist);

@@ -1,1 +1,60 @@
-//! Kubernetes: management clusters' API servers.
+//! Kubernetes API servers as a provider.
+//!
+//! Invariant: one request shape in, one [`ProviderError`] or observation out; bodies of Secrets reach neither errors nor
+//! logs. May depend on `providers`, `resource`, `inventory` and `schema`; knows nothing of fleets or plans.
+//!
+//! What is sent:
+//!
+//! - **observe**: two requests of aggregated discovery, the index of the schemas (and those that changed), one LIST a kind,
+//!   a GET for each object that its LIST lacked and for each Secret. LISTs and GETs name no `resourceVersion`: that asks
+//!   for the most recent state, which servers since 1.31 answer from their watch cache after making sure that it is
+//!   current. `resourceVersion=0` would be no cheaper there and could show a state from before our own last write, in
+//!   which an object that we made is absent.
+//! - **write**: one apply-patch, its precondition inside the document (see `write`); one JSON patch before it where
+//!   another tool's managedFields are taken over.
+//! - **delete**: one DELETE with the UID as precondition.
+
+mod connect;
+mod copy;
+mod delete;
+mod discovery;
+mod http;
+mod inventory;
+mod list;
+mod lookup;
+mod observe;
+mod schemas;
+mod status;
+mod write;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options};
+pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
+use super::{
+    DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,
+};
+use crate::resource::ResourceId;
+
+impl Provider for KubernetesProvider {
+    fn observe<'a>(&'a self, request: ObserveRequest<'a>) -> BoxFuture<'a, Result<Observation, ProviderError>> {
+        self.observe_all(request).boxed()
+    }
+
+    fn read<'a>(&'a self, id: &'a ResourceId, api_version: &'a str) -> BoxFuture<'a, Observed> {
+        self.read_one(id, api_version).boxed()
+    }
+
+    fn preview<'a>(&'a self, request: WriteRequest<'a>) -> BoxFuture<'a, Result<WriteResponse, ProviderError>> {
+        self.apply(request, write::Mode::Preview).boxed()
+    }
+
+    fn write<'a>(&'a self, request: WriteRequest<'a>) -> BoxFuture<'a, Result<WriteResponse, ProviderError>> {
+        self.apply(request, write::Mode::Write).boxed()
+    }
+
+    fn delete<'a>(&'a self, request: DeleteRequest<'a>) -> BoxFuture<'a, Result<(), ProviderError>> {
+        self.delete_one(request).boxed()
+    }
+}

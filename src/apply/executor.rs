@@ -1,0 +1,316 @@
+//! Walks a plan's graph with bounded concurrency: writes, deletes, waits, records.
+//!
+//! It makes no choice: what goes ahead, in which order and under which preconditions stands in the plan. A failure stops
+//! what depends on it and nothing else.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::event::{ChangeResult, Event, Observer};
+use super::record::{End, Records, key};
+use super::wait;
+use crate::inventory::InventoryKey;
+use crate::plan::change::{Action, Change};
+use crate::plan::{self, Plan, Revised};
+use crate::providers::{
+    DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest,
+};
+use crate::resource::{ManagementClusterName, ResourceId, Target};
+
+/// What a run needs.
+pub struct Run<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The control planes.
+    pub providers: &'a BTreeMap<Target, &'a dyn Provider>,
+    /// Where inventories are kept.
+    pub stores: &'a BTreeMap<ManagementClusterName, &'a dyn InventoryStore>,
+    /// Inventories as they were read for the plan.
+    pub inventories: &'a BTreeMap<InventoryKey, Stored>,
+    /// The fleet and the revision that is applied.
+    pub revised: &'a Revised,
+    /// Limits of the run.
+    pub options: Options,
+    /// Set from outside to stop: what is under way is finished, nothing new is begun.
+    pub interrupted: &'a AtomicBool,
+}
+
+/// Limits of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Changes under way at once.
+    pub concurrency: usize,
+    /// How long what is written may take to become ready; none: it isn't waited for.
+    pub wait: Option<Duration>,
+    /// How long a delete that others wait for may take.
+    pub delete_deadline: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            concurrency: 8,
+            wait: None,
+            delete_deadline: Duration::from_secs(20 * 60),
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// For each change of the plan, by its index; none for what did not go ahead.
+    pub results: Vec<Option<ChangeResult>>,
+    /// Errors in keeping the inventories: the objects are there, the record lags behind; the next run mends it.
+    pub inventory_errors: Vec<ProviderError>,
+    /// Objects that were not ready in time, and what they said.
+    pub not_ready: Vec<(ResourceId, String)>,
+}
+
+impl Outcome {
+    /// Whether everything that was tried worked.
+    pub fn is_success(&self) -> bool {
+        self.inventory_errors.is_empty()
+            && self.not_ready.is_empty()
+            && self.results.iter().flatten().all(ChangeResult::is_success)
+    }
+}
+
+/// Runs a plan.
+pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
+    let changes = &run.plan.changes;
+    let tried: Vec<bool> = changes.iter().map(Change::goes_ahead).collect();
+    let records = Records::new(run.stores, run.inventories, changes, run.revised);
+    let units = changes
+        .iter()
+        .filter(|c| c.goes_ahead())
+        .map(key)
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
+    observer.event(&Event::Started {
+        changes: tried.iter().filter(|&&t| t).count(),
+        units,
+    });
+
+    let mut walk = Walk::new(run.plan, &tried);
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < run.options.concurrency && !run.interrupted.load(Ordering::Relaxed) {
+            let Some(i) = walk.ready.pop_front() else { break };
+            let change = &changes[i];
+            observer.event(&Event::Changing {
+                id: change.id.clone(),
+                unit: change.unit.clone(),
+                action: change.action,
+            });
+            let waited_for = walk.is_waited_for(i);
+            let records = &records;
+            under_way.push(async move { (i, make(run, change, records, waited_for).await) });
+        }
+        let Some((i, made)) = under_way.next().await else { break };
+        let result = match made {
+            Ok(result) => result,
+            Err(error) => ChangeResult::Failed {
+                message: crate::report::chain(&error),
+            },
+        };
+        for (j, result) in walk.finish(i, result) {
+            let change = &changes[j];
+            if !matches!(result, ChangeResult::Done | ChangeResult::Deleting) {
+                // Nothing is known to have changed: the record keeps what it had.
+                if let Err(error) = records.settle(change, End::Unchanged).await {
+                    walk.inventory_errors.push(error);
+                }
+            }
+            observer.event(&Event::Changed {
+                id: change.id.clone(),
+                unit: change.unit.clone(),
+                action: change.action,
+                result,
+            });
+        }
+    }
+    let mut outcome = walk.outcome(changes);
+    outcome.inventory_errors.extend(records.flush().await);
+    if run.options.wait.is_some() && !run.interrupted.load(Ordering::Relaxed) {
+        outcome.not_ready = wait::until_ready(run, &outcome.results, observer).await;
+    }
+    outcome
+}
+
+/// Makes one change.
+async fn make(
+    run: &Run<'_>,
+    change: &Change,
+    records: &Records<'_>,
+    waited_for: bool,
+) -> Result<ChangeResult, ProviderError> {
+    let Some(provider) = run.providers.get(&change.id.target).copied() else {
+        return Ok(ChangeResult::Failed {
+            message: format!("no provider for {}", change.id.target),
+        });
+    };
+    records.announce(&key(change)).await?;
+    let (result, end) = match change.action {
+        Action::Leave => (ChangeResult::Done, End::Unchanged),
+        Action::Forget => (ChangeResult::Done, End::Gone),
+        Action::Create | Action::Update | Action::Adopt => {
+            let Some(body) = plan::document(change) else {
+                return Ok(ChangeResult::Failed {
+                    message: "the plan holds no document for it".to_owned(),
+                });
+            };
+            let precondition = change.precondition.as_ref();
+            let response = provider
+                .write(WriteRequest {
+                    id: &change.id,
+                    api_version: &change.api_version,
+                    body: body.expose(),
+                    version: precondition.map(|p| p.version.as_str()),
+                    uid: precondition.map(|p| p.uid.as_str()),
+                    force: change.payload.force,
+                    managed_fields: change.payload.managed_fields.as_ref(),
+                })
+                .await?;
+            (
+                ChangeResult::Done,
+                End::Written {
+                    uid: response.object.uid,
+                },
+            )
+        }
+        Action::Delete => delete(run, change, provider, waited_for).await?,
+    };
+    records.settle(change, end).await?;
+    Ok(result)
+}
+
+/// Deletes. It is done when the object is seen gone; unless others wait for that, acceptance is enough for this run, and
+/// the inventory keeps the object until a later run sees it gone.
+async fn delete(
+    run: &Run<'_>,
+    change: &Change,
+    provider: &dyn Provider,
+    waited_for: bool,
+) -> Result<(ChangeResult, End), ProviderError> {
+    let Some(precondition) = &change.precondition else {
+        return Ok((
+            ChangeResult::Failed {
+                message: "the plan holds no UID to delete".to_owned(),
+            },
+            End::Unchanged,
+        ));
+    };
+    let request = DeleteRequest {
+        id: &change.id,
+        api_version: &change.api_version,
+        uid: &precondition.uid,
+    };
+    provider.delete(request).await?;
+    let deadline = match (waited_for, run.options.wait) {
+        (_, Some(wait)) => wait,
+        (true, None) => run.options.delete_deadline,
+        (false, None) => Duration::ZERO,
+    };
+    match wait::until_gone(run, change, provider, &precondition.uid, deadline).await {
+        Observed::Absent => Ok((ChangeResult::Done, End::Gone)),
+        Observed::Present(_) if !waited_for && run.options.wait.is_none() => {
+            Ok((ChangeResult::Deleting, End::Unchanged))
+        }
+        Observed::Present(_) => {
+            let message = format!("still there after {} s: a finalizer holds it", deadline.as_secs());
+            Ok((ChangeResult::Failed { message }, End::Unchanged))
+        }
+        Observed::Unknown(reason) => Ok((
+            ChangeResult::Failed {
+                message: format!("can't see whether it is gone: {reason}"),
+            },
+            End::Unchanged,
+        )),
+    }
+}
+
+/// The state of the walk: each change is waiting, ready, under way or at its end.
+struct Walk {
+    ready: VecDeque<usize>,
+    missing: Vec<usize>,
+    after: Vec<Vec<usize>>,
+    results: Vec<Option<ChangeResult>>,
+    tried: Vec<bool>,
+    ids: Vec<ResourceId>,
+    inventory_errors: Vec<ProviderError>,
+}
+
+impl Walk {
+    fn new(plan: &Plan, tried: &[bool]) -> Self {
+        let mut missing = vec![0; tried.len()];
+        let mut after = vec![Vec::new(); tried.len()];
+        for (i, before) in plan.graph.before.iter().enumerate() {
+            // What does not go ahead holds nobody up here: the plan has already blocked what really needs it.
+            for &j in before.iter().filter(|&&j| tried[j]) {
+                missing[i] += 1;
+                after[j].push(i);
+            }
+        }
+        Self {
+            ready: (0..tried.len()).filter(|&i| tried[i] && missing[i] == 0).collect(),
+            missing,
+            after,
+            results: vec![None; tried.len()],
+            tried: tried.to_vec(),
+            ids: plan.changes.iter().map(|change| change.id.clone()).collect(),
+            inventory_errors: Vec::new(),
+        }
+    }
+
+    fn is_waited_for(&self, i: usize) -> bool {
+        self.after[i].iter().any(|&j| self.tried[j])
+    }
+
+    /// Takes a change's result; gives it and the results of all that is skipped because of it.
+    fn finish(&mut self, i: usize, result: ChangeResult) -> Vec<(usize, ChangeResult)> {
+        let mut ended = vec![(i, result)];
+        let mut at = 0;
+        while let Some((i, result)) = ended.get(at).cloned() {
+            at += 1;
+            for j in self.after[i].clone() {
+                if !self.tried[j] || self.results[j].is_some() || ended.iter().any(|(k, _)| *k == j) {
+                    continue;
+                }
+                if result.is_success() {
+                    self.missing[j] -= 1;
+                    if self.missing[j] == 0 {
+                        self.ready.push_back(j);
+                    }
+                } else {
+                    ended.push((
+                        j,
+                        ChangeResult::Skipped {
+                            needs: self.ids[i].clone(),
+                        },
+                    ));
+                }
+            }
+            self.results[i] = Some(result);
+        }
+        ended
+    }
+
+    fn outcome(self, changes: &[Change]) -> Outcome {
+        let results = self
+            .results
+            .into_iter()
+            .zip(changes)
+            .map(|(result, change)| result.or_else(|| change.goes_ahead().then_some(ChangeResult::Interrupted)))
+            .collect();
+        Outcome {
+            results,
+            inventory_errors: self.inventory_errors,
+            not_ready: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Inventories while a run goes on: announced before the first create of a unit, settled when its last change is done.
+
+use std::collections::BTreeMap;
+
+use futures::lock::Mutex;
+
+use crate::inventory::{Entry, InventoryKey, UnitInventory};
+use crate::plan::Revised;
+use crate::plan::change::Change;
+use crate::providers::{ProviderError, InventoryStore, Stored};
+use crate::resource::ManagementClusterName;
+
+/// The key of a change.
+pub(super) fn key(change: &Change) -> InventoryKey {
+    (change.recorded_on.clone(), change.unit.clone())
+}
+
+/// How a change ended, for the inventory.
+pub(super) enum End {
+    /// The object is there, under this UID.
+    Written {
+        /// UID or OCID.
+        uid: String,
+    },
+    /// The object is gone.
+    Gone,
+    /// The inventory stays as it is.
+    Unchanged,
+}
+
+/// The inventories of one run.
+pub(super) struct Records<'a> {
+    stores: &'a BTreeMap<ManagementClusterName, &'a dyn InventoryStore>,
+    records: BTreeMap<InventoryKey, Mutex<Record<'a>>>,
+}
+
+struct Record<'a> {
+    stored: Stored,
+    changes: Vec<&'a Change>,
+    /// Whether the record as stored lags behind the one in memory.
+    dirty: bool,
+    announced: bool,
+    /// Changes of the unit that are not at their end yet.
+    open: usize,
+}
+
+impl<'a> Records<'a> {
+    /// Takes over the inventories of the units that have changes.
+    pub(super) fn new(
+        stores: &'a BTreeMap<ManagementClusterName, &'a dyn InventoryStore>,
+        inventories: &BTreeMap<InventoryKey, Stored>,
+        changes: &'a [Change],
+        revised: &Revised,
+    ) -> Self {
+        let mut records: BTreeMap<InventoryKey, Record<'a>> = BTreeMap::new();
+        for change in changes.iter().filter(|change| change.goes_ahead()) {
+            let key = key(change);
+            let record = records.entry(key).or_insert_with_key(|key| {
+                let mut stored = inventories.get(key).cloned().unwrap_or_else(|| Stored {
+                    inventory: UnitInventory::new(revised.fleet.clone(), key.1.clone()),
+                    version: None,
+                });
+                stored.inventory.revision = revised.revision.clone();
+                stored.inventory.revision_time = revised.time;
+                Record {
+                    stored,
+                    changes: Vec::new(),
+                    dirty: false,
+                    announced: false,
+                    open: 0,
+                }
+            });
+            record.changes.push(change);
+            record.open += 1;
+        }
+        Self {
+            stores,
+            records: records
+                .into_iter()
+                .map(|(key, record)| (key, Mutex::new(record)))
+                .collect(),
+        }
+    }
+
+    /// Stores, before the first write of a unit, all that the run is about to make in it.
+    pub(super) async fn announce(&self, key: &InventoryKey) -> Result<(), ProviderError> {
+        let Some(record) = self.records.get(key) else {
+            return Ok(());
+        };
+        let mut record = record.lock().await;
+        if record.announced {
+            return Ok(());
+        }
+        let Record { stored, changes, .. } = &mut *record;
+        let mut new = false;
+        for change in changes.iter().filter(|change| change.writes()) {
+            if stored.inventory.get(&change.id).is_none() {
+                stored.inventory.record(Entry {
+                    id: change.id.clone(),
+                    api_version: change.api_version.clone(),
+                    uid: None,
+                    digest: None,
+                });
+                new = true;
+            }
+        }
+        if new {
+            self.save(key, &mut record).await?;
+        }
+        record.announced = true;
+        Ok(())
+    }
+
+    /// Notes a change's end; stores the record when it was the unit's last.
+    pub(super) async fn settle(&self, change: &Change, end: End) -> Result<(), ProviderError> {
+        let key = key(change);
+        let Some(record) = self.records.get(&key) else {
+            return Ok(());
+        };
+        let mut record = record.lock().await;
+        record.open = record.open.saturating_sub(1);
+        match end {
+            End::Written { uid } => {
+                record.stored.inventory.record(Entry {
+                    id: change.id.clone(),
+                    api_version: change.api_version.clone(),
+                    uid: Some(uid),
+                    digest: change.payload.digest,
+                });
+                record.dirty = true;
+            }
+            End::Gone => {
+                record.stored.inventory.remove(&change.id);
+                record.dirty = true;
+            }
+            End::Unchanged => {}
+        }
+        if record.open == 0 && record.dirty {
+            self.save(&key, &mut record).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores what is left to store, after an interruption.
+    pub(super) async fn flush(&self) -> Vec<ProviderError> {
+        let mut errors = Vec::new();
+        for (key, record) in &self.records {
+            let mut record = record.lock().await;
+            if record.dirty
+                && let Err(error) = self.save(key, &mut record).await
+            {
+                errors.push(error);
+            }
+        }
+        errors
+    }
+
+    async fn save(&self, key: &InventoryKey, record: &mut Record<'a>) -> Result<(), ProviderError> {
+        let Some(store) = self.stores.get(&key.0) else {
+            return Ok(());
+        };
+        record.stored.inventory.generation += 1;
+        let expected = record.stored.version.as_deref();
+        record.stored.version = store.save(&record.stored.inventory, expected).await?;
+        record.dirty = false;
+        Ok(())
+    }
+}

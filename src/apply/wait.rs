@@ -1,0 +1,105 @@
+//! Waiting: until an object is gone, or ready. Every wait has a deadline and backs off.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::time::Instant;
+
+use super::event::{ChangeResult, Event, Observer};
+use super::executor::Run;
+use crate::plan::change::Change;
+use crate::providers::{Observed, Provider};
+use crate::resource::ResourceId;
+use crate::status::{self, State};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Reads until the object of this UID is gone, or the deadline is over; gives the last observation. Another object of the
+/// same name counts as gone.
+pub(super) async fn until_gone(
+    run: &Run<'_>,
+    change: &Change,
+    provider: &dyn Provider,
+    uid: &str,
+    deadline: Duration,
+) -> Observed {
+    let end = Instant::now() + deadline;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let seen = match provider.read(&change.id, &change.api_version).await {
+            Observed::Present(live) if live.uid != uid => Observed::Absent,
+            seen => seen,
+        };
+        if matches!(seen, Observed::Absent) || Instant::now() >= end || run.interrupted.load(Ordering::Relaxed) {
+            return seen;
+        }
+        tokio::time::sleep(pause.min(end - Instant::now())).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Waits for all that was written to become ready; gives what did not, and what it said last.
+pub(super) async fn until_ready(
+    run: &Run<'_>,
+    results: &[Option<ChangeResult>],
+    observer: &dyn Observer,
+) -> Vec<(ResourceId, String)> {
+    let Some(wait) = run.options.wait else {
+        return Vec::new();
+    };
+    let end = Instant::now() + wait;
+    let written = run
+        .plan
+        .changes
+        .iter()
+        .zip(results)
+        .filter(|(change, result)| change.writes() && matches!(result, Some(ChangeResult::Done)))
+        .map(|(change, _)| one_ready(run, change, end, observer));
+    futures::stream::iter(written)
+        .buffer_unordered(run.options.concurrency)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}
+
+async fn one_ready(
+    run: &Run<'_>,
+    change: &Change,
+    end: Instant,
+    observer: &dyn Observer,
+) -> Option<(ResourceId, String)> {
+    let provider = run.providers.get(&change.id.target).copied()?;
+    let mut pause = FIRST_PAUSE;
+    let mut said = String::new();
+    loop {
+        let message = match provider.read(&change.id, &change.api_version).await {
+            Observed::Absent => "it is gone".to_owned(),
+            Observed::Unknown(reason) => reason,
+            Observed::Present(live) => match live.parse() {
+                Err(error) => format!("the server's answer is no JSON: {error}"),
+                Ok(object) => {
+                    let readiness = status::readiness(&object);
+                    if readiness.state == State::Ready {
+                        observer.event(&Event::Ready { id: change.id.clone() });
+                        return None;
+                    }
+                    format!("{}: {}", readiness.reason, readiness.message)
+                }
+            },
+        };
+        if message != said {
+            observer.event(&Event::Waiting {
+                id: change.id.clone(),
+                message: message.clone(),
+            });
+            said = message;
+        }
+        if Instant::now() >= end || run.interrupted.load(Ordering::Relaxed) {
+            return Some((change.id.clone(), said));
+        }
+        tokio::time::sleep(pause.min(end - Instant::now())).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}

@@ -1,0 +1,163 @@
+//! `apply`.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::args::{FleetArgs, Format, Global, TargetArgs, duration};
+use super::progress::Progress;
+use super::{Exit, Printer, common};
+use crate::apply::{ChangeResult, Options, Outcome};
+use crate::ops::{self, Planned};
+use crate::plan::change::Block;
+use crate::report::json;
+use crate::report::plan_text::PlanText;
+
+/// Make the live state what the fleet files say
+///
+/// Shows the plan, asks, and does what the plan says, in order: what others need first, deletes last and in reverse.
+/// Killed anywhere, the next run converges.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    fleet: FleetArgs,
+
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// Don't ask
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Take over objects that someone else made
+    #[arg(long)]
+    adopt: bool,
+
+    /// Do what no guard refuses, although some guard refuses something
+    #[arg(long)]
+    keep_going: bool,
+
+    /// Wait until everything written is ready [default when given without a value: 30m]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "30m",
+          value_parser = duration)]
+    wait: Option<Duration>,
+
+    /// Changes under way at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
+    output: Format,
+}
+
+pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let loaded = common::load(&args.fleet, printer)?;
+    let options = ops::PlanOptions {
+        against: ops::Against::Live(common::access(&args.target)?),
+        scope: common::scope(&args.fleet, &args.target),
+        adopt: args.adopt,
+        now: common::now(),
+    };
+    // One runtime for both: the plan's connections live in it.
+    let runtime = common::runtime()?;
+    let planned = runtime.block_on(ops::plan(&loaded, &options))?;
+    if args.output == Format::Text {
+        printer.data(&PlanText { style: printer.style() }.render(&planned.plan))?;
+    }
+    if ops::leave(&planned, args.keep_going) == ops::Leave::Refused {
+        if args.output == Format::Json {
+            printer.json(&json::apply(&planned.plan, &Outcome::default(), &loaded.diagnostics))?;
+        }
+        printer.complain("nothing was changed: a guard refuses (--keep-going does the rest without what is refused)");
+        return Ok(Exit::Refused);
+    }
+    let outcome = if planned.plan.changes.iter().any(crate::plan::change::Change::goes_ahead) {
+        if !args.yes && !confirmed(printer)? {
+            printer.complain("nothing was changed");
+            return Ok(Exit::Error);
+        }
+        let options =
+            Options { concurrency: args.concurrency.into(), wait: args.wait, ..Options::default() };
+        runtime.block_on(apply(&loaded, &planned, options, printer))
+    } else {
+        Outcome::default()
+    };
+    if args.output == Format::Json {
+        printer.json(&json::apply(&planned.plan, &outcome, &loaded.diagnostics))?;
+    } else {
+        summarise(&outcome, printer);
+    }
+    Ok(exit(&loaded, &planned, &outcome))
+}
+
+async fn apply(
+    loaded: &ops::LoadedFleet,
+    planned: &Planned,
+    options: Options,
+    printer: &Printer,
+) -> Outcome {
+    let progress = Progress::new(printer);
+    let interrupted = AtomicBool::new(false);
+    let work = ops::apply(loaded, planned, options, &progress, &interrupted);
+    tokio::pin!(work);
+    let outcome = tokio::select! {
+        outcome = &mut work => outcome,
+        _ = tokio::signal::ctrl_c() => {
+            interrupted.store(true, Ordering::Relaxed);
+            printer.complain("interrupted: finishing what is under way; the next run goes on from there");
+            work.await
+        }
+    };
+    progress.finish();
+    outcome
+}
+
+fn confirmed(printer: &Printer) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        anyhow::bail!("there is nobody to ask: give --yes to apply without asking");
+    }
+    printer.complain("Apply this plan? Type yes:");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+fn summarise(outcome: &Outcome, printer: &Printer) {
+    let count = |test: &dyn Fn(&ChangeResult) -> bool| outcome.results.iter().flatten().filter(|r| test(r)).count();
+    let parts: Vec<String> = [
+        (count(&|result| *result == ChangeResult::Done), "done"),
+        (count(&|result| *result == ChangeResult::Deleting), "being deleted"),
+        (count(&|result| matches!(result, ChangeResult::Failed { .. })), "failed"),
+        (count(&|result| matches!(result, ChangeResult::Skipped { .. })), "skipped"),
+        (count(&|result| *result == ChangeResult::Interrupted), "not begun"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, what)| format!("{n} {what}"))
+    .collect();
+    if !parts.is_empty() {
+        printer.note(&format!("Applied: {}.", parts.join(", ")));
+    }
+    for (id, said) in &outcome.not_ready {
+        printer.complain(&format!("not ready in time: {id}: {said}"));
+    }
+    for error in &outcome.inventory_errors {
+        printer.complain(&format!(
+            "the inventory lags behind, the next run mends it: {}",
+            crate::report::chain(error)
+        ));
+    }
+}
+
+fn exit(loaded: &ops::LoadedFleet, planned: &Planned, outcome: &Outcome) -> Exit {
+    let refused = !planned.plan.refusals.is_empty()
+        || planned.plan.changes.iter().any(|c| c.blocks.iter().any(|b| matches!(b, Block::Conflict { .. })));
+    if refused {
+        Exit::Refused
+    } else if !outcome.is_success() || loaded.has_errors() || planned.plan.has_unknowns() {
+        Exit::Error
+    } else {
+        Exit::Done
+    }
+}

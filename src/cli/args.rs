@@ -1,0 +1,120 @@
+//! Options that several commands share.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Colour on a terminal, always, or never (NO_COLOR is obeyed)
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+
+    /// Say less: no progress, no totals, no warnings
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// Log to stderr what is done and sent (repeat for more); secrets are never logged
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one document, its schema in schemas/output.
+    Json,
+}
+
+/// Where the fleet is, and which part of it is meant.
+#[derive(Debug, Args)]
+pub struct FleetArgs {
+    /// Directory of the fleet files
+    #[arg(long, value_name = "DIR", default_value = "fleet", env = "FLEETWRIGHT_FLEET")]
+    pub fleet: PathBuf,
+
+    /// Only this cluster (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Vec<String>,
+
+    /// Only clusters of this environment (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub environment: Vec<String>,
+
+    /// Refuse when `lock` would change fleet.lock/
+    #[arg(long)]
+    pub locked: bool,
+}
+
+/// Which control planes are talked to, and how.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// Kubeconfig with the contexts of the management clusters
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Kubeconfig context: CONTEXT for a fleet with one management cluster, else MANAGEMENT_CLUSTER=CONTEXT (repeatable)
+    #[arg(long, value_name = "CONTEXT")]
+    pub context: Vec<String>,
+
+    /// Only what lives on this control plane
+    #[arg(long, value_enum)]
+    pub provider: Option<ProviderKind>,
+
+    /// Let the kubeconfig run the credential program that it names
+    #[arg(long)]
+    pub allow_exec: bool,
+}
+
+/// A kind of control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProviderKind {
+    /// API servers of management clusters.
+    Kubernetes,
+    /// The OCI API.
+    Oci,
+}
+
+/// `90s`, `10m`, `1h`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u64 = number.parse().map_err(|_| "expected a number and a unit, such as 90s, 10m or 1h".to_owned())?;
+    let seconds = match unit {
+        "s" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        _ => return Err("the unit is one of s, m, h".to_owned()),
+    };
+    seconds.map(Duration::from_secs).ok_or_else(|| "that is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
+        assert!(duration("10").unwrap_err().contains("unit"));
+        assert!(duration("m").unwrap_err().contains("number"));
+        assert!(duration("99999999999999999h").unwrap_err().contains("too long"));
+    }
+}

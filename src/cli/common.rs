@@ -1,0 +1,75 @@
+//! What several commands do alike: load the fleet and show its problems, read the shared options.
+
+use super::Printer;
+use super::args::{FleetArgs, TargetArgs};
+use crate::diag::Severity;
+use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
+use crate::report::diagnostics;
+
+/// Loads the fleet and shows every problem on stderr.
+pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<LoadedFleet> {
+    let loaded = load_silently(args)?;
+    let shown: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error || !printer.is_quiet())
+        .cloned()
+        .collect();
+    if !shown.is_empty() {
+        printer.complain(&diagnostics::render(&shown, &loaded.files, printer.error_style()));
+    }
+    for line in &loaded.notes {
+        printer.note(line);
+    }
+    Ok(loaded)
+}
+
+/// Loads the fleet.
+pub(super) fn load_silently(args: &FleetArgs) -> anyhow::Result<LoadedFleet> {
+    let options = LoadOptions { directory: args.fleet.clone(), locked: args.locked, now: jiff::Timestamp::now() };
+    Ok(ops::load(&options)?)
+}
+
+/// Which part of the fleet is meant.
+pub(super) fn scope_of(args: &FleetArgs) -> Scope {
+    Scope { clusters: args.cluster.clone(), environments: args.environment.clone(), provider: None }
+}
+
+/// Which part of the fleet, on which control planes.
+pub(super) fn scope(args: &FleetArgs, target: &TargetArgs) -> Scope {
+    use super::args::ProviderKind;
+    let provider = target.provider.map(|kind| match kind {
+        ProviderKind::Kubernetes => ops::ProviderScope::Kubernetes,
+        ProviderKind::Oci => ops::ProviderScope::Oci,
+    });
+    Scope { provider, ..scope_of(args) }
+}
+
+/// How the management clusters are reached.
+pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
+    let kubeconfigs = match &args.kubeconfig {
+        // KUBECONFIG may list several files, as for kubectl.
+        Some(paths) => std::env::split_paths(paths).filter(|path| !path.as_os_str().is_empty()).collect(),
+        None => std::env::home_dir().map(|home| home.join(".kube/config")).into_iter().collect(),
+    };
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(std::path::PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
+    Ok(Access {
+        kubeconfigs,
+        contexts: Access::contexts_of(&args.context),
+        allow_exec: args.allow_exec,
+        cache: cache.map(|path| path.join("fleetwright")),
+    })
+}
+
+/// The time, RFC 3339, in seconds.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The runtime that a command talks in.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,110 @@
+//! The command line: clap types and printing choices, one file a command, no logic.
+//!
+//! Invariant: stdout is data, stderr is everything else; commands build an `ops` options struct and show what comes back.
+
+mod apply;
+mod args;
+mod common;
+mod completion;
+mod explain;
+mod init;
+mod lock;
+mod output;
+mod plan;
+mod progress;
+mod render;
+mod schema;
+mod status;
+mod validate;
+
+use clap::{Parser, Subcommand};
+
+pub use args::Global;
+pub use output::Printer;
+
+/// Exit codes, as documented in the README.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done; a plan with changes too, unless `--detailed-exitcode`.
+    Done = 0,
+    /// An error, a usage error among them.
+    Error = 1,
+    /// `--detailed-exitcode`: changes are pending.
+    Changes = 2,
+    /// Refused by a guard.
+    Refused = 3,
+    /// `--detailed-exitcode`: nothing but drift.
+    Drift = 4,
+}
+
+/// Plans and applies fleets of OCI hosted clusters, from a few lines of YAML per cluster.
+#[derive(Debug, Parser)]
+#[command(name = "fleetwright", version, disable_help_subcommand = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done · 1 error · 3 refused by a guard; \
+    with --detailed-exitcode also 2 changes pending · 4 nothing but drift.\n\
+    Begin with `fleetwright init my-fleet`, then `fleetwright plan --fleet my-fleet --against nothing`.")]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Validate(validate::Args),
+    Render(render::Args),
+    Explain(explain::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Status(status::Args),
+    Lock(lock::Args),
+    Schema(schema::Args),
+    Completion(completion::Args),
+}
+
+impl Cli {
+    /// The options that every command takes.
+    pub fn global(&self) -> &Global {
+        &self.global
+    }
+
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the user has to see; diagnostics and refusals are shown by the commands themselves.
+    pub fn run(self, printer: &Printer) -> anyhow::Result<Exit> {
+        let Self { global, command } = self;
+        match command {
+            Command::Init(args) => init::run(&args, printer),
+            Command::Validate(args) => validate::run(&args, &global, printer),
+            Command::Render(args) => render::run(&args, &global, printer),
+            Command::Explain(args) => explain::run(&args, &global, printer),
+            Command::Plan(args) => plan::run(&args, &global, printer),
+            Command::Apply(args) => apply::run(&args, &global, printer),
+            Command::Status(args) => status::run(&args, &global, printer),
+            Command::Lock(args) => lock::run(&args, &global, printer),
+            Command::Schema(args) => schema::run(&args, printer),
+            Command::Completion(args) => completion::run(&args, printer),
+        }
+    }
+}
+
+/// Logs to stderr: warnings, with `-v` what is done, with `-vv` what is sent.
+pub fn start_logging(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info,fleetwright=debug",
+        _ => "debug,hyper_util=info,rustls=info",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// An error with its causes, as people get to see it.
+pub fn error_text(error: &anyhow::Error, style: crate::report::style::Style) -> String {
+    use crate::report::style::Tone;
+    format!("{} {}", style.paint(Tone::Bad, "error:"), crate::report::chain(error.as_ref()))
+}

@@ -1,0 +1,84 @@
+//! The one place that writes to stdout and stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+use super::args::{Color, Global};
+use crate::report::style::Style;
+
+/// Writes data to stdout and everything else to stderr, coloured where that is wanted.
+#[derive(Debug)]
+pub struct Printer {
+    stdout: Style,
+    stderr: Style,
+    quiet: bool,
+}
+
+impl Printer {
+    /// By the options, the terminal, and whether NO_COLOR is set.
+    pub fn new(global: &Global, no_color: bool) -> Self {
+        let style = |terminal: bool| match global.color {
+            Color::Always => Style::Coloured,
+            Color::Never => Style::Plain,
+            Color::Auto if terminal && !no_color => Style::Coloured,
+            Color::Auto => Style::Plain,
+        };
+        Self {
+            stdout: style(io::stdout().is_terminal()),
+            stderr: style(io::stderr().is_terminal()),
+            quiet: global.quiet,
+        }
+    }
+
+    /// Colour of stdout.
+    pub fn style(&self) -> Style {
+        self.stdout
+    }
+
+    /// Colour of stderr.
+    pub fn error_style(&self) -> Style {
+        self.stderr
+    }
+
+    /// Whether progress and hints are unwanted.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Data.
+    ///
+    /// # Errors
+    /// Where stdout can't be written; a reader that went away is no error (`fleetwright plan | head`).
+    pub fn data(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Data as one JSON document.
+    ///
+    /// # Errors
+    /// Where stdout can't be written.
+    pub fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        let mut text = serde_json::to_string_pretty(value)?;
+        text.push('\n');
+        Ok(self.data(&text)?)
+    }
+
+    /// A line for people, unless they asked for quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.complain(text);
+        }
+    }
+
+    /// A line for people that they have to see.
+    pub fn complain(&self, text: &str) {
+        let mut out = io::stderr().lock();
+        // Where stderr is closed there is nobody left to tell.
+        let _ = writeln!(out, "{}", text.trim_end());
+    }
+}

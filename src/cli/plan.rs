@@ -1,0 +1,77 @@
+//! `plan`.
+
+use super::args::{FleetArgs, Format, Global, TargetArgs};
+use super::common;
+use super::{Exit, Printer};
+use crate::ops;
+use crate::report::{json, plan_text::PlanText};
+
+/// Show what would change, and why, without changing anything
+///
+/// Reads the fleet files and the live state, and prints every object that is not as the files say, field by field.
+/// `--against nothing` needs no cluster: it shows all that a new installation would create.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    fleet: FleetArgs,
+
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// What to compare with
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    against: Against,
+
+    /// Take over objects that someone else made
+    #[arg(long)]
+    adopt: bool,
+
+    /// Exit with 2 when changes are pending, with 4 when there is nothing but drift
+    #[arg(long)]
+    detailed_exitcode: bool,
+
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
+    output: Format,
+}
+
+/// What a plan is made against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Against {
+    /// The live state.
+    #[default]
+    Live,
+    /// Nothing, as if no object were there.
+    Nothing,
+}
+
+pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let loaded = common::load(&args.fleet, printer)?;
+    let against = match args.against {
+        Against::Live => ops::Against::Live(common::access(&args.target)?),
+        Against::Nothing => ops::Against::Nothing,
+    };
+    let options = ops::PlanOptions {
+        against,
+        scope: common::scope(&args.fleet, &args.target),
+        adopt: args.adopt,
+        now: common::now(),
+    };
+    let planned = common::runtime()?.block_on(ops::plan(&loaded, &options))?;
+    let plan = &planned.plan;
+    match args.output {
+        Format::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,
+        Format::Json => printer.json(&json::plan(plan, &loaded.diagnostics))?,
+    }
+    if !plan.refusals.is_empty() {
+        return Ok(Exit::Refused);
+    }
+    if loaded.has_errors() {
+        return Ok(Exit::Error);
+    }
+    Ok(match (args.detailed_exitcode, plan.has_changes(), plan.is_drift_only()) {
+        (true, true, true) => Exit::Drift,
+        (true, true, false) => Exit::Changes,
+        _ => Exit::Done,
+    })
+}

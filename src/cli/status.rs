@@ -1,0 +1,36 @@
+//! `status`.
+
+use super::args::{FleetArgs, Format, Global, TargetArgs};
+use super::{Exit, Printer, common};
+use crate::ops;
+use crate::report::{json, status_text};
+
+/// Show how far each cluster is, by what its objects say of themselves
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    fleet: FleetArgs,
+
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
+    output: Format,
+}
+
+pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let loaded = common::load(&args.fleet, printer)?;
+    let options = ops::PlanOptions {
+        against: ops::Against::Live(common::access(&args.target)?),
+        scope: common::scope(&args.fleet, &args.target),
+        adopt: false,
+        now: common::now(),
+    };
+    let clusters = common::runtime()?.block_on(ops::status(&loaded, &options))?;
+    match args.output {
+        Format::Text => printer.data(&status_text::render(&clusters, printer.style()))?,
+        Format::Json => printer.json(&json::status(&clusters))?,
+    }
+    Ok(if loaded.has_errors() { Exit::Error } else { Exit::Done })
+}

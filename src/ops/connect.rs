@@ -1,0 +1,110 @@
+//! From the fleet's management clusters to providers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use futures::future::try_join_all;
+
+use crate::fleet::model::Fleet;
+use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options};
+use crate::resource::ManagementClusterName;
+
+/// How management clusters are reached.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Kubeconfig files, the first winning; none: what KUBECONFIG or the home directory has, as the caller found it.
+    pub kubeconfigs: Vec<PathBuf>,
+    /// Contexts that overrule the fleet files', by management cluster; the empty key stands for the only one.
+    pub contexts: BTreeMap<String, String>,
+    /// Whether a kubeconfig may have programs run.
+    pub allow_exec: bool,
+    /// Where schemas are kept between runs.
+    pub cache: Option<PathBuf>,
+}
+
+/// Why the management clusters are not reached.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// `--context` names no management cluster of the fleet.
+    #[error("--context names `{0}`, which is no management cluster of this fleet")]
+    UnknownManagementCluster(String),
+    /// `--context CONTEXT` with more than one management cluster.
+    #[error("the fleet has several management clusters in scope ({0}): give --context MANAGEMENT_CLUSTER=CONTEXT")]
+    Ambiguous(String),
+    /// The kubeconfig does not do.
+    #[error("management cluster {name} can't be reached")]
+    Connect {
+        /// The management cluster.
+        name: ManagementClusterName,
+        /// Why.
+        #[source]
+        source: ConnectError,
+    },
+}
+
+impl Access {
+    /// Reads `--context` values: `CONTEXT`, or `MANAGEMENT_CLUSTER=CONTEXT`.
+    pub fn contexts_of(values: &[String]) -> BTreeMap<String, String> {
+        values
+            .iter()
+            .map(|value| match value.split_once('=') {
+                Some((name, context)) => (name.to_owned(), context.to_owned()),
+                None => (String::new(), value.clone()),
+            })
+            .collect()
+    }
+
+    /// The context of each management cluster in scope.
+    fn resolve(
+        &self,
+        fleet: &Fleet,
+        scope: &[ManagementClusterName],
+    ) -> Result<BTreeMap<ManagementClusterName, String>, AccessError> {
+        for name in self.contexts.keys().filter(|name| !name.is_empty()) {
+            if !fleet.management_clusters.contains_key(&ManagementClusterName::new(name)) {
+                return Err(AccessError::UnknownManagementCluster(name.clone()));
+            }
+        }
+        let for_the_only = self.contexts.get("");
+        if for_the_only.is_some() && scope.len() > 1 {
+            let names: Vec<&str> = scope.iter().map(ManagementClusterName::as_str).collect();
+            return Err(AccessError::Ambiguous(names.join(", ")));
+        }
+        Ok(scope
+            .iter()
+            .map(|name| {
+                let typed = self.contexts.get(name.as_str()).or(for_the_only);
+                let own = fleet.management_clusters.get(name).map(|cluster| &cluster.context);
+                let context = typed.or(own).cloned().unwrap_or_else(|| name.to_string());
+                (name.clone(), context)
+            })
+            .collect())
+    }
+
+    /// Makes a provider for each management cluster in scope; nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where a kubeconfig lacks a context, or `--context` does not fit the fleet.
+    pub async fn connect(
+        &self,
+        fleet: &Fleet,
+        scope: &[ManagementClusterName],
+    ) -> Result<BTreeMap<ManagementClusterName, KubernetesProvider>, AccessError> {
+        let paths: Vec<_> = self.kubeconfigs.iter().map(PathBuf::as_path).collect();
+        let options = Options {
+            exec_plugins: if self.allow_exec { ExecPlugins::Allow } else { ExecPlugins::Refuse },
+            schema_cache: self.cache.clone(),
+            ..Options::default()
+        };
+        let connections = self.resolve(fleet, scope)?.into_iter().map(|(name, context)| {
+            let (paths, options) = (&paths, options.clone());
+            async move {
+                match KubernetesProvider::connect(paths, &context, options).await {
+                    Ok(provider) => Ok((name, provider)),
+                    Err(source) => Err(AccessError::Connect { name, source }),
+                }
+            }
+        });
+        Ok(try_join_all(connections).await?.into_iter().collect())
+    }
+}

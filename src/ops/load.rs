@@ -1,0 +1,287 @@
+//! From a fleet directory to everything that it wants: read, resolved, rendered, with every problem found on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Severity};
+use crate::fleet::model::Fleet;
+use crate::fleet::{self, Loaded, Lock, Seed, SourceFile};
+use crate::plan::Revised;
+use crate::render::{self, Rendered, TemplateSet};
+use crate::resource::{ManagementClusterName, Revision, UnitId};
+use crate::source::{self, Ancestry, Limits, SourceError, Tree};
+
+/// Options of everything that reads a fleet.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The fleet directory.
+    pub directory: PathBuf,
+    /// Whether a lock that would change is an error.
+    pub locked: bool,
+    /// The time by which dates in the files are judged.
+    pub now: jiff::Timestamp,
+}
+
+/// A fleet, as far as it loaded.
+pub struct LoadedFleet {
+    /// The resolved model.
+    pub fleet: Fleet,
+    /// What it wants.
+    pub rendered: Rendered,
+    /// Units that did not resolve or render, and why.
+    pub failed: BTreeMap<UnitId, String>,
+    /// Every problem, in order of files and places.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files, for showing problems in their place.
+    pub files: Vec<SourceFile>,
+    /// The fleet and the revision.
+    pub revised: Revised,
+    /// Things to say that are no problem.
+    pub notes: Vec<String>,
+    pub(super) loaded: Loaded,
+    pub(super) lock: Lock,
+    pub(super) old_lock: Lock,
+    tree: Tree,
+}
+
+/// Why a fleet could not be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The directory, or the repository that it is in.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// `--locked`.
+    #[error("fleet.lock is not up to date ({}): run `fleetwright lock` and commit the result", .0.join(", "))]
+    Locked(Vec<String>),
+}
+
+/// Templates of a fleet's own: they take the place of built-in ones of the same name.
+const TEMPLATES: &str = "templates/";
+/// The lock's directory.
+pub(super) const LOCK: &str = "fleet.lock/";
+
+/// Reads, resolves and renders a fleet. What is wrong with the files is in the result.
+///
+/// # Errors
+/// Where the directory or its repository can't be read, or with `locked` a lock that is not up to date.
+pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
+    let tree = source::read(&options.directory, Limits::default())?;
+    let mut diagnostics = tree.diagnostics.clone();
+    let Sorted { documents, templates, locks } = sort(&tree);
+
+    let (old_lock, broken) = Lock::parse(&locks);
+    diagnostics.extend(in_lock(broken));
+    let loaded = fleet::load(&documents);
+    let seed = Seed { entropy: entropy(), now: options.now };
+    let resolved = fleet::resolve(&loaded, &old_lock, &seed);
+    diagnostics.extend(resolved.diagnostics);
+    let mut fleet = resolved.fleet;
+    // A file that was left out may have held anything.
+    fleet.incomplete |= tree.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+
+    let mut notes = Vec::new();
+    let changes: Vec<String> = old_lock.differs(&resolved.lock).iter().map(ToString::to_string).collect();
+    if !changes.is_empty() {
+        if options.locked {
+            return Err(LoadError::Locked(changes));
+        }
+        notes.push(format!(
+            "note: fleet.lock is not up to date ({} files); run `fleetwright lock` and commit the result",
+            changes.len()
+        ));
+    }
+
+    let rendered = match TemplateSet::new(&templates) {
+        Ok(set) => render::render(&fleet, &set),
+        Err(found) => {
+            // Without its templates nothing of the fleet can be said.
+            diagnostics.extend(found);
+            fleet.incomplete = true;
+            Rendered::default()
+        }
+    };
+    diagnostics.extend(rendered.diagnostics.iter().cloned());
+    let failed = failed(&fleet, &rendered, &diagnostics);
+    let origin = source::origin(&tree)?;
+    let revised = Revised { fleet: fleet.uid.clone(), revision: origin.revision, time: origin.time };
+    let files = loaded.files().iter().chain(&locks).cloned().collect();
+    Ok(LoadedFleet {
+        fleet,
+        rendered,
+        failed,
+        diagnostics,
+        files,
+        revised,
+        notes,
+        loaded,
+        lock: resolved.lock,
+        old_lock,
+        tree,
+    })
+}
+
+struct Sorted {
+    documents: Vec<SourceFile>,
+    templates: Vec<(String, String, Arc<str>)>,
+    /// With paths relative to the lock's directory.
+    locks: Vec<SourceFile>,
+}
+
+/// Sorts a fleet's files by what they are.
+fn sort(tree: &Tree) -> Sorted {
+    let mut sorted = Sorted { documents: Vec::new(), templates: Vec::new(), locks: Vec::new() };
+    for file in &tree.files {
+        let text = || SourceFile { path: file.path.clone(), text: file.text.clone() };
+        if let Some(path) = file.path.strip_prefix(LOCK) {
+            sorted.locks.push(SourceFile { path: path.into(), ..text() });
+        } else if let Some(name) = file.path.strip_prefix(TEMPLATES) {
+            sorted.templates.push((name.to_owned(), file.text.to_string(), file.path.clone()));
+        } else {
+            sorted.documents.push(text());
+        }
+    }
+    sorted
+}
+
+/// The lock knows its files by their paths within its directory; users know them by those within the fleet's.
+fn in_lock(diagnostics: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
+    diagnostics.into_iter().map(|mut diagnostic| {
+        if let Some(span) = &mut diagnostic.span {
+            span.file = format!("{LOCK}{}", span.file).into();
+        }
+        diagnostic
+    })
+}
+
+/// The units that are in the files and can't be planned.
+fn failed(fleet: &Fleet, rendered: &Rendered, diagnostics: &[Diagnostic]) -> BTreeMap<UnitId, String> {
+    let clusters = fleet.failed.iter().cloned().map(UnitId::Cluster);
+    clusters
+        .chain(rendered.failed.iter().cloned())
+        .map(|unit| {
+            let of_unit = |diagnostic: &&Diagnostic| {
+                diagnostic.severity == Severity::Error && diagnostic.clusters.iter().any(|name| name == unit.name())
+            };
+            let reason = match diagnostics.iter().find(of_unit) {
+                Some(first) => format!("{}: {}", first.code, first.message),
+                None => "the fleet files have errors that concern it".to_owned(),
+            };
+            (unit, reason)
+        })
+        .collect()
+}
+
+/// Random bytes for a new fleet's uid: the operating system's, by way of the hasher's keys.
+fn entropy() -> [u8; 16] {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    let word = || RandomState::new().build_hasher().finish().to_le_bytes();
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&word());
+    bytes[8..].copy_from_slice(&word());
+    bytes
+}
+
+/// Which part of a fleet is meant.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Only these clusters; empty: all.
+    pub clusters: Vec<String>,
+    /// Only clusters of these environments; empty: all.
+    pub environments: Vec<String>,
+    /// Only objects on this kind of control plane.
+    pub provider: Option<ProviderScope>,
+}
+
+/// A kind of control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderScope {
+    /// API servers.
+    Kubernetes,
+    /// The OCI API.
+    Oci,
+}
+
+impl Scope {
+    /// Whether it is the whole fleet.
+    pub fn is_whole(&self) -> bool {
+        self.clusters.is_empty() && self.environments.is_empty() && self.provider.is_none()
+    }
+}
+
+/// A scope, seen over a fleet.
+pub struct ScopeView<'a> {
+    fleet: &'a Fleet,
+    scope: &'a Scope,
+}
+
+impl ScopeView<'_> {
+    /// Whether a unit is in scope. With a choice of clusters, what they share is not: it is somebody else's too.
+    pub fn holds(&self, unit: &UnitId) -> bool {
+        let narrowed = !self.scope.clusters.is_empty() || !self.scope.environments.is_empty();
+        match unit {
+            UnitId::ManagementCluster(_) | UnitId::Network(_) => !narrowed,
+            UnitId::Cluster(name) => {
+                let named = self.scope.clusters.is_empty() || self.scope.clusters.iter().any(|c| c == name.as_str());
+                let environment = self.fleet.clusters.get(name).map(|cluster| cluster.environment.as_str());
+                let placed = self.scope.environments.is_empty()
+                    || environment.is_some_and(|name| self.scope.environments.iter().any(|e| e == name));
+                named && placed
+            }
+        }
+    }
+
+    /// The management clusters that have to be reached: all of the fleet's, since what left the files may be recorded on
+    /// any of them; or, with a choice of clusters, those that they are placed on.
+    pub fn management_clusters(&self) -> impl Iterator<Item = &ManagementClusterName> {
+        let narrowed = !self.scope.clusters.is_empty() || !self.scope.environments.is_empty();
+        let used: BTreeSet<&ManagementClusterName> = self
+            .fleet
+            .clusters
+            .values()
+            .filter(|cluster| self.holds(&UnitId::Cluster(cluster.name.clone())))
+            .map(|cluster| &cluster.management_cluster)
+            .collect();
+        self.fleet.management_clusters.keys().filter(move |name| !narrowed || used.contains(name))
+    }
+}
+
+impl LoadedFleet {
+    /// A scope over this fleet.
+    pub fn scope<'a>(&'a self, scope: &'a Scope) -> ScopeView<'a> {
+        ScopeView { fleet: &self.fleet, scope }
+    }
+
+    /// The management cluster whose inventory holds a unit.
+    pub fn recorded_on(&self, unit: &UnitId) -> Option<ManagementClusterName> {
+        match unit {
+            UnitId::ManagementCluster(name) => Some(name.clone()),
+            UnitId::Network(name) => self.fleet.networks.get(name).map(|network| network.management_cluster.clone()),
+            UnitId::Cluster(name) => self.fleet.clusters.get(name).map(|cluster| cluster.management_cluster.clone()),
+        }
+    }
+
+    /// Whether some problem is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// How the revision at hand stands to another: `Backward` when that one was made on top of this one.
+    pub(super) fn relation_to(&self, recorded: &Revision) -> Ancestry {
+        source::ancestry(&self.tree, recorded, &self.revised.revision).unwrap_or(Ancestry::Unknown)
+    }
+
+    /// One line on what was loaded.
+    pub fn summary(&self) -> String {
+        let count = |severity| self.diagnostics.iter().filter(|d| d.severity == severity).count();
+        let pools: usize = self.fleet.clusters.values().map(|cluster| cluster.node_pools.len()).sum();
+        let objects: usize = self.rendered.units.values().map(|unit| unit.manifests.len()).sum();
+        format!(
+            "{}: {} clusters, {pools} node pools, {objects} objects; {} errors, {} warnings",
+            self.fleet.name,
+            self.fleet.clusters.len(),
+            count(Severity::Error),
+            count(Severity::Warning),
+        )
+    }
+}

@@ -1,0 +1,21 @@
+//! Operations: one a file, an options struct and a function, made of the stages.
+//!
+//! Invariant: the only place where stages and I/O are put together. May not print.
+
+mod apply;
+mod connect;
+mod init;
+mod load;
+mod lock;
+mod plan;
+mod render;
+mod status;
+
+pub use apply::{Leave, apply, leave};
+pub use connect::{Access, AccessError};
+pub use init::{InitError, init};
+pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeView, load};
+pub use lock::{LockError, write_lock};
+pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
+pub use render::{RenderError, Written, render_stream, render_tree};
+pub use status::status;

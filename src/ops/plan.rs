@@ -1,0 +1,279 @@
+//! `plan`: what would change, against the live state or against nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::{join_all, try_join_all};
+
+use super::connect::{Access, AccessError};
+use super::load::{LoadedFleet, Scope, ScopeView};
+use crate::inventory::{Entry, InventoryKey};
+use crate::plan::{self, DesiredUnit, Inputs, Plan};
+use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
+use crate::providers::{
+    InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored,
+    WriteRequest,
+};
+use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
+use crate::source::Ancestry;
+
+/// What a plan is made against.
+#[derive(Clone, Debug)]
+pub enum Against {
+    /// The live state of the management clusters.
+    Live(Access),
+    /// Nothing: as if no object were there. Talks to nobody.
+    Nothing,
+}
+
+/// Options of `plan`.
+#[derive(Clone, Debug)]
+pub struct PlanOptions {
+    /// Against what.
+    pub against: Against,
+    /// Which part of the fleet.
+    pub scope: Scope,
+    /// Whether what was found may be adopted.
+    pub adopt: bool,
+    /// The time for predicted managedFields, RFC 3339.
+    pub now: String,
+}
+
+/// A plan, and the connections that it was made over, for an `apply` to go on with.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The management clusters.
+    pub providers: BTreeMap<ManagementClusterName, KubernetesProvider>,
+    /// Their inventories.
+    pub stores: BTreeMap<ManagementClusterName, KubernetesStore>,
+    /// Inventories as they were read, old unit names replaced.
+    pub inventories: BTreeMap<InventoryKey, Stored>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No connection.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The inventories can't be read: what was made is not known, so nothing may be concluded.
+    #[error("the inventories on {name} can't be read")]
+    Inventory {
+        /// The management cluster.
+        name: ManagementClusterName,
+        /// Why.
+        #[source]
+        source: ProviderError,
+    },
+    /// A control plane can't be reached.
+    #[error("{target} can't be observed")]
+    Observe {
+        /// Which.
+        target: Target,
+        /// Why.
+        #[source]
+        source: ProviderError,
+    },
+    /// Objects wait for each other.
+    #[error(transparent)]
+    Cycle(#[from] plan::graph::Cycle),
+}
+
+/// What was seen: connections, inventories and observations.
+pub(super) struct Seen {
+    providers: BTreeMap<ManagementClusterName, KubernetesProvider>,
+    stores: BTreeMap<ManagementClusterName, KubernetesStore>,
+    inventories: BTreeMap<InventoryKey, Stored>,
+    pub(super) observed: BTreeMap<Target, Observation>,
+}
+
+/// Makes a plan.
+///
+/// # Errors
+/// Where a control plane can't be reached, or its inventories can't be read.
+pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
+    let seen = match &options.against {
+        Against::Live(access) => look(loaded, access, &options.scope).await?,
+        Against::Nothing => Seen {
+            providers: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            inventories: BTreeMap::new(),
+            observed: nothing(&desired(loaded, &options.scope)),
+        },
+    };
+    let mut plan = decide(loaded, options, &seen)?;
+    confirm(&mut plan, &seen).await;
+    let Seen { providers, stores, inventories, .. } = seen;
+    Ok(Planned { plan, providers, stores, inventories })
+}
+
+/// Looks at everything in scope.
+pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -> Result<Seen, PlanError> {
+    let view = loaded.scope(scope);
+    let reached: Vec<ManagementClusterName> = view.management_clusters().cloned().collect();
+    let providers = access.connect(&loaded.fleet, &reached).await?;
+    let stores: BTreeMap<_, _> =
+        providers.iter().map(|(name, provider)| (name.clone(), provider.inventory())).collect();
+    let inventories = renamed(inventories(loaded, &stores).await?, loaded);
+    let observed = observe(loaded, &providers, &desired(loaded, scope), &inventories, &view).await?;
+    Ok(Seen { providers, stores, inventories, observed })
+}
+
+/// The plan of what was seen.
+pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> Result<Plan, PlanError> {
+    let view = loaded.scope(&options.scope);
+    let newer = newer_units(loaded, &seen.inventories);
+    Ok(plan::build(&Inputs {
+        fleet: &loaded.fleet,
+        desired: desired(loaded, &options.scope),
+        failed: loaded.failed.clone(),
+        in_scope: &|unit| view.holds(unit),
+        inventories: &seen.inventories,
+        observed: &seen.observed,
+        revised: loaded.revised.clone(),
+        newer: &newer,
+        adopt: options.adopt,
+        now: &options.now,
+    })?)
+}
+
+/// What is wanted of the units in scope.
+fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeMap<UnitId, DesiredUnit<'a>> {
+    let view = loaded.scope(scope);
+    loaded
+        .rendered
+        .units
+        .iter()
+        .filter(|(unit, _)| view.holds(unit))
+        .filter_map(|(unit, rendered)| {
+            let recorded_on = loaded.recorded_on(unit)?;
+            Some((unit.clone(), DesiredUnit { manifests: &rendered.manifests, recorded_on }))
+        })
+        .collect()
+}
+
+/// An observation in which nothing is there.
+fn nothing(desired: &BTreeMap<UnitId, DesiredUnit<'_>>) -> BTreeMap<Target, Observation> {
+    let mut observed: BTreeMap<Target, Observation> = BTreeMap::new();
+    for manifest in desired.values().flat_map(|unit| unit.manifests) {
+        observed
+            .entry(manifest.id.target.clone())
+            .or_default()
+            .objects
+            .insert(manifest.id.clone(), Observed::Absent);
+    }
+    observed
+}
+
+async fn inventories(
+    loaded: &LoadedFleet,
+    stores: &BTreeMap<ManagementClusterName, KubernetesStore>,
+) -> Result<BTreeMap<InventoryKey, Stored>, PlanError> {
+    let uid = &loaded.revised.fleet;
+    let loads = stores.iter().map(|(name, store)| async move {
+        match store.load_all(uid).await {
+            Ok(all) => Ok((name.clone(), all)),
+            Err(source) => Err(PlanError::Inventory { name: name.clone(), source }),
+        }
+    });
+    let mut map = BTreeMap::new();
+    for (name, all) in try_join_all(loads).await? {
+        for stored in all {
+            map.insert((name.clone(), stored.inventory.unit.clone()), stored);
+        }
+    }
+    Ok(map)
+}
+
+/// Follows `Moved`: what was recorded under an old name is the new unit's, so that a rename prunes nothing.
+/// The record itself gets its new name when it is stored next.
+fn renamed(mut inventories: BTreeMap<InventoryKey, Stored>, loaded: &LoadedFleet) -> BTreeMap<InventoryKey, Stored> {
+    for moved in &loaded.fleet.moved {
+        let old: Vec<InventoryKey> = inventories.keys().filter(|(_, unit)| *unit == moved.from).cloned().collect();
+        for key in old {
+            let new = (key.0.clone(), moved.to.clone());
+            if !inventories.contains_key(&new)
+                && let Some(mut stored) = inventories.remove(&key)
+            {
+                stored.inventory.unit = moved.to.clone();
+                inventories.insert(new, stored);
+            }
+        }
+    }
+    inventories
+}
+
+async fn observe(
+    loaded: &LoadedFleet,
+    providers: &BTreeMap<ManagementClusterName, KubernetesProvider>,
+    desired: &BTreeMap<UnitId, DesiredUnit<'_>>,
+    inventories: &BTreeMap<InventoryKey, Stored>,
+    scope: &ScopeView<'_>,
+) -> Result<BTreeMap<Target, Observation>, PlanError> {
+    let label = loaded.fleet.name.as_str();
+    let looks = providers.iter().map(|(name, provider)| async move {
+        let target = Target::Kubernetes(name.clone());
+        let manifests: Vec<&Manifest> =
+            desired.values().flat_map(|unit| unit.manifests).filter(|m| m.id.target == target).collect();
+        let wanted: BTreeSet<&ResourceId> = manifests.iter().map(|manifest| &manifest.id).collect();
+        let recorded: Vec<&Entry> = inventories
+            .iter()
+            .filter(|((_, unit), _)| scope.holds(unit) && !loaded.failed.contains_key(unit))
+            .flat_map(|(_, stored)| &stored.inventory.entries)
+            .filter(|entry| entry.id.target == target && !wanted.contains(&entry.id))
+            .collect();
+        let request = ObserveRequest { desired: &manifests, recorded: &recorded, fleet_label: label };
+        match provider.observe(request).await {
+            Ok(observation) => Ok((target, observation)),
+            Err(source) => Err(PlanError::Observe { target, source }),
+        }
+    });
+    Ok(try_join_all(looks).await?.into_iter().collect())
+}
+
+/// Units whose inventory was last written from a commit that lies ahead of the one at hand.
+fn newer_units(loaded: &LoadedFleet, inventories: &BTreeMap<InventoryKey, Stored>) -> BTreeMap<UnitId, Revision> {
+    let mut relations: BTreeMap<&Revision, Ancestry> = BTreeMap::new();
+    let mut newer = BTreeMap::new();
+    for ((_, unit), stored) in inventories {
+        let recorded = &stored.inventory.revision;
+        let time = stored.inventory.revision_time;
+        let relation = *relations.entry(recorded).or_insert_with(|| loaded.relation_to(recorded));
+        let behind = match relation {
+            Ancestry::Backward => true,
+            Ancestry::Same | Ancestry::Forward | Ancestry::Diverged => false,
+            // Of two commits of which one is not in this clone, their times are all there is to go by.
+            Ancestry::Unknown => time > 0 && loaded.revised.time > 0 && time > loaded.revised.time,
+        };
+        if behind {
+            newer.insert(unit.clone(), recorded.clone());
+        }
+    }
+    newer
+}
+
+/// Has the server's dry-run confirm what was predicted, for the objects that change and for no other.
+async fn confirm(plan: &mut Plan, seen: &Seen) {
+    let previews = plan.changes.iter().enumerate().filter(|(_, change)| plan::confirm::is_wanted(change)).map(
+        |(i, change)| async move {
+            let Target::Kubernetes(name) = &change.id.target else { return None };
+            let provider = seen.providers.get(name)?;
+            let body = plan::document(change)?;
+            let precondition = change.precondition.as_ref();
+            let answer = provider
+                .preview(WriteRequest {
+                    id: &change.id,
+                    api_version: &change.api_version,
+                    body: body.expose(),
+                    version: precondition.map(|p| p.version.as_str()),
+                    uid: precondition.map(|p| p.uid.as_str()),
+                    force: change.payload.force,
+                    managed_fields: None,
+                })
+                .await;
+            Some((i, answer))
+        },
+    );
+    let answers = join_all(previews).await;
+    plan::confirm::settle(plan, answers.into_iter().flatten(), &seen.observed);
+}

@@ -1,0 +1,70 @@
+//! `status`: how far each cluster is, by what its objects say of themselves.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::load::LoadedFleet;
+use super::plan::{self, Against, PlanError, PlanOptions};
+use crate::providers::Observed;
+use crate::resource::{ManagementClusterName, Manifest, ResourceId, UnitId};
+use crate::report::status_text::{ClusterStatus, ObjectStatus};
+use crate::status;
+
+/// Looks at the clusters in scope.
+///
+/// # Errors
+/// As `plan`'s.
+pub async fn status(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Vec<ClusterStatus>, PlanError> {
+    let Against::Live(access) = &options.against else { return Ok(Vec::new()) };
+    let seen = plan::look(loaded, access, &options.scope).await?;
+    let made = plan::decide(loaded, options, &seen)?;
+    let mut pending: BTreeMap<&UnitId, usize> = BTreeMap::new();
+    for change in &made.changes {
+        *pending.entry(&change.unit).or_default() += 1;
+    }
+    let view = loaded.scope(&options.scope);
+    let clusters = loaded.rendered.units.iter().filter(|(unit, _)| view.holds(unit)).filter_map(|(unit, rendered)| {
+        let UnitId::Cluster(_) = unit else { return None };
+        let objects = rendered
+            .manifests
+            .iter()
+            .filter(|manifest| matches!(manifest.id.kind.as_str(), "HostedCluster" | "NodePool"))
+            .map(|manifest| {
+                let observation = seen.observed.get(&manifest.id.target);
+                object(manifest, observation.and_then(|observation| observation.objects.get(&manifest.id)))
+            })
+            .collect();
+        Some(ClusterStatus {
+            unit: unit.clone(),
+            management_cluster: loaded.recorded_on(unit)?,
+            objects,
+            pending: pending.get(unit).copied().unwrap_or_default(),
+        })
+    });
+    Ok(clusters.collect())
+}
+
+fn object(manifest: &Manifest, seen: Option<&Observed>) -> ObjectStatus {
+    let (readiness, missing, version) = match seen {
+        None => (None, Some("no provider".to_owned()), None),
+        Some(Observed::Absent) => (None, Some("absent".to_owned()), None),
+        Some(Observed::Unknown(reason)) => (None, Some(reason.clone()), None),
+        Some(Observed::Present(live)) => match live.parse() {
+            Ok(value) => (Some(status::readiness(&value)), None, version(&value)),
+            Err(error) => (None, Some(format!("the server's answer is no JSON: {error}")), None),
+        },
+    };
+    ObjectStatus { id: manifest.id.clone(), readiness, missing, version }
+}
+
+/// The version that an object says it runs.
+fn version(live: &Value) -> Option<String> {
+    let completed = live
+        .pointer("/status/version/history")
+        .and_then(Value::as_array)
+        .and_then(|history| history.iter().find(|entry| entry.get("state") == Some(&Value::from("Completed"))))
+        .and_then(|entry| entry.get("version"));
+    let pool = live.pointer("/status/version");
+    completed.or(pool).and_then(Value::as_str).map(str::to_owned)
+}

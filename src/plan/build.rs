@@ -1,0 +1,250 @@
+//! The whole plan: every object decided, dependencies blocked, guards asked, order found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::change::{Action, Block, Change, Reason};
+use super::decide::{self, Context};
+use super::graph::{Cycle, Graph};
+use super::guards::{self, Facts, Refusal};
+use crate::fleet::model::Fleet;
+use crate::inventory::{Entry, InventoryKey};
+use crate::providers::{Observation, Stored};
+use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
+
+/// The fleet and the revision that a plan is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revised {
+    /// The fleet.
+    pub fleet: FleetUid,
+    /// What is applied.
+    pub revision: Revision,
+    /// Its committer time, seconds since 1970; 0 for a tree that is no commit.
+    pub time: i64,
+}
+
+/// A unit that is left alone as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The unit.
+    pub unit: UnitId,
+    /// Why.
+    pub reason: String,
+}
+
+/// One unit of the desired state.
+#[derive(Clone, Debug)]
+pub struct DesiredUnit<'a> {
+    /// Its manifests.
+    pub manifests: &'a [Manifest],
+    /// The management cluster whose inventory holds it.
+    pub recorded_on: ManagementClusterName,
+}
+
+/// Everything that a plan is made of.
+pub struct Inputs<'a> {
+    /// The resolved fleet.
+    pub fleet: &'a Fleet,
+    /// What is wanted, for the units in scope that resolved and rendered.
+    pub desired: BTreeMap<UnitId, DesiredUnit<'a>>,
+    /// Units in the files that did not resolve or render, and why.
+    pub failed: BTreeMap<UnitId, String>,
+    /// Whether a unit is in the scope of this run; what is not is neither written nor pruned.
+    pub in_scope: &'a (dyn Fn(&UnitId) -> bool + Sync),
+    /// All inventories, of the whole fleet, old names replaced by new ones.
+    pub inventories: &'a BTreeMap<InventoryKey, Stored>,
+    /// What was seen, by target.
+    pub observed: &'a BTreeMap<Target, Observation>,
+    /// What is applied.
+    pub revised: Revised,
+    /// Units last applied from a newer revision, and that revision.
+    pub newer: &'a BTreeMap<UnitId, Revision>,
+    /// Whether what was found may be adopted.
+    pub adopt: bool,
+    /// The time for predicted managedFields, RFC 3339.
+    pub now: &'a str,
+}
+
+/// What would be done. Immutable once made; `apply` takes nothing else.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it is a plan of.
+    pub revised: Revised,
+    /// Everything that is not as it should be, sorted by unit and object.
+    pub changes: Vec<Change>,
+    /// The order between them.
+    pub graph: Graph,
+    /// Objects that are as they should be.
+    pub unchanged: usize,
+    /// What guards refuse.
+    pub refusals: Vec<Refusal>,
+    /// Units that are left alone.
+    pub held: Vec<Held>,
+}
+
+impl Plan {
+    /// Whether something would be changed.
+    pub fn has_changes(&self) -> bool {
+        self.changes.iter().any(|change| change.action != Action::Leave)
+    }
+
+    /// Whether something could not be looked at, or can't be planned.
+    pub fn has_unknowns(&self) -> bool {
+        self.changes
+            .iter()
+            .flat_map(|change| &change.blocks)
+            .any(|block| matches!(block, Block::Unknown { .. } | Block::Invalid { .. }))
+    }
+
+    /// Whether all there is to change moved by itself.
+    pub fn is_drift_only(&self) -> bool {
+        self.has_changes()
+            && self
+                .changes
+                .iter()
+                .filter(|change| change.action != Action::Leave)
+                .all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
+    }
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// Where objects wait for each other in a ring.
+pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
+    let context = Context {
+        fleet: &inputs.revised.fleet,
+        conflicts: &inputs.fleet.conflicts,
+        observed: inputs.observed,
+        now: inputs.now,
+    };
+    let wanted: BTreeSet<&ResourceId> = inputs
+        .desired
+        .values()
+        .flat_map(|unit| unit.manifests)
+        .map(|manifest| &manifest.id)
+        .collect();
+
+    let decided: Vec<(Vec<Change>, usize)> = inputs
+        .desired
+        .par_iter()
+        .map(|(_, unit)| decide_unit(unit, inputs, &context))
+        .collect();
+    let mut unchanged = 0;
+    let mut changes = Vec::new();
+    for (of_unit, same) in decided {
+        changes.extend(of_unit);
+        unchanged += same;
+    }
+    for ((recorded_on, unit), stored) in inputs.inventories {
+        if inputs.failed.contains_key(unit) || !(inputs.in_scope)(unit) {
+            continue;
+        }
+        let left = stored
+            .inventory
+            .entries
+            .iter()
+            .filter(|entry| !wanted.contains(&entry.id));
+        changes.extend(left.map(|entry| decide::unwanted(entry, unit, recorded_on, &context)));
+    }
+    changes.sort_by(|a, b| (&a.unit, &a.id).cmp(&(&b.unit, &b.id)));
+
+    let refusals = refuse(&mut changes, inputs);
+    let graph = Graph::new(&changes)?;
+    block_dependents(&mut changes, &graph)?;
+    Ok(Plan {
+        revised: inputs.revised.clone(),
+        changes,
+        graph,
+        unchanged,
+        refusals,
+        held: inputs
+            .failed
+            .iter()
+            .map(|(unit, reason)| Held {
+                unit: unit.clone(),
+                reason: reason.clone(),
+            })
+            .collect(),
+    })
+}
+
+fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, context: &Context<'_>) -> (Vec<Change>, usize) {
+    let mut changes = Vec::new();
+    for manifest in unit.manifests {
+        let entry = entry_of(manifest, unit, inputs);
+        changes.extend(decide::wanted(manifest, &unit.recorded_on, entry, context));
+    }
+    let same = unit.manifests.len() - changes.len();
+    (changes, same)
+}
+
+fn entry_of<'a>(manifest: &Manifest, unit: &DesiredUnit<'_>, inputs: &'a Inputs<'_>) -> Option<&'a Entry> {
+    let key = (unit.recorded_on.clone(), manifest.unit.clone());
+    inputs.inventories.get(&key)?.inventory.get(&manifest.id)
+}
+
+/// Asks the guards.
+fn refuse(changes: &mut [Change], inputs: &Inputs<'_>) -> Vec<Refusal> {
+    let fleet = inputs.fleet;
+    let clusters = fleet.clusters.keys().chain(&fleet.failed).cloned().map(UnitId::Cluster);
+    let units: BTreeSet<UnitId> = clusters
+        .chain(fleet.networks.keys().cloned().map(UnitId::Network))
+        .chain(fleet.management_clusters.keys().cloned().map(UnitId::ManagementCluster))
+        .chain(inputs.failed.keys().cloned())
+        .collect();
+    let facts = Facts {
+        limits: &fleet.limits,
+        decommission: &fleet.decommission,
+        units: &units,
+        recorded: inputs
+            .inventories
+            .values()
+            .map(|stored| stored.inventory.entries.len())
+            .sum(),
+        desired: inputs.desired.values().map(|unit| unit.manifests.len()).sum(),
+        incomplete: fleet.incomplete,
+        adopt: inputs.adopt,
+        newer: inputs.newer,
+    };
+    guards::apply(changes, &facts)
+}
+
+/// What needs an object that is not there and will not be made is blocked too; so is the delete of what still holds
+/// something that stays.
+fn block_dependents(changes: &mut [Change], graph: &Graph) -> Result<(), Cycle> {
+    for wave in graph.waves(changes)? {
+        for i in wave {
+            if changes[i].action == Action::Leave {
+                continue;
+            }
+            let needs = graph.before[i]
+                .iter()
+                .find(|&&j| stays_missing(&changes[j]) || stays_there(&changes[j]));
+            if let Some(&j) = needs {
+                let needs = changes[j].id.clone();
+                changes[i].blocks.push(Block::Dependency { needs });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A write that is not made, of an object that is not there or not known to be.
+fn stays_missing(change: &Change) -> bool {
+    let write = match change.action {
+        Action::Create => true,
+        Action::Leave => change.reason == Reason::Unseen,
+        Action::Update | Action::Adopt | Action::Delete | Action::Forget => false,
+    };
+    write && !change.goes_ahead()
+}
+
+/// A delete that is not made.
+fn stays_there(change: &Change) -> bool {
+    change.removes() && !change.goes_ahead()
+}

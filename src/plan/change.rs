@@ -1,0 +1,282 @@
+//! One change: what is to be done with one object, why, and what stands in its way.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::providers::Sensitive;
+use crate::resource::{Digest, ManagementClusterName, ResourceId, UnitId};
+
+/// What is done with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is there, made by someone else: it is marked as ours and changed to what is wanted.
+    Adopt,
+    /// It is deleted.
+    Delete,
+    /// It is gone already: the inventory drops it.
+    Forget,
+    /// Nothing is done; the blocks say why.
+    Leave,
+}
+
+/// Why a change is wanted. Shown to people; no decision rests on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reason {
+    /// The fleet wants it and it has never been there.
+    New,
+    /// It was made and has gone since.
+    Vanished,
+    /// The fleet files changed.
+    Changed,
+    /// The live object was changed by someone else.
+    Drifted,
+    /// It exists, made by someone else.
+    Found,
+    /// The fleet files do not hold it any more.
+    Removed,
+    /// It is to be deleted and is gone already.
+    Gone,
+    /// It can't be looked at.
+    Unseen,
+}
+
+/// How the result of a change is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Preview {
+    /// Computed here, from managedFields and the schema.
+    Predicted,
+    /// Computed here and confirmed by the server's dry-run.
+    Confirmed,
+    /// The server's dry-run answered something else than the prediction (a webhook, a default in its code); this is the
+    /// server's answer.
+    Server,
+    /// Nothing to preview, or nothing to preview it with: the document as it is.
+    Document,
+}
+
+/// One field's way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldDiff {
+    /// `.spec.replicas`.
+    pub field: String,
+    /// What it is now; absent where it is not set. A secret is shown as the keyed digest of its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// What it will be; absent where it is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+    /// Who set the present value, where managedFields record it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<FieldOwner>,
+}
+
+/// A field manager, and when it last wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldOwner {
+    /// Its name.
+    pub manager: String,
+    /// RFC 3339; absent where not recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+}
+
+/// What keeps a change from being made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", rename_all = "camelCase")]
+pub enum Block {
+    /// A guard refuses it; `Plan::refusals` says how that is lifted.
+    Guard {
+        /// The guard's name.
+        guard: &'static str,
+    },
+    /// The live state is not known.
+    Unknown {
+        /// Why not.
+        reason: String,
+    },
+    /// The fleet leaves this object to another tool (`manage:`).
+    NotManaged,
+    /// Another field manager owns what we want, and the policy is to fail.
+    Conflict {
+        /// The fields and their managers.
+        fields: Vec<OwnedBy>,
+    },
+    /// What it needs is itself blocked.
+    Dependency {
+        /// What it needs.
+        needs: ResourceId,
+    },
+    /// The server says that it would refuse it.
+    Invalid {
+        /// In its words.
+        message: String,
+    },
+    /// No provider of this version writes objects of that control plane.
+    NoProvider,
+}
+
+/// A field and its manager.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnedBy {
+    /// The field.
+    pub field: String,
+    /// Its manager.
+    pub manager: String,
+}
+
+/// What was read and must still be so when it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Precondition {
+    /// UID or OCID.
+    pub uid: String,
+    /// resourceVersion or etag.
+    pub version: String,
+}
+
+/// Whose a live object is, by the inventory and by its mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// In the inventory under this UID (or without one, the create having been cut off), and marked as itself.
+    Ours,
+    /// Not there.
+    Nobody,
+    /// In the inventory, but the mark is gone, or names another object.
+    Unmarked,
+    /// Marked by another fleet, whose uid this is.
+    Fleet(String),
+    /// In the inventory under another UID, and unmarked: somebody deleted ours and made this one.
+    Replaced,
+    /// Not in the inventory, and not marked as itself.
+    Foreign,
+}
+
+/// The document to write. It is never part of any output.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Nothing: a delete.
+    None,
+    /// Canonical JSON text.
+    Plain(Box<str>),
+    /// A document with secrets in it.
+    Secret(Sensitive),
+}
+
+/// What is written, beside the document.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    /// The document.
+    pub body: Body,
+    /// Digest of the manifest, for the inventory.
+    pub digest: Option<Digest>,
+    /// Whether conflicts are overruled.
+    pub force: bool,
+    /// The managedFields to put in place first, when fields are taken over from other managers.
+    pub managed_fields: Option<Value>,
+}
+
+impl Payload {
+    /// The payload of a delete.
+    pub fn none() -> Self {
+        Self {
+            body: Body::None,
+            digest: None,
+            force: false,
+            managed_fields: None,
+        }
+    }
+}
+
+/// One change.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// The object.
+    pub id: ResourceId,
+    /// The unit that it belongs to.
+    pub unit: UnitId,
+    /// The management cluster whose inventory holds it.
+    pub recorded_on: ManagementClusterName,
+    /// `group/version` to write it by.
+    pub api_version: String,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// Field by field.
+    pub fields: Vec<FieldDiff>,
+    /// How `fields` is known.
+    pub preview: Preview,
+    /// What keeps it from being made; empty when it goes ahead.
+    pub blocks: Vec<Block>,
+    /// What was read; none for a create.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precondition: Option<Precondition>,
+    /// Whose the live object is; guards read it.
+    #[serde(skip)]
+    pub ownership: Ownership,
+    /// What has to be there before.
+    #[serde(skip)]
+    pub depends_on: Vec<ResourceId>,
+    /// What is written.
+    #[serde(skip)]
+    pub payload: Payload,
+}
+
+impl Change {
+    /// Whether it would be made.
+    pub fn goes_ahead(&self) -> bool {
+        self.blocks.is_empty() && self.action != Action::Leave
+    }
+
+    /// Whether it takes an object away, or would if the object could be looked at.
+    pub fn removes(&self) -> bool {
+        self.action == Action::Delete || (self.action == Action::Leave && self.reason == Reason::Removed)
+    }
+
+    /// Whether it writes a document.
+    pub fn writes(&self) -> bool {
+        matches!(self.action, Action::Create | Action::Update | Action::Adopt)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::resource::{ClusterName, ManagementClusterName, Target};
+
+    /// A change of a cluster's object that nothing stands in the way of.
+    pub(crate) fn change(cluster: &str, kind: &str, name: &str, action: Action) -> Change {
+        Change {
+            id: ResourceId {
+                target: Target::Kubernetes(ManagementClusterName::new("m")),
+                group: String::new(),
+                kind: kind.to_owned(),
+                namespace: Some(format!("clusters-{cluster}")),
+                name: name.to_owned(),
+            },
+            unit: UnitId::Cluster(ClusterName::new(cluster)),
+            recorded_on: ManagementClusterName::new("m"),
+            api_version: "v1".to_owned(),
+            action,
+            reason: Reason::Changed,
+            fields: Vec::new(),
+            preview: Preview::Document,
+            blocks: Vec::new(),
+            precondition: None,
+            ownership: Ownership::Ours,
+            depends_on: Vec::new(),
+            payload: Payload::none(),
+        }
+    }
+}

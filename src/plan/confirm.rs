@@ -1,0 +1,135 @@
+//! The server's own word on what was predicted.
+
+use std::collections::BTreeMap;
+
+use super::build::Plan;
+use super::change::{Action, Block, Change, OwnedBy, Preview};
+use super::decide::{self, payload_value};
+use crate::providers::{Kind, Observation, Observed, ProviderError, Sensitive, WriteResponse};
+use crate::resource::Target;
+use crate::schema::{Gvk, Schema};
+
+/// Whether the server is asked about a change: those that change an object which is there. What an adoption that moves
+/// other managers' entries would come to takes two writes, and can't be asked for.
+pub fn is_wanted(change: &Change) -> bool {
+    change.goes_ahead()
+        && matches!(change.action, Action::Update | Action::Adopt)
+        && change.payload.managed_fields.is_none()
+}
+
+/// The document that a change writes.
+pub fn document(change: &Change) -> Option<Sensitive> {
+    payload_value(&change.payload.body)
+}
+
+/// Takes the server's answers: a prediction is confirmed, or replaced; what turns out to change nothing is dropped; what
+/// the server would refuse is blocked.
+pub fn settle(
+    plan: &mut Plan,
+    answers: impl IntoIterator<Item = (usize, Result<WriteResponse, ProviderError>)>,
+    observed: &BTreeMap<Target, Observation>,
+) {
+    let mut settled = Vec::new();
+    for (i, answer) in answers {
+        let Some(change) = plan.changes.get_mut(i) else {
+            continue;
+        };
+        match answer {
+            Ok(response) => {
+                if compare(change, &response, observed, &plan.revised.fleet) == Verdict::NothingChanges {
+                    settled.push(i);
+                }
+            }
+            Err(ProviderError::Conflict(fields)) => change.blocks.push(Block::Conflict {
+                fields: fields
+                    .into_iter()
+                    .map(|field| OwnedBy {
+                        field: field.field,
+                        manager: field.manager,
+                    })
+                    .collect(),
+            }),
+            Err(ProviderError::Invalid { message, .. }) => change.blocks.push(Block::Invalid { message }),
+            Err(error) => change.blocks.push(Block::Unknown {
+                reason: crate::report::chain(&error),
+            }),
+        }
+    }
+    drop_changes(plan, &settled);
+}
+
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    NothingChanges,
+    Changes,
+}
+
+fn compare(
+    change: &mut Change,
+    response: &WriteResponse,
+    observed: &BTreeMap<Target, Observation>,
+    fleet: &crate::resource::FleetUid,
+) -> Verdict {
+    let observation = observed.get(&change.id.target);
+    let Some(Observed::Present(live)) = observation.and_then(|seen| seen.objects.get(&change.id)) else {
+        return Verdict::Changes;
+    };
+    let (Ok(before), Ok(after)) = (live.parse(), response.object.parse()) else {
+        let reason = "the server's answer is no JSON".to_owned();
+        change.blocks.push(Block::Unknown { reason });
+        return Verdict::Changes;
+    };
+    // The server leaves the version alone when a dry-run changes nothing at all, managedFields included.
+    if response.object.version == live.version && change.action == Action::Update {
+        return Verdict::NothingChanges;
+    }
+    let (group, version) = change.api_version.split_once('/').unwrap_or(("", &change.api_version));
+    let open = Schema::deduced(Gvk {
+        group,
+        version,
+        kind: &change.id.kind,
+    });
+    let kind = Kind {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        kind: change.id.kind.clone(),
+    };
+    let schema = observation
+        .and_then(|seen| seen.schemas.get(&kind))
+        .map_or(&open, |schema| schema);
+    let fields = decide::field_diffs(&change.id, &before, &after, schema, fleet);
+    change.preview = if fields == change.fields {
+        Preview::Confirmed
+    } else {
+        Preview::Server
+    };
+    change.fields = fields;
+    Verdict::Changes
+}
+
+/// Takes changes out; the graph's indices follow.
+fn drop_changes(plan: &mut Plan, dropped: &[usize]) {
+    if dropped.is_empty() {
+        return;
+    }
+    let mut place = Vec::with_capacity(plan.changes.len());
+    let mut kept = 0;
+    for i in 0..plan.changes.len() {
+        let stays = dropped.binary_search(&i).is_err();
+        place.push(stays.then_some(kept));
+        kept += usize::from(stays);
+    }
+    let mut i = 0;
+    plan.changes.retain(|_| {
+        i += 1;
+        place[i - 1].is_some()
+    });
+    let before = std::mem::take(&mut plan.graph.before);
+    plan.graph.before = before
+        .into_iter()
+        .enumerate()
+        .filter(|(i, _)| place[*i].is_some())
+        .map(|(_, before)| before.into_iter().filter_map(|j| place[j]).collect())
+        .collect();
+    plan.unchanged += dropped.len();
+}

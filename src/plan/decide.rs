@@ -1,0 +1,326 @@
+//! One object at a time: desired, recorded and live → what is to be done.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::change::{
+    Action, Block, Body, Change, FieldDiff, FieldOwner, OwnedBy, Ownership, Payload, Precondition, Preview, Reason,
+};
+use super::conflict::{Resolution, resolve};
+use super::mask::{is_secret, mask};
+use super::ownership::ownership;
+use crate::fleet::model::ConflictRule;
+use crate::inventory::Entry;
+use crate::providers::{Kind, LiveObject, Observation, Observed, Sensitive};
+use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
+use crate::schema::Schema;
+use crate::ssa;
+
+/// The field manager under which everything is written.
+pub const MANAGER: &str = "fleetwright";
+
+/// What every decision needs to know.
+pub(super) struct Context<'a> {
+    /// The fleet.
+    pub(super) fleet: &'a FleetUid,
+    /// Conflict rules, the first match counting.
+    pub(super) conflicts: &'a [ConflictRule],
+    /// What was seen, by target; a target that is missing has no provider.
+    pub(super) observed: &'a BTreeMap<Target, Observation>,
+    /// The time to write into predicted managedFields, RFC 3339.
+    pub(super) now: &'a str,
+}
+
+impl Context<'_> {
+    fn observed(&self, id: &ResourceId) -> Option<&Observed> {
+        self.observed.get(&id.target)?.objects.get(id)
+    }
+
+    fn schema(&self, manifest: &Manifest) -> Option<&Arc<Schema>> {
+        let kind = Kind {
+            group: manifest.id.group.clone(),
+            version: manifest.version().to_owned(),
+            kind: manifest.id.kind.clone(),
+        };
+        self.observed.get(&manifest.id.target)?.schemas.get(&kind)
+    }
+
+    fn expanded(&self, id: &ResourceId) -> Option<&Sensitive> {
+        self.observed.get(&id.target)?.expanded.get(id)
+    }
+}
+
+/// What to do about an object that the fleet wants; `None` when it is as it should be.
+pub(super) fn wanted(
+    manifest: &Manifest,
+    recorded_on: &ManagementClusterName,
+    entry: Option<&Entry>,
+    context: &Context<'_>,
+) -> Option<Change> {
+    let mut change = Change {
+        id: manifest.id.clone(),
+        unit: manifest.unit.clone(),
+        recorded_on: recorded_on.clone(),
+        api_version: manifest.api_version.clone(),
+        action: Action::Leave,
+        reason: Reason::Unseen,
+        fields: Vec::new(),
+        preview: Preview::Document,
+        blocks: Vec::new(),
+        precondition: None,
+        ownership: Ownership::Nobody,
+        depends_on: manifest.depends_on.clone(),
+        payload: Payload {
+            digest: Some(manifest.digest()),
+            ..Payload::none()
+        },
+    };
+    if manifest.stewardship == Stewardship::Observed {
+        change.blocks.push(Block::NotManaged);
+    }
+    match context.observed(&manifest.id) {
+        None => change.blocks.push(Block::NoProvider),
+        Some(Observed::Unknown(reason)) => change.blocks.push(Block::Unknown { reason: reason.clone() }),
+        Some(Observed::Absent) => {
+            change.action = Action::Create;
+            change.reason = match entry {
+                Some(Entry { uid: Some(_), .. }) => Reason::Vanished,
+                _ => Reason::New,
+            };
+            change.payload.body = body(manifest, context);
+        }
+        Some(Observed::Present(live)) => return present(change, manifest, live, entry, context),
+    }
+    if matches!(change.blocks.last(), Some(Block::NoProvider)) {
+        // What it would be is known all the same: it is shown as a create that waits.
+        change.action = Action::Create;
+        change.reason = Reason::New;
+        change.payload.body = body(manifest, context);
+    }
+    Some(change)
+}
+
+fn body(manifest: &Manifest, context: &Context<'_>) -> Body {
+    match context.expanded(&manifest.id) {
+        Some(document) => Body::Secret(document.clone()),
+        None => Body::Plain(manifest.canonical().into()),
+    }
+}
+
+/// The object is there: nothing to do, or an update, or an adoption.
+fn present(
+    mut change: Change,
+    manifest: &Manifest,
+    object: &LiveObject,
+    entry: Option<&Entry>,
+    context: &Context<'_>,
+) -> Option<Change> {
+    let live = match object.parse() {
+        Ok(live) => live,
+        Err(error) => {
+            change.blocks.push(Block::Unknown {
+                reason: format!("the server's answer is no JSON: {error}"),
+            });
+            return Some(change);
+        }
+    };
+    change.precondition = Some(Precondition {
+        uid: object.uid.clone(),
+        version: object.version.clone(),
+    });
+    change.ownership = ownership(&manifest.id, &object.uid, &live, entry, context.fleet);
+    let found = matches!(change.ownership, Ownership::Foreign | Ownership::Replaced);
+    let schema = context.schema(manifest);
+    let document = match context.expanded(&manifest.id) {
+        Some(document) => document.clone(),
+        None => Sensitive::new(manifest.body()),
+    };
+    let wanted = document.expose();
+    if let Some(schema) = schema
+        && !found
+        && ssa::is_noop(wanted, &live, MANAGER, schema)
+    {
+        return None;
+    }
+    let unchanged = entry.and_then(|entry| entry.digest) == Some(manifest.digest());
+    (change.action, change.reason) = match (found, unchanged) {
+        (true, _) => (Action::Adopt, Reason::Found),
+        (false, true) => (Action::Update, Reason::Drifted),
+        (false, false) => (Action::Update, Reason::Changed),
+    };
+    let Some(schema) = schema else {
+        // Without a schema only the server can say what would come of it; `confirm` asks it.
+        change.payload.body = body(manifest, context);
+        return Some(change);
+    };
+    predict(change, &document, live, schema, context)
+}
+
+/// Computes what the write would make of the object.
+fn predict(
+    mut change: Change,
+    document: &Sensitive,
+    mut live: Value,
+    schema: &Schema,
+    context: &Context<'_>,
+) -> Option<Change> {
+    let before = live.clone();
+    if change.action == Action::Adopt
+        && let Some(fields) = ssa::take_over(
+            &live,
+            &is_predecessor,
+            &ssa::field_set_of(document.expose(), schema),
+            MANAGER,
+            context.now,
+        )
+    {
+        if let Some(metadata) = live.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("managedFields".to_owned(), fields.clone());
+        }
+        change.payload.managed_fields = Some(fields);
+    }
+    let resolution = resolve(&change.id, document, &live, schema, context);
+    match resolution {
+        Resolution::Applied {
+            document,
+            result,
+            force,
+        } => {
+            change.fields = field_diffs(&change.id, &before, &result, schema, context.fleet);
+            change.preview = Preview::Predicted;
+            change.payload.force = force;
+            change.payload.body = if change.id.kind == "Secret" {
+                Body::Secret(document)
+            } else {
+                Body::Plain(document.expose().to_string().into_boxed_str())
+            };
+            // The whole difference was yielded to other managers: what we own is as it should be.
+            let settled = change.action == Action::Update
+                && change.fields.is_empty()
+                && ssa::is_noop(payload_value(&change.payload.body)?.expose(), &live, MANAGER, schema);
+            (!settled).then_some(change)
+        }
+        Resolution::Refused(conflicts) => {
+            change.blocks.push(Block::Conflict {
+                fields: conflicts
+                    .into_iter()
+                    .map(|conflict| OwnedBy {
+                        field: conflict.field.to_string(),
+                        manager: conflict.manager,
+                    })
+                    .collect(),
+            });
+            Some(change)
+        }
+        Resolution::Invalid(message) => {
+            change.blocks.push(Block::Invalid { message });
+            Some(change)
+        }
+        Resolution::Failed(reason) => {
+            change.blocks.push(Block::Unknown { reason });
+            Some(change)
+        }
+    }
+}
+
+/// The document of a payload.
+pub(crate) fn payload_value(body: &Body) -> Option<Sensitive> {
+    match body {
+        Body::None => None,
+        Body::Plain(text) => serde_json::from_str(text).ok().map(Sensitive::new),
+        Body::Secret(document) => Some(document.clone()),
+    }
+}
+
+/// Tools whose fields an adoption takes over: so that a line removed in Git later really removes the field.
+fn is_predecessor(manager: &str, _: ssa::Operation) -> bool {
+    const EXACT: [&str; 7] = [
+        "kubectl",
+        "helm",
+        "Helm",
+        "argocd-controller",
+        "kustomize-controller",
+        "helm-controller",
+        "flux",
+    ];
+    manager.starts_with("kubectl-") || manager == "before-first-apply" || EXACT.contains(&manager)
+}
+
+/// Field by field, secrets masked, with the present value's owner.
+pub(crate) fn field_diffs(
+    id: &ResourceId,
+    before: &Value,
+    after: &Value,
+    schema: &Schema,
+    fleet: &FleetUid,
+) -> Vec<FieldDiff> {
+    ssa::field_changes(Some(before), after, schema)
+        .into_iter()
+        .map(|change| {
+            let secret = is_secret(id, &change.field);
+            let show = |value: Value| if secret { mask(fleet, &value) } else { value };
+            FieldDiff {
+                owner: change
+                    .before
+                    .as_ref()
+                    .and_then(|_| ssa::owner_of(before, &change.field).into_iter().next_back())
+                    .map(|owner| FieldOwner {
+                        manager: owner.manager,
+                        time: Some(owner.time).filter(|time| !time.is_empty()),
+                    }),
+                field: change.field.to_string(),
+                before: change.before.map(show),
+                after: change.after.map(show),
+            }
+        })
+        .collect()
+}
+
+/// What to do about an object that is in the inventory and that the fleet no longer wants.
+pub(super) fn unwanted(
+    entry: &Entry,
+    unit: &UnitId,
+    recorded_on: &ManagementClusterName,
+    context: &Context<'_>,
+) -> Change {
+    let mut change = Change {
+        id: entry.id.clone(),
+        unit: unit.clone(),
+        recorded_on: recorded_on.clone(),
+        api_version: entry.api_version.clone(),
+        action: Action::Leave,
+        reason: Reason::Removed,
+        fields: Vec::new(),
+        preview: Preview::Document,
+        blocks: Vec::new(),
+        precondition: None,
+        ownership: Ownership::Nobody,
+        depends_on: Vec::new(),
+        payload: Payload::none(),
+    };
+    match context.observed(&entry.id) {
+        None => change.blocks.push(Block::NoProvider),
+        Some(Observed::Unknown(reason)) => change.blocks.push(Block::Unknown { reason: reason.clone() }),
+        Some(Observed::Absent) => {
+            change.action = Action::Forget;
+            change.reason = Reason::Gone;
+        }
+        Some(Observed::Present(live)) => match live.parse() {
+            Ok(value) => {
+                change.action = Action::Delete;
+                change.ownership = ownership(&entry.id, &live.uid, &value, Some(entry), context.fleet);
+                change.precondition = Some(Precondition {
+                    uid: live.uid.clone(),
+                    version: live.version.clone(),
+                });
+            }
+            Err(error) => {
+                let reason = format!("the server's answer is no JSON: {error}");
+                change.blocks.push(Block::Unknown { reason });
+            }
+        },
+    }
+    change
+}

@@ -1,0 +1,221 @@
+//! Order: which change waits for which.
+//!
+//! Hard edges are what a manifest depends on, and the namespace that it is in; deletes run against a fixed order of kinds,
+//! since what is no longer in the files can't name its dependencies any more.
+
+use std::collections::BTreeMap;
+
+use super::change::Change;
+use crate::resource::{ResourceId, Target, UnitId};
+
+/// For each change, by its index, the indices of those that must be done before.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Graph {
+    /// Predecessors.
+    pub before: Vec<Vec<usize>>,
+}
+
+/// The changes wait for each other in a ring; the ids are in the order of the ring.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("these objects wait for each other: {}", ring(.0))]
+pub struct Cycle(pub Vec<ResourceId>);
+
+fn ring(ids: &[ResourceId]) -> String {
+    let mut names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    names.extend(ids.first().map(ToString::to_string));
+    names.join(" → ")
+}
+
+/// How late a kind is made and how early it is deleted: what holds others comes first.
+fn rank(id: &ResourceId) -> u8 {
+    if id.target == Target::Oci {
+        return 0;
+    }
+    match id.kind.as_str() {
+        "Namespace" | "CustomResourceDefinition" => 1,
+        "Secret" | "ConfigMap" | "ServiceAccount" | "OCIClusterIdentity" => 2,
+        "HostedCluster" | "Cluster" => 4,
+        "NodePool" => 5,
+        _ => 3,
+    }
+}
+
+impl Graph {
+    /// The order of some changes.
+    ///
+    /// # Errors
+    /// Where changes wait for each other in a ring.
+    pub fn new(changes: &[Change]) -> Result<Self, Cycle> {
+        let written: BTreeMap<&ResourceId, usize> = changes
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.writes())
+            .map(|(i, c)| (&c.id, i))
+            .collect();
+        let mut before = vec![Vec::new(); changes.len()];
+        for (i, change) in changes.iter().enumerate() {
+            if change.writes() {
+                let namespace = change.id.namespace.as_ref().map(|name| ResourceId {
+                    target: change.id.target.clone(),
+                    group: String::new(),
+                    kind: "Namespace".to_owned(),
+                    namespace: None,
+                    name: name.clone(),
+                });
+                let needed = change.depends_on.iter().chain(namespace.as_ref());
+                before[i].extend(needed.filter_map(|id| written.get(id)).copied().filter(|&j| j != i));
+                before[i].sort_unstable();
+                before[i].dedup();
+            }
+        }
+        order_deletes(changes, &mut before);
+        let graph = Self { before };
+        graph.waves(changes).map(|_| graph.clone())
+    }
+
+    /// The changes in waves: no edges between the members of one.
+    ///
+    /// # Errors
+    /// Where changes wait for each other in a ring.
+    pub fn waves(&self, changes: &[Change]) -> Result<Vec<Vec<usize>>, Cycle> {
+        let mut missing: Vec<usize> = self.before.iter().map(Vec::len).collect();
+        let mut after = vec![Vec::new(); self.before.len()];
+        for (i, before) in self.before.iter().enumerate() {
+            for &j in before {
+                after[j].push(i);
+            }
+        }
+        let mut wave: Vec<usize> = (0..missing.len()).filter(|&i| missing[i] == 0).collect();
+        let mut waves = Vec::new();
+        let mut done = 0;
+        while !wave.is_empty() {
+            done += wave.len();
+            let mut next = Vec::new();
+            for &i in &wave {
+                for &j in &after[i] {
+                    missing[j] -= 1;
+                    if missing[j] == 0 {
+                        next.push(j);
+                    }
+                }
+            }
+            next.sort_unstable();
+            waves.push(std::mem::replace(&mut wave, next));
+        }
+        if done == missing.len() {
+            Ok(waves)
+        } else {
+            Err(self.find_ring(changes, &missing))
+        }
+    }
+
+    /// Walks backwards from a change that never got ready until one comes up again.
+    fn find_ring(&self, changes: &[Change], missing: &[usize]) -> Cycle {
+        let mut path: Vec<usize> = Vec::new();
+        let mut at = missing.iter().position(|&n| n > 0);
+        while let Some(i) = at {
+            if let Some(start) = path.iter().position(|&j| j == i) {
+                path.drain(..start);
+                break;
+            }
+            path.push(i);
+            at = self.before[i].iter().copied().find(|&j| missing[j] > 0);
+        }
+        Cycle(path.into_iter().map(|i| changes[i].id.clone()).collect())
+    }
+}
+
+/// Within a unit, deletes go from the highest rank to the lowest, after the unit's writes: a new pool stands before the
+/// old one goes.
+fn order_deletes(changes: &[Change], before: &mut [Vec<usize>]) {
+    let mut units: BTreeMap<&UnitId, Vec<usize>> = BTreeMap::new();
+    for (i, change) in changes.iter().enumerate() {
+        units.entry(&change.unit).or_default().push(i);
+    }
+    for members in units.values() {
+        let (mut deletes, writes): (Vec<usize>, Vec<usize>) = members.iter().partition(|&&i| changes[i].removes());
+        deletes.sort_by_key(|&i| std::cmp::Reverse(rank(&changes[i].id)));
+        let writes: Vec<usize> = writes.into_iter().filter(|&i| changes[i].goes_ahead()).collect();
+        let mut previous: Vec<usize> = writes;
+        for level in deletes.chunk_by(|&i, &j| rank(&changes[i].id) == rank(&changes[j].id)) {
+            for &i in level {
+                before[i].extend(previous.iter().copied());
+            }
+            previous = level.to_vec();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::Action;
+    use super::super::change::tests::change;
+    use super::*;
+
+    fn order(changes: &[Change]) -> Vec<Vec<String>> {
+        let graph = Graph::new(changes).unwrap();
+        let names = |wave: &Vec<usize>| wave.iter().map(|&i| changes[i].id.name.clone()).collect();
+        graph.waves(changes).unwrap().iter().map(names).collect()
+    }
+
+    #[test]
+    fn a_namespace_comes_before_what_is_in_it_and_dependencies_hold() {
+        let mut changes = vec![
+            change("a", "NodePool", "a-x", Action::Create),
+            change("a", "HostedCluster", "a", Action::Create),
+            change("a", "Namespace", "clusters-a", Action::Create),
+        ];
+        changes[2].id.namespace = None;
+        changes[0].depends_on = vec![changes[1].id.clone()];
+        assert_eq!(order(&changes), [["clusters-a"], ["a"], ["a-x"]]);
+    }
+
+    #[test]
+    fn deletes_go_pools_first_then_cluster_then_the_rest() {
+        let changes = [
+            change("a", "Namespace", "ns", Action::Delete),
+            change("a", "HostedCluster", "a", Action::Delete),
+            change("a", "NodePool", "a-y", Action::Delete),
+            change("a", "NodePool", "a-x", Action::Delete),
+            change("a", "Secret", "s", Action::Delete),
+        ];
+        assert_eq!(
+            order(&changes),
+            vec![vec!["a-y", "a-x"], vec!["a"], vec!["s"], vec!["ns"]]
+        );
+    }
+
+    #[test]
+    fn a_new_pool_stands_before_the_old_one_goes() {
+        let changes = [
+            change("a", "NodePool", "old", Action::Delete),
+            change("a", "NodePool", "new", Action::Create),
+        ];
+        assert_eq!(order(&changes), [["new"], ["old"]]);
+    }
+
+    #[test]
+    fn what_can_not_be_seen_still_holds_up_what_is_deleted_after_it() {
+        let mut changes = [
+            change("a", "HostedCluster", "a", Action::Leave),
+            change("a", "Namespace", "ns", Action::Delete),
+        ];
+        changes[0].reason = crate::plan::change::Reason::Removed;
+        assert_eq!(Graph::new(&changes).unwrap().before[1], [0]);
+    }
+
+    #[test]
+    fn a_ring_is_named() {
+        let mut changes = vec![
+            change("a", "ConfigMap", "x", Action::Create),
+            change("a", "ConfigMap", "y", Action::Create),
+            change("a", "ConfigMap", "z", Action::Create),
+        ];
+        for i in 0..3 {
+            changes[i].depends_on = vec![changes[(i + 1) % 3].id.clone()];
+        }
+        let error = Graph::new(&changes).unwrap_err();
+        assert_eq!(error.0.len(), 3);
+        assert!(error.to_string().contains(" → "), "{error}");
+    }
+}

@@ -1,0 +1,169 @@
+//! Guards: what refuses a change although it was asked for. One a file, all listed in [`all`].
+//!
+//! A refusal names the changes that it covers and says how it is lifted. Unless the user asks to go on with the rest,
+//! one refusal stops the whole run.
+
+mod adoption;
+mod delete_cap;
+mod incomplete;
+mod not_ours;
+mod older_revision;
+mod protected;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::change::{Block, Change};
+use crate::fleet::model::{Decommission, Limits};
+use crate::resource::{ResourceId, Revision, UnitId};
+
+/// What guards look at besides the changes.
+pub struct Facts<'a> {
+    /// Caps of the fleet.
+    pub limits: &'a Limits,
+    /// Units whose deletion was committed to.
+    pub decommission: &'a BTreeMap<UnitId, Decommission>,
+    /// Units that the fleet files hold, resolved or not.
+    pub units: &'a BTreeSet<UnitId>,
+    /// Objects in the inventories of the whole fleet.
+    pub recorded: usize,
+    /// Objects wanted in the whole fleet.
+    pub desired: usize,
+    /// Whether something of the fleet files could not be read at all.
+    pub incomplete: bool,
+    /// Whether the user said that what was found may be adopted.
+    pub adopt: bool,
+    /// Units that were last applied from a revision newer than the one at hand, and that revision.
+    pub newer: &'a BTreeMap<UnitId, Revision>,
+}
+
+/// A guard's No.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// Which guard.
+    pub guard: &'static str,
+    /// Why, in one sentence.
+    pub message: String,
+    /// How it is lifted.
+    pub lift: String,
+    /// The objects that it covers, sorted.
+    pub objects: Vec<ResourceId>,
+}
+
+/// A guard.
+pub trait Guard: Sync {
+    /// Its name, in JSON and in text.
+    fn name(&self) -> &'static str;
+
+    /// What it refuses of these changes.
+    fn check(&self, changes: &[Change], facts: &Facts<'_>) -> Vec<Refusal>;
+}
+
+/// Every guard, in the order in which refusals are shown.
+pub fn all() -> &'static [&'static dyn Guard] {
+    &[
+        &incomplete::Incomplete,
+        &older_revision::OlderRevision,
+        &not_ours::NotOurs,
+        &adoption::Adoption,
+        &protected::Protected,
+        &delete_cap::DeleteCap,
+    ]
+}
+
+/// Asks every guard, and blocks what one of them covers.
+///
+/// Each sees the changes as the guards before it left them: what is refused already is not counted by a cap.
+pub fn apply(changes: &mut [Change], facts: &Facts<'_>) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for guard in all() {
+        for mut refusal in guard.check(changes, facts) {
+            refusal.objects.sort();
+            let covered: BTreeSet<&ResourceId> = refusal.objects.iter().collect();
+            for change in changes.iter_mut().filter(|change| covered.contains(&change.id)) {
+                change.blocks.push(Block::Guard { guard: guard.name() });
+            }
+            refusals.push(refusal);
+        }
+    }
+    refusals
+}
+
+/// `1 object`, `3 objects`.
+fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::tests::change;
+    use super::*;
+    use crate::fleet::model::Cap;
+    use crate::plan::change::Action;
+
+    /// Facts under which nothing is refused.
+    pub(super) struct World {
+        pub(super) limits: Limits,
+        pub(super) decommission: BTreeMap<UnitId, Decommission>,
+        pub(super) units: BTreeSet<UnitId>,
+        pub(super) recorded: usize,
+        pub(super) newer: BTreeMap<UnitId, Revision>,
+        pub(super) desired: usize,
+        pub(super) incomplete: bool,
+        pub(super) adopt: bool,
+    }
+
+    impl World {
+        pub(super) fn new() -> Self {
+            Self {
+                limits: Limits {
+                    deletes: Cap::Count(100),
+                    disrupted_nodes: Cap::Percent(100),
+                },
+                decommission: BTreeMap::new(),
+                units: BTreeSet::new(),
+                recorded: 0,
+                newer: BTreeMap::new(),
+                desired: 1,
+                incomplete: false,
+                adopt: false,
+            }
+        }
+
+        pub(super) fn check(&self, guard: &dyn Guard, changes: &[Change]) -> Vec<Refusal> {
+            guard.check(changes, &self.facts())
+        }
+
+        pub(super) fn facts(&self) -> Facts<'_> {
+            Facts {
+                limits: &self.limits,
+                decommission: &self.decommission,
+                units: &self.units,
+                recorded: self.recorded,
+                desired: self.desired,
+                incomplete: self.incomplete,
+                adopt: self.adopt,
+                newer: &self.newer,
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names: BTreeSet<_> = all().iter().map(|guard| guard.name()).collect();
+        assert_eq!(names.len(), all().len());
+    }
+
+    #[test]
+    fn what_one_guard_refuses_no_cap_counts() {
+        let mut world = World::new();
+        world.limits.deletes = Cap::Count(0);
+        let mut changes = [change("payments", "HostedCluster", "payments", Action::Delete)];
+        let refusals = apply(&mut changes, &world.facts());
+        assert_eq!(refusals.iter().map(|r| r.guard).collect::<Vec<_>>(), ["protected"]);
+        assert_eq!(changes[0].blocks, [Block::Guard { guard: "protected" }]);
+        assert!(!changes[0].goes_ahead());
+    }
+}

@@ -1,0 +1,58 @@
+//! Deletes, of one very object.
+
+use ::http::Method;
+use serde_json::json;
+
+use super::KubernetesProvider;
+use super::discovery::kind_of;
+use super::http::Call;
+use super::status::Refusal;
+use crate::providers::{DeleteRequest, ProviderError};
+use crate::resource::ResourceId;
+
+impl KubernetesProvider {
+    /// See [`crate::providers::Provider::delete`]. The resourceVersion is no precondition: status moves it all the time,
+    /// and what is to go goes whatever its status says; the UID makes sure that it is the object that was meant.
+    pub(super) async fn delete_one(&self, request: DeleteRequest<'_>) -> Result<(), ProviderError> {
+        let id = request.id;
+        let kind = kind_of(id, request.api_version);
+        let discovery = self.discovered(&kind).await?;
+        let path = discovery.path(&kind, id).map_err(|message| ProviderError::Invalid {
+            id: Box::new(id.clone()),
+            message,
+        })?;
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": request.uid},
+            "propagationPolicy": propagation(id),
+        });
+        let call = Call::json(Method::DELETE, path, &options);
+        let answer = self
+            .http
+            .send(call)
+            .await
+            .map_err(|error| error.during(format!("delete {id}")))?;
+        if answer.is_success() {
+            return Ok(());
+        }
+        let refusal = Refusal::about(&answer, id);
+        if refusal.code == 404 && refusal.reason == "NotFound" {
+            return Ok(());
+        }
+        Err(refusal.into_error("delete", id))
+    }
+}
+
+/// Whether what the object owns goes before it or after it.
+///
+/// HostedClusters, NodePools and the Cluster API kinds have operators with finalizers, which take down what they made in
+/// the right order and only then let the object go; `Foreground` would have the garbage collector run ahead of them and
+/// delete the children itself. Workloads have no such operator: their pods go first, so that an absent Deployment means
+/// that nothing of it runs.
+fn propagation(id: &ResourceId) -> &'static str {
+    match id.group.as_str() {
+        "apps" | "batch" => "Foreground",
+        _ => "Background",
+    }
+}

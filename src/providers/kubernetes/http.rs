@@ -1,0 +1,180 @@
+//! One request, one answer, within a deadline.
+
+use std::time::Duration;
+
+use ::http::{Method, Request};
+use futures::StreamExt as _;
+use kube::client::Body;
+
+use super::status::Refusal;
+use crate::providers::ProviderError;
+
+/// A client with a deadline.
+#[derive(Clone)]
+pub(super) struct Http {
+    client: kube::Client,
+    deadline: Duration,
+}
+
+/// A request.
+pub(super) struct Call {
+    pub(super) method: Method,
+    /// Path and query.
+    pub(super) path: String,
+    pub(super) accept: &'static str,
+    pub(super) content_type: &'static str,
+    pub(super) body: Vec<u8>,
+}
+
+impl Call {
+    /// A GET of JSON.
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            accept: "application/json",
+            content_type: "application/json",
+            body: Vec::new(),
+        }
+    }
+
+    /// A request with a JSON body.
+    pub(super) fn json(method: Method, path: impl Into<String>, body: &serde_json::Value) -> Self {
+        Self {
+            method,
+            body: body.to_string().into_bytes(),
+            ..Self::get(path)
+        }
+    }
+}
+
+/// An answer, whatever its status.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error("no answer within {0:?}")]
+    Deadline(Duration),
+    /// Without its source: what a credential program printed is in there.
+    #[error("the credentials can't be had")]
+    Credentials,
+    #[error("the request did not come through")]
+    Connection(#[source] Box<kube::Error>),
+    #[error("the request can't be formed")]
+    Form(#[source] ::http::Error),
+    #[error("the answer is no UTF-8")]
+    Encoding,
+    #[error("the answer makes no sense: {0}")]
+    Nonsense(&'static str),
+    #[error(transparent)]
+    Refused(Refusal),
+}
+
+impl HttpError {
+    /// As the provider's error, with the call named.
+    pub(super) fn during(self, what: impl Into<String>) -> ProviderError {
+        ProviderError::Transport {
+            what: what.into(),
+            source: Box::new(self),
+        }
+    }
+
+    /// As one line, its sources included: for an observation, which is text.
+    pub(super) fn line(&self) -> String {
+        let mut line = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            let text = error.to_string();
+            // Some layers below print their source as well.
+            if !line.contains(&text) {
+                line.push_str(": ");
+                line.push_str(&text);
+            }
+            source = error.source();
+        }
+        line
+    }
+}
+
+impl Http {
+    pub(super) fn new(client: kube::Client, deadline: Duration) -> Self {
+        Self { client, deadline }
+    }
+
+    /// Sends one request and takes in the whole answer.
+    pub(super) async fn send(&self, call: Call) -> Result<Answer, HttpError> {
+        let request = Request::builder()
+            .method(call.method)
+            .uri(call.path)
+            .header(::http::header::ACCEPT, call.accept)
+            .header(::http::header::CONTENT_TYPE, call.content_type)
+            .body(Body::from(call.body))
+            .map_err(HttpError::Form)?;
+        let exchange = async {
+            let response = self.client.send(request).await?;
+            let status = response.status().as_u16();
+            Ok::<_, kube::Error>((status, response.into_body().collect_bytes().await?))
+        };
+        let (status, bytes) = tokio::time::timeout(self.deadline, exchange)
+            .await
+            .map_err(|_| HttpError::Deadline(self.deadline))?
+            .map_err(|error| match error {
+                kube::Error::Auth(_) => HttpError::Credentials,
+                other => HttpError::Connection(Box::new(other)),
+            })?;
+        let text = String::from_utf8(bytes.into()).map_err(|_| HttpError::Encoding)?;
+        Ok(Answer { status, text })
+    }
+}
+
+/// Runs futures, so many at a time; their results come in the order in which they are done.
+pub(super) async fn gather<F: Future>(futures: impl IntoIterator<Item = F>, at_a_time: usize) -> Vec<F::Output> {
+    // Collected first: the compiler can't see through the iterator's closures once they are part of a future.
+    let futures: Vec<F> = futures.into_iter().collect();
+    futures::stream::iter(futures)
+        .buffer_unordered(at_a_time.max(1))
+        .collect()
+        .await
+}
+
+/// One segment of a path, or one value of a query: everything but unreserved characters is escaped, so that no name can
+/// reach another path.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leaves_its_segment() {
+        assert_eq!(escape("payments-gpu.1"), "payments-gpu.1");
+        assert_eq!(escape("a/b?c=d&e #%"), "a%2Fb%3Fc%3Dd%26e%20%23%25");
+    }
+
+    #[test]
+    fn a_line_names_each_cause_once() {
+        let io = std::io::Error::other("refused");
+        let error = HttpError::Connection(Box::new(kube::Error::Service(Box::new(io))));
+        assert_eq!(error.line().matches("refused").count(), 1);
+    }
+}

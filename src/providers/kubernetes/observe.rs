@@ -1,0 +1,159 @@
+//! Looking at everything asked for: LISTs first, then GETs for what they can't prove.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::KubernetesProvider;
+use super::discovery::{Discovery, kind_of};
+use super::http::gather;
+use super::list;
+use super::status::is_secret;
+use crate::providers::{Kind, Observation, ObserveRequest, Observed, ProviderError};
+use crate::resource::ResourceId;
+use crate::resource::mark::FLEET_LABEL;
+
+impl KubernetesProvider {
+    /// See [`crate::providers::Provider::observe`].
+    pub(super) async fn observe_all(&self, request: ObserveRequest<'_>) -> Result<Observation, ProviderError> {
+        let discovery = self.discover().await?;
+        let asked = asked(&discovery, &request);
+        let kinds = request
+            .desired
+            .iter()
+            .map(|manifest| kind_of(&manifest.id, &manifest.api_version))
+            .filter(|kind| discovery.find(kind).is_ok())
+            .collect();
+        let (mut objects, copies, schemas) = futures::join!(
+            self.look_at(&discovery, &asked, request.fleet_label),
+            self.copies(&discovery, request.desired),
+            self.schemas.load(&self.http, kinds, self.options.concurrency),
+        );
+        let mut expanded = BTreeMap::new();
+        for (id, copy) in copies {
+            match copy {
+                Ok(document) => {
+                    expanded.insert(id, document);
+                }
+                // What is wanted is not known, so nothing may be concluded from what is there.
+                Err(reason) => {
+                    objects.insert(id, Observed::Unknown(reason));
+                }
+            }
+        }
+        Ok(Observation {
+            objects,
+            schemas,
+            expanded,
+        })
+    }
+
+    async fn look_at(&self, discovery: &Discovery, asked: &Asked<'_>, label: &str) -> BTreeMap<ResourceId, Observed> {
+        let mut objects = self.by_list(discovery, asked, label).await;
+        // A namespace that is not there holds nothing: its objects need no GET each to say so.
+        let (namespaces, others): (Vec<_>, Vec<_>) = missing(asked, &objects)
+            .into_iter()
+            .partition(|(id, _)| is_namespace(id));
+        let looked = self.by_name(discovery, namespaces).await;
+        objects.extend(looked);
+        let gone: BTreeSet<String> = objects
+            .iter()
+            .filter(|(id, observed)| is_namespace(id) && matches!(observed, Observed::Absent))
+            .map(|(id, _)| id.name.clone())
+            .collect();
+        let (nowhere, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(id, kind)| {
+            // Not where the kind is unknown: then nothing is known of its objects either.
+            discovery.find(kind).is_ok_and(|addressing| addressing.namespaced)
+                && id.namespace.as_ref().is_some_and(|namespace| gone.contains(namespace))
+        });
+        objects.extend(nowhere.into_iter().map(|(id, _)| (id.clone(), Observed::Absent)));
+        let looked = self.by_name(discovery, others).await;
+        objects.extend(looked);
+        objects
+    }
+
+    /// One LIST a kind. What it shows is present; what it lacks is left out, for its label may have been taken off. Where
+    /// the LIST fails, all of the kind is unknown: a few GETs that happen to go through would not make it less so.
+    async fn by_list(&self, discovery: &Discovery, asked: &Asked<'_>, label: &str) -> BTreeMap<ResourceId, Observed> {
+        let mut kinds: BTreeMap<&Kind, BTreeMap<(Option<&str>, &str), &ResourceId>> = BTreeMap::new();
+        for (id, kind) in asked.iter().filter(|(id, _)| !is_secret(id)) {
+            let key = (id.namespace.as_deref(), id.name.as_str());
+            kinds.entry(kind).or_default().insert(key, id);
+        }
+        let lists = kinds.into_iter().map(|(kind, ids)| async move {
+            let addressing = match discovery.find(kind) {
+                Ok(addressing) => addressing,
+                Err(reason) => return unknown(ids.into_values(), &reason),
+            };
+            match list::labelled(&self.http, kind, addressing, (FLEET_LABEL, label)).await {
+                Ok(items) => items
+                    .into_iter()
+                    .filter_map(|item| {
+                        let id = ids.get(&(item.namespace.as_deref(), item.name.as_str()))?;
+                        Some(((*id).clone(), Observed::Present(item.object)))
+                    })
+                    .collect(),
+                Err(error) => unknown(ids.into_values(), &error.unknown(&addressing.plural)),
+            }
+        });
+        gather(lists, self.options.concurrency)
+            .await
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    async fn by_name(&self, discovery: &Discovery, wanted: Vec<(&ResourceId, &Kind)>) -> Vec<(ResourceId, Observed)> {
+        let looks = wanted
+            .into_iter()
+            .map(|(id, kind)| async move { (id.clone(), self.look_up(discovery, kind, id).await) });
+        gather(looks, self.options.concurrency).await
+    }
+}
+
+/// What is asked about, each with the version to read it in.
+type Asked<'a> = BTreeMap<&'a ResourceId, Kind>;
+
+/// An object that is both desired and recorded is read in the version that is desired. One that is only recorded is read
+/// in a version that the server still has, best the one in which others of its kind are read: that spares a LIST.
+fn asked<'a>(discovery: &Discovery, request: &ObserveRequest<'a>) -> Asked<'a> {
+    let mut asked = Asked::new();
+    let mut in_use: BTreeMap<(&str, &str), Kind> = BTreeMap::new();
+    for manifest in request.desired {
+        let kind = kind_of(&manifest.id, &manifest.api_version);
+        in_use.insert((&manifest.id.group, &manifest.id.kind), kind.clone());
+        asked.insert(&manifest.id, kind);
+    }
+    for entry in request.recorded {
+        let id = &entry.id;
+        let kind = in_use.entry((&id.group, &id.kind)).or_insert_with(|| {
+            let kind = kind_of(id, &entry.api_version);
+            let served = discovery.versions(&kind.group, &kind.kind);
+            match served.first() {
+                Some(version) if !served.contains(&kind.version.as_str()) => Kind {
+                    version: (*version).to_owned(),
+                    ..kind
+                },
+                _ => kind,
+            }
+        });
+        let kind = kind.clone();
+        asked.entry(id).or_insert(kind);
+    }
+    asked
+}
+
+fn missing<'a>(asked: &'a Asked<'a>, seen: &BTreeMap<ResourceId, Observed>) -> Vec<(&'a ResourceId, &'a Kind)> {
+    asked
+        .iter()
+        .filter(|(id, _)| !seen.contains_key(**id))
+        .map(|(id, kind)| (*id, kind))
+        .collect()
+}
+
+fn unknown<'a>(ids: impl Iterator<Item = &'a ResourceId>, reason: &str) -> Vec<(ResourceId, Observed)> {
+    ids.map(|id| (id.clone(), Observed::Unknown(reason.to_owned())))
+        .collect()
+}
+
+fn is_namespace(id: &ResourceId) -> bool {
+    id.group.is_empty() && id.kind == "Namespace"
+}

@@ -1,0 +1,326 @@
+//! What templates see.
+//!
+//! `fleet` (name, uid), `cluster`, `managementCluster` as in the model; and worked out here, so that no template has to:
+//! `namespaces` and `copies` of this unit, `services` in the one order, `links` (OCIDs of the network, or references to
+//! what will have one), `network` (what to make, where the unit makes a network; else null).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+
+use super::firewall::{self, Subnet};
+use crate::diag::{Code, Diagnostic};
+use crate::fleet::model::{
+    Cluster, Dialect, ExistingNetwork, Fleet, ManagementCluster, Network, NetworkPlan, NetworkSource, SecretRef,
+    SecretUse, Service,
+};
+use crate::resource::{ClusterName, ManagementClusterName, Ocid, Reference};
+
+/// HyperShift's list of services can't change after creation, its order included; so there is one order.
+const SERVICE_ORDER: [&str; 4] = ["APIServer", "OAuthServer", "Konnectivity", "Ignition"];
+
+/// A Secret or ConfigMap copied beside a HostedCluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Copy {
+    pub(super) kind: &'static str,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    from: SecretRef,
+}
+
+/// What a cluster's objects name of its network.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Links {
+    vcn: Option<serde_json::Value>,
+    endpoint_subnet: Option<serde_json::Value>,
+    worker_subnet: Option<serde_json::Value>,
+}
+
+/// A network to make.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NetworkContext<'a> {
+    /// The stem of its objects' names.
+    stem: &'a str,
+    region: &'a str,
+    compartment: Option<&'a Ocid>,
+    plan: &'a NetworkPlan,
+    public: bool,
+    subnets: Vec<Subnet>,
+    freeform_tags: &'a BTreeMap<String, String>,
+    defined_tags: &'a BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What several clusters want in one management cluster, so that it belongs to none of them.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    namespaces: BTreeMap<(ManagementClusterName, String), BTreeSet<ClusterName>>,
+}
+
+impl Shared {
+    /// Looks through the whole fleet.
+    pub(super) fn of(fleet: &Fleet) -> Self {
+        let mut namespaces: BTreeMap<_, BTreeSet<ClusterName>> = BTreeMap::new();
+        for cluster in fleet.clusters.values() {
+            let key = (cluster.management_cluster.clone(), cluster.namespace.clone());
+            namespaces.entry(key).or_default().insert(cluster.name.clone());
+        }
+        namespaces.retain(|_, clusters| clusters.len() > 1);
+        Self { namespaces }
+    }
+
+    /// Whether the cluster's namespace is another's too.
+    pub(super) fn has(&self, cluster: &Cluster) -> bool {
+        let key = (cluster.management_cluster.clone(), cluster.namespace.clone());
+        self.namespaces.contains_key(&key)
+    }
+}
+
+/// The values of all templates' contexts that clusters have in common, made once.
+pub(super) struct Contexts<'a> {
+    fleet: &'a Fleet,
+    shared: Shared,
+    fleet_value: Value,
+    management: BTreeMap<&'a ManagementClusterName, Value>,
+}
+
+impl<'a> Contexts<'a> {
+    /// Prepares what is common.
+    pub(super) fn new(fleet: &'a Fleet) -> Self {
+        let value = |cluster: &'a ManagementCluster| Value::from(Serde(cluster));
+        Self {
+            shared: Shared::of(fleet),
+            fleet_value: context! { name => fleet.name.as_str(), uid => fleet.uid.as_str() },
+            management: fleet
+                .management_clusters
+                .iter()
+                .map(|(name, cluster)| (name, value(cluster)))
+                .collect(),
+            fleet,
+        }
+    }
+
+    /// A cluster's context.
+    ///
+    /// # Errors
+    /// Where the model names something that is not there, or lacks what the dialect needs.
+    pub(super) fn cluster(&self, cluster: &Cluster) -> Result<Value, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let management = self.management.get(&cluster.management_cluster).cloned();
+        if management.is_none() {
+            let message = format!("there is no management cluster `{}`", cluster.management_cluster);
+            problems.push(Diagnostic::new(Code::Dangling, message));
+        }
+        let links = self.links(cluster).unwrap_or_else(|problem| {
+            problems.push(*problem);
+            Links::default()
+        });
+        if cluster.dialect == Dialect::Oci && problems.is_empty() {
+            problems.extend(missing(cluster, &links));
+        }
+        let network = match &cluster.network.source {
+            NetworkSource::Managed(plan) => Some(NetworkContext {
+                stem: &cluster.object_name,
+                region: &cluster.region,
+                compartment: compartment(cluster.compartment.as_ref(), &mut problems),
+                plan,
+                public: is_public(plan),
+                subnets: firewall::subnets(plan, is_public(plan)),
+                freeform_tags: &cluster.freeform_tags,
+                defined_tags: &cluster.defined_tags,
+            }),
+            NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
+        };
+        if !problems.is_empty() {
+            let place = |problem: Diagnostic| match (&cluster.span, &problem.span) {
+                (Some(span), None) => problem.at(span),
+                _ => problem,
+            };
+            return Err(problems.into_iter().map(place).collect());
+        }
+        let shared = self.shared.has(cluster);
+        let namespaces = if shared {
+            vec![]
+        } else {
+            vec![cluster.namespace.as_str()]
+        };
+        let copies = if shared {
+            BTreeSet::new()
+        } else {
+            copies(cluster).collect()
+        };
+        Ok(context! {
+            fleet => self.fleet_value.clone(),
+            managementCluster => management,
+            cluster => Value::from(Serde(cluster)),
+            namespaces => Value::from(Serde(&namespaces)),
+            copies => Value::from(Serde(&copies)),
+            services => Value::from(Serde(services(cluster))),
+            links => Value::from(Serde(&links)),
+            network => Value::from(Serde(&network)),
+        })
+    }
+
+    /// A management cluster's context: with the namespaces, and the copies in them, that several of its clusters share.
+    pub(super) fn management_cluster(&self, cluster: &ManagementCluster) -> Value {
+        let here = |key: &&(ManagementClusterName, String)| key.0 == cluster.name;
+        let namespaces: Vec<&str> = self
+            .shared
+            .namespaces
+            .keys()
+            .filter(here)
+            .map(|(_, name)| name.as_str())
+            .collect();
+        let sharing = self.fleet.clusters.values();
+        let sharing = sharing.filter(|other| other.management_cluster == cluster.name && self.shared.has(other));
+        let copies: BTreeSet<Copy> = sharing.flat_map(copies).collect();
+        context! {
+            fleet => self.fleet_value.clone(),
+            managementCluster => self.management.get(&cluster.name).cloned(),
+            namespaces => Value::from(Serde(&namespaces)),
+            copies => Value::from(Serde(&copies)),
+        }
+    }
+
+    /// A shared network's context.
+    ///
+    /// # Errors
+    /// Where a network to be made lacks a compartment.
+    pub(super) fn network(&self, network: &Network) -> Result<Value, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let context = match &network.source {
+            NetworkSource::Managed(plan) => Some(NetworkContext {
+                stem: &network.object_name,
+                region: &network.region,
+                compartment: compartment(network.compartment.as_ref(), &mut problems),
+                plan,
+                public: is_public(plan),
+                subnets: firewall::subnets(plan, is_public(plan)),
+                freeform_tags: &network.freeform_tags,
+                defined_tags: &network.defined_tags,
+            }),
+            NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
+        };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let management = self.management.get(&network.management_cluster).cloned();
+        Ok(context! {
+            fleet => self.fleet_value.clone(),
+            managementCluster => management,
+            network => Value::from(Serde(&context)),
+        })
+    }
+
+    fn links(&self, cluster: &Cluster) -> Result<Links, Box<Diagnostic>> {
+        match &cluster.network.source {
+            NetworkSource::Managed(_) => Ok(made(&cluster.object_name)),
+            NetworkSource::Existing(existing) => Ok(known(existing)),
+            NetworkSource::Shared { name } => match self.fleet.networks.get(name) {
+                Some(Network {
+                    source: NetworkSource::Managed(_),
+                    object_name,
+                    ..
+                }) => Ok(made(object_name)),
+                Some(Network {
+                    source: NetworkSource::Existing(existing),
+                    ..
+                }) => Ok(known(existing)),
+                Some(_) | None => {
+                    let message = format!("there is no network `{name}` that could be shared");
+                    Err(Box::new(Diagnostic::new(Code::Dangling, message)))
+                }
+            },
+        }
+    }
+}
+
+/// Every copy that a cluster needs.
+pub(super) fn copies(cluster: &Cluster) -> impl Iterator<Item = Copy> + '_ {
+    let secrets = [
+        Some(&cluster.pull_secret),
+        cluster.ssh_key.as_ref(),
+        cluster.encryption_key.as_ref(),
+    ];
+    let secrets = secrets.into_iter().flatten().map(|used| ("Secret", used));
+    let bundle = cluster.trust_bundle.iter().map(|used| ("ConfigMap", used));
+    secrets
+        .chain(bundle)
+        .filter_map(|(kind, SecretUse { name, copy_from })| {
+            // A source beside the HostedCluster is the object itself.
+            let from = copy_from
+                .clone()
+                .filter(|from| (&from.namespace, &from.name) != (&cluster.namespace, name))?;
+            Some(Copy {
+                kind,
+                namespace: cluster.namespace.clone(),
+                name: name.clone(),
+                from,
+            })
+        })
+}
+
+fn services(cluster: &Cluster) -> Vec<&Service> {
+    let mut services: Vec<&Service> = cluster.services.iter().collect();
+    let place = |service: &Service| SERVICE_ORDER.iter().position(|name| *name == service.name);
+    services.sort_by_key(|service| place(service).unwrap_or(SERVICE_ORDER.len()));
+    services
+}
+
+fn is_public(plan: &NetworkPlan) -> bool {
+    plan.preset == "hosted-public"
+}
+
+fn known(existing: &ExistingNetwork) -> Links {
+    let value = |ocid: &Ocid| serde_json::Value::from(ocid.as_str());
+    Links {
+        vcn: Some(value(&existing.vcn)),
+        endpoint_subnet: existing.endpoint_subnet.as_ref().map(value),
+        worker_subnet: existing.worker_subnet.as_ref().map(value),
+    }
+}
+
+fn made(stem: &str) -> Links {
+    let subnet = |role| Some(Reference::to_oci("Subnet", &format!("{stem}-{role}")).to_value());
+    Links {
+        vcn: Some(Reference::to_oci("Vcn", stem).to_value()),
+        endpoint_subnet: subnet("endpoint"),
+        worker_subnet: subnet("workers"),
+    }
+}
+
+fn compartment<'a>(typed: Option<&'a Ocid>, problems: &mut Vec<Diagnostic>) -> Option<&'a Ocid> {
+    if typed.is_none() {
+        problems.push(Diagnostic::new(
+            Code::MissingKey,
+            "a network to be made needs a `compartment`",
+        ));
+    }
+    typed
+}
+
+/// What the `oci` dialect can't do without.
+fn missing(cluster: &Cluster, links: &Links) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let mut need = |there: bool, what: &str| {
+        if !there {
+            problems.push(Diagnostic::new(
+                Code::MissingKey,
+                format!("a HostedCluster on OCI needs {what}"),
+            ));
+        }
+    };
+    need(cluster.tenancy.is_some(), "a `tenancy`");
+    need(cluster.compartment.is_some(), "a `compartment`");
+    for pool in cluster.node_pools.values().filter(|pool| pool.subnet.is_none()) {
+        let what = format!(
+            "a subnet for node pool `{}`: its own, or the network's worker subnet",
+            pool.name
+        );
+        need(links.worker_subnet.is_some(), &what);
+    }
+    problems
+}

@@ -1,0 +1,21 @@
+//! Views: text and JSON of diagnostics, plans, outcomes. Commands never print by themselves.
+//!
+//! Invariant: pure; takes data, gives strings. Secrets never get here: what shows a document masks it first.
+
+pub mod json;
+pub mod plan_text;
+pub mod schemas;
+pub mod status_text;
+pub mod style;
+
+/// An error with all its causes: `a: b: c`. Our errors' Display never includes the source, so nothing is said twice.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,261 @@
+//! A plan for people: by unit, field by field, what waits and why, totals last.
+
+use std::fmt::{self, Write as _};
+
+use serde_json::Value;
+
+use super::style::{Style, Tone};
+use crate::plan::Plan;
+use crate::plan::change::{Action, Block, Change, FieldDiff, Preview, Reason};
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlanText {
+    /// Colour.
+    pub style: Style,
+}
+
+/// Longest value shown on one line, in characters.
+const LONGEST: usize = 100;
+
+impl PlanText {
+    /// The text.
+    pub fn render(&self, plan: &Plan) -> String {
+        let mut out = String::new();
+        // Writing to a String can't fail.
+        let _ = self.write(&mut out, plan);
+        out
+    }
+
+    fn write(&self, out: &mut String, plan: &Plan) -> fmt::Result {
+        let style = self.style;
+        for unit in plan.changes.chunk_by(|a, b| a.unit == b.unit) {
+            if let Some(first) = unit.first() {
+                let on = style.paint(Tone::Faint, format!("on {}", first.recorded_on));
+                writeln!(out, "{} {on}", style.paint(Tone::Strong, &first.unit))?;
+            }
+            for change in unit {
+                self.change(out, change)?;
+            }
+            writeln!(out)?;
+        }
+        for held in &plan.held {
+            writeln!(
+                out,
+                "{} {}: {}",
+                style.paint(Tone::Warn, "left alone:"),
+                held.unit,
+                held.reason
+            )?;
+        }
+        if !plan.held.is_empty() {
+            writeln!(out)?;
+        }
+        for refusal in &plan.refusals {
+            writeln!(
+                out,
+                "{} {}",
+                style.paint(Tone::Bad, format!("refused ({}):", refusal.guard)),
+                refusal.message
+            )?;
+            for id in refusal.objects.iter().take(5) {
+                writeln!(out, "    {id}")?;
+            }
+            if refusal.objects.len() > 5 {
+                writeln!(out, "    and {} more", refusal.objects.len() - 5)?;
+            }
+            writeln!(out, "  to lift: {}\n", refusal.lift)?;
+        }
+        writeln!(out, "{}", Totals::of(plan))
+    }
+
+    fn change(&self, out: &mut String, change: &Change) -> fmt::Result {
+        let style = self.style;
+        let (sign, tone) = match change.action {
+            Action::Create => ("+", Tone::Good),
+            Action::Update => ("~", Tone::Warn),
+            Action::Adopt => ("@", Tone::Warn),
+            Action::Delete => ("-", Tone::Bad),
+            Action::Forget => ("x", Tone::Faint),
+            Action::Leave => ("?", Tone::Faint),
+        };
+        let reason = style.paint(Tone::Faint, reason(change));
+        writeln!(out, "  {} {}  {reason}", style.paint(tone, sign), change.id)?;
+        for field in &change.fields {
+            self.field(out, field)?;
+        }
+        if change.preview == Preview::Server {
+            writeln!(
+                out,
+                "      (as the server's dry-run answers: it differs from our prediction)"
+            )?;
+        }
+        for block in &change.blocks {
+            writeln!(out, "      {} {}", style.paint(Tone::Bad, "waits:"), BlockText(block))?;
+        }
+        Ok(())
+    }
+
+    fn field(&self, out: &mut String, field: &FieldDiff) -> fmt::Result {
+        let style = self.style;
+        let owner = field.owner.as_ref().map(|owner| {
+            let when = owner.time.as_deref().unwrap_or("time not recorded");
+            format!("  set by {}, {when}", owner.manager)
+        });
+        let owner = style.paint(Tone::Faint, owner.unwrap_or_default());
+        let path = &field.field;
+        match (&field.before, &field.after) {
+            (None, Some(after)) => {
+                writeln!(out, "      {} {path}: {}", style.paint(Tone::Good, "+"), short(after))
+            }
+            (Some(before), None) => {
+                writeln!(
+                    out,
+                    "      {} {path}: {}{owner}",
+                    style.paint(Tone::Bad, "-"),
+                    short(before)
+                )
+            }
+            (Some(before), Some(after)) => self.both(out, path, before, after, &owner),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Both values on one line where they fit, else their differing lines.
+    fn both(
+        &self,
+        out: &mut String,
+        path: &str,
+        before: &Value,
+        after: &Value,
+        owner: &dyn fmt::Display,
+    ) -> fmt::Result {
+        let sign = self.style.paint(Tone::Warn, "~");
+        if let (Value::String(before), Value::String(after)) = (before, after)
+            && (before.contains('\n') || after.contains('\n'))
+        {
+            writeln!(out, "      {sign} {path}:{owner}")?;
+            let diff = similar::TextDiff::from_lines(before.as_str(), after.as_str());
+            for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
+                for line in hunk.to_string().lines() {
+                    let tone = match line.as_bytes().first() {
+                        Some(b'+') => Tone::Good,
+                        Some(b'-') => Tone::Bad,
+                        _ => Tone::Faint,
+                    };
+                    writeln!(out, "          {}", self.style.paint(tone, line))?;
+                }
+            }
+            return Ok(());
+        }
+        writeln!(out, "      {sign} {path}: {} → {}{owner}", short(before), short(after))
+    }
+}
+
+/// A value on one line, cut where it is long.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}… ({} characters)", &text[..cut], text.chars().count()),
+        None => text,
+    }
+}
+
+fn reason(change: &Change) -> &'static str {
+    match change.reason {
+        Reason::New => "new",
+        Reason::Vanished => "was deleted by someone else: made again",
+        Reason::Changed => "the fleet files changed",
+        Reason::Drifted => "drift: changed by someone else",
+        Reason::Found => "exists, made by someone else",
+        Reason::Removed => "no longer in the fleet files",
+        Reason::Gone => "gone already: dropped from the inventory",
+        Reason::Unseen => "not known",
+    }
+}
+
+/// A block in words.
+pub(super) struct BlockText<'a>(pub(super) &'a Block);
+
+impl fmt::Display for BlockText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Block::Guard { guard } => write!(f, "refused by the guard `{guard}` (see below)"),
+            Block::Unknown { reason } => write!(f, "its live state is not known: {reason}"),
+            Block::NotManaged => f.write_str("the fleet leaves it to another tool (`manage:`)"),
+            Block::Conflict { fields } => {
+                f.write_str("owned by another field manager:")?;
+                for field in fields {
+                    write!(f, " {} ({})", field.field, field.manager)?;
+                }
+                f.write_str("; a rule under `conflicts` in the Fleet document settles it")
+            }
+            Block::Dependency { needs } => write!(f, "needs {needs}, which waits itself"),
+            Block::Invalid { message } => write!(f, "the server would refuse it: {message}"),
+            Block::NoProvider => f.write_str("nothing in this run writes to that control plane"),
+        }
+    }
+}
+
+/// The last line.
+pub(super) struct Totals {
+    pub(super) create: usize,
+    pub(super) update: usize,
+    pub(super) adopt: usize,
+    pub(super) delete: usize,
+    pub(super) forget: usize,
+    pub(super) waiting: usize,
+    pub(super) unchanged: usize,
+}
+
+impl Totals {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let going = |action| {
+            plan.changes
+                .iter()
+                .filter(|c| c.action == action && c.goes_ahead())
+                .count()
+        };
+        Self {
+            create: going(Action::Create),
+            update: going(Action::Update),
+            adopt: going(Action::Adopt),
+            delete: going(Action::Delete),
+            forget: going(Action::Forget),
+            waiting: plan.changes.iter().filter(|change| !change.goes_ahead()).count(),
+            unchanged: plan.unchanged,
+        }
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            create,
+            update,
+            adopt,
+            delete,
+            forget,
+            waiting,
+            unchanged,
+        } = self;
+        let counts = [
+            (create, "to create"),
+            (update, "to update"),
+            (adopt, "to adopt"),
+            (delete, "to delete"),
+            (forget, "to forget"),
+            (waiting, "waiting"),
+        ];
+        let parts: Vec<String> = counts
+            .iter()
+            .filter(|(n, _)| **n > 0)
+            .map(|(n, what)| format!("{n} {what}"))
+            .collect();
+        if parts.is_empty() {
+            write!(f, "Nothing to do: {unchanged} objects are as the fleet files say.")
+        } else {
+            write!(f, "Plan: {}; {unchanged} unchanged.", parts.join(", "))
+        }
+    }
+}

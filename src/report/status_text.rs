@@ -1,0 +1,134 @@
+//! The state of clusters, as an aligned table.
+
+use std::fmt::Write as _;
+
+use super::style::{Style, Tone};
+use crate::resource::{ManagementClusterName, ResourceId, UnitId};
+use crate::status::{Readiness, State};
+
+/// One object's state.
+#[derive(Clone, Debug)]
+pub struct ObjectStatus {
+    /// The object.
+    pub id: ResourceId,
+    /// How far it is; none where it is absent or can't be seen.
+    pub readiness: Option<Readiness>,
+    /// `absent`, or why it can't be seen, where there is no readiness.
+    pub missing: Option<String>,
+    /// The version that it runs, where it says so.
+    pub version: Option<String>,
+}
+
+/// One cluster's state.
+#[derive(Clone, Debug)]
+pub struct ClusterStatus {
+    /// The unit.
+    pub unit: UnitId,
+    /// Where its control plane is.
+    pub management_cluster: ManagementClusterName,
+    /// The HostedCluster and the NodePools, and nothing else: the rest is ready by being there.
+    pub objects: Vec<ObjectStatus>,
+    /// Changes that a plan would show.
+    pub pending: usize,
+}
+
+impl ClusterStatus {
+    /// Whether every object is ready.
+    pub fn is_ready(&self) -> bool {
+        self.objects.iter().all(|object| {
+            object
+                .readiness
+                .as_ref()
+                .is_some_and(|readiness| readiness.state == State::Ready)
+        })
+    }
+}
+
+/// The table: a line a cluster, and a line for each of its objects that is not ready.
+pub fn render(clusters: &[ClusterStatus], style: Style) -> String {
+    let rows: Vec<[String; 5]> = clusters.iter().map(row).collect();
+    let head = ["CLUSTER", "ON", "CONTROL PLANE", "POOLS READY", "PENDING"].map(str::to_owned);
+    let widths: [usize; 5] = std::array::from_fn(|i| {
+        rows.iter()
+            .chain([&head])
+            .map(|row| row[i].chars().count())
+            .max()
+            .unwrap_or(0)
+    });
+    let line = |row: &[String; 5]| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    let mut out = String::new();
+    // Writing to a String can't fail.
+    let _ = writeln!(out, "{}", style.paint(Tone::Strong, line(&head)));
+    for (cluster, row) in clusters.iter().zip(&rows) {
+        let tone = if cluster.is_ready() { Tone::Good } else { Tone::Warn };
+        let _ = writeln!(out, "{}", style.paint(tone, line(row)));
+        for object in cluster.objects.iter().filter(|object| !is_ready(object)) {
+            let _ = writeln!(out, "  {} {}: {}", object.id.kind, object.id.name, says(object));
+        }
+    }
+    let ready = clusters.iter().filter(|cluster| cluster.is_ready()).count();
+    let _ = writeln!(out, "{ready} of {} clusters ready.", clusters.len());
+    out
+}
+
+fn row(cluster: &ClusterStatus) -> [String; 5] {
+    let pools: Vec<&ObjectStatus> = cluster
+        .objects
+        .iter()
+        .filter(|object| object.id.kind == "NodePool")
+        .collect();
+    let ready = pools.iter().filter(|pool| is_ready(pool)).count();
+    let control_plane = cluster.objects.iter().find(|object| object.id.kind == "HostedCluster");
+    let state = control_plane.map_or_else(String::new, |object| match &object.version {
+        Some(version) => format!("{} ({version})", word(object)),
+        None => word(object).to_owned(),
+    });
+    [
+        cluster.unit.name().to_owned(),
+        cluster.management_cluster.to_string(),
+        state,
+        format!("{ready}/{}", pools.len()),
+        if cluster.pending == 0 {
+            "-".to_owned()
+        } else {
+            format!("{} changes", cluster.pending)
+        },
+    ]
+}
+
+fn is_ready(object: &ObjectStatus) -> bool {
+    object
+        .readiness
+        .as_ref()
+        .is_some_and(|readiness| readiness.state == State::Ready)
+}
+
+/// One word for an object's state.
+pub(super) fn word(object: &ObjectStatus) -> &'static str {
+    match object.readiness.as_ref().map(|readiness| readiness.state) {
+        Some(State::Ready) => "ready",
+        Some(State::InProgress) => "in progress",
+        Some(State::Failed) => "failed",
+        Some(State::Terminating) => "terminating",
+        Some(State::Unknown) => "unknown",
+        None if object.missing.as_deref() == Some("absent") => "absent",
+        None => "unknown",
+    }
+}
+
+/// What an object that is not ready says.
+pub(super) fn says(object: &ObjectStatus) -> String {
+    match (&object.readiness, &object.missing) {
+        (Some(readiness), _) if readiness.message.is_empty() => readiness.reason.clone(),
+        (Some(readiness), _) => format!("{}: {}", readiness.reason, readiness.message),
+        (None, Some(missing)) => missing.clone(),
+        (None, None) => String::new(),
+    }
+}

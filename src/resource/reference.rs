@@ -1,0 +1,153 @@
+//! References: a field whose value is a field of another object, known only once that object is there.
+//!
+//! The grammar is one shape and nothing else: an object of exactly two keys,
+//! `{"$ref": {"kind": "Subnet", "name": "payments-workers"}, "field": "id"}`, where `$ref` has exactly `kind` and `name`.
+//! It always names an OCI document: what Kubernetes objects need of each other they name by themselves.
+
+use serde_json::{Map, Value, json};
+
+use super::{FieldPath, PathElement, ResourceId, Target};
+
+/// API group of the OCI documents.
+pub const OCI_GROUP: &str = "oci.fleetwright.dev";
+
+/// `apiVersion` of the OCI documents.
+pub const OCI_API_VERSION: &str = "oci.fleetwright.dev/v1alpha1";
+
+const REF: &str = "$ref";
+
+/// A reference to a field of another object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// The object.
+    pub id: ResourceId,
+    /// Its field: `id` is its OCID.
+    pub field: String,
+}
+
+impl Reference {
+    /// A reference to an OCI document's OCID.
+    pub fn to_oci(kind: &str, name: &str) -> Self {
+        Self {
+            id: oci_id(kind, name),
+            field: "id".to_owned(),
+        }
+    }
+
+    /// The value that stands in a document until it is resolved.
+    pub fn to_value(&self) -> Value {
+        json!({ REF: { "kind": self.id.kind, "name": self.id.name }, "field": self.field })
+    }
+
+    /// Reads one value; none where it is no reference, be it for a wrong shape.
+    pub fn parse(value: &Value) -> Option<Self> {
+        let map = value.as_object()?;
+        let target = map.get(REF)?.as_object()?;
+        if map.len() != 2 || target.len() != 2 {
+            return None;
+        }
+        let kind = text(target, "kind")?;
+        let name = text(target, "name")?;
+        let field = text(map, "field")?;
+        Some(Self {
+            id: oci_id(kind, name),
+            field: field.to_owned(),
+        })
+    }
+}
+
+/// The id of an OCI document.
+pub fn oci_id(kind: &str, name: &str) -> ResourceId {
+    ResourceId {
+        target: Target::Oci,
+        group: OCI_GROUP.to_owned(),
+        kind: kind.to_owned(),
+        namespace: None,
+        name: name.to_owned(),
+    }
+}
+
+fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    map.get(key)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// Every reference of a document, in the order of its fields.
+pub fn references(body: &Value) -> Vec<(FieldPath, Reference)> {
+    let mut found = Vec::new();
+    walk(body, &mut FieldPath::root(), &mut |path, _, reference| {
+        if let Some(reference) = reference {
+            found.push((path.clone(), reference));
+        }
+    });
+    found
+}
+
+/// Every place where `$ref` stands in another shape than a reference's.
+pub fn malformed_references(body: &Value) -> Vec<FieldPath> {
+    let mut found = Vec::new();
+    walk(body, &mut FieldPath::root(), &mut |path, map, reference| {
+        if reference.is_none() && map.contains_key(REF) {
+            found.push(path.clone());
+        }
+    });
+    found
+}
+
+/// Calls `visit` on every object that is a reference or holds `$ref`; goes no deeper into those.
+fn walk(
+    value: &Value,
+    path: &mut FieldPath,
+    visit: &mut impl FnMut(&FieldPath, &Map<String, Value>, Option<Reference>),
+) {
+    match value {
+        Value::Object(map) if map.contains_key(REF) => visit(path, map, Reference::parse(value)),
+        Value::Object(map) => {
+            for (key, value) in map {
+                if matches!(value, Value::Object(_) | Value::Array(_)) {
+                    path.push(PathElement::Field(key.clone()));
+                    walk(value, path, visit);
+                    path.pop();
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                path.push(PathElement::Index(index));
+                walk(value, path, visit);
+                path.pop();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_references_in_maps_and_lists_with_their_paths() {
+        let subnet = Reference::to_oci("Subnet", "a-workers");
+        let body = json!({"spec": {"list": [1, subnet.to_value()], "vcnId": Reference::to_oci("Vcn", "a").to_value()}});
+        let found = references(&body);
+        let paths: Vec<String> = found.iter().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(paths, [".spec.list[1]", ".spec.vcnId"]);
+        assert_eq!(found[0].1, subnet);
+        assert_eq!(found[0].1.field, "id");
+    }
+
+    #[test]
+    fn another_shape_is_no_reference_and_is_reported() {
+        for broken in [
+            json!({"$ref": "Subnet/a", "field": "id"}),
+            json!({"$ref": {"kind": "Subnet", "name": "a"}}),
+            json!({"$ref": {"kind": "Subnet", "name": ""}, "field": "id"}),
+            json!({"$ref": {"kind": "Subnet", "name": "a", "namespace": "b"}, "field": "id"}),
+            json!({"$ref": {"kind": "Subnet", "name": "a"}, "field": "id", "more": 1}),
+        ] {
+            let body = json!({"spec": {"subnetId": broken}});
+            assert_eq!(references(&body), []);
+            assert_eq!(malformed_references(&body).len(), 1, "{body}");
+        }
+    }
+}

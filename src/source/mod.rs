@@ -1,0 +1,107 @@
+//! Reads a fleet directory, and says which Git revision that is.
+//!
+//! Invariant: what was read is a function of the directory's contents alone, sorted by path; nothing that was asked for
+//! is left out without a diagnostic of severity `Error` that says so, so that a fleet that was read in part is never
+//! taken for the whole one. A commit's id stands for the contents only when the bytes that were read are the commit's.
+//! No subprocess is started. May depend on `diag` and `resource`.
+//!
+//! Read are `*.yaml` and `*.yml` anywhere, `*.j2` below `templates/`, and everything below `fleet.lock/`. Names that begin
+//! with a dot are not looked at. Calls here block: use them off the async threads.
+
+mod git;
+mod select;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::git::{Ancestry, Origin, Standing, ancestry, origin};
+use crate::diag::Diagnostic;
+
+/// One file, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path relative to the fleet directory, with `/`.
+    pub path: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
+}
+
+/// How much is read at most. Sizes are looked at before anything is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one file.
+    pub file_bytes: u64,
+    /// Bytes of all files.
+    pub total_bytes: u64,
+    /// Directory entries looked at, read or not: bounds the walk through a directory that is no fleet.
+    pub entries: usize,
+    /// Directories within directories.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    /// 4 MiB a file, 256 MiB in all, 200,000 entries, 32 levels: 10,000 clusters with a lock file each take a tenth.
+    fn default() -> Self {
+        Self {
+            file_bytes: 4 << 20,
+            total_bytes: 256 << 20,
+            entries: 200_000,
+            depth: 32,
+        }
+    }
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// The files, sorted by path.
+    pub files: Vec<SourceFile>,
+    /// What was refused, sorted by path.
+    pub diagnostics: Vec<Diagnostic>,
+    root: PathBuf,
+    /// Where each of `files` truly lies below the root, in the same order: another place if a link leads there.
+    real: Vec<Arc<str>>,
+    /// Links that were met, followed or not, with what they say.
+    links: Vec<Link>,
+}
+
+/// A symbolic link within the fleet directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Link {
+    path: String,
+    target: Vec<u8>,
+}
+
+/// Why a directory can't be read at all, or its repository not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The directory can't be opened.
+    #[error("can't read the fleet directory {}", .path.display())]
+    Directory {
+        /// As given.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Git says no.
+    #[error("can't {doing}")]
+    Git {
+        /// What was tried, as a verb phrase.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
+}
+
+/// Reads a fleet directory.
+///
+/// # Errors
+/// Only where the directory itself can't be read; whatever is wrong within it is a diagnostic.
+pub fn read(directory: &Path, limits: Limits) -> Result<Tree, SourceError> {
+    walk::read(directory, limits)
+}

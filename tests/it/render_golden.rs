@@ -1,0 +1,123 @@
+//! What is rendered, document by document, against `tests/cases/render/`. `FLEETWRIGHT_BLESS=1` writes those files anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use fleetwright::fleet::model::{Dialect, Fleet, Manage, NetworkSource};
+use fleetwright::render::{Rendered, TemplateSet, Unit, render};
+use fleetwright::resource::{NetworkName, NodePoolName};
+use serde_json::json;
+
+use crate::render_fixture::{cluster, fleet, gpu_pool, hub, plan, routes};
+
+pub(crate) fn rendered(fleet: &Fleet) -> Rendered {
+    let rendered = render(fleet, &TemplateSet::new(&[]).unwrap());
+    assert_eq!(rendered.diagnostics, []);
+    assert_eq!(rendered.failed, BTreeSet::new());
+    rendered
+}
+
+/// A unit as a reader wants it: what surrounds each document, then the document.
+fn show(unit: &Unit) -> String {
+    let mut text = String::new();
+    for precondition in &unit.preconditions {
+        writeln!(text, "# needs {}", serde_json::to_string(precondition).unwrap()).unwrap();
+    }
+    for manifest in &unit.manifests {
+        writeln!(
+            text,
+            "---\n# {} on {}, {:?}",
+            manifest.id, manifest.id.target, manifest.stewardship
+        )
+        .unwrap();
+        for id in &manifest.depends_on {
+            writeln!(text, "# after {id}").unwrap();
+        }
+        text.push_str(&serde_yaml::to_string(&manifest.body()).unwrap());
+    }
+    text
+}
+
+/// Compares with the golden files of a case, one a unit; none may be missing, none left over.
+fn check(case: &str, rendered: &Rendered) {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cases/render")
+        .join(case);
+    let mut wanted = BTreeSet::new();
+    let bless = std::env::var_os("FLEETWRIGHT_BLESS").is_some();
+    for (id, unit) in &rendered.units {
+        let name = format!("{}-{}.yaml", id.kind(), id.name());
+        let path = dir.join(&name);
+        let got = show(unit);
+        if bless {
+            std::fs::create_dir_all(&dir).unwrap();
+            std::fs::write(&path, &got).unwrap();
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            golden == got,
+            "{case}/{name} differs:\n{}",
+            similar::TextDiff::from_lines(&golden, &got).unified_diff()
+        );
+        wanted.insert(name);
+    }
+    let there: BTreeSet<String> = std::fs::read_dir(&dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(there, wanted);
+}
+
+#[test]
+fn a_cluster_on_oci_in_a_network_that_exists() {
+    let mut payments = cluster("payments", Dialect::Oci);
+    payments
+        .node_pools
+        .insert(NodePoolName::new("gpu"), gpu_pool("payments"));
+    payments.services = routes("payments");
+    check("oci-existing", &rendered(&fleet([payments])));
+}
+
+#[test]
+fn a_cluster_on_oci_in_a_network_of_its_own_to_be_made() {
+    let mut payments = cluster("payments", Dialect::Oci);
+    payments.network.source = NetworkSource::Managed(plan("hosted-private"));
+    check("oci-managed", &rendered(&fleet([payments])));
+}
+
+#[test]
+fn two_clusters_in_a_shared_public_network_to_be_made() {
+    let mut clusters = ["alpha", "beta"].map(|name| cluster(name, Dialect::Oci));
+    for cluster in &mut clusters {
+        cluster.network.source = NetworkSource::Shared {
+            name: NetworkName::new("hub"),
+        };
+    }
+    let mut fleet = fleet(clusters);
+    fleet.networks.insert(NetworkName::new("hub"), hub());
+    check("oci-shared", &rendered(&fleet));
+}
+
+#[test]
+fn clusters_in_the_dialects_that_upstream_admits() {
+    let mut none = cluster("none", Dialect::None);
+    none.hosted_cluster_patch =
+        json!({"dns": {"baseDomainPrefix": ""}, "channel": null, "nodeSelector": {"role": "hcp"}});
+    let mut agent = cluster("agent", Dialect::Agent);
+    agent.manage = Manage::Pools;
+    let pool = agent.node_pools.get_mut(&NodePoolName::new("general")).unwrap();
+    pool.node_pool_patch = json!({"platform": {"agent": {"agentLabelSelector": {"matchLabels": {"size": "large"}}}}});
+    check("other-dialects", &rendered(&fleet([none, agent])));
+}
+
+#[test]
+fn clusters_that_share_a_namespace_leave_it_to_their_management_cluster() {
+    let clusters = ["alpha", "beta"].map(|name| {
+        let mut cluster = cluster(name, Dialect::None);
+        cluster.namespace = "clusters".to_owned();
+        cluster.pull_secret.name = "pull-secret".to_owned();
+        cluster
+    });
+    check("shared-namespace", &rendered(&fleet(clusters)));
+}

@@ -1,0 +1,42 @@
+//! A real API server for tests.
+//!
+//! ```ignore
+//! let Some(server) = ApiServer::shared() else { return };
+//! let login = server.login();
+//! ```
+//!
+//! `shared` is one server for the whole test process: keep apart by namespaces and fleet names of your own. Tests that
+//! kill a server, need several, or look at all of one, `start` their own. Without the binaries (and without Go to build
+//! them) both say so and return none, except under `CI`, where that is a failure.
+//!
+//! Invariant: what is started here dies with the test process, however that ends, and its files go with it.
+
+use std::io::Write as _;
+
+mod assets;
+mod audit;
+mod crds;
+mod login;
+mod server;
+
+#[allow(unused_imports, reason = "the type of what a test keeps")]
+pub(crate) use audit::{Mark, Sent};
+#[allow(unused_imports, reason = "the type of what a test keeps")]
+pub(crate) use login::{Login, kubeconfig};
+pub(crate) use server::ApiServer;
+
+/// Whether a skipped test is a failure.
+pub(crate) fn under_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
+}
+
+/// Says that a test is skipped, and why.
+///
+/// # Panics
+/// Under CI.
+pub(crate) fn skip<T>(reason: &str) -> Option<T> {
+    assert!(!under_ci(), "under CI nothing is skipped: {reason}");
+    // Not `eprintln!`: the harness swallows that of a test that passes.
+    writeln!(std::io::stderr(), "SKIPPED: {reason}").ok();
+    None
+}
