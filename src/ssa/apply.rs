@@ -98,7 +98,10 @@ pub enum SsaError {
 pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
     let schema = request.schema;
     check_type(schema, request.config)?;
-    if request.config["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
+    if request.config["metadata"]
+        .get("managedFields")
+        .is_some_and(|fields| !fields.is_null())
+    {
         return Err(SsaError::ManagedFieldsApplied);
     }
     let live = match request.live {
@@ -113,7 +116,11 @@ pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
     validate(schema, root, request.config, Duplicates::Refused).map_err(SsaError::Config)?;
     validate(schema, root, &live, Duplicates::Allowed).map_err(SsaError::Live)?;
 
-    let manager = if request.manager.is_empty() { "unknown" } else { request.manager };
+    let manager = if request.manager.is_empty() {
+        "unknown"
+    } else {
+        request.manager
+    };
     let writer = EntryId::new(manager, Operation::Apply, "", "");
     let updater = Updater {
         schema,
@@ -144,7 +151,9 @@ pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
 fn named(managers: &ManagedFields, conflicts: std::collections::BTreeMap<EntryId, FieldSet>) -> Vec<Conflict> {
     let mut all = Vec::new();
     for (id, fields) in conflicts {
-        let Some(entry) = managers.entries.get(&id) else { continue };
+        let Some(entry) = managers.entries.get(&id) else {
+            continue;
+        };
         all.extend(fields.iter().map(|field| Conflict {
             manager: entry.manager.clone(),
             operation: entry.operation,
@@ -170,7 +179,9 @@ pub(super) fn check_type(schema: &Schema, object: &Value) -> Result<(), SsaError
 
 /// A copy without managedFields, which are no field that anyone owns.
 pub(super) fn without_managed_fields(object: &Value) -> Value {
-    let Some(entries) = object.as_object() else { return object.clone() };
+    let Some(entries) = object.as_object() else {
+        return object.clone();
+    };
     let copy = entries.iter().map(|(name, value)| {
         let value = match value {
             Value::Object(metadata) if name == "metadata" => Value::Object(
@@ -235,7 +246,9 @@ pub(super) fn strip_bookkeeping(managers: &mut ManagedFields, writer: &EntryId) 
         "resourceVersion",
         "",
     ];
-    let Some(entry) = managers.entries.get_mut(writer) else { return };
+    let Some(entry) = managers.entries.get_mut(writer) else {
+        return;
+    };
     let mut strip = FieldSet::new();
     for name in ["apiVersion", "kind", "metadata"] {
         strip.insert_steps(&[Step::field(name)]);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::managed::{ManagedFields, seconds};
-use super::value::equal;
+use super::value::{equal, equal_structs};
 use crate::schema::{Origin, Schema};
 
 /// A write that is about to be stored.
@@ -66,7 +66,9 @@ fn set_generation(schema: &Schema, object: &mut Value, live: Option<&Value>) {
                 Origin::Custom => differs_beside_metadata(live, object),
                 Origin::BuiltIn => !equal(&live["spec"], &object["spec"]),
             };
-            live["metadata"]["generation"].as_i64().map(|before| before + i64::from(changed))
+            live["metadata"]["generation"]
+                .as_i64()
+                .map(|before| before + i64::from(changed))
         }
     };
     let Some(generation) = generation else { return };
@@ -79,7 +81,9 @@ fn set_generation(schema: &Schema, object: &mut Value, live: Option<&Value>) {
 }
 
 fn differs_beside_metadata(a: &Value, b: &Value) -> bool {
-    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return true };
+    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else {
+        return true;
+    };
     let beside = |name: &&String| *name != "metadata";
     a.keys().filter(beside).count() != b.keys().filter(beside).count()
         || a.iter()
@@ -103,33 +107,6 @@ fn kept_times(writing: Writing<'_>, object: &Value, managers: &ManagedFields) ->
     (alike && same()).then_some(old)
 }
 
-/// Whether two objects are alike in types that know no difference between zero and absent.
-fn equal_structs(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            let absent_or_zero = |value: &Value, other: Option<&Value>| match other {
-                Some(other) => equal_structs(value, other),
-                None => is_zero(value),
-            };
-            a.iter().all(|(name, value)| absent_or_zero(value, b.get(name)))
-                && b.iter().all(|(name, value)| a.contains_key(name) || is_zero(value))
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal_structs(a, b)),
-        _ => equal(a, b) || (is_zero(a) && is_zero(b)),
-    }
-}
-
-fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(value) => !value,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(entries) => entries.values().all(is_zero),
-    }
-}
-
 /// Puts the entries into the object.
 fn record(object: &mut Value, managers: &ManagedFields) {
     let Some(entries) = managers.encode() else { return };
@@ -141,8 +118,16 @@ fn record(object: &mut Value, managers: &ManagedFields) {
 
 /// What the server alone sets stays, whatever a writer sends.
 pub(super) fn keep_identity(object: &mut Value, live: &Value) {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    for name in ["uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for name in [
+        "uid",
+        "creationTimestamp",
+        "resourceVersion",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
         match live["metadata"].get(name) {
             Some(value) => metadata.insert(name.to_owned(), value.clone()),
             None => metadata.remove(name),

@@ -45,7 +45,10 @@ fn of_map(schema: &Schema, map: &MapType, values: &serde_json::Map<String, Value
 }
 
 fn of_list(schema: &Schema, list: &ListType, items: &[Value]) -> FieldSet {
-    let steps: Vec<Step> = items.iter().map(|item| Step::of_item_or_nowhere(schema, list, item)).collect();
+    let steps: Vec<Step> = items
+        .iter()
+        .map(|item| Step::of_item_or_nowhere(schema, list, item))
+        .collect();
     let duplicates = duplicates(&steps);
     let mut entries = Vec::with_capacity(items.len());
     for (item, step) in items.iter().zip(steps) {

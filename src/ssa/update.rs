@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::apply::{
-    SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, without_managed_fields,
-};
+use super::apply::{SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, without_managed_fields};
 use super::managed::{EntryId, ManagedFields, Operation, seconds};
 use super::store::{Writing, keep_identity, store};
 use super::updater::Updater;
 use super::validate::{Duplicates, validate};
-use crate::schema::Schema;
+use crate::schema::{Origin, Schema};
 
 /// So many entries of managers that update are kept apart; older ones are folded together.
 const MAX_UPDATE_ENTRIES: usize = 10;
@@ -47,13 +45,13 @@ pub fn update(request: UpdateRequest<'_>) -> Result<Value, SsaError> {
     check_type(schema, request.new)?;
     let mut managers = starting_point(&request);
     let live = match request.live {
-        Some(live) => read(live, schema),
+        Some(live) => struct_of(schema, read(live, schema)),
         None => empty(schema),
     };
     let mut new = without_managed_fields(request.new);
     schema.prune(&mut new);
     schema.apply_defaults(&mut new);
-    schema.fill_zeros(&mut new);
+    let new = struct_of(schema, new);
     // Nobody is tracked where nobody was, but on a create.
     if !managers.is_empty() || request.live.is_none() {
         // Where it can't be told who changed what, a server drops the record and stores the object.
@@ -62,15 +60,30 @@ pub fn update(request: UpdateRequest<'_>) -> Result<Value, SsaError> {
     Ok(finish(&request, &live, new, managers))
 }
 
+/// A kind of the server's own as it stands in the server's type, whichever way it was written.
+fn struct_of(schema: &Schema, mut object: Value) -> Value {
+    if schema.origin() == Origin::BuiltIn {
+        schema.prune(&mut object);
+        schema.fill_zeros(&mut object);
+    }
+    object
+}
+
 /// The entries that a write starts from: a writer may send managedFields of its own.
 fn starting_point(request: &UpdateRequest<'_>) -> ManagedFields {
-    let of_live = || request.live.and_then(|live| ManagedFields::of(live).ok()).unwrap_or_default();
+    let of_live = || {
+        request
+            .live
+            .and_then(|live| ManagedFields::of(live).ok())
+            .unwrap_or_default()
+    };
     if !request.subresource.is_empty() {
         return of_live();
     }
     let sent = request.new["metadata"].get("managedFields").and_then(Value::as_array);
     let reset = sent.is_some_and(|sent| match sent.as_slice() {
-        [] => true,
+        // A custom resource's metadata lose what is empty before anyone sees it.
+        [] => request.schema.origin() == Origin::BuiltIn,
         [only] => only.as_object().is_some_and(serde_json::Map::is_empty),
         _ => false,
     });
@@ -147,7 +160,9 @@ fn fold(managers: &mut ManagedFields) {
         if count <= MAX_UPDATE_ENTRIES {
             break;
         }
-        let Some(version) = managers.entries.get(&id).map(|entry| entry.api_version.clone()) else { continue };
+        let Some(version) = managers.entries.get(&id).map(|entry| entry.api_version.clone()) else {
+            continue;
+        };
         let Some(first) = first_of.get(&version) else {
             first_of.insert(version, id);
             continue;

@@ -863,12 +863,13 @@ async fn a_newer_or_damaged_inventory_is_an_error() {
 
 #[tokio::test]
 async fn a_server_that_is_gone_is_an_error_and_never_an_empty_one() {
-    let (Some(_), Some(mut own)) = (ApiServer::shared(), ApiServer::start()) else {
+    let Some(mut own) = ApiServer::start_bare() else {
         return;
     };
     let login = own.login();
     let provider = connect(&login).await;
-    let pool = node_pool("default", "p", 1);
+    let pool = manifest(&json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "p", "namespace": "default"}}));
     let request = |desired| ObserveRequest {
         desired,
         recorded: &[],

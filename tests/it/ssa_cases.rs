@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use fleetwright::schema::{Gvk, Schema};
-use fleetwright::ssa::{ApplyOutcome, ApplyRequest, FieldSet, ManagedFields, Operation, UpdateRequest, apply, field_set_of, update};
+use fleetwright::ssa::{
+    ApplyOutcome, ApplyRequest, FieldSet, ManagedFields, Operation, UpdateRequest, apply, field_set_of, update,
+};
 use serde_json::{Value, json};
 
 use super::ssa_generator::{Generator, Random, Shape};
@@ -29,7 +31,9 @@ pub(crate) fn kinds(upstream: &Path) -> Vec<Kind> {
         let versions = crd["spec"]["versions"].as_array().expect("a CRD has versions");
         let names = versions.iter().filter_map(|version| version["name"].as_str());
         kinds.push(Kind {
-            versions: names.map(|name| Schema::from_crd(&crd, name).expect("the CRD is structural")).collect(),
+            versions: names
+                .map(|name| Schema::from_crd(&crd, name).expect("the CRD is structural"))
+                .collect(),
             built_in: false,
             fields: vec!["spec"],
             spec: &[],
@@ -38,14 +42,30 @@ pub(crate) fn kinds(upstream: &Path) -> Vec<Kind> {
     let core: Value = serde_json::from_str(include_str!("data/openapi-core-v1.json")).expect("JSON");
     let apps: Value = serde_json::from_str(include_str!("data/openapi-apps-v1.json")).expect("JSON");
     let built_in = |document: &Value, group, kind, fields, spec| Kind {
-        versions: vec![Schema::from_openapi_v3(document, Gvk { group, version: "v1", kind }).expect("the kind is there")],
+        versions: vec![
+            Schema::from_openapi_v3(
+                document,
+                Gvk {
+                    group,
+                    version: "v1",
+                    kind,
+                },
+            )
+            .expect("the kind is there"),
+        ],
         built_in: true,
         fields,
         spec,
     };
     kinds.push(built_in(&core, "", "ConfigMap", vec!["data", "binaryData"], &[]));
     // Fields that the server allocates by, or picks others by, aren't the merge's business.
-    const SERVICE: &[&str] = &["ports", "selector", "sessionAffinity", "loadBalancerSourceRanges", "publishNotReadyAddresses"];
+    const SERVICE: &[&str] = &[
+        "ports",
+        "selector",
+        "sessionAffinity",
+        "loadBalancerSourceRanges",
+        "publishNotReadyAddresses",
+    ];
     kinds.push(built_in(&core, "", "Service", vec!["spec"], SERVICE));
     kinds.push(built_in(&apps, "apps", "Deployment", vec!["spec"], &[]));
     kinds
@@ -67,7 +87,10 @@ impl Kind {
             let of = root.field(field).expect("generated fields are declared");
             let mut value = generator.value(of, 0);
             if !self.spec.is_empty() {
-                value.as_object_mut().expect("spec is an object").retain(|name, _| self.spec.contains(&name.as_str()));
+                value
+                    .as_object_mut()
+                    .expect("spec is an object")
+                    .retain(|name, _| self.spec.contains(&name.as_str()));
                 for name in self.spec {
                     if generator.random.percent(50) {
                         let inner = of.field(name).expect("named fields are declared");
@@ -87,12 +110,16 @@ fn metadata(random: &mut Random) -> Value {
     for field in ["labels", "annotations"] {
         if random.percent(60) {
             let count = random.below(4);
-            let entries: BTreeMap<&str, &str> = (0..count).map(|_| (*random.pick(&words), *random.pick(&["1", "2"]))).collect();
+            let entries: BTreeMap<&str, &str> = (0..count)
+                .map(|_| (*random.pick(&words), *random.pick(&["1", "2"])))
+                .collect();
             metadata[field] = json!(entries);
         }
     }
     if random.percent(40) {
-        let all: BTreeSet<&str> = (0..random.below(4)).map(|_| *random.pick(&["x.io/a", "x.io/b", "x.io/c"])).collect();
+        let all: BTreeSet<&str> = (0..random.below(4))
+            .map(|_| *random.pick(&["x.io/a", "x.io/b", "x.io/c"]))
+            .collect();
         metadata["finalizers"] = json!(all);
     }
     if random.percent(30) {
@@ -156,7 +183,12 @@ impl Case {
                             Operation::Apply => "",
                             Operation::Update => &conflict.api_version,
                         };
-                        json!([conflict.manager, conflict.subresource, version, go_path(&conflict.field.to_string())])
+                        json!([
+                            conflict.manager,
+                            conflict.subresource,
+                            version,
+                            go_path(&conflict.field.to_string())
+                        ])
                     })
                     .collect();
                 json!({"conflicts": conflicts})
@@ -194,7 +226,7 @@ fn go_path(path: &str) -> String {
 }
 
 /// The names under which a coverage counter is kept.
-pub(crate) const COVERED: [&str; 14] = [
+pub(crate) const COVERED: [&str; 15] = [
     "force",
     "conflict",
     "co-ownership",
@@ -209,6 +241,7 @@ pub(crate) const COVERED: [&str; 14] = [
     "before-first-apply",
     "manager limits",
     "status subresource",
+    "duplicates",
 ];
 
 /// What a case came upon, judged by the reference's answer.
@@ -218,12 +251,21 @@ pub(crate) fn covers(case: &Case, kinds: &[Kind], answer: &Value) -> BTreeSet<&'
     if answer.get("conflicts").is_some() {
         covered.insert("conflict");
     }
-    let Some(after) = answer.get("object") else { return covered };
-    let (Ok(before), Ok(now)) = (ManagedFields::of(&question["live"]), ManagedFields::of(after)) else { return covered };
+    let Some(after) = answer.get("object") else {
+        return covered;
+    };
+    let (Ok(before), Ok(now)) = (ManagedFields::of(&question["live"]), ManagedFields::of(after)) else {
+        return covered;
+    };
     let schema = &kinds[case.kind].versions[case.version];
     let manager = question["manager"].as_str().unwrap_or("");
     let others = |fields: &ManagedFields| fields.owned_by(|entry| entry.manager != manager);
-    let own = |fields: &ManagedFields| fields.applied_by(manager).map(|entry| entry.fields.clone()).unwrap_or_default();
+    let own = |fields: &ManagedFields| {
+        fields
+            .applied_by(manager)
+            .map(|entry| entry.fields.clone())
+            .unwrap_or_default()
+    };
     let applies = question["op"] == "apply";
     if applies && question["force"] == true && !others(&before).is_subset(&others(&now)) {
         covered.insert("force");
@@ -257,13 +299,31 @@ pub(crate) fn covers(case: &Case, kinds: &[Kind], answer: &Value) -> BTreeSet<&'
         }
     }
     shapes(&own(&now), after, &mut covered);
+    let twice = |object: &Value| {
+        let ports = object
+            .pointer("/spec/ports")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        let keys: BTreeSet<String> = ports
+            .iter()
+            .map(|port| format!("{} {}", port["port"], port["protocol"]))
+            .collect();
+        keys.len() < ports.len()
+    };
+    if twice(&question["live"]) || twice(after) {
+        covered.insert("duplicates");
+    }
     if question["subresource"] == "status" {
         covered.insert("status subresource");
     }
-    let mut known = field_set_of(&question["live"], schema).union(&field_set_of(&question["config"], schema));
-    known = known.union(&FieldSet::of(&[]));
+    let known = field_set_of(&question["live"], schema).union(&field_set_of(&question["config"], schema));
     let new = field_set_of(after, schema).difference(&known);
-    if applies && new.iter().any(|path| path.elements().len() > 2 && path.to_string().starts_with(".spec")) {
+    if applies
+        && new
+            .iter()
+            .any(|path| path.elements().len() > 2 && path.to_string().starts_with(".spec"))
+    {
         covered.insert("nested defaults");
     }
     covered
@@ -337,11 +397,21 @@ impl History {
             self.clock += 1;
         }
         let kind = &kinds[self.kind];
-        let version = if self.random.percent(50) { kind.versions.len() - 1 } else { self.random.below(kind.versions.len()) };
+        let version = if self.random.percent(50) {
+            kind.versions.len() - 1
+        } else {
+            self.random.below(kind.versions.len())
+        };
         let now = format!("2026-01-01T00:{:02}:{:02}Z", self.clock / 60, self.clock % 60);
         if !self.live.is_null() && self.random.percent(4) {
             // As if nobody had been tracked so far.
-            self.live["metadata"].as_object_mut().expect("objects have metadata").remove("managedFields");
+            self.live["metadata"]
+                .as_object_mut()
+                .expect("objects have metadata")
+                .remove("managedFields");
+        }
+        if self.random.percent(4) {
+            self.age();
         }
         let updates = if self.crowded { 85 } else { 25 };
         let question = if self.random.percent(updates) && (!self.live.is_null() || !kind.built_in) {
@@ -349,12 +419,42 @@ impl History {
         } else {
             self.apply(kind, version, &now)
         };
-        Case { kind: self.kind, version, question }
+        Case {
+            kind: self.kind,
+            version,
+            question,
+        }
     }
 
     pub(crate) fn went(&mut self, answer: &Value) {
         if let Some(object) = answer.get("object") {
             self.live = object.clone();
+        }
+    }
+
+    /// Makes a set look as if it had been written under an older schema, in which the owned fields were containers.
+    fn age(&mut self) {
+        let Some(entries) = self
+            .live
+            .pointer_mut("/metadata/managedFields")
+            .and_then(Value::as_array_mut)
+        else {
+            return;
+        };
+        if entries.is_empty() {
+            return;
+        }
+        let entry = self.random.below(entries.len());
+        let mut here = &mut entries[entry]["fieldsV1"];
+        for _ in 0..6 {
+            let Some(fields) = here.as_object_mut() else { return };
+            let names: Vec<String> = fields.keys().filter(|name| *name != ".").cloned().collect();
+            if names.is_empty() {
+                fields.insert("f:zz".to_owned(), json!({}));
+                return;
+            }
+            let name = self.random.pick(&names).clone();
+            here = &mut fields[&name];
         }
     }
 
@@ -383,11 +483,18 @@ impl History {
 
     fn update(&mut self, kind: &Kind, version: usize, now: &str) -> Value {
         let schema = &kind.versions[version];
-        let base = if self.live.is_null() { self.full.clone() } else { self.live.clone() };
+        let base = if self.live.is_null() {
+            self.full.clone()
+        } else {
+            self.live.clone()
+        };
         let status = !self.live.is_null() && !kind.built_in && self.random.percent(20);
         let mut config = base.clone();
         if status {
-            let of = schema.root().field("status").expect("the kinds under test have a status");
+            let of = schema
+                .root()
+                .field("status")
+                .expect("the kinds under test have a status");
             let mut generator = self.generator();
             config["status"] = generator.value(of, 3);
         } else if kind.built_in {
@@ -397,8 +504,15 @@ impl History {
                     config[field] = self.generator().variation(of, value, 80);
                 }
             }
-            if let Some(selector) = base["spec"].get("selector").filter(|selector| kind.spec.contains(&"selector") && selector.is_object()) {
-                let of = schema.root().field("spec").and_then(|spec| spec.field("selector")).expect("declared");
+            if let Some(selector) = base["spec"]
+                .get("selector")
+                .filter(|selector| kind.spec.contains(&"selector") && selector.is_object())
+            {
+                let of = schema
+                    .root()
+                    .field("spec")
+                    .and_then(|spec| spec.field("selector"))
+                    .expect("declared");
                 config["spec"]["selector"] = self.generator().variation(of, selector, 80);
             }
             if base["spec"].get("replicas").is_some() {
@@ -415,11 +529,33 @@ impl History {
             // Something of its own, so that its entry lasts.
             config["metadata"]["annotations"][format!("x.io/m{}", self.step)] = json!("x");
         }
-        if !status && self.random.percent(50) {
-            config["metadata"].as_object_mut().expect("metadata is a map").remove("managedFields");
+        if kind.built_in && self.random.percent(30) {
+            // Two items of one key: only kinds whose rules are switched off take them.
+            if let Some(items) = config.pointer_mut("/spec/ports").and_then(Value::as_array_mut) {
+                if let Some(mut item) = items.first().cloned() {
+                    item["name"] = json!("twice");
+                    items.push(item);
+                }
+            }
+        }
+        if !status && self.random.percent(4) {
+            // A client may set managedFields, and begin them anew.
+            config["metadata"]["managedFields"] = self
+                .random
+                .pick(&[json!([]), json!([{}]), json!([{"manager": "x"}])])
+                .clone();
+        } else if !status && self.random.percent(50) {
+            config["metadata"]
+                .as_object_mut()
+                .expect("metadata is a map")
+                .remove("managedFields");
         }
         name(&mut config, schema);
-        let manager = if self.crowded { format!("m{}", self.step) } else { (*self.random.pick(&["kubectl-edit", "helm", "controller", "flux"])).to_owned() };
+        let manager = if self.crowded {
+            format!("m{}", self.step)
+        } else {
+            (*self.random.pick(&["kubectl-edit", "helm", "controller", "flux"])).to_owned()
+        };
         let subresource = if status { "status" } else { "" };
         json!({"op": "update", "live": self.live, "config": config, "manager": manager, "force": false, "subresource": subresource, "now": now})
     }

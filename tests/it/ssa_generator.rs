@@ -53,15 +53,18 @@ pub(crate) struct Generator<'a> {
     pub(crate) shape: Shape,
 }
 
-/// Fields that no client sets, and some of Kubernetes' own that are switched off by default, so that the server drops
-/// them, which isn't the merge's doing.
-const NEVER: [&str; 6] = [
+/// Fields that no client sets, and some of Kubernetes' own that the server drops because they are switched off, or keeps
+/// equal to another: that isn't the merge's doing.
+const NEVER: [&str; 9] = [
     "managedFields",
     "ownerReferences",
     "creationTimestamp",
     "schedulingGroup",
     "stopSignal",
     "serviceAccount",
+    "serviceAccountName",
+    "podCertificate",
+    "clusterTrustBundle",
 ];
 
 const WORDS: [&str; 6] = ["a", "b", "c", "x<y>&z", "long-word", "é"];
@@ -80,7 +83,9 @@ impl Generator<'_> {
             JsonType::Array => self.list(of, depth),
             JsonType::Object => self.object(of, depth),
             JsonType::Any if of.normal() == Normal::Quantity => self.random.pick(&[json!("1Gi"), json!(2)]).clone(),
-            JsonType::Any if of.normal() == Normal::IntOrString => self.random.pick(&[json!("http"), json!(80)]).clone(),
+            JsonType::Any if of.normal() == Normal::IntOrString => {
+                self.random.pick(&[json!("http"), json!(80)]).clone()
+            }
             JsonType::Any => self.anything(depth),
         }
     }
@@ -103,8 +108,15 @@ impl Generator<'_> {
             1 => json!(self.random.below(3)),
             2 => json!(true),
             3 => {
-                let names: Vec<&str> = (0..self.random.below(3)).map(|_| *self.random.pick(&["a", "b", "c"])).collect();
-                Value::Object(names.into_iter().map(|name| (name.to_owned(), self.anything(depth + 1))).collect())
+                let names: Vec<&str> = (0..self.random.below(3))
+                    .map(|_| *self.random.pick(&["a", "b", "c"]))
+                    .collect();
+                Value::Object(
+                    names
+                        .into_iter()
+                        .map(|name| (name.to_owned(), self.anything(depth + 1)))
+                        .collect(),
+                )
             }
             _ => Value::Array((0..self.random.below(3)).map(|_| self.anything(depth + 1)).collect()),
         }
@@ -113,7 +125,11 @@ impl Generator<'_> {
     fn object(&mut self, of: SchemaView<'_>, depth: usize) -> Value {
         let mut entries = Map::new();
         let fields: Vec<_> = of.fields().collect();
-        let wanted = if depth > 7 { 1 } else { self.shape.fields.saturating_sub(depth).max(2) };
+        let wanted = if depth > 7 {
+            1
+        } else {
+            self.shape.fields.saturating_sub(depth).max(2)
+        };
         let chance = (wanted * 100 / fields.len().max(1)).clamp(2, 80);
         for field in fields {
             if NEVER.contains(&field.name) {
@@ -154,7 +170,9 @@ impl Generator<'_> {
                     }
                 }
                 Some(ListView::Map(keys)) => {
-                    if !self.give_keys(items, &mut item, &keys) || list.iter().any(|other| same_keys(other, &item, &keys, items)) {
+                    if !self.give_keys(items, &mut item, &keys)
+                        || list.iter().any(|other| same_keys(other, &item, &keys, items))
+                    {
                         continue;
                     }
                 }
@@ -167,9 +185,13 @@ impl Generator<'_> {
 
     /// Sets the key fields of an item, those with a default only sometimes.
     fn give_keys(&mut self, items: SchemaView<'_>, item: &mut Value, keys: &[&str]) -> bool {
-        let Some(entries) = item.as_object_mut() else { return false };
+        let Some(entries) = item.as_object_mut() else {
+            return false;
+        };
         for key in keys {
-            let Some(field) = items.fields().find(|field| field.name == *key) else { return false };
+            let Some(field) = items.fields().find(|field| field.name == *key) else {
+                return false;
+            };
             if field.default.is_some() && self.random.percent(40) {
                 entries.remove(*key);
                 continue;
@@ -216,7 +238,9 @@ impl Generator<'_> {
     }
 
     fn vary_list(&mut self, of: SchemaView<'_>, items: &[Value], keep: usize) -> Value {
-        let Some(inner) = of.items() else { return Value::Array(items.to_vec()) };
+        let Some(inner) = of.items() else {
+            return Value::Array(items.to_vec());
+        };
         let keys = match of.list() {
             Some(ListView::Map(keys)) => keys,
             Some(ListView::Set) => {
@@ -225,7 +249,11 @@ impl Generator<'_> {
                 return Value::Array(kept);
             }
             Some(ListView::Atomic) | None => {
-                return if self.random.percent(15) { self.list(of, 5) } else { Value::Array(items.to_vec()) };
+                return if self.random.percent(15) {
+                    self.list(of, 5)
+                } else {
+                    Value::Array(items.to_vec())
+                };
             }
         };
         let mut kept = Vec::new();
@@ -268,7 +296,10 @@ impl Generator<'_> {
 
 fn same_keys(a: &Value, b: &Value, keys: &[&str], items: SchemaView<'_>) -> bool {
     keys.iter().all(|key| {
-        let default = items.fields().find(|field| field.name == *key).and_then(|field| field.default);
+        let default = items
+            .fields()
+            .find(|field| field.name == *key)
+            .and_then(|field| field.default);
         a.get(*key).or(default) == b.get(*key).or(default)
     })
 }

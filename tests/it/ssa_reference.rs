@@ -20,7 +20,10 @@ pub(crate) const CRDS: [&str; 3] = [
 pub(crate) fn upstream() -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let given = std::env::var_os("FLEETWRIGHT_UPSTREAM").map(PathBuf::from);
-    let found = given.into_iter().chain([here.join("../shared/upstream")]).find(|dir| CRDS.iter().all(|crd| dir.join(crd).is_file()));
+    let found = given
+        .into_iter()
+        .chain([here.join("../shared/upstream")])
+        .find(|dir| CRDS.iter().all(|crd| dir.join(crd).is_file()));
     if found.is_none() {
         skip("the upstream CRDs are missing: set FLEETWRIGHT_UPSTREAM");
     }
@@ -38,7 +41,12 @@ fn binary() -> Option<PathBuf> {
     let given = std::env::var_os("FLEETWRIGHT_SSA_ORACLE").map(PathBuf::from);
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(|dir| PathBuf::from(dir).join("ssa-oracle"));
     let built = here.join("target/testenv/ssa-oracle");
-    if let Some(found) = given.into_iter().chain(assets).chain([built.clone()]).find(|path| path.is_file()) {
+    if let Some(found) = given
+        .into_iter()
+        .chain(assets)
+        .chain([built.clone()])
+        .find(|path| path.is_file())
+    {
         return Some(found);
     }
     let script = here.join("tests/oracle/build.sh");
@@ -65,7 +73,11 @@ impl Reference {
         for crd in CRDS {
             command.arg("--crd").arg(upstream.join(crd));
         }
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the oracle starts");
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the oracle starts");
         let stdin = process.stdin.take().expect("stdin is piped");
         let stdout = process.stdout.take().expect("stdout is piped");
         let (questions, inbox) = channel::<String>();

@@ -183,7 +183,10 @@ async fn store(file: &Path, text: &str) -> std::io::Result<()> {
     tokio::fs::rename(&partial, file).await
 }
 
-fn parse(text: &str, kinds: Vec<Kind>) -> Result<Vec<(Kind, Option<Arc<Schema>>)>, HttpError> {
+/// The schema of each kind that the document has.
+type Parsed = Vec<(Kind, Option<Arc<Schema>>)>;
+
+fn parse(text: &str, kinds: Vec<Kind>) -> Result<Parsed, HttpError> {
     let document: Value = serde_json::from_str(text).map_err(|_| HttpError::Nonsense("it is no schema"))?;
     let read = |kind: Kind| {
         let gvk = Gvk {

@@ -1,8 +1,9 @@
-//! The upstream CRDs.
+//! The upstream CRDs, HyperShift's with the OCI platform patched in: so that a server takes every dialect that we render.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use fleetwright::render::crds::apply_oci_platform;
 use serde_json::Value;
 
 /// Folders below the upstream data, and what of their files is taken: HyperShift's come in several feature sets, of which
@@ -37,7 +38,10 @@ fn read() -> Result<String, String> {
         files.sort();
         for file in files {
             let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-            let crd: Value = serde_yaml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+            let mut crd: Value = serde_yaml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+            if folder == "hypershift/crds" {
+                apply_oci_platform(&mut crd).map_err(|error| format!("{}: {error}", file.display()))?;
+            }
             items.push(crd);
         }
     }
