@@ -3,6 +3,7 @@
 mod architecture;
 mod kube_provider;
 mod kube_support;
+mod render_admission;
 mod render_crds;
 mod render_fixture;
 mod render_golden;
