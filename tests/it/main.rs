@@ -1,6 +1,8 @@
 //! The one integration-test binary: linking is what costs.
 
 mod architecture;
+mod fleet_demo;
+mod fleet_support;
 mod kube_provider;
 mod kube_support;
 mod render_admission;

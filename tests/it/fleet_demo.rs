@@ -1,0 +1,39 @@
+//! The fleets of this repository.
+
+use fleetwright::fleet::Lock;
+use fleetwright::report::diagnostics::{Style, render};
+
+use super::fleet_support::{bless, read, read_lock, repository, resolved};
+
+/// Resolves a fleet of the repository, and keeps its lock current where goldens are rewritten.
+fn fleet(path: &str) -> fleetwright::fleet::Resolved {
+    let directory = repository(path);
+    let (lock, problems) = Lock::parse(&read_lock(&directory));
+    assert!(problems.is_empty(), "{problems:?}");
+    let (loaded, resolved) = resolved(&read(&directory), &lock);
+    let text = render(&resolved.diagnostics, loaded.files(), Style::default());
+    assert!(resolved.diagnostics.is_empty(), "{text}");
+    if bless() {
+        for (name, text) in resolved.lock.files() {
+            let path = directory.join("fleet.lock").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+    } else {
+        assert_eq!(lock.differs(&resolved.lock), [], "the committed lock is not current");
+    }
+    resolved
+}
+
+#[test]
+fn the_demo_fleet_resolves_without_a_problem() {
+    let fleet = fleet("fleet").fleet;
+    assert!(!fleet.incomplete);
+    assert!(fleet.failed.is_empty());
+    let environments: std::collections::BTreeSet<_> = fleet.clusters.values().map(|c| c.environment.clone()).collect();
+    let pools: usize = fleet.clusters.values().map(|cluster| cluster.node_pools.len()).sum();
+    assert_eq!(environments.len(), 3);
+    assert_eq!(fleet.management_clusters.len(), 2);
+    assert!(fleet.clusters.len() >= 12, "{} clusters", fleet.clusters.len());
+    assert!(pools >= 30, "{pools} pools");
+}
