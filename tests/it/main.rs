@@ -7,6 +7,7 @@ mod kube_provider;
 mod kube_support;
 mod render_admission;
 mod render_crds;
+mod render_demo;
 mod render_fixture;
 mod render_golden;
 mod render_properties;

@@ -12,6 +12,7 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use crate::render_crds::{HYPERSHIFT, upstream};
+use crate::render_demo;
 use crate::render_fixture::{cluster, fleet, plan};
 use crate::render_golden::{cases, rendered};
 use crate::support::{ApiServer, Login};
@@ -33,10 +34,14 @@ fn resolved(value: &mut Value) {
     }
 }
 
-/// The Kubernetes documents of every golden case.
+/// The Kubernetes documents of every golden case and of the demo fleet.
 fn documents() -> Vec<Value> {
     let mut documents = Vec::new();
-    for (_, fleet) in cases() {
+    for fleet in cases()
+        .map(|(_, fleet)| fleet)
+        .into_iter()
+        .chain([render_demo::fleet()])
+    {
         for unit in rendered(&fleet).units.values() {
             let here = unit
                 .manifests
@@ -80,6 +85,7 @@ async fn apply(client: &Client, document: &Value) -> Result<Value, String> {
     let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str);
     let plural = match text("/kind").unwrap() {
         "OCIClusterIdentity" => "ociclusteridentities".to_owned(),
+        "PriorityClass" => "priorityclasses".to_owned(),
         kind => format!("{}s", kind.to_lowercase()),
     };
     let version = text("/apiVersion").unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fleetwright::fleet::model::{Dialect, Fleet, Manage, NetworkSource, NodePool};
 use fleetwright::render::{Rendered, TemplateSet, Unit, render};
@@ -19,7 +19,7 @@ pub(crate) fn rendered(fleet: &Fleet) -> Rendered {
 }
 
 /// A unit as a reader wants it: what surrounds each document, then the document.
-fn show(unit: &Unit) -> String {
+pub(crate) fn show(unit: &Unit) -> String {
     let mut text = String::new();
     for precondition in &unit.preconditions {
         writeln!(text, "# needs {}", serde_json::to_string(precondition).unwrap()).unwrap();
@@ -39,34 +39,38 @@ fn show(unit: &Unit) -> String {
     text
 }
 
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases/render")
+}
+
+fn names(dir: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// Compares with one golden file.
+pub(crate) fn check_file(name: &str, got: &str) {
+    let path = folder().join(name);
+    if std::env::var_os("FLEETWRIGHT_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, got).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    let diff = similar::TextDiff::from_lines(golden.as_str(), got);
+    assert!(golden == got, "{name} differs:\n{}", diff.unified_diff());
+}
+
 /// Compares with the golden files of a case, one a unit; none may be missing, none left over.
 fn check(case: &str, rendered: &Rendered) {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/cases/render")
-        .join(case);
     let mut wanted = BTreeSet::new();
-    let bless = std::env::var_os("FLEETWRIGHT_BLESS").is_some();
     for (id, unit) in &rendered.units {
         let name = format!("{}-{}.yaml", id.kind(), id.name());
-        let path = dir.join(&name);
-        let got = show(unit);
-        if bless {
-            std::fs::create_dir_all(&dir).unwrap();
-            std::fs::write(&path, &got).unwrap();
-        }
-        let golden = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            golden == got,
-            "{case}/{name} differs:\n{}",
-            similar::TextDiff::from_lines(&golden, &got).unified_diff()
-        );
+        check_file(&format!("{case}/{name}"), &show(unit));
         wanted.insert(name);
     }
-    let there: BTreeSet<String> = std::fs::read_dir(&dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(there, wanted);
+    assert_eq!(names(&folder().join(case)), wanted);
 }
 
 /// The fleets of the cases.
@@ -160,10 +164,7 @@ fn clusters_that_share_a_namespace_leave_it_to_their_management_cluster() {
 
 #[test]
 fn there_is_a_golden_folder_for_every_case_and_no_other() {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases/render");
-    let there: BTreeSet<String> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(there, cases().into_iter().map(|(name, _)| name.to_owned()).collect());
+    let mut wanted: BTreeSet<String> = cases().into_iter().map(|(name, _)| name.to_owned()).collect();
+    wanted.insert("demo-fleet".to_owned());
+    assert_eq!(names(&folder()), wanted);
 }
