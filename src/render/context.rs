@@ -50,7 +50,7 @@ struct NetworkContext<'a> {
     plan: &'a NetworkPlan,
     public: bool,
     subnets: Vec<Subnet>,
-    freeform_tags: &'a BTreeMap<String, String>,
+    freeform_tags: BTreeMap<String, String>,
     defined_tags: &'a BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Contexts<'a> {
                 plan,
                 public: is_public(plan),
                 subnets: firewall::subnets(plan, is_public(plan)),
-                freeform_tags: &cluster.freeform_tags,
+                freeform_tags: tags(&cluster.freeform_tags, cluster.owner.as_ref()),
                 defined_tags: &cluster.defined_tags,
             }),
             NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
@@ -199,7 +199,7 @@ impl<'a> Contexts<'a> {
                 plan,
                 public: is_public(plan),
                 subnets: firewall::subnets(plan, is_public(plan)),
-                freeform_tags: &network.freeform_tags,
+                freeform_tags: network.freeform_tags.clone(),
                 defined_tags: &network.defined_tags,
             }),
             NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
@@ -268,6 +268,15 @@ fn services(cluster: &Cluster) -> Vec<&Service> {
     let place = |service: &Service| SERVICE_ORDER.iter().position(|name| *name == service.name);
     services.sort_by_key(|service| place(service).unwrap_or(SERVICE_ORDER.len()));
     services
+}
+
+/// The tags as typed; who answers for the objects is one of them unless a tag says so already.
+fn tags(typed: &BTreeMap<String, String>, owner: Option<&String>) -> BTreeMap<String, String> {
+    let mut tags = typed.clone();
+    if let Some(owner) = owner {
+        tags.entry("owner".to_owned()).or_insert_with(|| owner.clone());
+    }
+    tags
 }
 
 fn is_public(plan: &NetworkPlan) -> bool {
