@@ -87,9 +87,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The changes that are wanted of us: those that go ahead, and those that something of this run stands in the way of.
+    /// What the fleet leaves to another tool is none.
+    fn pending(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| {
+            change.action != Action::Leave
+                && !change.blocks.iter().any(|block| matches!(block, Block::NotManaged | Block::Dependency { .. }))
+        })
+    }
+
     /// Whether something would be changed.
     pub fn has_changes(&self) -> bool {
-        self.changes.iter().any(|change| change.action != Action::Leave)
+        self.pending().next().is_some()
     }
 
     /// Whether something could not be looked at, or can't be planned.
@@ -102,12 +111,7 @@ impl Plan {
 
     /// Whether all there is to change moved by itself.
     pub fn is_drift_only(&self) -> bool {
-        self.has_changes()
-            && self
-                .changes
-                .iter()
-                .filter(|change| change.action != Action::Leave)
-                .all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
+        self.has_changes() && self.pending().all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
     }
 }
 
