@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is wrong here is about this cluster alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ impl Common<'_> {
             return Some(Ocid::new(ocid));
         }
         let mut problem = Diagnostic::new(Code::Dangling, format!("the fleet has no compartment called `{text}`"));
-        problem.hints.extend(super::check::did_you_mean(text, self.compartments.keys().map(String::as_str)));
+        problem.hints.extend(super::check::suggest(text, self.compartments.keys().map(String::as_str)));
         problem.hints.push("type its OCID, or name it in `compartments` of the `Fleet` document".to_owned());
         problems.add(problem, node.place);
         None
@@ -70,6 +70,10 @@ pub(super) struct Resolver<'a, 'b> {
     pub(super) taken: &'b mut Taken,
     pub(super) load: Load,
     pub(super) identities: Identities,
+    /// Clusters whose file of the lock can't be read.
+    pub(super) lock_unreadable: BTreeSet<String>,
+    /// Whether a rename can't be followed, so that a cluster without a pin may be the one meant.
+    pub(super) hold_new: bool,
     /// What clusters of one environment and region have in common, merged.
     pub(super) bases: BTreeMap<(String, String), Node>,
 }
@@ -96,10 +100,15 @@ impl<'a> Resolver<'a, '_> {
     pub(super) fn cluster(&mut self, declared: &Declared<'a>, pin: Option<&LockedCluster>) -> Outcome {
         let mut problems = Problems::new(&self.loaded.files, self.waivers, Some(declared.name));
         let mut pin = pin.cloned();
-        let found = if declared.broken { None } else { self.resolve(declared, &mut pin, &mut problems) };
+        // What an error elsewhere holds up says nothing itself: the error does.
+        let held = declared.broken
+            || self.index.good_fleet().is_none()
+            || self.lock_unreadable.contains(declared.name)
+            || (self.hold_new && pin.is_none());
+        let found = if held { None } else { self.resolve(declared, &mut pin, &mut problems) };
         let cluster = found.filter(|_| !problems.failed()).map(Box::new);
         Outcome {
-            pin: pin.filter(|_| cluster.is_some() || !declared.broken),
+            pin: pin.filter(|_| !held),
             cluster,
             diagnostics: problems.found,
         }
@@ -132,6 +141,9 @@ impl<'a> Resolver<'a, '_> {
         };
         if let Some(node) = node.get("region") {
             shared::known_region(node, problems);
+            if problems.failed() {
+                return None;
+            }
         }
         let typed = node.get("managementCluster");
         let wish = placement::Wish {
@@ -253,21 +265,19 @@ impl<'a> Resolver<'a, '_> {
             let message = format!("cluster `{}` has no `environment`", declared.name);
             let names = self.index.names(Kind::Environment);
             let mut problem = Diagnostic::new(Code::MissingKey, message);
-            if !names.is_empty() {
-                problem.hints.push(format!("there are {}", super::shape::quoted(&names)));
-            }
+            problem.hints.extend(super::check::suggest("", names));
             problems.add(problem, declared.place);
             return None;
         };
         let name = node.as_str().unwrap_or_default();
         let Some(found) = self.index.get(Kind::Environment, name) else {
             let mut problem = Diagnostic::new(Code::Dangling, format!("there is no environment called `{name}`"));
-            problem.hints.extend(super::check::did_you_mean(name, self.index.names(Kind::Environment)));
+            problem.hints.extend(super::check::suggest(name, self.index.names(Kind::Environment)));
             problems.add(problem, node.place);
             return None;
         };
         // Its own errors have been reported; its clusters can't be known.
-        (!found.broken && self.index.fleet.is_none_or(|fleet| !fleet.broken)).then_some(found)
+        (!self.index.is_broken(found)).then_some(found)
     }
 
     /// Merges the layers and decodes the result.
@@ -327,7 +337,7 @@ impl<'a> Resolver<'a, '_> {
                 let message = format!("there is no network called `{name}`, or it has an error");
                 let mut problem = Diagnostic::new(Code::Dangling, message);
                 let names = self.networks.keys().map(NetworkName::as_str);
-                problem.hints.extend(super::check::did_you_mean(name, names));
+                problem.hints.extend(super::check::suggest(name, names));
                 problems.add(problem, place);
                 return None;
             };

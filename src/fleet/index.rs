@@ -1,6 +1,6 @@
 //! Documents by kind and name.
 //!
-//! Invariant: two documents of one kind and name are both left out, and reported; so are those that name nothing.
+//! Invariant: of two documents of one kind and name neither is used, and both are reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,10 @@ pub(super) struct Index<'a> {
     /// Names of clusters that are declared twice.
     pub(super) twice: BTreeSet<&'a str>,
     pub(super) moved: Vec<&'a Document>,
+    /// Documents of which there are two; neither is used.
+    ambiguous: BTreeSet<(Kind, &'a str)>,
+    /// Whether there are two `Fleet` documents.
+    two_fleets: bool,
 }
 
 /// One layer of a cluster's settings.
@@ -76,12 +80,15 @@ impl<'a> Index<'a> {
                 }
                 Kind::Fleet => match index.fleet {
                     None => index.fleet = Some(document),
-                    Some(other) => found.push(
-                        Diagnostic::new(Code::NoFleet, "there are two `Fleet` documents")
-                            .at(&document.place.span(&loaded.files))
-                            .related(&other.place.span(&loaded.files), "the first one")
-                            .hint("one directory holds one fleet: merge the two, or move one away"),
-                    ),
+                    Some(other) => {
+                        index.two_fleets = true;
+                        found.push(
+                            Diagnostic::new(Code::NoFleet, "there are two `Fleet` documents")
+                                .at(&document.place.span(&loaded.files))
+                                .related(&other.place.span(&loaded.files), "the first one")
+                                .hint("one directory holds one fleet: merge the two, or move one away"),
+                        );
+                    }
                 },
                 kind => {
                     if document.name.is_empty() {
@@ -94,7 +101,7 @@ impl<'a> Index<'a> {
                             index.named.insert(key, document);
                         }
                         Some(place) => {
-                            index.named.remove(&key);
+                            index.ambiguous.insert(key);
                             found.push(twice(kind, &document.name, (document.place, *place), loaded));
                         }
                     }
@@ -120,6 +127,16 @@ impl<'a> Index<'a> {
     /// A document by kind and name.
     pub(super) fn get(&self, kind: Kind, name: &str) -> Option<&'a Document> {
         self.named.get(&(kind, name)).copied()
+    }
+
+    /// Whether a document can't be used.
+    pub(super) fn is_broken(&self, document: &Document) -> bool {
+        document.broken || self.ambiguous.contains(&(document.kind, document.name.as_str()))
+    }
+
+    /// The fleet's document, if it can be used.
+    pub(super) fn good_fleet(&self) -> Option<&'a Document> {
+        self.fleet.filter(|fleet| !fleet.broken && !self.two_fleets)
     }
 
     /// All documents of a kind, in order of name.

@@ -14,13 +14,21 @@ const EXCLUSIVE: &[&[&str]] = &[
 /// Keys whose value is merged over a rendered object later on, so that a `null` in it has to last until then.
 const PATCHES: &[&str] = &["hostedCluster", "nodePool"];
 /// Keys whose maps hold the user's own keys, among which none excludes another.
-const OPEN: &[&str] = &["labels", "annotations", "tags", "definedTags", "nodeLabels", "pools"];
+const OPEN: &[&str] = &["labels", "annotations", "tags", "definedTags", "nodeLabels"];
 
-/// What the maps of a merge mean.
+/// What a map of a merge means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Settings,
+    /// The user's own keys.
     Open,
+    /// Node pools by name.
+    Pools,
+    /// A node pool, in which a `null` has to last until its profile is merged in beneath; and what is in it.
+    Pool,
+    /// The user's own keys in a node pool.
+    PoolOpen,
+    /// A patch, in which a `null` has to last until it is merged over what is rendered.
     Patch,
 }
 
@@ -28,10 +36,22 @@ impl Sort {
     fn below(self, key: &str) -> Self {
         match self {
             Self::Patch => Self::Patch,
-            Self::Settings | Self::Open if PATCHES.contains(&key) => Self::Patch,
+            _ if PATCHES.contains(&key) => Self::Patch,
+            Self::Pools => Self::Pool,
+            Self::Settings if key == "pools" => Self::Pools,
+            Self::Settings if key == "poolDefaults" => Self::Pool,
             Self::Settings if OPEN.contains(&key) => Self::Open,
-            Self::Settings | Self::Open => Self::Settings,
+            Self::Pool if OPEN.contains(&key) => Self::PoolOpen,
+            Self::Settings | Self::Open | Self::Pool | Self::PoolOpen => self,
         }
+    }
+
+    fn excludes(self) -> bool {
+        matches!(self, Self::Settings | Self::Pool)
+    }
+
+    fn keeps_null(self) -> bool {
+        matches!(self, Self::Pool | Self::PoolOpen | Self::Patch)
     }
 }
 
@@ -50,13 +70,13 @@ fn merge_map(base: &mut Node, over: &Node, sort: Sort, skip: &[&str]) {
             continue;
         }
         let null = matches!(entry.value.value, Yaml::Null);
-        if sort == Sort::Settings && !null {
+        if sort.excludes() && !null {
             for group in EXCLUSIVE.iter().filter(|group| group.contains(&&*entry.key)) {
                 entries.retain(|other| *other.key == *entry.key || !group.contains(&&*other.key));
             }
         }
         let found = entries.iter().position(|other| other.key == entry.key);
-        if null && sort != Sort::Patch {
+        if null && !sort.keeps_null() {
             if let Some(found) = found {
                 entries.remove(found);
             }
@@ -86,7 +106,7 @@ fn merge_map(base: &mut Node, over: &Node, sort: Sort, skip: &[&str]) {
 /// A copy without the `null`s, which have nothing to remove.
 fn settled(node: &Node, sort: Sort) -> Node {
     match &node.value {
-        Yaml::Map(_) if sort != Sort::Patch => {
+        Yaml::Map(_) if !sort.keeps_null() => {
             let mut copy = Node { place: node.place, value: Yaml::Map(Vec::new()) };
             merge_map(&mut copy, node, sort, &[]);
             copy
@@ -111,4 +131,9 @@ pub(super) fn spell_out_pools(settings: &mut Node) {
             .collect();
         entry.value.value = Yaml::Map(pools);
     }
+}
+
+/// Whether setting the one key drops the other.
+pub(super) fn excludes(key: &str, other: &str) -> bool {
+    key != other && EXCLUSIVE.iter().any(|group| group.contains(&key) && group.contains(&other))
 }

@@ -33,7 +33,10 @@ pub(super) fn resolve(
     problems: &mut Problems<'_>,
 ) -> Networks {
     let mut networks = Networks::new();
-    for document in index.of(Kind::Network).filter(|document| !document.broken) {
+    for document in index.of(Kind::Network).filter(|document| !index.is_broken(document)) {
+        if lock.unreadable_for_network(&document.name) {
+            continue;
+        }
         let mut own = problems.fresh(None);
         if let Some(network) = network(document, common, (taken, lock, identities), &mut own)
             && !own.failed()

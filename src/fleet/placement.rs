@@ -76,7 +76,7 @@ fn missing(name: &ManagementClusterName, management: &Management) -> Diagnostic 
     let message = format!("there is no management cluster called `{name}`, or it has an error");
     let mut problem = Diagnostic::new(Code::Dangling, message);
     let names = management.keys().map(ManagementClusterName::as_str);
-    problem.hints.extend(super::check::did_you_mean(name.as_str(), names));
+    problem.hints.extend(super::check::suggest(name.as_str(), names));
     problem
 }
 

@@ -58,7 +58,7 @@ fn layered(merged: &Merged, entry: &Entry, index: &Index<'_>, problems: &mut Pro
     if let Some(named) = entry.value.get("profile").or_else(|| merged.node.at(&["poolDefaults", "profile"])) {
         let name = named.as_str()?;
         match index.get(Kind::NodePoolProfile, name) {
-            Some(profile) if !profile.broken => merge(&mut node, &profile.spec, &["profile"]),
+            Some(profile) if !index.is_broken(profile) => merge(&mut node, &profile.spec, &["profile"]),
             Some(_) => {
                 let message = format!("the node pool profile `{name}` has an error");
                 problems.add(Diagnostic::new(Code::Dangling, message), named.place);
@@ -68,11 +68,7 @@ fn layered(merged: &Merged, entry: &Entry, index: &Index<'_>, problems: &mut Pro
                 let names = index.names(Kind::NodePoolProfile);
                 let message = format!("there is no node pool profile called `{name}`");
                 let mut problem = Diagnostic::new(Code::Dangling, message);
-                match super::check::did_you_mean(name, names.iter().copied()) {
-                    Some(hint) => problem.hints.push(hint),
-                    None if names.is_empty() => problem.hints.push("there is no `NodePoolProfile` at all".to_owned()),
-                    None => problem.hints.push(format!("there are {}", super::shape::quoted(&names))),
-                }
+                problem.hints.extend(super::check::suggest(name, names));
                 problems.add(problem, named.place);
                 return None;
             }

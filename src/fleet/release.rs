@@ -70,7 +70,7 @@ fn ring(merged: &Merged, index: &Index<'_>, problems: &mut Problems<'_>) -> Opti
             let found = index.get(Kind::Release, name);
             if found.is_none() {
                 let mut problem = Diagnostic::new(Code::Dangling, format!("there is no release called `{name}`"));
-                problem.hints.extend(super::check::did_you_mean(name, index.names(Kind::Release)));
+                problem.hints.extend(super::check::suggest(name, index.names(Kind::Release)));
                 problems.add(problem, chosen.place);
             }
             found?
@@ -95,7 +95,7 @@ fn ring(merged: &Merged, index: &Index<'_>, problems: &mut Problems<'_>) -> Opti
             }
         }
     };
-    if document.broken {
+    if index.is_broken(document) {
         problems.add(
             Diagnostic::new(Code::Dangling, format!("the release `{}` has an error", document.name)),
             node.place,

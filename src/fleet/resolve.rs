@@ -9,7 +9,7 @@ use super::addresses::{self, Taken};
 use super::cluster::{Common, Resolver};
 use super::decode::decode;
 use super::fleet_doc;
-use super::index::Index;
+use super::index::{Declared, Index};
 use super::kind::Kind;
 use super::load::Loaded;
 use super::lock::{Identities, Lock, LockedFleet};
@@ -66,7 +66,9 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     }
 
     fleet_doc::check(&index, &mut problems);
+    let before = problems.found.len();
     let moved = moves::follow(&index, &mut lock, &mut problems);
+    let lost_rename = problems.found.len() > before || index.moved.iter().any(|document| document.broken);
     let compartments = spec.compartments.clone().unwrap_or_default();
     let management = shared::management_clusters(&index, &mut problems);
     let mut taken = taken(&index, &spec, &lock, &mut problems);
@@ -84,6 +86,8 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         now: seed.now,
         taken: &mut taken,
         identities,
+        lock_unreadable: index.clusters.keys().filter(|name| lock.unreadable_for(name)).map(|name| (*name).to_owned()).collect(),
+        hold_new: lost_rename,
         load: placement::load(&lock),
         bases: BTreeMap::new(),
     };
@@ -103,12 +107,13 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
                 clusters.insert(name, *cluster);
             }
             _ => {
+                held_up_by(declared, &index, &mut found);
                 failed.insert(name);
             }
         }
     }
     // What a file that can't be read held is unknown: its pins stay.
-    let incomplete = loaded.incomplete || index.fleet.is_none();
+    let incomplete = loaded.incomplete || index.good_fleet().is_none() || lost_rename || !lock.unreadable.is_empty();
     if !incomplete {
         for name in gone {
             lock.clusters.remove(&name);
@@ -140,7 +145,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
 
 /// Reads the `Fleet` document. Where it has an error already, what is left of it is enough to go on with.
 fn fleet_spec(index: &Index<'_>, loaded: &Loaded, found: &mut Vec<Diagnostic>) -> spec::FleetSpec {
-    let Some(fleet) = index.fleet.filter(|fleet| !fleet.broken) else {
+    let Some(fleet) = index.good_fleet() else {
         return spec::FleetSpec::default();
     };
     decode(&fleet.spec).unwrap_or_else(|error| {
@@ -183,6 +188,18 @@ fn taken(index: &Index<'_>, spec: &spec::FleetSpec, lock: &Lock, problems: &mut 
     taken
 }
 
+/// Names a failed cluster in the errors of the documents that it is made of.
+fn held_up_by(declared: &Declared<'_>, index: &Index<'_>, found: &mut [Diagnostic]) {
+    let environment = declared.environment(index).filter(|environment| environment.broken);
+    let fleet = index.fleet.filter(|fleet| fleet.broken);
+    let own = Some(declared.document).filter(|document| document.broken);
+    for document in [environment, fleet, own].into_iter().flatten() {
+        for problem in found.get_mut(document.problems.clone()).into_iter().flatten() {
+            problem.clusters.push(declared.name.to_owned());
+        }
+    }
+}
+
 /// By place, then by code, so that the order of the work doesn't show; what has no place comes first.
 fn sort(found: &mut Vec<Diagnostic>) {
     found.sort_by(|a, b| {
@@ -197,4 +214,8 @@ fn sort(found: &mut Vec<Diagnostic>) {
         }
         same
     });
+    for problem in found {
+        problem.clusters.sort();
+        problem.clusters.dedup();
+    }
 }

@@ -41,7 +41,7 @@ const IDENTITY_NAMESPACE: &str = "cluster-api-provider-oci-system";
 /// Resolves the management clusters.
 pub(super) fn management_clusters(index: &Index<'_>, problems: &mut Problems<'_>) -> Management {
     let mut all = Management::new();
-    for document in index.of(Kind::ManagementCluster).filter(|document| !document.broken) {
+    for document in index.of(Kind::ManagementCluster).filter(|document| !index.is_broken(document)) {
         let before = problems.found.len();
         let Some(manager) = manager(document, problems) else { continue };
         let errors = problems.found.iter().skip(before);

@@ -41,7 +41,7 @@ impl Waivers {
                 let known = Code::ALL.iter().filter_map(|code| rule_id(*code));
                 let mut problem = Diagnostic::new(Code::WaiverExpired, message);
                 problem.hints.extend(did_you_mean(&waiver.rule, known));
-                problem.hints.push("a rule's id stands at the end of its diagnostic".to_owned());
+                problem.hints.push("each rule's diagnostic ends with the waiver that would accept it".to_owned());
                 report(problem, "rule");
                 continue;
             };

@@ -21,8 +21,8 @@ const MAX_EXPANSION: usize = 100_000;
 
 /// What the files hold.
 pub(super) struct Parsed {
-    /// Every document that could be read.
-    pub(super) documents: Vec<Node>,
+    /// Every document that could be read, with what is wrong inside of it.
+    pub(super) documents: Vec<(Node, Vec<Diagnostic>)>,
     /// What could not.
     pub(super) diagnostics: Vec<Diagnostic>,
     /// Whether some document may be missing.
@@ -101,8 +101,10 @@ const INDEX_FROM: usize = 16;
 struct Builder<'a> {
     file: u32,
     files: &'a [SourceFile],
-    documents: Vec<Node>,
+    documents: Vec<(Node, Vec<Diagnostic>)>,
     diagnostics: Vec<Diagnostic>,
+    /// What is wrong inside of the document that is being read.
+    inside: Vec<Diagnostic>,
     broken: bool,
     stack: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
@@ -119,6 +121,7 @@ impl<'a> Builder<'a> {
             files,
             documents: Vec::new(),
             diagnostics: Vec::new(),
+            inside: Vec::new(),
             broken: false,
             stack: Vec::new(),
             anchors: BTreeMap::new(),
@@ -133,10 +136,8 @@ impl<'a> Builder<'a> {
                 Ok((event, span)) => self.event(event, span),
                 Err(error) => {
                     let place = self.mark(*error.marker());
-                    let (code, hint) = explain(error.kind());
-                    let mut problem = Diagnostic::new(code, sentence(&error.info())).at(&place.span(self.files));
-                    problem.hints.extend(hint.map(str::to_owned));
-                    self.diagnostics.push(problem);
+                    self.diagnostics.push(explain(error.kind(), &error.info()).at(&place.span(self.files)));
+                    self.diagnostics.append(&mut self.inside);
                     Err(Stop)
                 }
             };
@@ -227,7 +228,7 @@ impl<'a> Builder<'a> {
         }
         let files = self.files;
         let Some(open) = self.stack.last_mut() else {
-            self.documents.push(node);
+            self.documents.push((node, std::mem::take(&mut self.inside)));
             return Ok(());
         };
         match &mut open.parts {
@@ -259,13 +260,12 @@ impl<'a> Builder<'a> {
                         index.insert(key.clone(), node.place)
                     };
                     if let Some(first) = first {
-                        self.diagnostics.push(
+                        self.inside.push(
                             Diagnostic::new(Code::DuplicateKey, format!("`{key}` is given twice in one mapping"))
                                 .at(&node.place.span(files))
                                 .related(&first.span(files), "first given here")
                                 .hint("keep one of the two"),
                         );
-                        self.broken = true;
                     }
                     *waiting = Some((key, node.place));
                 }
@@ -329,25 +329,34 @@ fn plain_scalar(text: &str) -> Yaml {
     Yaml::Str(text.into())
 }
 
-/// The parser's words as one sentence without a full stop.
-fn sentence(info: &str) -> String {
-    info.trim_end_matches('.').to_owned()
-}
-
-/// Our code for a parser's error, and what usually leads to it.
-fn explain(kind: &ErrorKind) -> (Code, Option<&'static str>) {
-    match kind {
-        ErrorKind::RecursionLimitExceeded => (Code::Budget, None),
+/// Our words for the parser's usual errors, the parser's own for the others.
+fn explain(kind: &ErrorKind, info: &str) -> Diagnostic {
+    let (message, hint) = match kind {
+        ErrorKind::RecursionLimitExceeded => {
+            return Diagnostic::new(Code::Budget, format!("nested deeper than {MAX_DEPTH} levels"));
+        }
         ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
-            (Code::Syntax, Some("indent with blanks, YAML takes no tabs"))
+            ("a tab in the indentation", "indent with blanks, YAML takes no tabs")
         }
         ErrorKind::MappingValueNotAllowed => {
-            (Code::Syntax, Some("a value that holds `: ` has to be quoted; or the line before is not finished"))
+            ("`: ` can't stand here", "put a value that holds `: ` in quotes; or look whether the line before is finished")
         }
-        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
-            (Code::Syntax, Some("look at the indentation of this line and the one before"))
+        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry => {
+            ("this line does not fit the lines above it", "look at its indentation, and at the line before")
         }
-        ErrorKind::UnclosedQuotedScalar => (Code::Syntax, Some("a quote is not closed")),
-        _ => (Code::Syntax, None),
-    }
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
+            ("a text in quotes is not closed before this", "look for the opening quote on this line or above")
+        }
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::UnexpectedEofFlowMapping => {
+            ("a `,` or a closing `}` is missing before this", "look at the line before, too")
+        }
+        ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::UnexpectedEofFlowSequence => {
+            ("a `,` or a closing `]` is missing before this", "look at the line before, too")
+        }
+        ErrorKind::UnknownAnchor => {
+            ("this alias names no anchor", "an anchor (`&name`) stands before its alias in the same document; or quote a text that begins with `*`")
+        }
+        _ => return Diagnostic::new(Code::Syntax, info.trim_end_matches('.')),
+    };
+    Diagnostic::new(Code::Syntax, message).hint(hint)
 }

@@ -3,19 +3,20 @@
 use fleetwright::fleet::Lock;
 use fleetwright::report::diagnostics::{Style, render};
 
-use super::fleet_support::{bless, read, read_lock, repository, resolved};
+use super::fleet_support::{bless, read, repository, resolved};
 
 /// Resolves a fleet of the repository, and keeps its lock current where goldens are rewritten.
 fn fleet(path: &str) -> fleetwright::fleet::Resolved {
     let directory = repository(path);
-    let (lock, problems) = Lock::parse(&read_lock(&directory));
+    let files = read(&directory);
+    let (lock, problems) = Lock::parse(&files);
     assert!(problems.is_empty(), "{problems:?}");
-    let (loaded, resolved) = resolved(&read(&directory), &lock);
+    let (loaded, resolved) = resolved(&files, &lock);
     let text = render(&resolved.diagnostics, loaded.files(), Style::default());
     assert!(resolved.diagnostics.is_empty(), "{text}");
     if bless() {
         for (name, text) in resolved.lock.files() {
-            let path = directory.join("fleet.lock").join(name);
+            let path = directory.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }

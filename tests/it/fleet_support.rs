@@ -9,21 +9,10 @@ pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Every YAML file under a directory, without its lock.
+/// Every YAML file under a directory, its lock too.
 pub(crate) fn read(directory: &Path) -> Vec<SourceFile> {
     let mut files = Vec::new();
     collect(directory, directory, &mut files);
-    files.retain(|file| !file.path.starts_with("fleet.lock/"));
-    files
-}
-
-/// The lock's files.
-pub(crate) fn read_lock(directory: &Path) -> Vec<SourceFile> {
-    let mut files = Vec::new();
-    let directory = directory.join("fleet.lock");
-    if directory.is_dir() {
-        collect(&directory, &directory, &mut files);
-    }
     files
 }
 

@@ -3,4 +3,7 @@
 
 mod fleet_broken;
 mod fleet_demo;
+mod fleet_limits;
+mod fleet_resolve;
+mod fleet_schemas;
 mod fleet_support;

@@ -18,7 +18,8 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         .hint("set `availability: high`; it can't be changed once the cluster exists");
         problems.rule(problem, facts.at(&["availability"], problems));
     }
-    if facts.production && cluster.infrastructure_availability == SINGLE {
+    let typed = facts.merged.settings.infrastructure_availability.is_some();
+    if facts.production && typed && cluster.infrastructure_availability == SINGLE {
         let problem = Diagnostic::new(
             Code::InfraHa,
             format!("what the platform runs on `{name}`'s workers has a single replica, in production"),

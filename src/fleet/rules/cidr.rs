@@ -73,7 +73,8 @@ fn place_of(ranges: &[(&str, IpNet, Place)], index: usize, otherwise: Place) -> 
 /// Two stacks come in the same order everywhere.
 fn families(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
     let order = |nets: &[IpNet]| nets.iter().map(|net| net.addr().is_ipv6()).collect::<Vec<_>>();
-    if order(&cluster.network.cluster) != order(&cluster.network.service) {
+    let (pods, services) = (&cluster.network.cluster, &cluster.network.service);
+    if !pods.is_empty() && !services.is_empty() && order(pods) != order(services) {
         let message = "pod and service ranges are not of the same IP families in the same order";
         problems.rule(
             Diagnostic::new(Code::CidrOverlap, message),
