@@ -8,7 +8,11 @@ use crate::diag::{Code, Diagnostic};
 
 /// Checks a tree.
 pub(super) fn check(node: &Node, shape: &Shape, files: &[SourceFile]) -> Vec<Diagnostic> {
-    let mut checker = Checker { files, found: Vec::new(), key: String::new() };
+    let mut checker = Checker {
+        files,
+        found: Vec::new(),
+        key: String::new(),
+    };
     checker.node(node, shape);
     checker.found
 }
@@ -103,7 +107,9 @@ impl Checker<'_> {
             || matches!(shape, Shape::OneOf(shapes) if shapes.iter().any(|shape| matches!(shape, Shape::Text { .. })));
         match &node.value {
             Yaml::Int(_) | Yaml::Float(..) if wants_text && form(&self.key).is_some() => {
-                problem.hints.extend(form(&self.key).map(|example| format!("write it like {example}")));
+                problem
+                    .hints
+                    .extend(form(&self.key).map(|example| format!("write it like {example}")));
             }
             Yaml::Int(value) if wants_text => problem.hints.push(format!("write it in quotes: \"{value}\"")),
             Yaml::Float(_, text) if wants_text => problem.hints.push(format!("write it in quotes: \"{text}\"")),
@@ -157,7 +163,9 @@ impl Checker<'_> {
         let message = format!("`{}` takes {}, not `{text}`", self.key, quoted(words));
         let mut problem = Diagnostic::new(Code::NotAllowed, message);
         if words.len() > 1 {
-            problem.hints.extend(did_you_mean(text, words.iter().map(String::as_str)));
+            problem
+                .hints
+                .extend(did_you_mean(text, words.iter().map(String::as_str)));
         }
         self.report(problem, node.place);
     }
@@ -171,8 +179,8 @@ impl Checker<'_> {
                 Some(hint) => problem.hints.push(hint),
                 None if known.len() <= 12 => problem.hints.push(format!("it has {}", quoted(&known))),
                 None if fields.contains_key("hostedCluster") => problem.hints.push(
-                "what has no short name goes under `hostedCluster:`, spelt as in HostedCluster's spec".to_owned(),
-            ),
+                    "what has no short name goes under `hostedCluster:`, spelt as in HostedCluster's spec".to_owned(),
+                ),
                 None if fields.contains_key("nodePool") => problem
                     .hints
                     .push("what has no short name goes under `nodePool:`, spelt as in NodePool's spec".to_owned()),
@@ -213,7 +221,12 @@ pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
     let lower = word.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(word.len()))
         .min()
         .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
@@ -222,8 +235,11 @@ pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
 /// The nearest known word, or all of them where they are few.
 pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<_> = known.into_iter().collect();
-    did_you_mean(word, known.iter().copied())
-        .or_else(|| (1..=12).contains(&known.len()).then(|| format!("there are {}", quoted(&known))))
+    did_you_mean(word, known.iter().copied()).or_else(|| {
+        (1..=12)
+            .contains(&known.len())
+            .then(|| format!("there are {}", quoted(&known)))
+    })
 }
 
 /// An example of a form that a key takes.

@@ -47,11 +47,17 @@ pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Ve
     let mut settings: Vec<(&'static str, Node)> = Vec::new();
     for layer in &layers {
         // One layer merged over nothing: without keys of structure, and with patches kept.
-        let mut node = Node { place: layer.node.place, value: Yaml::Map(Vec::new()) };
+        let mut node = Node {
+            place: layer.node.place,
+            value: Yaml::Map(Vec::new()),
+        };
         keep_nulls(&mut node, layer.node);
         settings.push((layer.name, node));
     }
-    let mut walk = Walk { loaded, found: Vec::new() };
+    let mut walk = Walk {
+        loaded,
+        found: Vec::new(),
+    };
     let views: Vec<_> = settings.iter().map(|(name, node)| (*name, node)).collect();
     walk.map(&views, "", &["pools", "poolDefaults"]);
     for (name, sources) in pools(declared, loaded, &index, &views) {
@@ -60,7 +66,9 @@ pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Ve
     }
     let mut found = walk.found;
     if let Some(field) = field {
-        found.retain(|one| one.field == field || one.field.strip_prefix(field).is_some_and(|rest| rest.starts_with('.')));
+        found.retain(|one| {
+            one.field == field || one.field.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'))
+        });
     }
     found.sort_by(|a, b| a.field.cmp(&b.field));
     Some(found)
@@ -69,7 +77,12 @@ pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Ve
 /// The settings of a layer's document, its `null`s too.
 fn keep_nulls(into: &mut Node, from: &Node) {
     if let Yaml::Map(entries) = &mut into.value {
-        entries.extend(from.entries().iter().filter(|entry| !STRUCTURE.contains(&&*entry.key)).cloned());
+        entries.extend(
+            from.entries()
+                .iter()
+                .filter(|entry| !STRUCTURE.contains(&&*entry.key))
+                .cloned(),
+        );
     }
 }
 
@@ -89,11 +102,19 @@ fn pools<'n>(
             .iter()
             .filter_map(|(name, node)| Some((*name, node.get("poolDefaults")?)))
             .collect();
-        let profile = entry.value.get("profile").or_else(|| merged.at(&["poolDefaults", "profile"]));
-        if let Some(profile) = profile.and_then(Node::as_str).and_then(|name| index.get(Kind::NodePoolProfile, name)) {
+        let profile = entry
+            .value
+            .get("profile")
+            .or_else(|| merged.at(&["poolDefaults", "profile"]));
+        if let Some(profile) = profile
+            .and_then(Node::as_str)
+            .and_then(|name| index.get(Kind::NodePoolProfile, name))
+        {
             sources.push(("NodePoolProfile", &profile.spec));
         }
-        let own = layers.iter().filter_map(|(name, node)| Some((*name, node.at(&["pools", &entry.key])?)));
+        let own = layers
+            .iter()
+            .filter_map(|(name, node)| Some((*name, node.at(&["pools", &entry.key])?)));
         sources.extend(own);
         all.push((entry.key.to_string(), sources));
     }
@@ -116,28 +137,38 @@ impl Walk<'_> {
             }
         }
         for key in keys {
-            let field = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+            let field = if path.is_empty() {
+                key.to_owned()
+            } else {
+                format!("{path}.{key}")
+            };
             self.key(layers, key, &field);
         }
     }
 
     fn key(&mut self, layers: &[(&'static str, &Node)], key: &str, field: &str) {
         // A nearer layer that sets a key which excludes this one removes it.
-        let last_excluder = layers
-            .iter()
-            .rposition(|(_, node)| node.entries().iter().any(|entry| excludes(&entry.key, key) && !is_null(&entry.value)));
+        let last_excluder = layers.iter().rposition(|(_, node)| {
+            node.entries()
+                .iter()
+                .any(|entry| excludes(&entry.key, key) && !is_null(&entry.value))
+        });
         let setters: Vec<(usize, &'static str, &Entry)> = layers
             .iter()
             .enumerate()
             .filter_map(|(at, (name, node))| Some((at, *name, node.entry(key)?)))
             .collect();
-        let Some((last, _, nearest)) = setters.last() else { return };
+        let Some((last, _, nearest)) = setters.last() else {
+            return;
+        };
         if last_excluder.is_some_and(|excluder| excluder > *last) {
             return;
         }
         if matches!(nearest.value.value, Yaml::Map(_)) {
             // Maps merge: those since the last value that was none.
-            let from = setters.iter().rposition(|(_, _, entry)| !matches!(entry.value.value, Yaml::Map(_)));
+            let from = setters
+                .iter()
+                .rposition(|(_, _, entry)| !matches!(entry.value.value, Yaml::Map(_)));
             let maps: Vec<_> = setters
                 .iter()
                 .skip(from.map_or(0, |at| at + 1))

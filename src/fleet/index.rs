@@ -141,12 +141,19 @@ impl<'a> Index<'a> {
 
     /// All documents of a kind, in order of name.
     pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &'a Document> {
-        self.named.iter().filter(move |((other, _), _)| *other == kind).map(|(_, document)| *document)
+        let range = self.named.range((kind, "")..);
+        range
+            .take_while(move |((other, _), _)| *other == kind)
+            .map(|(_, document)| *document)
     }
 
     /// The names of a kind.
     pub(super) fn names(&self, kind: Kind) -> Vec<&'a str> {
-        self.named.keys().filter(|(other, _)| *other == kind).map(|(_, name)| *name).collect()
+        self.named
+            .keys()
+            .filter(|(other, _)| *other == kind)
+            .map(|(_, name)| *name)
+            .collect()
     }
 
     /// The fleet's spec.
@@ -163,16 +170,26 @@ impl<'a> Declared<'a> {
 
     /// A key of its own, or of what it shares with its neighbours.
     pub(super) fn near(&self, key: &str) -> Option<&'a Node> {
-        self.own.get(key).or_else(|| self.shared().and_then(|shared| shared.get(key)))
+        self.own
+            .get(key)
+            .or_else(|| self.shared().and_then(|shared| shared.get(key)))
     }
 
     /// Every layer, the farthest first.
     pub(super) fn layers(&self, loaded: &'a Loaded, index: &Index<'a>) -> Vec<Layer<'a>> {
-        let mut layers = base_layers(loaded, index, self.environment(index), self.region(index).and_then(Node::as_str));
+        let mut layers = base_layers(
+            loaded,
+            index,
+            self.environment(index),
+            self.region(index).and_then(Node::as_str),
+        );
         if let Some(node) = self.shared() {
             layers.push(Layer { name: "Clusters", node });
         }
-        layers.push(Layer { name: "Cluster", node: self.own });
+        layers.push(Layer {
+            name: "Cluster",
+            node: self.own,
+        });
         layers
     }
 
@@ -196,22 +213,37 @@ pub(super) fn base_layers<'a>(
     environment: Option<&'a Document>,
     region: Option<&str>,
 ) -> Vec<Layer<'a>> {
-    let mut layers = vec![Layer { name: "built-in", node: &loaded.builtin }];
+    let mut layers = vec![Layer {
+        name: "built-in",
+        node: &loaded.builtin,
+    }];
     let fleet = index.fleet_spec();
     let mut add = |name, node: Option<&'a Node>| layers.extend(node.map(|node| Layer { name, node }));
     add("Fleet", fleet.and_then(|fleet| fleet.get("defaults")));
     add("Environment", environment.map(|environment| &environment.spec));
     if let Some(region) = region {
         add("Fleet, region", fleet.and_then(|fleet| fleet.at(&["regions", region])));
-        add("Environment, region", environment.and_then(|environment| environment.spec.at(&["regions", region])));
+        add(
+            "Environment, region",
+            environment.and_then(|environment| environment.spec.at(&["regions", region])),
+        );
     }
     layers
 }
 
 /// Layers merged into one.
 pub(super) fn flatten(layers: &[Layer<'_>]) -> Node {
-    let place = Place { file: 0, line: 1, column: 1, start: 0, end: 0 };
-    let mut merged = Node { place, value: Yaml::Map(Vec::new()) };
+    let place = Place {
+        file: 0,
+        line: 1,
+        column: 1,
+        start: 0,
+        end: 0,
+    };
+    let mut merged = Node {
+        place,
+        value: Yaml::Map(Vec::new()),
+    };
     for layer in layers {
         merge(&mut merged, layer.node, STRUCTURE);
     }
@@ -219,8 +251,11 @@ pub(super) fn flatten(layers: &[Layer<'_>]) -> Node {
 }
 
 fn twice(kind: Kind, name: &str, (second, first): (Place, Place), loaded: &Loaded) -> Diagnostic {
-    Diagnostic::new(Code::Duplicate, format!("there are two {}s called `{name}`", kind.noun()))
-        .at(&second.span(&loaded.files))
-        .related(&first.span(&loaded.files), "the first one")
-        .hint("rename one of them")
+    Diagnostic::new(
+        Code::Duplicate,
+        format!("there are two {}s called `{name}`", kind.noun()),
+    )
+    .at(&second.span(&loaded.files))
+    .related(&first.span(&loaded.files), "the first one")
+    .hint("rename one of them")
 }

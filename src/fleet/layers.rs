@@ -107,7 +107,10 @@ fn merge_map(base: &mut Node, over: &Node, sort: Sort, skip: &[&str]) {
 fn settled(node: &Node, sort: Sort) -> Node {
     match &node.value {
         Yaml::Map(_) if !sort.keeps_null() => {
-            let mut copy = Node { place: node.place, value: Yaml::Map(Vec::new()) };
+            let mut copy = Node {
+                place: node.place,
+                value: Yaml::Map(Vec::new()),
+            };
             merge_map(&mut copy, node, sort, &[]);
             copy
         }
@@ -117,16 +120,31 @@ fn settled(node: &Node, sort: Sort) -> Node {
 
 /// Writes `pools: [a, b]` out as a map of pools, each with the profile of its name, and `pools: {a: }` as `{a: {}}`.
 pub(super) fn spell_out_pools(settings: &mut Node) {
-    let Yaml::Map(entries) = &mut settings.value else { return };
-    let Some(entry) = entries.iter_mut().find(|entry| &*entry.key == "pools") else { return };
+    let Yaml::Map(entries) = &mut settings.value else {
+        return;
+    };
+    let Some(entry) = entries.iter_mut().find(|entry| &*entry.key == "pools") else {
+        return;
+    };
     if let Yaml::List(items) = &entry.value.value {
         let pools = items
             .iter()
             .filter_map(|item| {
                 let name: Box<str> = item.as_str()?.into();
-                let profile = Entry { key: "profile".into(), place: item.place, value: item.clone() };
-                let value = Node { place: item.place, value: Yaml::Map(vec![profile]) };
-                Some(Entry { key: name, place: item.place, value })
+                let profile = Entry {
+                    key: "profile".into(),
+                    place: item.place,
+                    value: item.clone(),
+                };
+                let value = Node {
+                    place: item.place,
+                    value: Yaml::Map(vec![profile]),
+                };
+                Some(Entry {
+                    key: name,
+                    place: item.place,
+                    value,
+                })
             })
             .collect();
         entry.value.value = Yaml::Map(pools);
@@ -135,5 +153,8 @@ pub(super) fn spell_out_pools(settings: &mut Node) {
 
 /// Whether setting the one key drops the other.
 pub(super) fn excludes(key: &str, other: &str) -> bool {
-    key != other && EXCLUSIVE.iter().any(|group| group.contains(&key) && group.contains(&other))
+    key != other
+        && EXCLUSIVE
+            .iter()
+            .any(|group| group.contains(&key) && group.contains(&other))
 }

@@ -48,12 +48,22 @@ const BUILTIN: &str = include_str!("defaults.yaml");
 
 /// Reads the files. What is wrong is in the result's diagnostics.
 pub fn load(files: &[SourceFile]) -> Loaded {
-    let mut files: Vec<_> = files.iter().filter(|file| !file.path.starts_with(lock::DIRECTORY)).cloned().collect();
+    let mut files: Vec<_> = files
+        .iter()
+        .filter(|file| !file.path.starts_with(lock::DIRECTORY))
+        .cloned()
+        .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let parsed = yaml::parse(&files);
     let mut loaded = Loaded {
         builtin: Node {
-            place: Place { file: 0, line: 1, column: 1, start: 0, end: 0 },
+            place: Place {
+                file: 0,
+                line: 1,
+                column: 1,
+                start: 0,
+                end: 0,
+            },
             value: Yaml::Map(Vec::new()),
         },
         files,
@@ -77,7 +87,12 @@ fn shape_of(kind: Kind) -> &'static Shape {
     static SHAPES: OnceLock<BTreeMap<Kind, Shape>> = OnceLock::new();
     static NOTHING: Shape = Shape::Any;
     SHAPES
-        .get_or_init(|| Kind::ALL.iter().map(|kind| (*kind, Shape::of(&kind.schema()))).collect())
+        .get_or_init(|| {
+            Kind::ALL
+                .iter()
+                .map(|kind| (*kind, Shape::of(&kind.schema())))
+                .collect()
+        })
         .get(&kind)
         .unwrap_or(&NOTHING)
 }
@@ -95,7 +110,10 @@ impl Loaded {
 
     /// The built-in layer, as one more file so that `explain` can point into it.
     fn add_builtin(&mut self) {
-        let file = SourceFile { path: "<built-in>".into(), text: BUILTIN.into() };
+        let file = SourceFile {
+            path: "<built-in>".into(),
+            text: BUILTIN.into(),
+        };
         self.files.push(file);
         let mut parsed = yaml::parse_one(&self.files, self.files.len() - 1);
         self.diagnostics.append(&mut parsed.diagnostics);
@@ -124,7 +142,10 @@ impl Loaded {
             kind,
             name: name.and_then(Node::as_str).unwrap_or_default().to_owned(),
             place: name.map_or_else(|| first_key(&node), |name| name.place),
-            spec: Node { place: node.place, value: Yaml::Map(Vec::new()) },
+            spec: Node {
+                place: node.place,
+                value: Yaml::Map(Vec::new()),
+            },
             broken: false,
             broken_clusters: BTreeSet::new(),
             problems: 0..0,
@@ -168,7 +189,11 @@ impl Loaded {
             let message = format!("`{word}` is no kind of fleet document");
             let hint = did_you_mean(word, names).unwrap_or_else(|| format!("it is one of {}", quoted(&names)));
             let mut problem = Diagnostic::new(Code::UnknownKind, message).hint(hint);
-            if node.get("apiVersion").and_then(Node::as_str).is_some_and(|version| !version.starts_with("fleetwright.")) {
+            if node
+                .get("apiVersion")
+                .and_then(Node::as_str)
+                .is_some_and(|version| !version.starts_with("fleetwright."))
+            {
                 problem = problem.hint("put Kubernetes manifests of your own into `extraManifests`");
             }
             self.problem(problem, found.place);

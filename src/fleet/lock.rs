@@ -113,7 +113,11 @@ impl Lock {
     pub fn parse(files: &[SourceFile]) -> (Self, Vec<Diagnostic>) {
         let mut lock = Self::default();
         let mut found = Vec::new();
-        for (index, file) in files.iter().enumerate().filter(|(_, file)| file.path.starts_with(DIRECTORY)) {
+        for (index, file) in files
+            .iter()
+            .enumerate()
+            .filter(|(_, file)| file.path.starts_with(DIRECTORY))
+        {
             let mut parsed = yaml::parse_one(files, index);
             found.append(&mut parsed.diagnostics);
             let [(node, inside)] = parsed.documents.as_slice() else {
@@ -137,9 +141,12 @@ impl Lock {
                 lock.unreadable.insert(file.path.to_string());
                 let place = error.place.unwrap_or(node.place);
                 found.push(
-                    Diagnostic::new(Code::LockBroken, format!("this file of the lock can't be read: {}", error.message))
-                        .at(&place.span(files))
-                        .hint("restore it from Git: what it pins (id, addresses) must not change"),
+                    Diagnostic::new(
+                        Code::LockBroken,
+                        format!("this file of the lock can't be read: {}", error.message),
+                    )
+                    .at(&place.span(files))
+                    .hint("restore it from Git: what it pins (id, addresses) must not change"),
                 );
             }
         }
@@ -177,15 +184,24 @@ impl Lock {
         let mut changes = Vec::new();
         for (file, text) in &new {
             match old.get(file) {
-                None => changes.push(LockChange { file: file.clone(), change: LockChangeKind::Added }),
+                None => changes.push(LockChange {
+                    file: file.clone(),
+                    change: LockChangeKind::Added,
+                }),
                 Some(before) if before != text => {
-                    changes.push(LockChange { file: file.clone(), change: LockChangeKind::Changed });
+                    changes.push(LockChange {
+                        file: file.clone(),
+                        change: LockChangeKind::Changed,
+                    });
                 }
                 Some(_) => {}
             }
         }
         for file in old.keys().filter(|file| !new.contains_key(*file)) {
-            changes.push(LockChange { file: file.clone(), change: LockChangeKind::Removed });
+            changes.push(LockChange {
+                file: file.clone(),
+                change: LockChangeKind::Removed,
+            });
         }
         changes.sort();
         changes
@@ -209,8 +225,14 @@ pub(super) struct Identities(BTreeSet<String>);
 impl Identities {
     /// Those of the lock.
     pub(super) fn new(lock: &Lock) -> Self {
-        let clusters = lock.clusters.values().flat_map(|pin| [pin.id.clone(), key("cluster", &pin.object_name)]);
-        let networks = lock.networks.values().flat_map(|pin| [pin.id.clone(), key("network", &pin.object_name)]);
+        let clusters = lock
+            .clusters
+            .values()
+            .flat_map(|pin| [pin.id.clone(), key("cluster", &pin.object_name)]);
+        let networks = lock
+            .networks
+            .values()
+            .flat_map(|pin| [pin.id.clone(), key("network", &pin.object_name)]);
         Self(clusters.chain(networks).collect())
     }
 

@@ -17,7 +17,12 @@ pub(super) struct Problems<'a> {
 
 impl<'a> Problems<'a> {
     pub(super) fn new(files: &'a [SourceFile], waivers: &'a Waivers, cluster: Option<&'a str>) -> Self {
-        Self { files, waivers, cluster, found: Vec::new() }
+        Self {
+            files,
+            waivers,
+            cluster,
+            found: Vec::new(),
+        }
     }
 
     /// An empty collection beside this one.
@@ -40,9 +45,12 @@ impl<'a> Problems<'a> {
             return;
         }
         let problem = match (rule_id(problem.code), self.cluster) {
-            (Some(rule), Some(cluster)) => problem
-                .hint(format!("to accept it: `waivers: [{{rule: {rule}, cluster: {cluster}, reason: …}}]` in the `Fleet` document")),
-            (Some(rule), None) => problem.hint(format!("to accept it: `waivers: [{{rule: {rule}, reason: …}}]` in the `Fleet` document")),
+            (Some(rule), Some(cluster)) => problem.hint(format!(
+                "to accept it: `waivers: [{{rule: {rule}, cluster: {cluster}, reason: …}}]` in the `Fleet` document"
+            )),
+            (Some(rule), None) => problem.hint(format!(
+                "to accept it: `waivers: [{{rule: {rule}, reason: …}}]` in the `Fleet` document"
+            )),
             (None, _) => problem,
         };
         self.add(problem, place);

@@ -51,7 +51,13 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     let index = Index::new(loaded, &mut found);
     let spec = fleet_spec(&index, loaded, &mut found);
     let mut lock = lock.clone();
-    let uid = lock.fleet.get_or_insert_with(|| LockedFleet { uid: new_uid(&seed.entropy) }).uid.clone();
+    let uid = lock
+        .fleet
+        .get_or_insert_with(|| LockedFleet {
+            uid: new_uid(&seed.entropy),
+        })
+        .uid
+        .clone();
 
     let nodes = index.fleet_spec().and_then(|fleet| fleet.get("waivers"));
     let waivers = spec.waivers.as_deref().unwrap_or_default();
@@ -73,7 +79,12 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     let management = shared::management_clusters(&index, &mut problems);
     let mut taken = taken(&index, &spec, &lock, &mut problems);
     rules::reserve_pods(&index, loaded, &mut taken);
-    let common = Common { spec: &spec, compartments: &compartments, management: &management, uid: &uid };
+    let common = Common {
+        spec: &spec,
+        compartments: &compartments,
+        management: &management,
+        uid: &uid,
+    };
     let mut identities = Identities::new(&lock);
     let networks = networks::resolve(&index, &common, (&mut taken, &mut lock, &mut identities), &mut problems);
 
@@ -86,7 +97,12 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         now: seed.now,
         taken: &mut taken,
         identities,
-        lock_unreadable: index.clusters.keys().filter(|name| lock.unreadable_for(name)).map(|name| (*name).to_owned()).collect(),
+        lock_unreadable: index
+            .clusters
+            .keys()
+            .filter(|name| lock.unreadable_for(name))
+            .map(|name| (*name).to_owned())
+            .collect(),
         hold_new: lost_rename,
         load: placement::load(&lock),
         bases: BTreeMap::new(),
@@ -118,7 +134,8 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         for name in gone {
             lock.clusters.remove(&name);
         }
-        lock.networks.retain(|name, _| index.get(Kind::Network, name.as_str()).is_some());
+        lock.networks
+            .retain(|name, _| index.get(Kind::Network, name.as_str()).is_some());
     }
     let mut fleet = model::Fleet {
         name: FleetName::new(index.fleet.map_or("", |fleet| fleet.name.as_str())),
@@ -136,11 +153,20 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         conflicts: shared::conflicts(&spec),
         incomplete,
     };
-    let wide = rules::Wide { index: &index, management: &management, spec: &spec, lock: &lock };
+    let wide = rules::Wide {
+        index: &index,
+        management: &management,
+        spec: &spec,
+        lock: &lock,
+    };
     rules::fleet_wide(&mut fleet, &wide, &mut problems);
     found.append(&mut problems.found);
     sort(&mut found);
-    Resolved { fleet, lock, diagnostics: found }
+    Resolved {
+        fleet,
+        lock,
+        diagnostics: found,
+    }
 }
 
 /// Reads the `Fleet` document. Where it has an error already, what is left of it is enough to go on with.
@@ -159,14 +185,26 @@ fn fleet_spec(index: &Index<'_>, loaded: &Loaded, found: &mut Vec<Diagnostic>) -
 fn new_uid(entropy: &[u8; 16]) -> FleetUid {
     let hex = Digest::of(entropy).to_hex();
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    FleetUid::new(format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32)))
+    FleetUid::new(format!(
+        "{}-{}-4{}-8{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(13, 16),
+        part(17, 20),
+        part(20, 32)
+    ))
 }
 
 /// Every range that must not be handed out: what the fleet excludes, pods and services, and what the lock has given.
 fn taken(index: &Index<'_>, spec: &spec::FleetSpec, lock: &Lock, problems: &mut Problems<'_>) -> Taken {
     let mut taken = Taken::default();
     let nodes = index.fleet_spec().and_then(|fleet| fleet.at(&["addresses", "exclude"]));
-    for (position, text) in spec.addresses.iter().flat_map(|addresses| &addresses.exclude).enumerate() {
+    for (position, text) in spec
+        .addresses
+        .iter()
+        .flat_map(|addresses| &addresses.exclude)
+        .enumerate()
+    {
         match addresses::parse(text) {
             Ok(net) => {
                 if let Some(net) = addresses::v4(net) {
@@ -202,9 +240,7 @@ fn held_up_by(declared: &Declared<'_>, index: &Index<'_>, found: &mut [Diagnosti
 
 /// By place, then by code, so that the order of the work doesn't show; what has no place comes first.
 fn sort(found: &mut Vec<Diagnostic>) {
-    found.sort_by(|a, b| {
-        (&a.span, a.code, &a.message, &a.clusters).cmp(&(&b.span, b.code, &b.message, &b.clusters))
-    });
+    found.sort_by(|a, b| (&a.span, a.code, &a.message, &a.clusters).cmp(&(&b.span, b.code, &b.message, &b.clusters)));
     // What is wrong with a shared value shows once, with all the clusters that it holds up.
     found.dedup_by(|later, first| {
         let same = later.span.is_some()

@@ -42,13 +42,26 @@ pub(super) fn parse(files: &[SourceFile]) -> Parsed {
         let budget = left.min(MAX_FILE);
         if size > budget {
             let (size, most) = (mebibytes(size), mebibytes(budget));
-            let place = Place { file: number(index), line: 1, column: 1, start: 0, end: 0 };
-            let what = if budget == MAX_FILE { "a file" } else { "what is left for this tree" };
+            let place = Place {
+                file: number(index),
+                line: 1,
+                column: 1,
+                start: 0,
+                end: 0,
+            };
+            let what = if budget == MAX_FILE {
+                "a file"
+            } else {
+                "what is left for this tree"
+            };
             parsed.incomplete = true;
             parsed.diagnostics.push(
-                Diagnostic::new(Code::TooLarge, format!("this file has {size} MiB, {what} may have {most} MiB"))
-                    .at(&place.span(files))
-                    .hint("keep only fleet documents in the fleet directory, or split the file"),
+                Diagnostic::new(
+                    Code::TooLarge,
+                    format!("this file has {size} MiB, {what} may have {most} MiB"),
+                )
+                .at(&place.span(files))
+                .hint("keep only fleet documents in the fleet directory, or split the file"),
             );
             continue;
         }
@@ -136,7 +149,8 @@ impl<'a> Builder<'a> {
                 Ok((event, span)) => self.event(event, span),
                 Err(error) => {
                     let place = self.mark(*error.marker());
-                    self.diagnostics.push(explain(error.kind(), &error.info()).at(&place.span(self.files)));
+                    self.diagnostics
+                        .push(explain(error.kind(), &error.info()).at(&place.span(self.files)));
                     self.diagnostics.append(&mut self.inside);
                     Err(Stop)
                 }
@@ -162,7 +176,10 @@ impl<'a> Builder<'a> {
     fn place(&self, span: RawSpan) -> Place {
         let end = number(span.end.byte_offset().unwrap_or_default());
         let place = self.mark(span.start);
-        Place { end: end.max(place.start), ..place }
+        Place {
+            end: end.max(place.start),
+            ..place
+        }
     }
 
     fn event(&mut self, event: Event<'_>, span: RawSpan) -> Result<(), Stop> {
@@ -170,7 +187,11 @@ impl<'a> Builder<'a> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                let value = if plain { plain_scalar(&text) } else { Yaml::Str(text.into()) };
+                let value = if plain {
+                    plain_scalar(&text)
+                } else {
+                    Yaml::Str(text.into())
+                };
                 self.put(Node { place, value }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.open(place, anchor, Parts::List(Vec::new())),
@@ -179,7 +200,10 @@ impl<'a> Builder<'a> {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.stack.pop() else { return Ok(()) };
-                let place = Place { end: place.end.max(open.place.end), ..open.place };
+                let place = Place {
+                    end: place.end.max(open.place.end),
+                    ..open.place
+                };
                 let value = match open.parts {
                     Parts::List(items) => Yaml::List(items),
                     Parts::Map(entries, ..) => Yaml::Map(entries),
@@ -212,12 +236,16 @@ impl<'a> Builder<'a> {
             let message = format!("the aliases of this file expand to more than {MAX_EXPANSION} values");
             return self.stop(Code::Budget, message, place);
         }
-        let node = Node { place, value: node.value.clone() };
+        let node = Node {
+            place,
+            value: node.value.clone(),
+        };
         self.put(node, 0)
     }
 
     fn stop(&mut self, code: Code, message: String, place: Place) -> Result<(), Stop> {
-        self.diagnostics.push(Diagnostic::new(code, message).at(&place.span(self.files)));
+        self.diagnostics
+            .push(Diagnostic::new(code, message).at(&place.span(self.files)));
         Err(Stop)
     }
 
@@ -236,7 +264,11 @@ impl<'a> Builder<'a> {
             Parts::Map(entries, waiting, index) => match waiting.take() {
                 Some((key, place)) => {
                     // A block collection begins at its first key; the mapping's own place is its first key too.
-                    entries.push(Entry { key, place, value: node });
+                    entries.push(Entry {
+                        key,
+                        place,
+                        value: node,
+                    });
                 }
                 None => {
                     let Some(key) = key_text(&node) else {
@@ -318,7 +350,9 @@ fn plain_scalar(text: &str) -> Yaml {
         {
             return Yaml::Int(number);
         }
-        let float = digits.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
+        let float = digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
         if float
             && let Ok(number) = text.parse::<f64>()
             && number.is_finite()
@@ -338,24 +372,30 @@ fn explain(kind: &ErrorKind, info: &str) -> Diagnostic {
         ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
             ("a tab in the indentation", "indent with blanks, YAML takes no tabs")
         }
-        ErrorKind::MappingValueNotAllowed => {
-            ("`: ` can't stand here", "put a value that holds `: ` in quotes; or look whether the line before is finished")
-        }
-        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry => {
-            ("this line does not fit the lines above it", "look at its indentation, and at the line before")
-        }
-        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
-            ("a text in quotes is not closed before this", "look for the opening quote on this line or above")
-        }
-        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::UnexpectedEofFlowMapping => {
-            ("a `,` or a closing `}` is missing before this", "look at the line before, too")
-        }
-        ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::UnexpectedEofFlowSequence => {
-            ("a `,` or a closing `]` is missing before this", "look at the line before, too")
-        }
-        ErrorKind::UnknownAnchor => {
-            ("this alias names no anchor", "an anchor (`&name`) stands before its alias in the same document; or quote a text that begins with `*`")
-        }
+        ErrorKind::MappingValueNotAllowed => (
+            "`: ` can't stand here",
+            "put a value that holds `: ` in quotes; or look whether the line before is finished",
+        ),
+        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry => (
+            "this line does not fit the lines above it",
+            "look at its indentation, and at the line before",
+        ),
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => (
+            "a text in quotes is not closed before this",
+            "look for the opening quote on this line or above",
+        ),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::UnexpectedEofFlowMapping => (
+            "a `,` or a closing `}` is missing before this",
+            "look at the line before, too",
+        ),
+        ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::UnexpectedEofFlowSequence => (
+            "a `,` or a closing `]` is missing before this",
+            "look at the line before, too",
+        ),
+        ErrorKind::UnknownAnchor => (
+            "this alias names no anchor",
+            "an anchor (`&name`) stands before its alias in the same document; or quote a text that begins with `*`",
+        ),
         _ => return Diagnostic::new(Code::Syntax, info.trim_end_matches('.')),
     };
     Diagnostic::new(Code::Syntax, message).hint(hint)

@@ -26,7 +26,10 @@ fn every_broken_fleet_says_what_its_golden_says() {
         text.push_str(&format!("failed: {}\n", failed.join(" ")));
         text.push_str(&format!("resolved: {}\n", good.join(" ")));
         text.push_str(&format!("incomplete: {}\n", resolved.fleet.incomplete));
-        assert!(!(resolved.diagnostics.is_empty() && problems.is_empty()), "{name} is not broken");
+        assert!(
+            !(resolved.diagnostics.is_empty() && problems.is_empty()),
+            "{name} is not broken"
+        );
         let golden = case.join("want.txt");
         if bless() {
             std::fs::write(&golden, &text).unwrap();

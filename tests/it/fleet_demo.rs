@@ -1,6 +1,7 @@
 //! The fleets of this repository.
 
 use fleetwright::fleet::Lock;
+use fleetwright::fleet::model::NetworkSource;
 use fleetwright::report::diagnostics::{Style, render};
 
 use super::fleet_support::{bless, read, repository, resolved};
@@ -37,4 +38,36 @@ fn the_demo_fleet_resolves_without_a_problem() {
     assert_eq!(fleet.management_clusters.len(), 2);
     assert!(fleet.clusters.len() >= 12, "{} clusters", fleet.clusters.len());
     assert!(pools >= 30, "{pools} pools");
+}
+
+#[test]
+fn a_rename_in_the_demo_fleet_keeps_its_objects() {
+    let fleet = fleet("fleet").fleet;
+    let orders = fleet
+        .clusters
+        .values()
+        .find(|cluster| cluster.name.as_str() == "orders")
+        .unwrap();
+    assert_eq!(
+        (orders.object_name.as_str(), orders.namespace.as_str()),
+        ("checkout", "clusters-checkout")
+    );
+    assert!(
+        orders
+            .node_pools
+            .values()
+            .all(|pool| pool.object_name.starts_with("checkout-"))
+    );
+}
+
+#[test]
+fn the_example_on_existing_networks_resolves_without_a_problem() {
+    let fleet = fleet("examples/existing-network").fleet;
+    assert_eq!(fleet.clusters.len(), 4);
+    assert!(fleet.clusters.values().all(|cluster| {
+        matches!(
+            cluster.network.source,
+            NetworkSource::Existing(_) | NetworkSource::Shared { .. }
+        )
+    }));
 }

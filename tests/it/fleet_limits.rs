@@ -110,22 +110,36 @@ fn time_grows_with_the_number_of_clusters_and_not_faster() {
 #[test]
 fn a_production_cluster_with_three_node_pools_takes_ten_lines() {
     let files = read(&repository("fleet"));
-    let payments = files.iter().find(|file| &*file.path == "clusters/payments.yaml").unwrap();
+    let payments = files
+        .iter()
+        .find(|file| &*file.path == "clusters/payments.yaml")
+        .unwrap();
     let count = payments.text.lines().count();
     assert!(count <= 10, "{count} lines");
     let (_, resolved) = resolved(&files, &Lock::parse(&files).0);
-    let cluster = resolved.fleet.clusters.values().find(|cluster| cluster.name.as_str() == "payments").unwrap();
+    let cluster = resolved
+        .fleet
+        .clusters
+        .values()
+        .find(|cluster| cluster.name.as_str() == "payments")
+        .unwrap();
     assert_eq!(cluster.node_pools.len(), 3);
     assert_eq!(cluster.environment.as_str(), "prod");
 }
 
 /// Loads hostile input, and says how long it took and what came of it.
 fn hostile(text: String) -> (Duration, Vec<Code>) {
-    let files = [file("a.yaml", &text), file("b.yaml", "kind: Fleet\nmetadata: {name: acme}\n")];
+    let files = [
+        file("a.yaml", &text),
+        file("b.yaml", "kind: Fleet\nmetadata: {name: acme}\n"),
+    ];
     let begin = Instant::now();
     let (loaded, resolved) = resolved(&files, &Lock::default());
     assert!(resolved.fleet.incomplete);
-    (begin.elapsed(), loaded.diagnostics().iter().map(|problem| problem.code).collect())
+    (
+        begin.elapsed(),
+        loaded.diagnostics().iter().map(|problem| problem.code).collect(),
+    )
 }
 
 #[test]
@@ -140,10 +154,26 @@ fn hostile_files_end_in_an_error_soon() {
     };
     let cases = [
         ("alias bomb", bomb(10, 12), Code::Budget),
-        ("many aliases of one large anchor", format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 1_000].join(","), vec!["*a"; 10_000].join(",")), Code::Budget),
+        (
+            "many aliases of one large anchor",
+            format!(
+                "a: &a [{}]\nb: [{}]\n",
+                vec!["x"; 1_000].join(","),
+                vec!["*a"; 10_000].join(",")
+            ),
+            Code::Budget,
+        ),
         ("a hundred MiB", "# padding\n".repeat(10 << 20), Code::TooLarge),
-        ("deep flow", format!("a: {}{}", "[".repeat(100_000), "]".repeat(100_000)), Code::Budget),
-        ("deep blocks", (0..3_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(), Code::Budget),
+        (
+            "deep flow",
+            format!("a: {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+            Code::Budget,
+        ),
+        (
+            "deep blocks",
+            (0..3_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
+            Code::Budget,
+        ),
         ("deep list", "- ".repeat(100_000), Code::Budget),
         ("an alias inside of its anchor", "a: &a [*a]\n".to_owned(), Code::Syntax),
     ];

@@ -16,7 +16,10 @@ fn the_committed_schemas_are_current() {
             std::fs::write(&path, &text).unwrap();
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(committed == text, "{name} is not current: run FLEETWRIGHT_BLESS=1 cargo test");
+        assert!(
+            committed == text,
+            "{name} is not current: run FLEETWRIGHT_BLESS=1 cargo test"
+        );
         files.push(name);
     }
     for entry in std::fs::read_dir(directory).unwrap() {

@@ -17,7 +17,10 @@ pub(crate) fn read(directory: &Path) -> Vec<SourceFile> {
 }
 
 fn collect(root: &Path, directory: &Path, files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -31,12 +34,18 @@ fn collect(root: &Path, directory: &Path, files: &mut Vec<SourceFile>) {
 
 /// One file.
 pub(crate) fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: path.into(), text: text.into() }
+    SourceFile {
+        path: path.into(),
+        text: text.into(),
+    }
 }
 
 /// A seed that never changes.
 pub(crate) fn seed() -> Seed {
-    Seed { entropy: [7; 16], now: "2026-11-21T12:00:00Z".parse().unwrap() }
+    Seed {
+        entropy: [7; 16],
+        now: "2026-11-21T12:00:00Z".parse().unwrap(),
+    }
 }
 
 /// Loads and resolves.

@@ -44,7 +44,10 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
     }
     if facts.production {
         for key in cluster.annotations.keys().filter(|key| is_override(key)) {
-            let problem = Diagnostic::new(Code::Annotations, format!("`{key}` is an unsupported override, in production"));
+            let problem = Diagnostic::new(
+                Code::Annotations,
+                format!("`{key}` is an unsupported override, in production"),
+            );
             problems.rule(problem, facts.at(&["annotations", key], problems));
         }
     }
@@ -53,6 +56,9 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
 /// Whether an annotation replaces images, or switches checks or parts off.
 fn is_override(key: &str) -> bool {
     key.strip_prefix(PREFIX).is_some_and(|name| {
-        name == "image-overrides" || name.ends_with("-image") || name.starts_with("skip-") || name.starts_with("disable-")
+        name == "image-overrides"
+            || name.ends_with("-image")
+            || name.starts_with("skip-")
+            || name.starts_with("disable-")
     })
 }
