@@ -1,7 +1,8 @@
 //! `explain`: where each value of a cluster comes from.
 
-use super::load::LoadedFleet;
+use super::load::{LoadedFleet, did_you_mean};
 use crate::fleet::{Explained, explain as explain_cluster};
+use crate::resource::ClusterName;
 
 /// Why there is nothing to explain.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +32,7 @@ pub enum ExplainError {
 pub fn explain(loaded: &LoadedFleet, cluster: &str, field: Option<&str>) -> Result<Vec<Explained>, ExplainError> {
     let Some(explained) = explain_cluster(&loaded.loaded, cluster, field) else {
         let names = loaded.fleet.clusters.keys().chain(&loaded.fleet.failed);
-        let near = names
-            .map(|name| (strsim::damerau_levenshtein(name.as_str(), cluster), name))
-            .filter(|(distance, name)| distance * 3 <= name.as_str().len().max(3))
-            .min();
-        let hint = near.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"));
+        let hint = did_you_mean(cluster, names.map(ClusterName::as_str));
         return Err(ExplainError::NoCluster { name: cluster.to_owned(), hint });
     };
     match field {

@@ -9,7 +9,7 @@ use crate::fleet::model::Fleet;
 use crate::fleet::{self, Loaded, Lock, Seed, SourceFile};
 use crate::plan::Revised;
 use crate::render::{self, Rendered, TemplateSet};
-use crate::resource::{ManagementClusterName, Revision, UnitId};
+use crate::resource::{ClusterName, EnvironmentName, ManagementClusterName, Revision, Target, UnitId};
 use crate::source::{self, Ancestry, Limits, SourceError, Tree};
 
 /// Options of everything that reads a fleet.
@@ -209,6 +209,24 @@ impl Scope {
     }
 }
 
+/// A scope that names what is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no {kind} `{name}` in the fleet files{hint}")]
+pub struct ScopeError {
+    kind: &'static str,
+    name: String,
+    hint: String,
+}
+
+/// `; did you mean `payments`?`, or nothing where no name is near.
+pub(super) fn did_you_mean<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> String {
+    known
+        .map(|name| (strsim::damerau_levenshtein(name, typed), name))
+        .filter(|(distance, name)| distance * 3 <= name.len().max(3))
+        .min()
+        .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+}
+
 /// A scope, seen over a fleet.
 pub struct ScopeView<'a> {
     fleet: &'a Fleet,
@@ -231,6 +249,16 @@ impl ScopeView<'_> {
         }
     }
 
+    /// Whether objects on a control plane are in scope.
+    pub fn reaches(&self, target: &Target) -> bool {
+        match (self.scope.provider, target) {
+            (None, _)
+            | (Some(ProviderScope::Kubernetes), Target::Kubernetes(_))
+            | (Some(ProviderScope::Oci), Target::Oci) => true,
+            (Some(ProviderScope::Kubernetes), Target::Oci) | (Some(ProviderScope::Oci), Target::Kubernetes(_)) => false,
+        }
+    }
+
     /// The management clusters that have to be reached: all of the fleet's, since what left the files may be recorded on
     /// any of them; or, with a choice of clusters, those that they are placed on.
     pub fn management_clusters(&self) -> impl Iterator<Item = &ManagementClusterName> {
@@ -250,6 +278,30 @@ impl LoadedFleet {
     /// A scope over this fleet.
     pub fn scope<'a>(&'a self, scope: &'a Scope) -> ScopeView<'a> {
         ScopeView { fleet: &self.fleet, scope }
+    }
+
+    /// Refuses a scope that names what the fleet does not have: a typing error would else look like "nothing to do".
+    ///
+    /// # Errors
+    /// Where a cluster or an environment of the scope is unknown.
+    pub fn check_scope(&self, scope: &Scope) -> Result<(), ScopeError> {
+        let fleet = &self.fleet;
+        for name in &scope.clusters {
+            let cluster = ClusterName::new(name);
+            let gone = fleet.decommission.contains_key(&UnitId::Cluster(cluster.clone()));
+            if !fleet.clusters.contains_key(&cluster) && !fleet.failed.contains(&cluster) && !gone {
+                let known = fleet.clusters.keys().map(ClusterName::as_str);
+                return Err(ScopeError { kind: "cluster", name: name.clone(), hint: did_you_mean(name, known) });
+            }
+        }
+        let environments: BTreeSet<&EnvironmentName> = fleet.clusters.values().map(|c| &c.environment).collect();
+        for name in &scope.environments {
+            if !environments.iter().any(|known| known.as_str() == name) {
+                let known = environments.iter().map(|environment| environment.as_str());
+                return Err(ScopeError { kind: "environment", name: name.clone(), hint: did_you_mean(name, known) });
+            }
+        }
+        Ok(())
     }
 
     /// The management cluster whose inventory holds a unit.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::{join_all, try_join_all};
 
 use super::connect::{Access, AccessError};
-use super::load::{LoadedFleet, Scope, ScopeView};
+use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
 use crate::inventory::{Entry, InventoryKey};
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
@@ -53,6 +53,9 @@ pub struct Planned {
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// The scope names what is not there.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
     /// No connection.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -92,6 +95,7 @@ pub(super) struct Seen {
 /// # Errors
 /// Where a control plane can't be reached, or its inventories can't be read.
 pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
+    loaded.check_scope(&options.scope)?;
     let seen = match &options.against {
         Against::Live(access) => look(loaded, access, &options.scope).await?,
         Against::Nothing => Seen {
@@ -128,6 +132,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
         desired: desired(loaded, &options.scope),
         failed: loaded.failed.clone(),
         in_scope: &|unit| view.holds(unit),
+        targets: &|target| view.reaches(target),
         inventories: &seen.inventories,
         observed: &seen.observed,
         revised: loaded.revised.clone(),

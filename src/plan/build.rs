@@ -55,6 +55,8 @@ pub struct Inputs<'a> {
     pub failed: BTreeMap<UnitId, String>,
     /// Whether a unit is in the scope of this run; what is not is neither written nor pruned.
     pub in_scope: &'a (dyn Fn(&UnitId) -> bool + Sync),
+    /// Whether objects on a control plane are in the scope of this run.
+    pub targets: &'a (dyn Fn(&Target) -> bool + Sync),
     /// All inventories, of the whole fleet, old names replaced by new ones.
     pub inventories: &'a BTreeMap<InventoryKey, Stored>,
     /// What was seen, by target.
@@ -179,11 +181,13 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
 
 fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, context: &Context<'_>) -> (Vec<Change>, usize) {
     let mut changes = Vec::new();
-    for manifest in unit.manifests {
-        let entry = entry_of(manifest, unit, inputs);
-        changes.extend(decide::wanted(manifest, &unit.recorded_on, entry, context));
+    let mut same = 0;
+    for manifest in unit.manifests.iter().filter(|manifest| (inputs.targets)(&manifest.id.target)) {
+        match decide::wanted(manifest, &unit.recorded_on, entry_of(manifest, unit, inputs), context) {
+            Some(change) => changes.push(change),
+            None => same += 1,
+        }
     }
-    let same = unit.manifests.len() - changes.len();
     (changes, same)
 }
 

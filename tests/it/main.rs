@@ -15,6 +15,7 @@ mod kube_support;
 mod render_admission;
 mod render_crds;
 mod render_demo;
+mod reference;
 mod render_fixture;
 mod render_golden;
 mod render_properties;
