@@ -443,7 +443,7 @@ fn availability_word(availability: spec::Availability) -> String {
 }
 
 /// A map without what was removed.
-pub(super) fn present(map: Option<&BTreeMap<String, Option<String>>>) -> BTreeMap<String, String> {
+pub(super) fn present(map: Option<&spec::Texts>) -> BTreeMap<String, String> {
     map.into_iter()
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))

@@ -196,6 +196,7 @@ pub(super) fn existing(
 }
 
 /// A network to be made.
+#[derive(Clone, Copy)]
 pub(super) struct Wish<'a> {
     pub(super) preset: Option<spec::NetworkPreset>,
     pub(super) peer: Option<spec::PeerWith>,

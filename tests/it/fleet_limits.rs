@@ -128,7 +128,7 @@ fn a_production_cluster_with_three_node_pools_takes_ten_lines() {
 }
 
 /// Loads hostile input, and says how long it took and what came of it.
-fn hostile(text: String) -> (Duration, Vec<Code>) {
+fn hostile(text: &str) -> (Duration, Vec<Code>) {
     let files = [
         file("a.yaml", &text),
         file("b.yaml", "kind: Fleet\nmetadata: {name: acme}\n"),
@@ -178,7 +178,7 @@ fn hostile_files_end_in_an_error_soon() {
         ("an alias inside of its anchor", "a: &a [*a]\n".to_owned(), Code::Syntax),
     ];
     for (name, text, code) in cases {
-        let (time, codes) = hostile(text);
+        let (time, codes) = hostile(&text);
         assert_eq!(codes.first(), Some(&code), "{name}: {codes:?}");
         assert!(time < Duration::from_secs(5), "{name} took {time:?}");
     }
