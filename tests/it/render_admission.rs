@@ -147,9 +147,9 @@ fn changed(document: &Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = changed.pointer_mut(parent).unwrap().as_object_mut().unwrap();
     if value.is_null() {
-        drop(parent.remove(key))
+        parent.remove(key);
     } else {
-        drop(parent.insert(key.to_owned(), value))
+        parent.insert(key.to_owned(), value);
     }
     changed
 }
