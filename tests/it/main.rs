@@ -1,5 +1,14 @@
 //! The one integration-test binary: linking is what costs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "clippy takes only functions marked as tests for tests; here all is"
+)]
+
 mod architecture;
 mod cel_spike;
 mod cli;
@@ -7,6 +16,7 @@ mod e2e;
 mod fleet_broken;
 mod fleet_demo;
 mod fleet_support;
+mod kube_faults;
 mod kube_provider;
 mod kube_support;
 mod render_admission;
