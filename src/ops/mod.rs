@@ -4,6 +4,7 @@
 
 mod apply;
 mod connect;
+mod explain;
 mod init;
 mod load;
 mod lock;
@@ -14,6 +15,7 @@ mod status;
 
 pub use apply::{Leave, apply, leave};
 pub use connect::{Access, AccessError};
+pub use explain::{ExplainError, explain};
 pub use init::{InitError, init};
 pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeView, load};
 pub use lock::{LockError, write_lock};

@@ -52,7 +52,9 @@ impl Facts<'_> {
 
     /// Where a pool's setting was written, or the pool.
     fn pool(&self, name: &NodePoolName, key: &str, problems: &Problems<'_>) -> Place {
-        let Some((node, place)) = self.pools.get(name) else { return self.place };
+        let Some((node, place)) = self.pools.get(name) else {
+            return self.place;
+        };
         node.get(key)
             .map(|node| node.place)
             .filter(|place| place.file != builtin_file(problems.files))
@@ -110,12 +112,17 @@ pub(super) fn fleet_wide(fleet: &mut Fleet, wide: &Wide<'_>, problems: &mut Prob
 pub(super) fn reserve_pods(index: &Index<'_>, loaded: &Loaded, taken: &mut Taken) {
     let mut reserve = |settings: Option<&Node>| {
         for key in ["cluster", "service"] {
-            let Some(node) = settings.and_then(|settings| settings.at(&["network", key])) else { continue };
+            let Some(node) = settings.and_then(|settings| settings.at(&["network", key])) else {
+                continue;
+            };
             let texts = match &node.value {
                 Yaml::List(items) => items.iter().collect(),
                 _ => vec![node],
             };
-            let nets = texts.into_iter().filter_map(Node::as_str).filter_map(|text| text.parse::<IpNet>().ok());
+            let nets = texts
+                .into_iter()
+                .filter_map(Node::as_str)
+                .filter_map(|text| text.parse::<IpNet>().ok());
             for net in nets.filter_map(addresses::v4) {
                 taken.add(net);
             }
@@ -124,7 +131,9 @@ pub(super) fn reserve_pods(index: &Index<'_>, loaded: &Loaded, taken: &mut Taken
     reserve(Some(&loaded.builtin));
     let sections = |spec: Option<&Node>| -> Vec<Node> {
         let regions = spec.and_then(|spec| spec.get("regions"));
-        regions.map_or_else(Vec::new, |regions| regions.entries().iter().map(|entry| entry.value.clone()).collect())
+        regions.map_or_else(Vec::new, |regions| {
+            regions.entries().iter().map(|entry| entry.value.clone()).collect()
+        })
     };
     reserve(index.fleet_spec().and_then(|fleet| fleet.get("defaults")));
     for section in sections(index.fleet_spec()) {

@@ -33,22 +33,35 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         }
         let object = format!("{}-{pool}", cluster.object_name);
         if object.len() > LABEL {
-            let message = format!("the node pool's object name `{object}` has {} characters, {LABEL} is the most", object.len());
+            let message = format!(
+                "the node pool's object name `{object}` has {} characters, {LABEL} is the most",
+                object.len()
+            );
             problems.add(Diagnostic::new(Code::NotAllowed, message), *place);
         }
     }
     let length = cluster.control_plane_namespace.len();
     if length > LABEL {
-        let message = format!("the control-plane namespace `{}` has {length} characters", cluster.control_plane_namespace);
+        let message = format!(
+            "the control-plane namespace `{}` has {length} characters",
+            cluster.control_plane_namespace
+        );
         let over = length - LABEL;
-        let problem = Diagnostic::new(Code::NsLength, message)
-            .hint(format!("{LABEL} is the most; the name is in it twice, so make it {} shorter", over.div_ceil(2)));
+        let problem = Diagnostic::new(Code::NsLength, message).hint(format!(
+            "{LABEL} is the most; the name is in it twice, so make it {} shorter",
+            over.div_ceil(2)
+        ));
         problems.rule(problem, facts.place);
     }
     if cluster.infra_id.len() > OCI_CLUSTER {
-        let message = format!("the infra id `{}` has {} characters", cluster.infra_id, cluster.infra_id.len());
-        let problem = Diagnostic::new(Code::CapociName, message)
-            .hint(format!("Cluster API Provider OCI takes {OCI_CLUSTER} at most; choose a shorter name"));
+        let message = format!(
+            "the infra id `{}` has {} characters",
+            cluster.infra_id,
+            cluster.infra_id.len()
+        );
+        let problem = Diagnostic::new(Code::CapociName, message).hint(format!(
+            "Cluster API Provider OCI takes {OCI_CLUSTER} at most; choose a shorter name"
+        ));
         problems.rule(problem, facts.place);
     }
 }
@@ -57,11 +70,20 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
 pub(super) fn fleet(wide: &Wide<'_>, problems: &mut Problems<'_>) {
     let nodes = wide.index.fleet_spec().and_then(|fleet| fleet.get("waivers"));
     for (index, waiver) in wide.spec.waivers.iter().flatten().enumerate() {
-        let Some(name) = waiver.cluster.as_deref() else { continue };
-        let node = nodes.and_then(|nodes| nodes.item(index)).and_then(|node| node.get("cluster"));
+        let Some(name) = waiver.cluster.as_deref() else {
+            continue;
+        };
+        let node = nodes
+            .and_then(|nodes| nodes.item(index))
+            .and_then(|node| node.get("cluster"));
         if let (false, Some(node)) = (wide.index.clusters.contains_key(name), node) {
-            let mut problem = Diagnostic::new(Code::WaiverExpired, format!("a waiver for `{name}`, which is no cluster"));
-            problem.hints.extend(did_you_mean(name, wide.index.clusters.keys().copied()));
+            let mut problem = Diagnostic::new(
+                Code::WaiverExpired,
+                format!("a waiver for `{name}`, which is no cluster"),
+            );
+            problem
+                .hints
+                .extend(did_you_mean(name, wide.index.clusters.keys().copied()));
             problems.add(problem, node.place);
         }
     }
