@@ -34,5 +34,7 @@ mod ssa_cases;
 mod ssa_generator;
 mod ssa_oracle;
 mod ssa_reference;
+mod ssa_server;
+mod ssa_speed;
 #[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;
