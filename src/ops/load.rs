@@ -58,8 +58,6 @@ pub enum LoadError {
 
 /// Templates of a fleet's own: they take the place of built-in ones of the same name.
 const TEMPLATES: &str = "templates/";
-/// The lock's directory.
-pub(super) const LOCK: &str = "fleet.lock/";
 
 /// Reads, resolves and renders a fleet. What is wrong with the files is in the result.
 ///
@@ -68,10 +66,12 @@ pub(super) const LOCK: &str = "fleet.lock/";
 pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     let tree = source::read(&options.directory, Limits::default())?;
     let mut diagnostics = tree.diagnostics.clone();
-    let Sorted { documents, templates, locks } = sort(&tree);
+    let templates = templates(&tree);
+    let documents: Vec<SourceFile> =
+        tree.files.iter().filter(|file| !file.path.starts_with(TEMPLATES)).cloned().collect();
 
-    let (old_lock, broken) = Lock::parse(&locks);
-    diagnostics.extend(in_lock(broken));
+    let (old_lock, broken) = Lock::parse(&documents);
+    diagnostics.extend(broken);
     let loaded = fleet::load(&documents);
     let seed = Seed { entropy: entropy(), now: options.now };
     let resolved = fleet::resolve(&loaded, &old_lock, &seed);
@@ -105,7 +105,7 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     let failed = failed(&fleet, &rendered, &diagnostics);
     let origin = source::origin(&tree)?;
     let revised = Revised { fleet: fleet.uid.clone(), revision: origin.revision, time: origin.time };
-    let files = loaded.files().iter().chain(&locks).cloned().collect();
+    let files = loaded.files().to_vec();
     Ok(LoadedFleet {
         fleet,
         rendered,
@@ -121,37 +121,13 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     })
 }
 
-struct Sorted {
-    documents: Vec<SourceFile>,
-    templates: Vec<(String, String, Arc<str>)>,
-    /// With paths relative to the lock's directory.
-    locks: Vec<SourceFile>,
-}
-
-/// Sorts a fleet's files by what they are.
-fn sort(tree: &Tree) -> Sorted {
-    let mut sorted = Sorted { documents: Vec::new(), templates: Vec::new(), locks: Vec::new() };
-    for file in &tree.files {
-        let text = || SourceFile { path: file.path.clone(), text: file.text.clone() };
-        if let Some(path) = file.path.strip_prefix(LOCK) {
-            sorted.locks.push(SourceFile { path: path.into(), ..text() });
-        } else if let Some(name) = file.path.strip_prefix(TEMPLATES) {
-            sorted.templates.push((name.to_owned(), file.text.to_string(), file.path.clone()));
-        } else {
-            sorted.documents.push(text());
-        }
-    }
-    sorted
-}
-
-/// The lock knows its files by their paths within its directory; users know them by those within the fleet's.
-fn in_lock(diagnostics: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
-    diagnostics.into_iter().map(|mut diagnostic| {
-        if let Some(span) = &mut diagnostic.span {
-            span.file = format!("{LOCK}{}", span.file).into();
-        }
-        diagnostic
-    })
+/// The fleet's own templates: name, text, path.
+fn templates(tree: &Tree) -> Vec<(String, String, Arc<str>)> {
+    let named = |file: &SourceFile| {
+        let name = file.path.strip_prefix(TEMPLATES)?;
+        Some((name.to_owned(), file.text.to_string(), file.path.clone()))
+    };
+    tree.files.iter().filter_map(named).collect()
 }
 
 /// The units that are in the files and can't be planned.
