@@ -283,6 +283,14 @@ impl<'a> Resolver<'a, '_> {
             release,
         };
         let pool_places = pools::resolve(&mut cluster, &merged, self.index, problems);
+        for release in
+            std::iter::once(&mut cluster.release).chain(cluster.node_pools.values_mut().map(|pool| &mut pool.release))
+        {
+            if let Some(digest) = pin.releases.get(&release.version.to_string()) {
+                let repository = settings.release_repository.as_deref().unwrap_or_default();
+                release.image = format!("{repository}@{digest}");
+            }
+        }
         let facts = rules::Facts {
             merged: &merged,
             manager,

@@ -3,12 +3,13 @@
 //! Invariant: walks the same layers, by the same rules, as resolving; keeps nothing between two questions.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::index::{Declared, Index, STRUCTURE, flatten};
 use super::kind::Kind;
 use super::layers::excludes;
 use super::load::Loaded;
+use super::model::{Fleet, NetworkSource};
 use super::node::{Entry, Node, Yaml};
 use crate::diag::Span;
 
@@ -37,6 +38,18 @@ pub struct Explained {
     pub origin: Origin,
     /// What was overridden, the farthest layer first.
     pub overridden: Vec<Origin>,
+}
+
+/// A value that follows from others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Derived {
+    /// Dotted path in the terms of the model: `infraId`, `pools.general.objectName`.
+    pub field: String,
+    /// The value.
+    pub value: Value,
+    /// What it follows from.
+    pub from: String,
 }
 
 /// Explains a cluster's settings: all of them, or those at and below one field. None where there is no such cluster.
@@ -69,6 +82,79 @@ pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Ve
         found.retain(|one| {
             one.field == field || one.field.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'))
         });
+    }
+    found.sort_by(|a, b| a.field.cmp(&b.field));
+    Some(found)
+}
+
+/// Explains what no file sets and is derived: each value of the resolved cluster with the fields that it follows from, in
+/// the words of [`explain`], or of the lock. None where the cluster did not resolve.
+pub fn explain_derived(fleet: &Fleet, cluster: &str) -> Option<Vec<Derived>> {
+    let cluster = fleet.clusters.values().find(|one| one.name.as_str() == cluster)?;
+    let lock = format!("fleet.lock/clusters/{}.yaml", cluster.name);
+    let mut found = Vec::new();
+    let mut add = |field: &str, value: Value, from: &str| {
+        found.push(Derived {
+            field: field.to_owned(),
+            value,
+            from: from.to_owned(),
+        });
+    };
+    add("id", json!(cluster.id), &lock);
+    add("objectName", json!(cluster.object_name), &lock);
+    add(
+        "managementCluster",
+        json!(cluster.management_cluster),
+        &format!("managementCluster, or {lock}"),
+    );
+    add("namespace", json!(cluster.namespace), "objectName");
+    add(
+        "controlPlaneNamespace",
+        json!(cluster.control_plane_namespace),
+        "namespace, objectName",
+    );
+    add("infraId", json!(cluster.infra_id), "objectName, id");
+    add("dialect", json!(cluster.dialect), "the management cluster's dialect");
+    add(
+        "release.version",
+        json!(cluster.release.version),
+        "version, or ring of the Release document",
+    );
+    add(
+        "release.image",
+        json!(cluster.release.image),
+        "releaseRepository, release.version",
+    );
+    add("channel", json!(cluster.channel), "channel, or release.version");
+    add(
+        "services",
+        json!(cluster.services),
+        "publish, services, the management cluster's nodePortAddress",
+    );
+    add(
+        "network.machine",
+        json!(cluster.network.machine),
+        "network.machine, or the network's workers",
+    );
+    if let NetworkSource::Managed(plan) = &cluster.network.source {
+        add("network.vcn", json!(plan.vcn), &format!("network.vcn, or {lock}"));
+        for (field, net) in [
+            ("workers", plan.workers),
+            ("loadBalancers", plan.load_balancers),
+            ("endpoint", plan.endpoint),
+        ] {
+            add(&format!("network.{field}"), json!(net), "network.vcn");
+        }
+        add("network.dnsLabel", json!(plan.dns_label), "objectName, id");
+    }
+    for pool in cluster.node_pools.values() {
+        let field = |name: &str| format!("pools.{}.{name}", pool.name);
+        add(&field("objectName"), json!(pool.object_name), "objectName");
+        add(
+            &field("release.version"),
+            json!(pool.release.version),
+            "its version, the cluster's, or ring of the Release document",
+        );
     }
     found.sort_by(|a, b| a.field.cmp(&b.field));
     Some(found)

@@ -12,7 +12,7 @@ use super::kind::Kind;
 use super::layers::spell_out_pools;
 use super::lock;
 use super::node::{Entry, Node, Place, SourceFile, Yaml};
-use super::shape::{Shape, quoted};
+use super::shape::{Patterns, Shape, quoted};
 use super::yaml;
 use crate::diag::{Code, Diagnostic};
 
@@ -88,10 +88,11 @@ fn shape_of(kind: Kind) -> &'static Shape {
     static NOTHING: Shape = Shape::Any;
     SHAPES
         .get_or_init(|| {
-            Kind::ALL
+            let mut patterns = Patterns::new();
+            let shapes = Kind::ALL
                 .iter()
-                .map(|kind| (*kind, Shape::of(&kind.schema())))
-                .collect()
+                .map(|kind| (*kind, Shape::of(&kind.schema(), &mut patterns)));
+            shapes.collect()
         })
         .get(&kind)
         .unwrap_or(&NOTHING)
@@ -156,7 +157,13 @@ impl Loaded {
             std::mem::swap(&mut document.spec, &mut entry.value);
         }
         document.blame(&mut found);
-        if kind == Kind::Clusters && document.broken && document.spec.get("clusters").is_none() {
+        if kind == Kind::Clusters
+            && document.broken
+            && !matches!(
+                document.spec.get("clusters").map(|node| &node.value),
+                Some(Yaml::Map(_))
+            )
+        {
             self.incomplete = true;
         }
         if document.name.is_empty() && kind.is_named() {

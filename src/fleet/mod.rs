@@ -33,7 +33,7 @@ mod spec;
 mod waivers;
 mod yaml;
 
-pub use explain::{Explained, Origin, explain};
+pub use explain::{Derived, Explained, Origin, explain, explain_derived};
 pub use kind::Kind;
 pub use load::{Loaded, load};
 pub use lock::{Lock, LockChange, LockChangeKind, LockedCluster, LockedFleet, LockedNetwork};

@@ -23,7 +23,7 @@ use super::shared;
 use super::spec;
 use super::waivers::Waivers;
 use crate::diag::{Code, Diagnostic};
-use crate::resource::{ClusterName, Digest, FleetName, FleetUid};
+use crate::resource::{ClusterName, Digest, FleetName, FleetUid, NetworkName};
 
 /// What a pure function can't know by itself.
 #[derive(Clone, Debug)]
@@ -78,7 +78,15 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     let compartments = spec.compartments.clone().unwrap_or_default();
     let management = shared::management_clusters(&index, &mut problems);
     let mut taken = taken(&index, &spec, &lock, &mut problems);
-    rules::reserve_pods(&index, loaded, &mut taken);
+    rules::reserve(&index, loaded, &mut taken);
+    for net in management
+        .values()
+        .flat_map(|manager| &manager.model.cidrs)
+        .copied()
+        .filter_map(addresses::v4)
+    {
+        taken.add(net);
+    }
     let common = Common {
         spec: &spec,
         compartments: &compartments,
@@ -128,8 +136,14 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
             }
         }
     }
-    // What a file that can't be read held is unknown: its pins stay.
-    let incomplete = loaded.incomplete || index.good_fleet().is_none() || lost_rename || !lock.unreadable.is_empty();
+    // What a file that can't be read held is unknown: its pins stay. A shared network or a management cluster with an
+    // error has no place of its own in the fleet where it could be held, so that all pruning waits for it.
+    let lost = index
+        .of(Kind::Network)
+        .any(|document| !networks.contains_key(&NetworkName::new(&document.name)))
+        || index.of(Kind::ManagementCluster).count() > management.len();
+    let incomplete =
+        loaded.incomplete || index.good_fleet().is_none() || lost || lost_rename || !lock.unreadable.is_empty();
     if !incomplete {
         for name in gone {
             lock.clusters.remove(&name);

@@ -34,6 +34,25 @@ pub(super) enum Shape {
     OneOf(Vec<Shape>),
 }
 
+/// Compiled patterns.
+pub(super) type Patterns = BTreeMap<String, Option<Regex>>;
+
+/// What the whole of a schema gives to its parts.
+struct Root<'a> {
+    schema: &'a Value,
+    patterns: &'a mut Patterns,
+}
+
+impl Root<'_> {
+    fn pattern(&mut self, text: &str) -> Option<Regex> {
+        let made = self
+            .patterns
+            .entry(text.to_owned())
+            .or_insert_with(|| Regex::new(text).ok());
+        made.clone()
+    }
+}
+
 /// One key of ours.
 #[derive(Debug)]
 pub(super) struct Field {
@@ -42,15 +61,17 @@ pub(super) struct Field {
 }
 
 impl Shape {
-    /// Compiles a root schema.
-    pub(super) fn of(root: &Value) -> Self {
-        Self::compile(root, root).0
+    /// Compiles a root schema. Patterns are compiled once for all schemas that share them.
+    pub(super) fn of(root: &Value, patterns: &mut Patterns) -> Self {
+        Self::compile(root, &mut Root { schema: root, patterns }).0
     }
 
     /// The shape, and whether `null` is fine too.
-    fn compile(schema: &Value, root: &Value) -> (Self, bool) {
+    fn compile(schema: &Value, root: &mut Root<'_>) -> (Self, bool) {
         if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
-            let found = target.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+            let found = target
+                .strip_prefix('#')
+                .and_then(|pointer| root.schema.pointer(pointer));
             return found.map_or((Self::Any, true), |found| Self::compile(found, root));
         }
         if let Some([inner]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
@@ -91,7 +112,7 @@ impl Shape {
                 pattern: schema
                     .get("pattern")
                     .and_then(Value::as_str)
-                    .and_then(|text| Regex::new(text).ok()),
+                    .and_then(|text| root.pattern(text)),
                 min: size(schema, "minLength").unwrap_or_default(),
             },
             "array" => Self::List {
@@ -108,7 +129,7 @@ impl Shape {
         (shape, nullable)
     }
 
-    fn choice(choices: &[Value], root: &Value) -> (Self, bool) {
+    fn choice(choices: &[Value], root: &mut Root<'_>) -> (Self, bool) {
         let mut shapes = Vec::new();
         let mut words = Vec::new();
         let mut nullable = false;
@@ -137,7 +158,7 @@ impl Shape {
         }
     }
 
-    fn object(schema: &Value, root: &Value) -> Self {
+    fn object(schema: &Value, root: &mut Root<'_>) -> Self {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
             return match schema.get("additionalProperties") {
                 Some(values @ Value::Object(_)) => Self::Map(Box::new(Self::nullable(values, root))),
@@ -168,7 +189,7 @@ impl Shape {
     }
 
     /// A map's values: `null` is told apart where the map is checked.
-    fn nullable(schema: &Value, root: &Value) -> Self {
+    fn nullable(schema: &Value, root: &mut Root<'_>) -> Self {
         let (shape, nullable) = Self::compile(schema, root);
         match (shape, nullable) {
             (Self::Any, _) => Self::Any,

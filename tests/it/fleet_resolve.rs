@@ -1,7 +1,7 @@
 //! What resolving promises: layers, lock, renames, isolation, independence of the order of files.
 
 use fleetwright::fleet::model::{NetworkSource, Scale};
-use fleetwright::fleet::{Lock, LockChangeKind, Resolved, SourceFile, explain, load};
+use fleetwright::fleet::{Lock, LockChangeKind, Resolved, SourceFile, explain, explain_derived, load};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -248,6 +248,57 @@ fn a_lock_that_can_not_be_read_gives_no_new_identity() {
 }
 
 #[test]
+fn a_release_pinned_by_digest_is_rendered_by_digest() {
+    let mut lock = resolve(TWO, &Lock::default()).lock;
+    let digest = fleetwright::resource::Digest::of(b"release");
+    for pin in lock.clusters.values_mut() {
+        pin.releases.insert("4.20.3".to_owned(), digest);
+    }
+    let files: Vec<_> = lock.files().iter().map(|(name, text)| file(name, text)).collect();
+    let (read, _) = Lock::parse(&files);
+    let fleet = resolve(TWO, &read).fleet;
+    let a = fleet.clusters.values().next().unwrap();
+    assert_eq!(
+        a.release.image,
+        format!("quay.io/openshift-release-dev/ocp-release@{digest}")
+    );
+    assert!(
+        a.node_pools
+            .values()
+            .all(|pool| pool.release.image.ends_with(":4.19.12-multi"))
+    );
+}
+
+#[test]
+fn a_typed_network_is_not_handed_out_to_another() {
+    // The first new cluster by name would take any free block; the second one's range is typed.
+    let base = BASE.replace("10.16.0.0/12}", "10.17.0.0/19}");
+    let files = [
+        file("base.yaml", &base),
+        file(
+            "c.yaml",
+            &TWO.replace("a: {}", "a: {}\n    c: {network: {vcn: 10.17.0.0/20}}")
+                .replace("b: {", "b: {network: {vcn: 10.17.64.0/20}, "),
+        ),
+    ];
+    let (_, resolved) = resolved(&files, &Lock::default());
+    let a = resolved.fleet.clusters.values().next().unwrap();
+    let NetworkSource::Managed(plan) = &a.network.source else {
+        panic!("a network of its own")
+    };
+    assert_eq!(plan.vcn.to_string(), "10.17.16.0/20");
+}
+
+#[test]
+fn a_shared_document_with_an_error_stops_pruning() {
+    let broken =
+        format!("{TWO}---\nkind: Network\nmetadata: {{name: hub}}\nspec: {{region: us-ashburn-1, existing: {{}}}}\n");
+    let (_, resolved) = resolved(&fleet(&broken), &Lock::default());
+    assert_eq!(resolved.fleet.clusters.len(), 2);
+    assert!(resolved.fleet.incomplete);
+}
+
+#[test]
 fn placement_fills_capacity_and_no_more() {
     let four = TWO.replace("    a: {}", "    a: {}\n    c: {}\n    d: {}");
     let (_, resolved) = resolved(&fleet(&four), &Lock::default());
@@ -291,6 +342,20 @@ fn explain_tells_who_set_a_value_and_whom_it_overrode() {
     assert_eq!(one("a", "pools.workers.autoscale").origin.layer, "NodePoolProfile");
     assert_eq!(one("a", "fips").origin.layer, "built-in");
     assert_eq!(explain(&loaded, "nobody", None), None);
+}
+
+#[test]
+fn what_is_derived_names_what_it_follows_from() {
+    let fleet = resolve(TWO, &Lock::default()).fleet;
+    let all = explain_derived(&fleet, "a").unwrap();
+    let version = all.iter().find(|one| one.field == "release.version").unwrap();
+    assert_eq!(version.value, json!("4.20.3"));
+    assert!(version.from.contains("ring"));
+    assert!(
+        all.iter()
+            .any(|one| one.field == "network.vcn" && one.from.contains("fleet.lock/clusters/a.yaml"))
+    );
+    assert_eq!(explain_derived(&fleet, "nobody"), None);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use super::fleet_support::{bless, repository};
 fn the_committed_schemas_are_current() {
     let directory = repository("schemas/fleet");
     let mut files: Vec<String> = Vec::new();
-    for kind in Kind::ALL {
-        let name = format!("{}.json", kind.name());
-        let text = format!("{}\n", serde_json::to_string_pretty(&kind.schema()).unwrap());
+    let mut schemas = vec![("Document.json".to_owned(), Kind::any_schema())];
+    schemas.extend(Kind::ALL.map(|kind| (format!("{}.json", kind.name()), kind.schema())));
+    for (name, schema) in schemas {
+        let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
         let path = directory.join(&name);
         if bless() {
             std::fs::write(&path, &text).unwrap();
@@ -46,4 +47,24 @@ fn every_key_has_a_description() {
     for kind in Kind::ALL {
         walk(&kind.schema(), "");
     }
+}
+
+#[test]
+fn every_pattern_compiles_here_too() {
+    fn walk(value: &serde_json::Value, count: &mut usize) {
+        if let Some(pattern) = value.get("pattern").and_then(serde_json::Value::as_str) {
+            regex::Regex::new(pattern).unwrap();
+            *count += 1;
+        }
+        match value {
+            serde_json::Value::Object(map) => map.values().for_each(|value| walk(value, count)),
+            serde_json::Value::Array(items) => items.iter().for_each(|value| walk(value, count)),
+            _ => {}
+        }
+    }
+    let mut count = 0;
+    for kind in Kind::ALL {
+        walk(&kind.schema(), &mut count);
+    }
+    assert!(count > 30, "{count} patterns");
 }
