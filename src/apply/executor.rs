@@ -17,7 +17,7 @@ use crate::inventory::InventoryKey;
 use crate::plan::change::{Action, Change};
 use crate::plan::{self, Plan, Revised};
 use crate::providers::{
-    DeleteRequest, InventoryError, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest,
+    DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest,
 };
 use crate::resource::{ManagementClusterName, ResourceId, Target};
 
@@ -66,7 +66,7 @@ pub struct Outcome {
     /// For each change of the plan, by its index; none for what did not go ahead.
     pub results: Vec<Option<ChangeResult>>,
     /// Errors in keeping the inventories: the objects are there, the record lags behind; the next run mends it.
-    pub inventory_errors: Vec<InventoryError>,
+    pub inventory_errors: Vec<ProviderError>,
     /// Objects that were not ready in time, and what they said.
     pub not_ready: Vec<(ResourceId, String)>,
 }
@@ -142,24 +142,13 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     outcome
 }
 
-/// Why a change was not made, or not recorded.
-#[derive(Debug, thiserror::Error)]
-enum MakeError {
-    /// The control plane said no.
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    /// The inventory could not be stored, and without that nothing is made.
-    #[error(transparent)]
-    Inventory(#[from] InventoryError),
-}
-
 /// Makes one change.
 async fn make(
     run: &Run<'_>,
     change: &Change,
     records: &Records<'_>,
     waited_for: bool,
-) -> Result<ChangeResult, MakeError> {
+) -> Result<ChangeResult, ProviderError> {
     let Some(provider) = run.providers.get(&change.id.target).copied() else {
         return Ok(ChangeResult::Failed {
             message: format!("no provider for {}", change.id.target),
@@ -253,7 +242,7 @@ struct Walk {
     results: Vec<Option<ChangeResult>>,
     tried: Vec<bool>,
     ids: Vec<ResourceId>,
-    inventory_errors: Vec<InventoryError>,
+    inventory_errors: Vec<ProviderError>,
 }
 
 impl Walk {

@@ -7,7 +7,7 @@ use futures::lock::Mutex;
 use crate::inventory::{Entry, InventoryKey, UnitInventory};
 use crate::plan::Revised;
 use crate::plan::change::Change;
-use crate::providers::{InventoryError, InventoryStore, Stored};
+use crate::providers::{ProviderError, InventoryStore, Stored};
 use crate::resource::ManagementClusterName;
 
 /// The key of a change.
@@ -59,7 +59,6 @@ impl<'a> Records<'a> {
                 let mut stored = inventories.get(key).cloned().unwrap_or_else(|| Stored {
                     inventory: UnitInventory::new(revised.fleet.clone(), key.1.clone()),
                     version: None,
-                    supersedes: None,
                 });
                 stored.inventory.revision = revised.revision.clone();
                 stored.inventory.revision_time = revised.time;
@@ -84,7 +83,7 @@ impl<'a> Records<'a> {
     }
 
     /// Stores, before the first write of a unit, all that the run is about to make in it.
-    pub(super) async fn announce(&self, key: &InventoryKey) -> Result<(), InventoryError> {
+    pub(super) async fn announce(&self, key: &InventoryKey) -> Result<(), ProviderError> {
         let Some(record) = self.records.get(key) else {
             return Ok(());
         };
@@ -113,7 +112,7 @@ impl<'a> Records<'a> {
     }
 
     /// Notes a change's end; stores the record when it was the unit's last.
-    pub(super) async fn settle(&self, change: &Change, end: End) -> Result<(), InventoryError> {
+    pub(super) async fn settle(&self, change: &Change, end: End) -> Result<(), ProviderError> {
         let key = key(change);
         let Some(record) = self.records.get(&key) else {
             return Ok(());
@@ -143,7 +142,7 @@ impl<'a> Records<'a> {
     }
 
     /// Stores what is left to store, after an interruption.
-    pub(super) async fn flush(&self) -> Vec<InventoryError> {
+    pub(super) async fn flush(&self) -> Vec<ProviderError> {
         let mut errors = Vec::new();
         for (key, record) in &self.records {
             let mut record = record.lock().await;
@@ -156,16 +155,13 @@ impl<'a> Records<'a> {
         errors
     }
 
-    async fn save(&self, key: &InventoryKey, record: &mut Record<'a>) -> Result<(), InventoryError> {
+    async fn save(&self, key: &InventoryKey, record: &mut Record<'a>) -> Result<(), ProviderError> {
         let Some(store) = self.stores.get(&key.0) else {
             return Ok(());
         };
         record.stored.inventory.generation += 1;
         let expected = record.stored.version.as_deref();
         record.stored.version = store.save(&record.stored.inventory, expected).await?;
-        if let Some(old) = record.stored.supersedes.take() {
-            store.save(&old.inventory, old.version.as_deref()).await?;
-        }
         record.dirty = false;
         Ok(())
     }

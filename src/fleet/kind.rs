@@ -111,7 +111,10 @@ impl Kind {
         if self.is_named() {
             required.push("metadata");
         }
-        if matches!(self, Self::ManagementCluster | Self::Release | Self::Network | Self::Clusters | Self::Moved) {
+        if matches!(
+            self,
+            Self::ManagementCluster | Self::Release | Self::Network | Self::Clusters | Self::Moved
+        ) {
             required.push("spec");
         }
         let name = if self.is_named() { json!(["name"]) } else { json!([]) };
@@ -145,7 +148,10 @@ impl Kind {
 }
 
 fn of<T: JsonSchema>() -> Value {
-    SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value()
+    SchemaSettings::draft07()
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
 }
 
 fn take(value: &mut Value, key: &str) -> Option<Value> {

@@ -8,6 +8,8 @@ mod addresses;
 mod check;
 mod cluster;
 mod decode;
+mod explain;
+mod fleet_doc;
 mod index;
 mod kind;
 mod layers;
@@ -31,6 +33,7 @@ mod spec;
 mod waivers;
 mod yaml;
 
+pub use explain::{Explained, Origin, explain};
 pub use kind::Kind;
 pub use load::{Loaded, load};
 pub use lock::{Lock, LockChange, LockChangeKind, LockedCluster, LockedFleet, LockedNetwork};

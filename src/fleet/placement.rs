@@ -76,7 +76,7 @@ fn missing(name: &ManagementClusterName, management: &Management) -> Diagnostic 
     let message = format!("there is no management cluster called `{name}`, or it has an error");
     let mut problem = Diagnostic::new(Code::Dangling, message);
     let names = management.keys().map(ManagementClusterName::as_str);
-    problem.hints.extend(super::check::did_you_mean(name.as_str(), names));
+    problem.hints.extend(super::check::suggest(name.as_str(), names));
     problem
 }
 
@@ -93,7 +93,11 @@ fn choose<'a>(
         let name = &manager.model.name;
         if !manager.regions.iter().any(|region| region == wish.region) {
             refusals.push(format!("`{name}` takes clusters of {}", manager.regions.join(", ")));
-        } else if manager.environments.as_ref().is_some_and(|all| !all.iter().any(|one| one == wish.environment)) {
+        } else if manager
+            .environments
+            .as_ref()
+            .is_some_and(|all| !all.iter().any(|one| one == wish.environment))
+        {
             let all = manager.environments.as_deref().unwrap_or_default().join(", ");
             refusals.push(format!("`{name}` takes environments {all}"));
         } else if used(manager) >= manager.model.capacity {
@@ -103,7 +107,9 @@ fn choose<'a>(
         }
     }
     let share = |manager: &Manager| u64::from(used(manager)) * 1_000_000 / u64::from(manager.model.capacity.max(1));
-    let found = candidates.into_iter().min_by_key(|manager| (share(manager), &manager.model.name));
+    let found = candidates
+        .into_iter()
+        .min_by_key(|manager| (share(manager), &manager.model.name));
     if found.is_none() {
         let message = format!(
             "no management cluster takes `{}` (environment `{}`, region `{}`)",

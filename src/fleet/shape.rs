@@ -26,7 +26,10 @@ pub(super) enum Shape {
     /// A mapping with keys of the user's.
     Map(Box<Shape>),
     /// A mapping with keys of ours.
-    Object { fields: BTreeMap<String, Field>, required: Vec<String> },
+    Object {
+        fields: BTreeMap<String, Field>,
+        required: Vec<String>,
+    },
     /// One of several, told apart by the value's type.
     OneOf(Vec<Shape>),
 }
@@ -53,12 +56,19 @@ impl Shape {
         if let Some([inner]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
             return Self::compile(inner, root);
         }
-        if let Some(choices) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
+        if let Some(choices) = schema
+            .get("anyOf")
+            .or_else(|| schema.get("oneOf"))
+            .and_then(Value::as_array)
+        {
             return Self::choice(choices, root);
         }
         if let Some(words) = schema.get("enum").and_then(Value::as_array) {
             let nullable = words.iter().any(Value::is_null);
-            return (Self::Word(words.iter().filter_map(Value::as_str).map(str::to_owned).collect()), nullable);
+            return (
+                Self::Word(words.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+                nullable,
+            );
         }
         if let Some(word) = schema.get("const").and_then(Value::as_str) {
             return (Self::Word(vec![word.to_owned()]), false);
@@ -73,13 +83,23 @@ impl Shape {
         };
         let shape = match kind {
             "boolean" => Self::Bool,
-            "integer" => Self::Int { min: int(schema, "minimum"), max: int(schema, "maximum") },
+            "integer" => Self::Int {
+                min: int(schema, "minimum"),
+                max: int(schema, "maximum"),
+            },
             "string" => Self::Text {
-                pattern: schema.get("pattern").and_then(Value::as_str).and_then(|text| Regex::new(text).ok()),
+                pattern: schema
+                    .get("pattern")
+                    .and_then(Value::as_str)
+                    .and_then(|text| Regex::new(text).ok()),
                 min: size(schema, "minLength").unwrap_or_default(),
             },
             "array" => Self::List {
-                item: Box::new(schema.get("items").map_or(Self::Any, |item| Self::compile(item, root).0)),
+                item: Box::new(
+                    schema
+                        .get("items")
+                        .map_or(Self::Any, |item| Self::compile(item, root).0),
+                ),
                 most: size(schema, "maxItems"),
             },
             "object" => Self::object(schema, root),
@@ -121,7 +141,10 @@ impl Shape {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
             return match schema.get("additionalProperties") {
                 Some(values @ Value::Object(_)) => Self::Map(Box::new(Self::nullable(values, root))),
-                Some(Value::Bool(false)) => Self::Object { fields: BTreeMap::new(), required: Vec::new() },
+                Some(Value::Bool(false)) => Self::Object {
+                    fields: BTreeMap::new(),
+                    required: Vec::new(),
+                },
                 _ => Self::Map(Box::new(Self::Any)),
             };
         };
@@ -135,7 +158,12 @@ impl Shape {
         let required = schema.get("required").and_then(Value::as_array);
         Self::Object {
             fields,
-            required: required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+            required: required
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
@@ -177,7 +205,11 @@ impl Shape {
 
 /// `a`, `b` and `c`, each in back quotes.
 pub(super) fn quoted<T: AsRef<str>>(words: &[T]) -> String {
-    words.iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{}`", word.as_ref()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn int(schema: &Value, key: &str) -> Option<i64> {
@@ -187,5 +219,8 @@ fn int(schema: &Value, key: &str) -> Option<i64> {
 }
 
 fn size(schema: &Value, key: &str) -> Option<usize> {
-    schema.get(key).and_then(Value::as_u64).and_then(|value| usize::try_from(value).ok())
+    schema
+        .get(key)
+        .and_then(Value::as_u64)
+        .and_then(|value| usize::try_from(value).ok())
 }

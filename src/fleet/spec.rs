@@ -18,6 +18,9 @@ use serde_json::{Map, Value};
 /// How a taint looks in short: `key=value:Effect`.
 pub(super) const TAINT: &str = r"^[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$";
 
+/// Texts by key, of which `null` removes one.
+pub(super) type Texts = BTreeMap<String, Option<String>>;
+
 /// Free-form fields of an API, as typed.
 pub(super) type Patch = Map<String, Value>;
 
@@ -213,13 +216,13 @@ pub(super) struct Settings {
     /// The OCI identity's name on the management cluster.
     pub(super) identity: Option<String>,
     /// Labels for every object that carries any.
-    pub(super) labels: Option<BTreeMap<String, Option<String>>>,
+    pub(super) labels: Option<Texts>,
     /// Annotations of the HostedCluster.
-    pub(super) annotations: Option<BTreeMap<String, Option<String>>>,
+    pub(super) annotations: Option<Texts>,
     /// OCI freeform tags.
-    pub(super) tags: Option<BTreeMap<String, Option<String>>>,
+    pub(super) tags: Option<Texts>,
     /// OCI defined tags, by namespace.
-    pub(super) defined_tags: Option<BTreeMap<String, Option<BTreeMap<String, Option<String>>>>>,
+    pub(super) defined_tags: Option<BTreeMap<String, Option<Texts>>>,
     /// OpenShift version of control plane and node pools, `4.20.3`; overrides `ring`.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"))]
     pub(super) version: Option<String>,
@@ -536,7 +539,7 @@ pub(super) struct PoolSpec {
     /// Whether unhealthy machines are replaced.
     pub(super) auto_repair: Option<bool>,
     /// Labels of the nodes.
-    pub(super) node_labels: Option<BTreeMap<String, Option<String>>>,
+    pub(super) node_labels: Option<Texts>,
     /// Taints, `key=value:Effect`.
     #[schemars(inner(regex(pattern = TAINT)))]
     pub(super) taints: Option<Vec<String>>,

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::{join_all, try_join_all};
 
 use super::connect::{Access, AccessError};
-use super::load::{LoadedFleet, Scope, ScopeView};
-use crate::inventory::{Entry, InventoryKey, UnitInventory};
+use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
+use crate::inventory::{Entry, InventoryKey};
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
-use crate::providers::kubernetes::{InventoryStore as KubernetesStore, KubernetesProvider};
+use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
 use crate::providers::{
-    InventoryError, InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored, Superseded,
+    InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored,
     WriteRequest,
 };
 use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
@@ -53,6 +53,9 @@ pub struct Planned {
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// The scope names what is not there.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
     /// No connection.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -63,7 +66,7 @@ pub enum PlanError {
         name: ManagementClusterName,
         /// Why.
         #[source]
-        source: InventoryError,
+        source: ProviderError,
     },
     /// A control plane can't be reached.
     #[error("{target} can't be observed")]
@@ -92,6 +95,7 @@ pub(super) struct Seen {
 /// # Errors
 /// Where a control plane can't be reached, or its inventories can't be read.
 pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
+    loaded.check_scope(&options.scope)?;
     let seen = match &options.against {
         Against::Live(access) => look(loaded, access, &options.scope).await?,
         Against::Nothing => Seen {
@@ -128,6 +132,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
         desired: desired(loaded, &options.scope),
         failed: loaded.failed.clone(),
         in_scope: &|unit| view.holds(unit),
+        targets: &|target| view.reaches(target),
         inventories: &seen.inventories,
         observed: &seen.observed,
         revised: loaded.revised.clone(),
@@ -186,21 +191,17 @@ async fn inventories(
 }
 
 /// Follows `Moved`: what was recorded under an old name is the new unit's, so that a rename prunes nothing.
-///
-/// The old record stays where it is until the new one is stored and the old one's objects are all in it.
+/// The record itself gets its new name when it is stored next.
 fn renamed(mut inventories: BTreeMap<InventoryKey, Stored>, loaded: &LoadedFleet) -> BTreeMap<InventoryKey, Stored> {
     for moved in &loaded.fleet.moved {
         let old: Vec<InventoryKey> = inventories.keys().filter(|(_, unit)| *unit == moved.from).cloned().collect();
         for key in old {
             let new = (key.0.clone(), moved.to.clone());
             if !inventories.contains_key(&new)
-                && let Some(old) = inventories.remove(&key)
+                && let Some(mut stored) = inventories.remove(&key)
             {
-                let mut inventory = old.inventory.clone();
-                inventory.unit = moved.to.clone();
-                let superseded = UnitInventory { entries: Vec::new(), ..old.inventory };
-                let supersedes = Some(Box::new(Superseded { inventory: superseded, version: old.version }));
-                inventories.insert(new, Stored { inventory, version: None, supersedes });
+                stored.inventory.unit = moved.to.clone();
+                inventories.insert(new, stored);
             }
         }
     }

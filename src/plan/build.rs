@@ -55,6 +55,8 @@ pub struct Inputs<'a> {
     pub failed: BTreeMap<UnitId, String>,
     /// Whether a unit is in the scope of this run; what is not is neither written nor pruned.
     pub in_scope: &'a (dyn Fn(&UnitId) -> bool + Sync),
+    /// Whether objects on a control plane are in the scope of this run.
+    pub targets: &'a (dyn Fn(&Target) -> bool + Sync),
     /// All inventories, of the whole fleet, old names replaced by new ones.
     pub inventories: &'a BTreeMap<InventoryKey, Stored>,
     /// What was seen, by target.
@@ -87,9 +89,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The changes that are wanted of us: those that go ahead, and those that something of this run stands in the way of.
+    /// What the fleet leaves to another tool is none.
+    fn pending(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| {
+            change.action != Action::Leave
+                && !change.blocks.iter().any(|block| matches!(block, Block::NotManaged | Block::Dependency { .. }))
+        })
+    }
+
     /// Whether something would be changed.
     pub fn has_changes(&self) -> bool {
-        self.changes.iter().any(|change| change.action != Action::Leave)
+        self.pending().next().is_some()
     }
 
     /// Whether something could not be looked at, or can't be planned.
@@ -102,12 +113,7 @@ impl Plan {
 
     /// Whether all there is to change moved by itself.
     pub fn is_drift_only(&self) -> bool {
-        self.has_changes()
-            && self
-                .changes
-                .iter()
-                .filter(|change| change.action != Action::Leave)
-                .all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
+        self.has_changes() && self.pending().all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
     }
 }
 
@@ -175,11 +181,13 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
 
 fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, context: &Context<'_>) -> (Vec<Change>, usize) {
     let mut changes = Vec::new();
-    for manifest in unit.manifests {
-        let entry = entry_of(manifest, unit, inputs);
-        changes.extend(decide::wanted(manifest, &unit.recorded_on, entry, context));
+    let mut same = 0;
+    for manifest in unit.manifests.iter().filter(|manifest| (inputs.targets)(&manifest.id.target)) {
+        match decide::wanted(manifest, &unit.recorded_on, entry_of(manifest, unit, inputs), context) {
+            Some(change) => changes.push(change),
+            None => same += 1,
+        }
     }
-    let same = unit.manifests.len() - changes.len();
     (changes, same)
 }
 

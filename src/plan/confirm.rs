@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::build::Plan;
 use super::change::{Action, Block, Change, OwnedBy, Preview};
 use super::decide::{self, payload_value};
@@ -79,10 +81,6 @@ fn compare(
         change.blocks.push(Block::Unknown { reason });
         return Verdict::Changes;
     };
-    // The server leaves the version alone when a dry-run changes nothing at all, managedFields included.
-    if response.object.version == live.version && change.action == Action::Update {
-        return Verdict::NothingChanges;
-    }
     let (group, version) = change.api_version.split_once('/').unwrap_or(("", &change.api_version));
     let open = Schema::deduced(Gvk {
         group,
@@ -98,6 +96,10 @@ fn compare(
         .and_then(|seen| seen.schemas.get(&kind))
         .map_or(&open, |schema| schema);
     let fields = decide::field_diffs(&change.id, &before, &after, schema, fleet);
+    // A dry-run answers with the version that it was based on, so that only the contents tell.
+    if fields.is_empty() && change.action == Action::Update && owners(&before) == owners(&after) {
+        return Verdict::NothingChanges;
+    }
     change.preview = if fields == change.fields {
         Preview::Confirmed
     } else {
@@ -105,6 +107,16 @@ fn compare(
     };
     change.fields = fields;
     Verdict::Changes
+}
+
+/// The managedFields without their times.
+fn owners(object: &Value) -> Vec<Value> {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let mut entries: Vec<Value> = entries.cloned().unwrap_or_default();
+    for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
+        entry.remove("time");
+    }
+    entries
 }
 
 /// Takes changes out; the graph's indices follow.

@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-pub use kubernetes::InventoryError;
 use serde_json::Value;
 
 use crate::inventory::{Entry, UnitInventory};
-use crate::resource::{FleetUid, Manifest, ResourceId};
+use crate::resource::{FleetUid, Manifest, ResourceId, UnitId};
 use crate::schema::Schema;
 
 /// What was seen of one object.
@@ -148,15 +147,18 @@ pub enum ProviderError {
     Conflict(Vec<OwnedField>),
     /// The object changed since it was read.
     #[error("{0} changed since it was read")]
-    Stale(ResourceId),
+    Stale(Box<ResourceId>),
     /// A create found the object there already.
     #[error("{0} exists already")]
-    Exists(ResourceId),
+    Exists(Box<ResourceId>),
+    /// Another run stored the unit's inventory since this one read it.
+    #[error("the inventory of {0} was changed by another run since it was read")]
+    LostRace(Box<UnitId>),
     /// The server refused the document.
     #[error("the server refuses {id}: {message}")]
     Invalid {
         /// The object.
-        id: ResourceId,
+        id: Box<ResourceId>,
         /// The server's words, secrets taken out.
         message: String,
     },
@@ -230,17 +232,6 @@ pub struct Stored {
     pub inventory: UnitInventory,
     /// Its resourceVersion; none for one that does not exist yet.
     pub version: Option<String>,
-    /// The record that this one takes over from (its unit was renamed), to be taken away once this one is stored.
-    pub supersedes: Option<Box<Superseded>>,
-}
-
-/// A record under a unit's old name.
-#[derive(Clone, Debug)]
-pub struct Superseded {
-    /// The record, without entries.
-    pub inventory: UnitInventory,
-    /// Its resourceVersion.
-    pub version: Option<String>,
 }
 
 /// Where the inventories of one management cluster's units are kept.
@@ -248,7 +239,7 @@ pub trait InventoryStore: Send + Sync {
     /// Reads all of a fleet's.
     ///
     /// An unreadable record, or one of a newer format, is an error: nothing may be concluded from the rest.
-    fn load_all<'a>(&'a self, fleet: &'a FleetUid) -> BoxFuture<'a, Result<Vec<Stored>, InventoryError>>;
+    fn load_all<'a>(&'a self, fleet: &'a FleetUid) -> BoxFuture<'a, Result<Vec<Stored>, ProviderError>>;
 
     /// Stores one over the version that was read (none: it must not exist yet), and gives the new version. A record
     /// without entries is taken away, and has no version.
@@ -256,5 +247,5 @@ pub trait InventoryStore: Send + Sync {
         &'a self,
         inventory: &'a UnitInventory,
         expected: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<Option<String>, InventoryError>>;
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>>;
 }

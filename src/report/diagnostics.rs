@@ -21,7 +21,11 @@ const NAMED: usize = 5;
 
 /// All diagnostics, and a line that counts them. Nothing for none.
 pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) -> String {
-    let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if style.color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let texts: BTreeMap<&str, &str> = sources.iter().map(|file| (&*file.path, &*file.text)).collect();
     let mut text = String::new();
     for diagnostic in diagnostics {
@@ -39,8 +43,15 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) 
 /// `3 errors, 1 warning`; empty for none.
 pub fn summary(diagnostics: &[Diagnostic]) -> String {
     let mut parts = Vec::new();
-    for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "note")] {
-        let count = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    for (severity, word) in [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Info, "note"),
+    ] {
+        let count = diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count();
         match count {
             0 => {}
             1 => parts.push(format!("1 {word}")),
@@ -56,10 +67,16 @@ fn groups<'a>(diagnostic: &'a Diagnostic, texts: &BTreeMap<&'a str, &'a str>) ->
         Severity::Warning => Level::WARNING,
         Severity::Info => Level::NOTE,
     };
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id());
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.id());
     let mut group = Group::with_title(title);
     if let Some(span) = &diagnostic.span {
-        let beside: Vec<_> = diagnostic.related.iter().filter(|related| related.span.file == span.file).collect();
+        let beside: Vec<_> = diagnostic
+            .related
+            .iter()
+            .filter(|related| related.span.file == span.file)
+            .collect();
         let mut here = snippet(span, texts).annotation(
             AnnotationKind::Primary
                 .span(range(span, texts))
@@ -67,14 +84,24 @@ fn groups<'a>(diagnostic: &'a Diagnostic, texts: &BTreeMap<&'a str, &'a str>) ->
         );
         for related in beside {
             here = here.annotation(
-                AnnotationKind::Context.span(range(&related.span, texts)).label(related.message.as_str()),
+                AnnotationKind::Context
+                    .span(range(&related.span, texts))
+                    .label(related.message.as_str()),
             );
         }
         group = group.element(here);
-        for related in diagnostic.related.iter().filter(|related| related.span.file != span.file) {
-            group = group.element(snippet(&related.span, texts).annotation(
-                AnnotationKind::Context.span(range(&related.span, texts)).label(related.message.as_str()),
-            ));
+        for related in diagnostic
+            .related
+            .iter()
+            .filter(|related| related.span.file != span.file)
+        {
+            group = group.element(
+                snippet(&related.span, texts).annotation(
+                    AnnotationKind::Context
+                        .span(range(&related.span, texts))
+                        .label(related.message.as_str()),
+                ),
+            );
         }
     }
     for hint in &diagnostic.hints {
@@ -97,9 +124,18 @@ fn clusters(diagnostic: &Diagnostic) -> Option<String> {
                 Severity::Error => "holds up",
                 Severity::Warning | Severity::Info => "concerns",
             };
-            let shown = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let shown = names
+                .iter()
+                .take(NAMED)
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ");
             let rest = names.len().saturating_sub(NAMED);
-            let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            let more = if rest > 0 {
+                format!(" and {rest} more")
+            } else {
+                String::new()
+            };
             let word = if names.len() == 1 { "cluster" } else { "clusters" };
             Some(format!("{verb} {word} {shown}{more}"))
         }

@@ -37,6 +37,7 @@ pub(super) struct Place {
 pub(super) struct Finish {
     pub(super) root: TypeRef,
     pub(super) siblings: Vec<(Box<str>, TypeRef)>,
+    pub(super) storage: Option<TypeRef>,
     pub(super) closed: bool,
     pub(super) api_version: String,
     pub(super) kind: String,
@@ -76,6 +77,7 @@ impl Builder {
             nodes: self.nodes.into(),
             root: of.root,
             siblings: of.siblings.into(),
+            storage: of.storage,
             closed: of.closed,
             api_version: of.api_version.into(),
             kind: of.kind.into(),

@@ -29,6 +29,7 @@ impl Schema {
         let mut builder = Builder::new();
         let mut wanted = None;
         let mut siblings = Vec::new();
+        let mut storage = None;
         for candidate in versions {
             let name = text(candidate.get("name"), "spec.versions[].name")?;
             let root = root(&mut builder, candidate, keep_all)?;
@@ -36,12 +37,16 @@ impl Schema {
                 wanted = Some((root, candidate));
             } else {
                 siblings.push((api_version(group, name).into(), root));
+                if candidate.get("storage") == Some(&Value::Bool(true)) {
+                    storage = Some(root);
+                }
             }
         }
         let (root, chosen) = wanted.ok_or_else(|| SchemaError::NoSuchVersion(version.to_owned()))?;
         Ok(builder.finish(Finish {
             root,
             siblings,
+            storage,
             closed: true,
             api_version: api_version(group, version),
             kind: kind.to_owned(),

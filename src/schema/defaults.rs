@@ -16,7 +16,7 @@ impl Schema {
         }
     }
 
-    fn default(&self, value: &mut Value, of: TypeRef) {
+    pub(super) fn default(&self, value: &mut Value, of: TypeRef) {
         let node = self.resolve(of);
         match value {
             Value::Object(entries) => {

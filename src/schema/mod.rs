@@ -51,6 +51,8 @@ pub struct Schema {
     root: TypeRef,
     /// The kind at the other versions that its definition names, by `group/version`.
     siblings: Box<[(Box<str>, TypeRef)]>,
+    /// The type at the version at which objects are stored, where that is another one.
+    storage: Option<TypeRef>,
     /// Whether `siblings` are all the versions that there are.
     closed: bool,
     api_version: Box<str>,
@@ -144,6 +146,7 @@ impl Schema {
         builder.finish(build::Finish {
             root,
             siblings: Vec::new(),
+            storage: None,
             closed: false,
             api_version: api_version(gvk.group, gvk.version),
             kind: gvk.kind.to_owned(),

@@ -41,6 +41,7 @@ impl Schema {
         Ok(builder.finish(Finish {
             root,
             siblings: Vec::new(),
+            storage: None,
             closed: false,
             api_version: api_version(gvk.group, gvk.version),
             kind: gvk.kind.to_owned(),

@@ -9,14 +9,28 @@ impl Schema {
     /// Removes what the schema doesn't know, and nulls where there may be none and no default takes their place.
     pub fn prune(&self, value: &mut Value) {
         match self.origin {
-            Origin::Custom => {
-                self.prune_below(value, Some(self.root));
-                self.drop_nulls(value, Some(self.root));
-                if let Some(metadata) = value.get_mut("metadata") {
-                    self.prune_metadata(metadata);
-                }
-            }
+            Origin::Custom => self.prune_as(value, self.root),
             Origin::BuiltIn => self.decode_struct(value, self.root),
+        }
+    }
+
+    /// What an object is when it is read back after it was stored, perhaps at another version.
+    pub(crate) fn round_trip(&self, value: &mut Value) {
+        if let Some(storage) = self.storage {
+            self.prune_as(value, storage);
+            self.default(value, storage);
+        }
+        self.prune(value);
+        if self.storage.is_none() {
+            self.apply_defaults(value);
+        }
+    }
+
+    fn prune_as(&self, value: &mut Value, root: TypeRef) {
+        self.prune_below(value, Some(root));
+        self.drop_nulls(value, Some(root));
+        if let Some(metadata) = value.get_mut("metadata") {
+            self.prune_metadata(metadata);
         }
     }
 
@@ -138,7 +152,8 @@ impl Schema {
                 entries.retain(|name, entry| {
                     let Some(element) = map.element(name) else { return false };
                     self.decode_struct(entry, element.to);
-                    !entry.is_null()
+                    let always_written = map.field(name).is_none_or(|field| field.required);
+                    !entry.is_null() && (always_written || !self.is_nothing(entry, element.to))
                 });
             }
             Value::Array(items) => {
@@ -148,6 +163,20 @@ impl Schema {
                     .for_each(|item| self.decode_struct(item, list.items.to));
             }
             _ => {}
+        }
+    }
+}
+
+impl Schema {
+    /// Whether a value is what a list or a map of a server's own type has when it was never set. Structs aren't among
+    /// them: an empty one stays.
+    fn is_nothing(&self, value: &Value, of: TypeRef) -> bool {
+        match value {
+            Value::Array(items) => items.is_empty(),
+            Value::Object(entries) => {
+                entries.is_empty() && self.resolve(of).map.as_ref().is_some_and(|map| map.fields.is_empty())
+            }
+            _ => false,
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Server-side apply.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::field_set::FieldSet;
-use super::managed::{EntryId, ManagedFields, ManagedFieldsError, Operation, seconds};
+use super::managed::{EntryId, ManagedFields, ManagedFieldsError, Operation};
 use super::step::Step;
-use super::update::{first_tracking, record};
+use super::store::{Writing, store};
+use super::update::first_tracking;
 use super::updater::{Force, Updater, Written};
 use super::validate::{Duplicates, Violation, validate};
-use super::value::equal;
 use crate::resource::FieldPath;
-use crate::schema::{Origin, Schema};
+use crate::schema::Schema;
 
 /// What is applied, onto what.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
         return Err(SsaError::ManagedFieldsApplied);
     }
     let live = match request.live {
-        Some(live) => at_version(without_managed_fields(live), schema),
+        Some(live) => read(live, schema),
         None => empty(schema),
     };
     let mut managers = request.live.map(ManagedFields::of).transpose()?.unwrap_or_default();
@@ -133,16 +133,19 @@ pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
         Written::Conflicts(conflicts) => return Ok(ApplyOutcome::Conflicts(named(&before, conflicts))),
     };
     strip_bookkeeping(&mut managers, &writer);
-    let object = match merged {
-        None => live,
-        Some(merged) => {
-            if let Some(entry) = managers.entries.get_mut(&writer) {
-                request.now.clone_into(&mut entry.time);
-            }
-            stored(schema, merged, request.live.map(|_| &live))
+    if merged.is_some() {
+        if let Some(entry) = managers.entries.get_mut(&writer) {
+            request.now.clone_into(&mut entry.time);
         }
+    }
+    let writing = Writing {
+        schema,
+        stored: request.live,
+        live: request.live.map(|_| &live),
+        subresource: "",
     };
-    Ok(ApplyOutcome::Applied(record(request.live, object, &managers)))
+    let object = merged.unwrap_or_else(|| live.clone());
+    Ok(ApplyOutcome::Applied(store(writing, object, managers)))
 }
 
 fn named(managers: &ManagedFields, conflicts: std::collections::BTreeMap<EntryId, FieldSet>) -> Vec<Conflict> {
@@ -195,9 +198,14 @@ pub(super) fn without_managed_fields(object: &Value) -> Value {
     Value::Object(copy.collect())
 }
 
-pub(super) fn at_version(mut object: Value, schema: &Schema) -> Value {
-    if let Some(entries) = object.as_object_mut() {
-        entries.insert("apiVersion".to_owned(), Value::from(schema.api_version()));
+/// The live object as the server reads it at the version of a request.
+pub(super) fn read(live: &Value, schema: &Schema) -> Value {
+    let mut object = without_managed_fields(live);
+    if object["apiVersion"] != schema.api_version() {
+        if let Some(entries) = object.as_object_mut() {
+            entries.insert("apiVersion".to_owned(), Value::from(schema.api_version()));
+        }
+        schema.prune(&mut object);
     }
     object
 }
@@ -252,83 +260,4 @@ pub(super) fn strip_bookkeeping(managers: &mut ManagedFields, writer: &EntryId) 
     if entry.fields.is_empty() {
         managers.entries.remove(writer);
     }
-}
-
-/// What the server makes of an object before it stores it: defaults, a status that only its subresource writes,
-/// nothing that the schema doesn't know, and the next generation.
-pub(super) fn stored(schema: &Schema, mut object: Value, live: Option<&Value>) -> Value {
-    schema.apply_defaults(&mut object);
-    if schema.has_status_subresource() {
-        keep_status(schema, &mut object, live);
-    }
-    schema.prune(&mut object);
-    schema.apply_defaults(&mut object);
-    set_generation(schema, &mut object, live);
-    object
-}
-
-fn keep_status(schema: &Schema, object: &mut Value, live: Option<&Value>) {
-    let Some(entries) = object.as_object_mut() else { return };
-    match (live.map(|live| live.get("status")), schema.origin()) {
-        (Some(Some(status)), _) => {
-            entries.insert("status".to_owned(), status.clone());
-        }
-        (Some(None), _) | (None, Origin::Custom) => {
-            entries.remove("status");
-        }
-        (None, Origin::BuiltIn) => {
-            let zero = schema.zero().get("status").cloned();
-            entries.remove("status");
-            entries.extend(zero.map(|zero| ("status".to_owned(), zero)));
-        }
-    }
-}
-
-fn set_generation(schema: &Schema, object: &mut Value, live: Option<&Value>) {
-    let generation = match (live, schema.origin()) {
-        (None, Origin::Custom) => Some(1),
-        (None, Origin::BuiltIn) => None,
-        (Some(live), origin) => {
-            let before = live["metadata"]["generation"].as_i64();
-            let changed = match origin {
-                Origin::Custom => differs_beside_metadata(live, object),
-                Origin::BuiltIn => !equal(&live["spec"], &object["spec"]),
-            };
-            before.map(|before| before + i64::from(changed))
-        }
-    };
-    let Some(generation) = generation else { return };
-    if let Some(entries) = object.as_object_mut() {
-        let metadata = entries.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
-        if let Some(metadata) = metadata.as_object_mut() {
-            metadata.insert("generation".to_owned(), Value::from(generation));
-        }
-    }
-}
-
-fn differs_beside_metadata(a: &Value, b: &Value) -> bool {
-    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else {
-        return true;
-    };
-    let beside = |name: &&String| *name != "metadata";
-    a.keys().filter(beside).count() != b.keys().filter(beside).count()
-        || a.iter()
-            .filter(|(name, _)| *name != "metadata")
-            .any(|(name, value)| b.get(name).is_none_or(|other| !equal(value, other)))
-}
-
-/// A write that changes only time stamps changes nothing: the server keeps the old ones.
-pub(super) fn keep_times(live: &Value, object: &Value, managers: &ManagedFields) -> Option<ManagedFields> {
-    let old = ManagedFields::of(live).ok()?;
-    let (before, after) = (old.entries(), managers.entries());
-    let alike = before.len() == after.len()
-        && before
-            .iter()
-            .zip(&after)
-            .all(|(a, b)| a.id() == b.id() && a.api_version == b.api_version && a.fields == b.fields)
-        && before
-            .iter()
-            .zip(&after)
-            .any(|(a, b)| seconds(&a.time) != seconds(&b.time));
-    (alike && equal(&without_managed_fields(live), object)).then_some(old)
 }

@@ -22,6 +22,7 @@ mod owners;
 mod reconcile;
 mod remove;
 mod step;
+mod store;
 mod take_over;
 #[cfg(test)]
 mod tests;

@@ -11,20 +11,20 @@ use super::deduce::{Handle, Shape};
 use super::fields_v1::{set_member_key, write_step};
 use super::normal::same;
 use super::step::{Step, key_value};
-use super::value::equal;
+use super::value::{equal, equal_structs, is_zero};
 use crate::schema::{Element, ListKind, ListType, MapType, Normal, Origin, Schema, TypeRef};
 
 /// True when every leaf of `desired` stands in `live` in the same normal form, and what `manager` applied last is
 /// just the fields that `desired` has.
 pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) -> bool {
-    let Some(entry) = own_entry(live, manager) else {
-        return false;
-    };
-    if entry.get("apiVersion") != desired.get("apiVersion") {
-        return false;
-    }
-    let Some(fields) = entry.get("fieldsV1").and_then(Value::as_object) else {
-        return false;
+    // Who owns nothing has no entry.
+    let fields = match own_entry(live, manager) {
+        None => None,
+        Some(entry) if entry.get("apiVersion") != desired.get("apiVersion") => return false,
+        Some(entry) => match entry.get("fieldsV1").and_then(Value::as_object) {
+            None => return false,
+            fields => fields,
+        },
     };
     let (Some(desired), Some(live)) = (desired.as_object(), live.as_object()) else {
         return false;
@@ -63,45 +63,58 @@ enum Level {
     Below,
 }
 
+/// What of a field is to be owned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ownership {
+    /// Nothing: an empty list leaves no trace.
+    None,
+    /// The field, besides what is below it.
+    Itself,
+    /// The field where it is a leaf, else what is below it.
+    ByWhatItIs,
+}
+
 /// The keys of one level of a `fieldsV1`, taken in order as long as they come as expected.
 struct Fields<'a> {
-    all: &'a Map<String, Value>,
-    rest: serde_json::map::Iter<'a>,
+    /// None where nothing at or below the place is owned.
+    all: Option<&'a Map<String, Value>>,
+    rest: Option<serde_json::map::Iter<'a>>,
     taken: usize,
 }
 
 const MEMBER: &str = ".";
 
 impl<'a> Fields<'a> {
-    fn new(all: &'a Map<String, Value>) -> Self {
+    fn new(all: Option<&'a Map<String, Value>>) -> Self {
         Self {
             all,
-            rest: all.iter(),
+            rest: all.map(Map::iter),
             taken: 0,
         }
     }
 
     /// What is owned at and below a field.
     fn take_field(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
-        let found = match self.rest.find(|(key, _)| *key != MEMBER) {
+        let found = match self.rest.as_mut()?.find(|(key, _)| *key != MEMBER) {
             Some((key, value)) if key.strip_prefix("f:") == Some(name) => value,
             // Out of step: some field is owned that isn't desired, or maps aren't sorted after all.
-            _ => self.all.get(&format!("f:{name}"))?,
+            _ => self.all?.get(&format!("f:{name}"))?,
         };
         self.taken += 1;
         found.as_object()
     }
 
     fn take(&mut self, key: &str) -> Option<&'a Map<String, Value>> {
-        let found = self.all.get(key)?;
+        let found = self.all?.get(key)?;
         self.taken += 1;
         found.as_object()
     }
 
     /// Whether nothing else is owned here, and the place itself just if it should be.
     fn is_done(&self, member: bool) -> bool {
-        let dot = self.all.contains_key(MEMBER);
-        self.taken + usize::from(dot) == self.all.len() && (dot == member || (self.taken == 0 && member))
+        let Some(all) = self.all else { return !member };
+        let dot = all.contains_key(MEMBER);
+        self.taken + usize::from(dot) == all.len() && (dot || all.is_empty()) == member
     }
 }
 
@@ -129,24 +142,20 @@ impl Walk<'_> {
             (Handle::Map(_), Value::Object(desired)) if desired.is_empty() => {
                 leaf(owned) && live.is_some_and(Value::is_object)
             }
-            (Handle::Map(map), Value::Object(desired)) => match (owned, live) {
-                (Some(owned), Some(Value::Object(live))) => {
-                    let mut fields = Fields::new(owned);
-                    self.map(map, desired, Some(live), &mut fields, Level::Below) && fields.is_done(member)
-                }
-                _ => false,
-            },
+            (Handle::Map(map), Value::Object(desired)) => {
+                let Some(Value::Object(live)) = live else { return false };
+                let mut fields = Fields::new(owned);
+                self.map(map, desired, Some(live), &mut fields, Level::Below) && fields.is_done(member)
+            }
             (Handle::List(_), Value::Array(desired)) if desired.is_empty() => {
                 let fields_match = if member { leaf(owned) } else { owned.is_none() };
                 fields_match && live.is_some_and(Value::is_array)
             }
-            (Handle::List(list), Value::Array(desired)) => match (owned, live) {
-                (Some(owned), Some(Value::Array(live))) => {
-                    let mut fields = Fields::new(owned);
-                    self.list(list, desired, live, &mut fields) && fields.is_done(member)
-                }
-                _ => false,
-            },
+            (Handle::List(list), Value::Array(desired)) => {
+                let Some(Value::Array(live)) = live else { return false };
+                let mut fields = Fields::new(owned);
+                self.list(list, desired, live, &mut fields) && fields.is_done(member)
+            }
             _ => false,
         }
     }
@@ -194,12 +203,16 @@ impl Walk<'_> {
             let unowned = !is_member
                 && value.as_array().is_some_and(Vec::is_empty)
                 && !Shape::of(self.schema, element.to, Some(value)).is_atomic();
-            let owned = if unowned { None } else { fields.take_field(name) };
-            if !self.entry(element, value, there, owned, (is_member, level)) {
+            let (owned, member) = match (unowned, is_member) {
+                (true, _) => (None, Ownership::None),
+                (false, true) => (fields.take_field(name), Ownership::Itself),
+                (false, false) => (fields.take_field(name), Ownership::ByWhatItIs),
+            };
+            if !self.entry(element, value, there, owned, (member, level)) {
                 return false;
             }
         }
-        level != Level::Root || fields.is_done(false)
+        level != Level::Root || fields.taken == fields.all.map_or(0, Map::len)
     }
 
     fn entry(
@@ -208,16 +221,13 @@ impl Walk<'_> {
         desired: &Value,
         live: Option<&Value>,
         owned: Option<&Map<String, Value>>,
-        (member, level): (bool, Level),
+        (member, level): (Ownership, Level),
     ) -> bool {
-        if live.is_none() && is_hollow(desired) {
+        let zero = self.schema.origin() == Origin::BuiltIn && is_zero(desired);
+        if live.is_none() && (is_hollow(desired) || zero) {
             // Null is absent; and what the server keeps in types of its own is absent when it is empty.
             let forgotten = level == Level::Metadata || self.schema.origin() == Origin::BuiltIn;
-            let owns = if desired.is_array() && !member {
-                owned.is_none()
-            } else {
-                owned.is_some_and(Map::is_empty)
-            };
+            let owns = member == Ownership::None || owned.is_some_and(Map::is_empty);
             return owns && (desired.is_null() || forgotten);
         }
         if desired.is_null() && !self.schema.resolve(element.to).nullable {
@@ -225,7 +235,7 @@ impl Walk<'_> {
                 return owned.is_some_and(Map::is_empty) && equal(default, live);
             }
         }
-        self.value(element.to, desired, live, owned, member)
+        self.value(element.to, desired, live, owned, member == Ownership::Itself)
     }
 
     fn metadata(&self, map: &MapType, desired: &Value, live: Option<&Value>, fields: &mut Fields<'_>) -> bool {
@@ -238,9 +248,7 @@ impl Walk<'_> {
         else {
             return false;
         };
-        let empty = Map::new();
-        let owned = fields.take_field("metadata");
-        let mut below = Fields::new(owned.unwrap_or(&empty));
+        let mut below = Fields::new(fields.take_field("metadata"));
         self.map(
             inner,
             desired,
@@ -309,6 +317,9 @@ impl Walk<'_> {
     /// Whether two values that are owned as a whole mean the same, all the way down.
     fn same(&self, to: TypeRef, a: &Value, b: &Value) -> bool {
         let node = self.schema.resolve(to);
+        if self.schema.origin() == Origin::BuiltIn && equal_structs(a, b) {
+            return true;
+        }
         match (a, b) {
             (Value::Object(a), Value::Object(b)) => {
                 let Some(map) = &node.map else { return a == b };

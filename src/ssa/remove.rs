@@ -36,8 +36,7 @@ pub(super) fn remove(schema: &Schema, to: TypeRef, value: &Value, fields: &Field
         (Handle::List(list), Value::Array(items)) => {
             let mut kept = Vec::with_capacity(items.len());
             for item in items {
-                let step = Step::of_item(schema, list, item).ok();
-                let at = step.as_ref().and_then(|step| fields.get(step));
+                let at = fields.get(&Step::of_item_or_nowhere(schema, list, item));
                 if at.is_some_and(|at| at.member) {
                     continue;
                 }

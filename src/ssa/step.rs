@@ -23,6 +23,12 @@ impl Step {
         Self::Field(name.into())
     }
 
+    /// The step to an item, or for one that lost what tells it apart, a step that leads nowhere. Such items come up
+    /// while fields are taken out, and that a list has one makes a difference to what is above it.
+    pub(crate) fn of_item_or_nowhere(schema: &Schema, list: &ListType, item: &Value) -> Self {
+        Self::of_item(schema, list, item).unwrap_or(Self::Index(usize::MAX))
+    }
+
     /// The step to an item of a list that isn't atomic; none where the item can't be told from others.
     pub(crate) fn of_item(schema: &Schema, list: &ListType, item: &Value) -> Result<Self, ItemError> {
         match &list.kind {

@@ -45,14 +45,13 @@ fn of_map(schema: &Schema, map: &MapType, values: &serde_json::Map<String, Value
 }
 
 fn of_list(schema: &Schema, list: &ListType, items: &[Value]) -> FieldSet {
-    let steps: Vec<Option<Step>> = items
+    let steps: Vec<Step> = items
         .iter()
-        .map(|item| Step::of_item(schema, list, item).ok())
+        .map(|item| Step::of_item_or_nowhere(schema, list, item))
         .collect();
     let duplicates = duplicates(&steps);
     let mut entries = Vec::with_capacity(items.len());
     for (item, step) in items.iter().zip(steps) {
-        let Some(step) = step else { continue };
         let below = if duplicates.contains(&step) {
             FieldSet::new()
         } else {
@@ -64,12 +63,14 @@ fn of_list(schema: &Schema, list: &ListType, items: &[Value]) -> FieldSet {
 }
 
 /// The steps that lead to several items.
-fn duplicates(steps: &[Option<Step>]) -> Vec<Step> {
-    let mut sorted: Vec<&Step> = steps.iter().flatten().collect();
+fn duplicates(steps: &[Step]) -> Vec<Step> {
+    let mut sorted: Vec<&Step> = steps.iter().collect();
     sorted.sort();
     sorted
         .windows(2)
-        .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().map(|s| (*s).clone())))
-        .flatten()
+        .filter_map(|pair| match pair {
+            [first, second] if first == second => Some((*first).clone()),
+            _ => None,
+        })
         .collect()
 }

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::apply::{
-    SsaError, at_version, check_type, empty, keep_times, reset_fields, stored, strip_bookkeeping,
-    without_managed_fields,
-};
+use super::apply::{SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, without_managed_fields};
 use super::managed::{EntryId, ManagedFields, Operation, seconds};
+use super::store::{Writing, keep_identity, store};
 use super::updater::Updater;
 use super::validate::{Duplicates, validate};
-use crate::schema::Schema;
+use crate::schema::{Origin, Schema};
 
 /// So many entries of managers that update are kept apart; older ones are folded together.
 const MAX_UPDATE_ENTRIES: usize = 10;
@@ -41,28 +39,34 @@ pub struct UpdateRequest<'a> {
 /// Computes what a server would store after a PUT, a POST or a PATCH that isn't an apply.
 ///
 /// # Errors
-/// Where a server would refuse the request.
+/// Where the object is of another kind or version than the schema.
 pub fn update(request: UpdateRequest<'_>) -> Result<Value, SsaError> {
     let schema = request.schema;
     check_type(schema, request.new)?;
-    let managers = starting_point(&request);
+    let mut managers = starting_point(&request);
     let live = match request.live {
-        Some(live) => at_version(without_managed_fields(live), schema),
+        Some(live) => struct_of(schema, read(live, schema)),
         None => empty(schema),
     };
     let mut new = without_managed_fields(request.new);
     schema.prune(&mut new);
     schema.apply_defaults(&mut new);
-    schema.fill_zeros(&mut new);
-    if managers.is_empty() && request.live.is_some() {
-        // Nobody is tracked, and an update doesn't begin it.
-        return Ok(finish(&request, &live, new, &managers));
+    let new = struct_of(schema, new);
+    // Nobody is tracked where nobody was, but on a create.
+    if !managers.is_empty() || request.live.is_none() {
+        // Where it can't be told who changed what, a server drops the record and stores the object.
+        managers = track(&request, (&live, &new), managers).unwrap_or_default();
     }
-    let root = schema.root_type();
-    validate(schema, root, &new, Duplicates::Allowed).map_err(SsaError::Config)?;
-    validate(schema, root, &live, Duplicates::Allowed).map_err(SsaError::Live)?;
-    let managers = track(&request, (&live, &new), managers)?;
-    Ok(finish(&request, &live, new, &managers))
+    Ok(finish(&request, &live, new, managers))
+}
+
+/// A kind of the server's own as it stands in the server's type, whichever way it was written.
+fn struct_of(schema: &Schema, mut object: Value) -> Value {
+    if schema.origin() == Origin::BuiltIn {
+        schema.prune(&mut object);
+        schema.fill_zeros(&mut object);
+    }
+    object
 }
 
 /// The entries that a write starts from: a writer may send managedFields of its own.
@@ -78,7 +82,8 @@ fn starting_point(request: &UpdateRequest<'_>) -> ManagedFields {
     }
     let sent = request.new["metadata"].get("managedFields").and_then(Value::as_array);
     let reset = sent.is_some_and(|sent| match sent.as_slice() {
-        [] => true,
+        // A custom resource's metadata lose what is empty before anyone sees it.
+        [] => request.schema.origin() == Origin::BuiltIn,
         [only] => only.as_object().is_some_and(serde_json::Map::is_empty),
         _ => false,
     });
@@ -97,6 +102,9 @@ fn track(
     managers: ManagedFields,
 ) -> Result<ManagedFields, SsaError> {
     let schema = request.schema;
+    let root = schema.root_type();
+    validate(schema, root, objects.1, Duplicates::Allowed).map_err(SsaError::Config)?;
+    validate(schema, root, objects.0, Duplicates::Allowed).map_err(SsaError::Live)?;
     let updater = Updater {
         schema,
         ignored: reset_fields(schema, request.subresource),
@@ -123,7 +131,6 @@ fn track(
 
 /// The entry for all that an object had before someone first applied to it.
 pub(super) fn first_tracking(schema: &Schema, live: &Value, now: &str) -> Result<ManagedFields, SsaError> {
-    validate(schema, schema.root_type(), live, Duplicates::Allowed).map_err(SsaError::Live)?;
     let request = UpdateRequest {
         live: None,
         new: live,
@@ -194,54 +201,25 @@ fn sort_key(id: &EntryId) -> String {
     )
 }
 
-fn finish(request: &UpdateRequest<'_>, live: &Value, new: Value, managers: &ManagedFields) -> Value {
-    let object = if request.subresource == "status" {
-        let mut object = live.clone();
+fn finish(request: &UpdateRequest<'_>, live: &Value, new: Value, managers: ManagedFields) -> Value {
+    let mut object = new;
+    if request.subresource == "status" {
+        let status = object.get("status").cloned();
+        object = live.clone();
         if let Some(entries) = object.as_object_mut() {
-            match new.get("status") {
-                Some(status) => entries.insert("status".to_owned(), status.clone()),
+            match status {
+                Some(status) => entries.insert("status".to_owned(), status),
                 None => entries.remove("status"),
             };
         }
-        object
-    } else {
-        let mut object = new;
-        if request.live.is_some() {
-            keep_identity(&mut object, live);
-        }
-        stored(request.schema, object, request.live.map(|_| live))
-    };
-    record(request.live, object, managers)
-}
-
-/// What the server alone sets stays, whatever a writer sends.
-fn keep_identity(object: &mut Value, live: &Value) {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
-        return;
-    };
-    for name in [
-        "uid",
-        "creationTimestamp",
-        "resourceVersion",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
-        match live["metadata"].get(name) {
-            Some(value) => metadata.insert(name.to_owned(), value.clone()),
-            None => metadata.remove(name),
-        };
+    } else if request.live.is_some() {
+        keep_identity(&mut object, live);
     }
-}
-
-/// Puts the entries into the object.
-pub(super) fn record(live: Option<&Value>, mut object: Value, managers: &ManagedFields) -> Value {
-    let kept = live.and_then(|live| keep_times(live, &object, managers));
-    let managers = kept.as_ref().unwrap_or(managers);
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        match managers.encode() {
-            Some(entries) => metadata.insert("managedFields".to_owned(), entries),
-            None => metadata.remove("managedFields"),
-        };
-    }
-    object
+    let writing = Writing {
+        schema: request.schema,
+        stored: request.live,
+        live: request.live.map(|_| live),
+        subresource: request.subresource,
+    };
+    store(writing, object, managers)
 }

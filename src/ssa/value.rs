@@ -59,3 +59,31 @@ fn compare_numbers(a: &Number, b: &Number) -> Ordering {
     let amount = |number: &Number| number.as_f64().unwrap_or(f64::NAN);
     amount(a).total_cmp(&amount(b))
 }
+
+/// Whether two objects are alike in types that know no difference between zero and absent.
+pub(crate) fn equal_structs(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let absent_or_zero = |value: &Value, other: Option<&Value>| match other {
+                Some(other) => equal_structs(value, other),
+                None => is_zero(value),
+            };
+            a.iter().all(|(name, value)| absent_or_zero(value, b.get(name)))
+                && b.iter().all(|(name, value)| a.contains_key(name) || is_zero(value))
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal_structs(a, b)),
+        _ => equal(a, b) || (is_zero(a) && is_zero(b)),
+    }
+}
+
+/// Whether a value is what a field holds that was never set.
+pub(crate) fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.values().all(is_zero),
+    }
+}

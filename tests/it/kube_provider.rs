@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use fleetwright::inventory::{Entry, UnitInventory};
 use fleetwright::providers::kubernetes::{InventoryError, KubernetesProvider, Options};
 use fleetwright::providers::{
-    DeleteRequest, LiveObject, Observation, ObserveRequest, Observed, OwnedField, Provider, ProviderError, WriteRequest,
+    DeleteRequest, InventoryStore, LiveObject, Observation, ObserveRequest, Observed, OwnedField, Provider,
+    ProviderError, WriteRequest,
 };
 use fleetwright::resource::{ClusterName, FleetUid, ManagementClusterName, Manifest, Stewardship, Target, UnitId};
 use serde_json::{Value, json};
@@ -172,9 +173,15 @@ async fn looking_at_what_is_as_it_should_be_sends_lists_and_secret_reads_alone()
         bench.create(manifest).await.expect("created");
     }
     let desired: Vec<&Manifest> = desired.iter().collect();
+    // The first look fetches the schemas.
+    let seen = bench.observe(&desired, &[]).await;
+    assert_eq!(
+        seen.schemas.keys().map(|kind| kind.kind.as_str()).collect::<Vec<_>>(),
+        ["ConfigMap", "Secret", "NodePool"]
+    );
     let mark = bench.login.mark();
     let seen = bench.observe(&desired, &[]).await;
-    assert_eq!(seen.objects.len(), 9);
+    assert_eq!((seen.objects.len(), seen.schemas.len()), (9, 3));
     seen.objects
         .values()
         .for_each(|observed| assert!(!present(observed).uid.is_empty()));
@@ -189,6 +196,7 @@ async fn looking_at_what_is_as_it_should_be_sends_lists_and_secret_reads_alone()
             ("get", "/api"),
             ("get", "/api/v1/namespaces/kp-quiet/secrets/s"),
             ("get", "/apis"),
+            ("get", "/openapi/v3"),
             ("list", &format!("/api/v1/configmaps?{label}")),
             (
                 "list",
@@ -196,6 +204,44 @@ async fn looking_at_what_is_as_it_should_be_sends_lists_and_secret_reads_alone()
             ),
         ]
     );
+}
+
+#[tokio::test]
+async fn schemas_are_kept_on_disk_by_their_hash_and_fetched_again_only_when_it_changes() {
+    let Some(bench) = Bench::new("kp-schemas").await else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let pool = node_pool(&bench.space, "pool", 1);
+    let look = async || {
+        let options = Options {
+            schema_cache: Some(folder.path().join("cache")),
+            ..Options::default()
+        };
+        let provider = KubernetesProvider::connect(&[&bench.login.kubeconfig], "test", options)
+            .await
+            .expect("one");
+        let request = ObserveRequest {
+            desired: &[&pool],
+            recorded: &[],
+            fleet_label: &bench.space,
+        };
+        let mark = bench.login.mark();
+        let seen = provider.observe(request).await.expect("an observation");
+        let schema = seen.schemas.values().next().expect("a schema");
+        assert_eq!(
+            (schema.kind(), schema.api_version()),
+            ("NodePool", "hypershift.openshift.io/v1beta1")
+        );
+        let sent = bench.login.requests_since(mark);
+        sent.into_iter()
+            .filter(|(_, path)| path.starts_with("/openapi/v3"))
+            .count()
+    };
+    assert_eq!(look().await, 2);
+    assert_eq!(look().await, 1);
+    std::fs::remove_dir_all(folder.path().join("cache")).expect("removed");
+    assert_eq!(look().await, 2);
 }
 
 #[tokio::test]
@@ -247,7 +293,7 @@ async fn a_write_as_of_an_older_version_is_stale_and_changes_nothing() {
     let third = bench.config_map("c", &json!({"a": "3"}));
     let error = bench.apply(&third, Some(&first), true).await.expect_err("stale");
     assert!(
-        matches!(&error, ProviderError::Stale(id) if *id == third.id),
+        matches!(&error, ProviderError::Stale(id) if **id == third.id),
         "{error:?}"
     );
     assert_eq!(bench.get("configmap", "c")["data"]["a"], "2");
@@ -476,6 +522,7 @@ async fn what_lies_in_a_namespace_that_is_not_there_is_absent_without_a_request_
         .into_iter()
         .filter(|(verb, _)| verb == "get")
         .collect();
+    gets.retain(|(_, path)| !path.starts_with("/openapi/"));
     gets.sort();
     let paths: Vec<_> = gets.iter().map(|(_, path)| path.as_str()).collect();
     assert_eq!(
@@ -695,6 +742,20 @@ async fn twelve_hundred_objects_come_in_three_pages() {
     }
 }
 
+fn record(bench: &Bench, fleet: &FleetUid, cluster: &str) -> UnitInventory {
+    let mut inventory = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new(cluster)));
+    inventory.record(entry(&node_pool(&bench.space, cluster, 1), Some("uid")));
+    inventory
+}
+
+fn lost_race(result: Result<Option<String>, ProviderError>, unit: &UnitId) {
+    let error = result.expect_err("lost");
+    assert!(
+        matches!(&error, ProviderError::LostRace(of) if **of == *unit),
+        "{error:?}"
+    );
+}
+
 #[tokio::test]
 async fn an_inventory_comes_back_as_it_was_stored_and_the_slower_of_two_runs_loses() {
     let Some(bench) = Bench::new("kp-inventory").await else {
@@ -702,14 +763,12 @@ async fn an_inventory_comes_back_as_it_was_stored_and_the_slower_of_two_runs_los
     };
     let fleet = FleetUid::new("fleet of kp-inventory");
     let store = bench.provider.inventory();
-    assert_eq!(store.load_all(&fleet).await.expect("none yet"), []);
-    let mut first = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new("b")));
-    first.record(entry(&node_pool(&bench.space, "p", 1), Some("uid")));
-    let version = store.save(&first, None).await.expect("stored");
-    let second = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new("a")));
+    assert!(store.load_all(&fleet).await.expect("none yet").is_empty());
+    let (mut first, second) = (record(&bench, &fleet, "b"), record(&bench, &fleet, "a"));
+    let version = store.save(&first, None).await.expect("stored").expect("a version");
     store.save(&second, None).await.expect("stored");
-    let other = UnitInventory::new(FleetUid::new("another"), UnitId::Cluster(ClusterName::new("a")));
-    store.save(&other, None).await.expect("stored");
+    let another = FleetUid::new("another");
+    store.save(&record(&bench, &another, "a"), None).await.expect("stored");
 
     let mark = bench.login.mark();
     let loaded = store.load_all(&fleet).await.expect("loaded");
@@ -718,25 +777,55 @@ async fn an_inventory_comes_back_as_it_was_stored_and_the_slower_of_two_runs_los
         loaded.iter().map(|stored| &stored.inventory).collect::<Vec<_>>(),
         [&second, &first]
     );
-    assert_eq!(loaded[1].version, version);
+    assert_eq!(loaded[1].version.as_ref(), Some(&version));
 
     first.generation = 1;
     let newer = store.save(&first, Some(&version)).await.expect("stored");
+    // The slower run is another process, which has its own store.
+    let slow = bench.provider.inventory();
     let mut slower = loaded[1].inventory.clone();
     slower.generation = 9;
-    for expected in [None, Some(version.as_str())] {
-        let error = store.save(&slower, expected).await.expect_err("lost");
-        assert!(
-            matches!(&error, InventoryError::LostRace { unit, .. } if *unit == slower.unit),
-            "{error:?}"
-        );
-    }
-    let lost = store.remove(&loaded[1]).await.expect_err("lost");
-    assert!(matches!(lost, InventoryError::LostRace { .. }), "{lost:?}");
+    lost_race(slow.save(&slower, None).await, &slower.unit);
+    lost_race(slow.save(&slower, Some(&version)).await, &slower.unit);
+    slower.entries.clear();
+    lost_race(slow.save(&slower, Some(&version)).await, &slower.unit);
     let loaded = store.load_all(&fleet).await.expect("loaded");
     assert_eq!((loaded[1].inventory.generation, &loaded[1].version), (1, &newer));
-    store.remove(&loaded[1]).await.expect("removed");
+
+    first.entries.clear();
+    assert_eq!(store.save(&first, newer.as_deref()).await.expect("removed"), None);
     assert_eq!(store.load_all(&fleet).await.expect("loaded").len(), 1);
+}
+
+#[tokio::test]
+async fn a_renamed_units_inventory_is_replaced_in_one_step_and_its_old_name_is_free() {
+    let Some(bench) = Bench::new("kp-rename").await else {
+        return;
+    };
+    let fleet = FleetUid::new("kp-rename");
+    bench
+        .provider
+        .inventory()
+        .save(&record(&bench, &fleet, "old"), None)
+        .await
+        .expect("stored");
+    let store = bench.provider.inventory();
+    let mut stored = store.load_all(&fleet).await.expect("loaded").remove(0);
+    stored.inventory.unit = UnitId::Cluster(ClusterName::new("new"));
+    store
+        .save(&stored.inventory, stored.version.as_deref())
+        .await
+        .expect("stored");
+    let units = |all: Vec<fleetwright::providers::Stored>| -> Vec<String> {
+        all.iter()
+            .map(|stored| stored.inventory.unit.name().to_owned())
+            .collect()
+    };
+    assert_eq!(units(store.load_all(&fleet).await.expect("loaded")), ["new"]);
+    let reused = record(&bench, &fleet, "old");
+    store.save(&reused, None).await.expect("stored");
+    assert_eq!(units(store.load_all(&fleet).await.expect("loaded")), ["new", "old"]);
+    lost_race(bench.provider.inventory().save(&reused, None).await, &reused.unit);
 }
 
 #[tokio::test]
@@ -752,37 +841,21 @@ async fn a_newer_or_damaged_inventory_is_an_error() {
     ]);
     for (fleet, text) in cases {
         let uid = FleetUid::new(fleet);
-        let version = store
-            .save(
-                &UnitInventory::new(uid.clone(), UnitId::Cluster(ClusterName::new("a"))),
-                None,
-            )
-            .await;
-        version.expect("stored");
+        store.save(&record(&bench, &uid, "a"), None).await.expect("stored");
+        let args = ["-n", "fleetwright-system"];
         let selector = format!("fleetwright.dev/inventory={fleet}");
+        let name = bench
+            .login
+            .kubectl(&[&args[..], &["get", "configmap", "-l", &selector, "-o", "name"]].concat());
         let patch = json!({"data": {"inventory.json": text}}).to_string();
-        let names = bench.login.kubectl(&[
-            "-n",
-            "fleetwright-system",
-            "get",
-            "configmap",
-            "-l",
-            &selector,
-            "-o",
-            "name",
-        ]);
-        bench.login.kubectl(&[
-            "-n",
-            "fleetwright-system",
-            "patch",
-            names.trim(),
-            "--type=merge",
-            "-p",
-            &patch,
-        ]);
-        match (fleet, store.load_all(&uid).await) {
-            ("kp-format-2", Err(InventoryError::Newer { found: 2, .. })) => {}
-            ("kp-damaged" | "kp-no-json", Err(InventoryError::Damaged { .. })) => {}
+        bench
+            .login
+            .kubectl(&[&args[..], &["patch", name.trim(), "--type=merge", "-p", &patch]].concat());
+        let error = store.load_all(&uid).await.expect_err("an error");
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+        match (fleet, source) {
+            ("kp-format-2", Some(InventoryError::Newer { found: 2, .. })) => {}
+            ("kp-damaged" | "kp-no-json", Some(InventoryError::Damaged { .. })) => {}
             (_, other) => panic!("{fleet}: {other:?}"),
         }
     }
@@ -790,12 +863,13 @@ async fn a_newer_or_damaged_inventory_is_an_error() {
 
 #[tokio::test]
 async fn a_server_that_is_gone_is_an_error_and_never_an_empty_one() {
-    let (Some(_), Some(mut own)) = (ApiServer::shared(), ApiServer::start()) else {
+    let Some(mut own) = ApiServer::start_bare() else {
         return;
     };
     let login = own.login();
     let provider = connect(&login).await;
-    let pool = node_pool("default", "p", 1);
+    let pool = manifest(&json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "p", "namespace": "default"}}));
     let request = |desired| ObserveRequest {
         desired,
         recorded: &[],

@@ -17,7 +17,7 @@ fn the_server_serves_upstream_kinds_and_counts_each_users_requests() {
     ] {
         assert!(kinds.lines().any(|line| line == kind), "{kind} is missing");
     }
-    let mark = login.mark();
+    let (mark, all) = (login.mark(), server.mark());
     other.kubectl(&["get", "--raw", "/api/v1/namespaces/default"]);
     assert_eq!(login.requests_since(mark), []);
     login.kubectl(&["get", "--raw", "/api/v1/namespaces/default?pretty=true"]);
@@ -25,6 +25,14 @@ fn the_server_serves_upstream_kinds_and_counts_each_users_requests() {
         login.requests_since(mark),
         [("get".to_owned(), "/api/v1/namespaces/default?pretty=true".to_owned())]
     );
+    let paths = |user: &str| {
+        server
+            .requests_since(all)
+            .into_iter()
+            .filter(|sent| sent.user == user)
+            .count()
+    };
+    assert_eq!((paths(&login.user), paths(&other.user)), (1, 1));
 }
 
 #[test]
@@ -37,7 +45,7 @@ fn a_user_without_rights_reads_nothing() {
 
 #[test]
 fn a_dropped_server_is_gone_with_its_files_and_leaves_the_other_alone() {
-    let (Some(shared), Some(mut own)) = (ApiServer::shared(), ApiServer::start()) else {
+    let (Some(shared), Some(mut own)) = (ApiServer::shared(), ApiServer::start_bare()) else {
         return;
     };
     let login = own.login();
@@ -61,7 +69,7 @@ fn a_dropped_server_is_gone_with_its_files_and_leaves_the_other_alone() {
 #[test]
 #[ignore = "the victim of another test"]
 fn victim() {
-    let Some(server) = ApiServer::start() else { return };
+    let Some(server) = ApiServer::start_bare() else { return };
     println!("folder {}", server.folder().display());
     std::process::abort();
 }

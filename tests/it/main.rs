@@ -10,10 +10,19 @@
 )]
 
 mod architecture;
+mod cel_spike;
+mod cli;
+mod e2e;
+mod fleet_broken;
 mod fleet_demo;
+mod fleet_limits;
+mod fleet_resolve;
+mod fleet_schemas;
 mod fleet_support;
+mod kube_faults;
 mod kube_provider;
 mod kube_support;
+mod reference;
 mod render_admission;
 mod render_crds;
 mod render_demo;
@@ -21,4 +30,11 @@ mod render_fixture;
 mod render_golden;
 mod render_properties;
 mod render_templates;
+mod ssa_cases;
+mod ssa_generator;
+mod ssa_oracle;
+mod ssa_reference;
+mod ssa_server;
+mod ssa_speed;
+#[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;

@@ -10,7 +10,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use super::discovery::Discovery;
 use super::http::Http;
-use super::inventory::InventoryStore;
+use super::inventory::KubernetesStore;
+use super::schemas::Schemas;
 
 /// Whether a kubeconfig may have programs run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,7 @@ pub struct KubernetesProvider {
     pub(super) options: Options,
     /// What the last look at the server's kinds showed; writes and reads go by it.
     pub(super) discovery: Mutex<Option<Arc<Discovery>>>,
+    pub(super) schemas: Schemas,
 }
 
 impl std::fmt::Debug for KubernetesProvider {
@@ -128,14 +130,15 @@ impl KubernetesProvider {
         })?;
         Ok(Self {
             http: Http::new(client, options.deadline),
+            schemas: Schemas::new(options.schema_cache.clone()),
             options,
             discovery: Mutex::new(None),
         })
     }
 
     /// The records of what was made, which live on the same server.
-    pub fn inventory(&self) -> InventoryStore {
-        InventoryStore::new(self.http.clone())
+    pub fn inventory(&self) -> KubernetesStore {
+        KubernetesStore::new(self.http.clone())
     }
 }
 

@@ -18,7 +18,7 @@ impl KubernetesProvider {
         let kind = kind_of(id, request.api_version);
         let discovery = self.discovered(&kind).await?;
         let path = discovery.path(&kind, id).map_err(|message| ProviderError::Invalid {
-            id: id.clone(),
+            id: Box::new(id.clone()),
             message,
         })?;
         let options = json!({

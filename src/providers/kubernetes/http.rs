@@ -6,6 +6,7 @@ use ::http::{Method, Request};
 use futures::StreamExt as _;
 use kube::client::Body;
 
+use super::status::Refusal;
 use crate::providers::ProviderError;
 
 /// A client with a deadline.
@@ -75,6 +76,8 @@ pub(super) enum HttpError {
     Encoding,
     #[error("the answer makes no sense: {0}")]
     Nonsense(&'static str),
+    #[error(transparent)]
+    Refused(Refusal),
 }
 
 impl HttpError {

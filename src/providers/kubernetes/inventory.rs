@@ -3,15 +3,20 @@
 //! Invariant: a record is only ever replaced as of the version that was read; a record that can't be understood is an
 //! error, never an absence, for an absent record means that nothing of the unit may be pruned or is known.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use ::http::Method;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::http::{Answer, Call, Http, HttpError, escape};
+use super::http::{Answer, Call, Http, escape};
 use super::list::{self, Item, ListError};
 use super::status::Refusal;
 use super::write::manager_query;
 use crate::inventory::UnitInventory;
-use crate::providers::{Kind, ProviderError};
+use crate::providers::{InventoryStore, Kind, ProviderError, Stored};
 use crate::resource::mark::INVENTORY_LABEL;
 use crate::resource::{Digest, FleetUid, UnitId};
 
@@ -19,20 +24,14 @@ use crate::resource::{Digest, FleetUid, UnitId};
 pub const INVENTORY_NAMESPACE: &str = "fleetwright-system";
 /// The server's own limit is 1 MiB for all of an object; a unit of thousands of objects stays below half of this.
 const SIZE_LIMIT: usize = 900_000;
+/// Names that are tried for a new record; more than one only where units were renamed back and forth.
+const ATTEMPTS: u32 = 4;
 /// The key in the ConfigMap's data.
 const KEY: &str = "inventory.json";
 
-/// Why a record can't be read or stored.
+/// Why a record can't be used. It is the source of the [`ProviderError`] that the store gives.
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {
-    /// Another run stored the same record meanwhile.
-    #[error("the inventory of {unit} was changed by another run since it was read (as of version {expected})")]
-    LostRace {
-        /// The unit.
-        unit: UnitId,
-        /// The version that this run had read, or `none`.
-        expected: String,
-    },
     /// A later version of this program wrote it.
     #[error(
         "inventory {name} has format {found}; this version reads up to {}",
@@ -53,157 +52,207 @@ pub enum InventoryError {
         reason: String,
     },
     /// It holds too many objects for one ConfigMap.
-    #[error("the inventory of {unit} takes {bytes} bytes, and {SIZE_LIMIT} is the limit")]
+    #[error("it takes {bytes} bytes, and {SIZE_LIMIT} is the limit")]
     TooLarge {
-        /// The unit.
-        unit: UnitId,
         /// Its size.
         bytes: usize,
     },
-    /// The server did not do it.
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-}
-
-/// A record with the version that a later write needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredInventory {
-    /// The record.
-    pub inventory: UnitInventory,
-    /// The version as of which it was read.
-    pub version: String,
 }
 
 /// The records on one API server.
+///
+/// A record stays in the ConfigMap in which it was found, whatever the unit is called by now: so a renamed unit's record
+/// is replaced in one step, instead of being stored under a new name and removed under the old. Which one that is follows
+/// from the version that is replaced, for a server gives no version twice.
 #[derive(Clone)]
-pub struct InventoryStore {
+pub struct KubernetesStore {
     http: Http,
+    places: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
-impl std::fmt::Debug for InventoryStore {
+impl std::fmt::Debug for KubernetesStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InventoryStore").finish_non_exhaustive()
+        f.debug_struct("KubernetesStore").finish_non_exhaustive()
     }
 }
 
-impl InventoryStore {
+impl InventoryStore for KubernetesStore {
+    fn load_all<'a>(&'a self, fleet: &'a FleetUid) -> BoxFuture<'a, Result<Vec<Stored>, ProviderError>> {
+        self.load(fleet).boxed()
+    }
+
+    fn save<'a>(
+        &'a self,
+        inventory: &'a UnitInventory,
+        expected: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+        async move {
+            match (inventory.entries.is_empty(), expected) {
+                (true, None) => Ok(None),
+                (true, Some(version)) => self.remove(inventory, version).await.map(|()| None),
+                (false, None) => self.create(inventory).await.map(Some),
+                (false, Some(version)) => self.replace(inventory, version).await.map(Some),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl KubernetesStore {
     pub(super) fn new(http: Http) -> Self {
-        Self { http }
+        Self {
+            http,
+            places: Arc::default(),
+        }
     }
 
-    /// All records of a fleet, in order of their units: one LIST.
-    ///
-    /// # Errors
-    /// Where the LIST fails, or any record can't be understood: with one record missing, nothing may be concluded from
-    /// the others.
-    pub async fn load_all(&self, fleet: &FleetUid) -> Result<Vec<StoredInventory>, InventoryError> {
+    /// One LIST; the records come in order of their units.
+    async fn load(&self, fleet: &FleetUid) -> Result<Vec<Stored>, ProviderError> {
+        const WHAT: &str = "reading the inventories";
         let selector = escape(&format!("{INVENTORY_LABEL}={}", label_value(fleet)));
-        let items = list::all_pages(
-            &self.http,
-            &config_map(),
-            &format!("{}?labelSelector={selector}&limit=500", collection()),
-        )
-        .await
-        .map_err(|error| match error {
-            ListError::Http(error) => error.during("list inventories"),
-            ListError::Refused(refusal) => refusal.into_transport("list", "inventories"),
-        })?;
-        let mut records = Vec::new();
+        let first = format!("{}?labelSelector={selector}&limit=500", collection());
+        let items = list::all_pages(&self.http, &config_map(), &first)
+            .await
+            .map_err(|error| match error {
+                ListError::Http(error) => error.during(WHAT),
+                ListError::Refused(refusal) => refusal.into_transport("list", "inventories"),
+            })?;
+        let mut records: BTreeMap<UnitId, Stored> = BTreeMap::new();
         for item in items {
-            let record = read(&item)?;
+            let inventory = read(&item).map_err(|error| transport(WHAT, error))?;
             // A label's value may be shortened, so two fleets might share it.
-            if record.inventory.fleet == *fleet {
-                records.push(record);
+            if inventory.fleet != *fleet {
+                continue;
+            }
+            self.remember(&item);
+            let record = Stored {
+                version: Some(item.object.version),
+                inventory,
+            };
+            if let Some(twin) = records.insert(record.inventory.unit.clone(), record) {
+                let reason = format!("there is another inventory of {}", twin.inventory.unit);
+                let name = item.name;
+                return Err(transport(WHAT, InventoryError::Damaged { name, reason }));
             }
         }
-        records.sort_by(|a, b| a.inventory.unit.cmp(&b.inventory.unit));
-        Ok(records)
+        Ok(records.into_values().collect())
     }
 
-    /// Stores a record: a new one where `expected` is none, else in place of that version. The answer is its new version.
-    ///
-    /// # Errors
-    /// [`InventoryError::LostRace`] where another run was faster; [`InventoryError::TooLarge`]; a failed request, after
-    /// which it is not known whether the record was stored.
-    pub async fn save(&self, inventory: &UnitInventory, expected: Option<&str>) -> Result<String, InventoryError> {
-        let body = write(inventory, expected)?;
-        let what = format!("store the inventory of {}", inventory.unit);
-        let mut answer = self.put(&body, expected).await.map_err(|error| error.during(&what))?;
-        if expected.is_none() && answer.status == 404 {
-            self.make_namespace().await?;
-            answer = self.put(&body, expected).await.map_err(|error| error.during(&what))?;
-        }
-        match answer.status {
-            200 | 201 => {
-                let item = Item::parse(&answer.text, &config_map()).map_err(|error| error.during(&what))?;
-                Ok(item.object.version)
+    /// Stores a record that must not exist yet.
+    async fn create(&self, inventory: &UnitInventory) -> Result<String, ProviderError> {
+        let what = format!("storing the inventory of {}", inventory.unit);
+        for attempt in 0..ATTEMPTS {
+            let name = name(inventory, attempt);
+            let path = format!("{}?{}", collection(), manager_query());
+            let body = write(&name, inventory, None).map_err(|error| transport(&what, error))?;
+            let mut answer = self.send(Method::POST, path.clone(), &body, &what).await?;
+            if answer.status == 404 {
+                self.make_namespace().await?;
+                answer = self.send(Method::POST, path, &body, &what).await?;
             }
-            // Gone is a lost race as well: whoever deleted it did so after we had read it.
-            409 | 404 => Err(InventoryError::LostRace {
-                unit: inventory.unit.clone(),
-                expected: expected.unwrap_or("none").to_owned(),
-            }),
-            _ => Err(Refusal::of(&answer)
-                .into_transport("store", &format!("the inventory of {}", inventory.unit))
-                .into()),
+            if answer.status == 409 {
+                // Taken: by the same unit, which another run was faster to store; or by one that was called so before.
+                if self
+                    .holder(&name, &what)
+                    .await?
+                    .is_none_or(|unit| unit == inventory.unit)
+                {
+                    return Err(ProviderError::LostRace(Box::new(inventory.unit.clone())));
+                }
+                continue;
+            }
+            return self.stored(&answer, inventory, &what);
         }
+        Err(ProviderError::LostRace(Box::new(inventory.unit.clone())))
+    }
+
+    /// Stores a record in place of the version that was read.
+    async fn replace(&self, inventory: &UnitInventory, version: &str) -> Result<String, ProviderError> {
+        let what = format!("storing the inventory of {}", inventory.unit);
+        let name = self.place(version).unwrap_or_else(|| name(inventory, 0));
+        let path = format!("{}/{name}?{}", collection(), manager_query());
+        let body = write(&name, inventory, Some(version)).map_err(|error| transport(&what, error))?;
+        let answer = self.send(Method::PUT, path, &body, &what).await?;
+        // Gone is a lost race as well: whoever deleted it did so after we had read it.
+        if [404, 409].contains(&answer.status) {
+            return Err(ProviderError::LostRace(Box::new(inventory.unit.clone())));
+        }
+        self.stored(&answer, inventory, &what)
     }
 
     /// Removes the record of a unit that holds nothing any more.
-    ///
-    /// # Errors
-    /// [`InventoryError::LostRace`] where another run stored it meanwhile; a failed request.
-    pub async fn remove(&self, stored: &StoredInventory) -> Result<(), InventoryError> {
-        let unit = &stored.inventory.unit;
-        let what = format!("remove the inventory of {unit}");
-        let path = format!("{}/{}", collection(), name(&stored.inventory));
-        let options = json!({"preconditions": {"resourceVersion": stored.version}});
-        let call = Call::json(Method::DELETE, path, &options);
-        let answer = self.http.send(call).await.map_err(|error| error.during(&what))?;
+    async fn remove(&self, inventory: &UnitInventory, version: &str) -> Result<(), ProviderError> {
+        let what = format!("removing the inventory of {}", inventory.unit);
+        let name = self.place(version).unwrap_or_else(|| name(inventory, 0));
+        let path = format!("{}/{name}", collection());
+        let options = json!({"preconditions": {"resourceVersion": version}});
+        let answer = self.send(Method::DELETE, path, &options, &what).await?;
         match answer.status {
             200 | 202 | 404 => Ok(()),
-            409 => Err(InventoryError::LostRace {
-                unit: unit.clone(),
-                expected: stored.version.clone(),
-            }),
-            _ => Err(Refusal::of(&answer)
-                .into_transport("remove", &format!("the inventory of {unit}"))
-                .into()),
+            409 => Err(ProviderError::LostRace(Box::new(inventory.unit.clone()))),
+            _ => Err(Refusal::of(&answer).into_transport("delete", &format!("the inventory of {}", inventory.unit))),
         }
     }
 
-    async fn put(&self, body: &Value, expected: Option<&str>) -> Result<Answer, HttpError> {
-        let call = match expected {
-            None => Call::json(Method::POST, format!("{}?{}", collection(), manager_query()), body),
-            Some(_) => {
-                let name = body
-                    .pointer("/metadata/name")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                Call::json(
-                    Method::PUT,
-                    format!("{}/{name}?{}", collection(), manager_query()),
-                    body,
-                )
-            }
-        };
-        self.http.send(call).await
+    fn stored(&self, answer: &Answer, inventory: &UnitInventory, what: &str) -> Result<String, ProviderError> {
+        if !answer.is_success() {
+            return Err(Refusal::of(answer).into_transport("store", &format!("the inventory of {}", inventory.unit)));
+        }
+        let item = Item::parse(&answer.text, &config_map()).map_err(|error| error.during(what))?;
+        self.remember(&item);
+        Ok(item.object.version)
     }
 
-    async fn make_namespace(&self) -> Result<(), InventoryError> {
+    /// The unit whose record is in a ConfigMap; none where that is gone meanwhile, or is no record.
+    async fn holder(&self, name: &str, what: &str) -> Result<Option<UnitId>, ProviderError> {
+        let call = Call::get(format!("{}/{name}", collection()));
+        let answer = self.http.send(call).await.map_err(|error| error.during(what))?;
+        let item = answer
+            .is_success()
+            .then(|| Item::parse(&answer.text, &config_map()).ok())
+            .flatten();
+        Ok(item.and_then(|item| read(&item).ok()).map(|inventory| inventory.unit))
+    }
+
+    async fn send(&self, method: Method, path: String, body: &Value, what: &str) -> Result<Answer, ProviderError> {
+        self.http
+            .send(Call::json(method, path, body))
+            .await
+            .map_err(|error| error.during(what))
+    }
+
+    fn remember(&self, item: &Item) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert(item.object.version.clone(), item.name.clone());
+    }
+
+    fn place(&self, version: &str) -> Option<String> {
+        self.places
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(version)
+            .cloned()
+    }
+
+    async fn make_namespace(&self) -> Result<(), ProviderError> {
         let what = format!("namespace {INVENTORY_NAMESPACE}");
         let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": INVENTORY_NAMESPACE}});
-        let call = Call::json(Method::POST, format!("/api/v1/namespaces?{}", manager_query()), &body);
+        let path = format!("/api/v1/namespaces?{}", manager_query());
         let answer = self
-            .http
-            .send(call)
-            .await
-            .map_err(|error| error.during(format!("create {what}")))?;
+            .send(Method::POST, path, &body, &format!("creating {what}"))
+            .await?;
         match answer.status {
             // Another run made it in the same moment.
             201 | 409 => Ok(()),
-            _ => Err(Refusal::of(&answer).into_transport("create", &what).into()),
+            _ => Err(Refusal::of(&answer).into_transport("create", &what)),
         }
+    }
+}
+
+fn transport(what: &str, source: InventoryError) -> ProviderError {
+    ProviderError::Transport {
+        what: what.to_owned(),
+        source: Box::new(source),
     }
 }
 
@@ -233,9 +282,10 @@ fn label_value(fleet: &FleetUid) -> String {
 }
 
 /// A DNS label for people (kind and name of the unit, cut) and for machines (a digest of fleet and unit).
-fn name(inventory: &UnitInventory) -> String {
+fn name(inventory: &UnitInventory, attempt: u32) -> String {
     let unit = &inventory.unit;
-    let digest = Digest::of_parts([inventory.fleet.as_str(), unit.kind(), unit.name()].map(str::as_bytes));
+    let parts = [inventory.fleet.as_str(), unit.kind(), unit.name()].map(str::as_bytes);
+    let digest = Digest::of_parts(parts.into_iter().chain([attempt.to_be_bytes().as_slice()]));
     let readable: String = unit
         .name()
         .chars()
@@ -260,17 +310,13 @@ fn short(digest: &Digest, length: usize) -> String {
     digest.to_hex().chars().take(length).collect()
 }
 
-fn write(inventory: &UnitInventory, expected: Option<&str>) -> Result<Value, InventoryError> {
-    let name = name(inventory);
+fn write(name: &str, inventory: &UnitInventory, expected: Option<&str>) -> Result<Value, InventoryError> {
     let text = serde_json::to_string(inventory).map_err(|error| InventoryError::Damaged {
-        name: name.clone(),
+        name: name.to_owned(),
         reason: error.to_string(),
     })?;
     if text.len() > SIZE_LIMIT {
-        return Err(InventoryError::TooLarge {
-            unit: inventory.unit.clone(),
-            bytes: text.len(),
-        });
+        return Err(InventoryError::TooLarge { bytes: text.len() });
     }
     let mut metadata = json!({
         "name": name,
@@ -283,7 +329,7 @@ fn write(inventory: &UnitInventory, expected: Option<&str>) -> Result<Value, Inv
     Ok(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: text}}))
 }
 
-fn read(item: &Item) -> Result<StoredInventory, InventoryError> {
+fn read(item: &Item) -> Result<UnitInventory, InventoryError> {
     let damaged = |reason: &str| InventoryError::Damaged {
         name: item.name.clone(),
         reason: reason.to_owned(),
@@ -309,10 +355,7 @@ fn read(item: &Item) -> Result<StoredInventory, InventoryError> {
     let mut inventory: UnitInventory = serde_json::from_value(record).map_err(|error| damaged(&error.to_string()))?;
     // Lookups go by halves; whoever edited it by hand need not know that.
     inventory.entries.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(StoredInventory {
-        inventory,
-        version: item.object.version.clone(),
-    })
+    Ok(inventory)
 }
 
 #[cfg(test)]
@@ -333,8 +376,11 @@ mod tests {
             record("f", &long),
             record("f", &format!("{long}y")),
         ];
-        let names: std::collections::BTreeSet<_> = records.iter().map(name).collect();
-        assert_eq!(names.len(), 4);
+        let names: std::collections::BTreeSet<_> = records
+            .iter()
+            .flat_map(|record| [name(record, 0), name(record, 1)])
+            .collect();
+        assert_eq!(names.len(), 8);
         for name in names {
             assert!(
                 name.len() <= 63 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
@@ -356,6 +402,9 @@ mod tests {
     fn a_record_beyond_the_limit_is_refused_before_it_is_sent() {
         let mut inventory = record("f", "a");
         inventory.fleet = FleetUid::new("x".repeat(SIZE_LIMIT));
-        assert!(matches!(write(&inventory, None), Err(InventoryError::TooLarge { .. })));
+        assert!(matches!(
+            write("n", &inventory, None),
+            Err(InventoryError::TooLarge { .. })
+        ));
     }
 }

@@ -16,9 +16,16 @@ impl KubernetesProvider {
     pub(super) async fn observe_all(&self, request: ObserveRequest<'_>) -> Result<Observation, ProviderError> {
         let discovery = self.discover().await?;
         let asked = asked(&discovery, &request);
-        let (mut objects, copies) = futures::join!(
+        let kinds = request
+            .desired
+            .iter()
+            .map(|manifest| kind_of(&manifest.id, &manifest.api_version))
+            .filter(|kind| discovery.find(kind).is_ok())
+            .collect();
+        let (mut objects, copies, schemas) = futures::join!(
             self.look_at(&discovery, &asked, request.fleet_label),
             self.copies(&discovery, request.desired),
+            self.schemas.load(&self.http, kinds, self.options.concurrency),
         );
         let mut expanded = BTreeMap::new();
         for (id, copy) in copies {
@@ -34,7 +41,7 @@ impl KubernetesProvider {
         }
         Ok(Observation {
             objects,
-            schemas: BTreeMap::new(),
+            schemas,
             expanded,
         })
     }

@@ -127,14 +127,14 @@ impl Refusal {
         }
         match self.code {
             409 => match self.owned_fields() {
-                fields if fields.is_empty() => ProviderError::Stale(id.clone()),
+                fields if fields.is_empty() => ProviderError::Stale(Box::new(id.clone())),
                 fields => ProviderError::Conflict(fields),
             },
             429 | 502..=504 => self.into_transport(verb, &what),
             // What a document's form is at fault for is a 500 when the merge finds it.
             500 if !self.reason.is_empty() => self.into_transport(verb, &what),
             _ => ProviderError::Invalid {
-                id: id.clone(),
+                id: Box::new(id.clone()),
                 message: self.message,
             },
         }

@@ -61,7 +61,7 @@ impl KubernetesProvider {
         let path = discovery
             .path(&kind, request.id)
             .map_err(|message| ProviderError::Invalid {
-                id: request.id.clone(),
+                id: Box::new(request.id.clone()),
                 message,
             })?;
         let target = Target {
@@ -93,10 +93,10 @@ impl KubernetesProvider {
             .map_err(|error| error.during(target.what()))?;
         let creating = version.is_none();
         match answer.status {
-            200 if creating => Err(ProviderError::Exists(request.id.clone())),
+            200 if creating => Err(ProviderError::Exists(Box::new(request.id.clone()))),
             200 | 201 => target.response(&answer),
             // Whichever of its checks the server came to first, the object is there.
-            409 if creating => Err(ProviderError::Exists(request.id.clone())),
+            409 if creating => Err(ProviderError::Exists(Box::new(request.id.clone()))),
             _ => Err(target.refusal(&answer)),
         }
     }
@@ -166,7 +166,7 @@ fn document(request: &WriteRequest<'_>, version: Option<&str>) -> Result<Vec<u8>
         }
         (Some(_), None) => {
             return Err(ProviderError::Invalid {
-                id: request.id.clone(),
+                id: Box::new(request.id.clone()),
                 message: "an update needs the UID that was read".to_owned(),
             });
         }
