@@ -59,7 +59,7 @@ pub enum LoadError {
 /// Templates of a fleet's own: they take the place of built-in ones of the same name.
 const TEMPLATES: &str = "templates/";
 /// The lock's directory.
-pub(super) const LOCK: &str = "fleet.lock/";
+const LOCK: &str = "fleet.lock/";
 
 /// Reads, resolves and renders a fleet. What is wrong with the files is in the result.
 ///
@@ -71,7 +71,7 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     let Sorted { documents, templates, locks } = sort(&tree);
 
     let (old_lock, broken) = Lock::parse(&locks);
-    diagnostics.extend(in_lock(broken));
+    diagnostics.extend(broken);
     let loaded = fleet::load(&documents);
     let seed = Seed { entropy: entropy(), now: options.now };
     let resolved = fleet::resolve(&loaded, &old_lock, &seed);
@@ -124,7 +124,6 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
 struct Sorted {
     documents: Vec<SourceFile>,
     templates: Vec<(String, String, Arc<str>)>,
-    /// With paths relative to the lock's directory.
     locks: Vec<SourceFile>,
 }
 
@@ -133,8 +132,8 @@ fn sort(tree: &Tree) -> Sorted {
     let mut sorted = Sorted { documents: Vec::new(), templates: Vec::new(), locks: Vec::new() };
     for file in &tree.files {
         let text = || SourceFile { path: file.path.clone(), text: file.text.clone() };
-        if let Some(path) = file.path.strip_prefix(LOCK) {
-            sorted.locks.push(SourceFile { path: path.into(), ..text() });
+        if file.path.starts_with(LOCK) {
+            sorted.locks.push(text());
         } else if let Some(name) = file.path.strip_prefix(TEMPLATES) {
             sorted.templates.push((name.to_owned(), file.text.to_string(), file.path.clone()));
         } else {
@@ -142,16 +141,6 @@ fn sort(tree: &Tree) -> Sorted {
         }
     }
     sorted
-}
-
-/// The lock knows its files by their paths within its directory; users know them by those within the fleet's.
-fn in_lock(diagnostics: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
-    diagnostics.into_iter().map(|mut diagnostic| {
-        if let Some(span) = &mut diagnostic.span {
-            span.file = format!("{LOCK}{}", span.file).into();
-        }
-        diagnostic
-    })
 }
 
 /// The units that are in the files and can't be planned.
