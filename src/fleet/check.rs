@@ -247,7 +247,7 @@ fn form(key: &str) -> Option<&'static str> {
     Some(match key {
         "version" | "controlPlane" | "pools" => "`4.20.3`",
         "operatorVersion" => "`\"4.20\"`",
-        "deletes" | "disruptedNodes" | "maxSurge" | "maxUnavailable" => "`2` or `10%`",
+        "deletes" | "maxSurge" | "maxUnavailable" => "`2` or `10%`",
         "until" => "`2027-03-31`",
         "tenancy" => "`ocid1.tenancy.oc1..<unique id>`",
         "name" => "`payments-eu`: lower-case letters, digits and `-`, a letter or digit at both ends",

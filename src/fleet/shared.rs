@@ -184,16 +184,13 @@ pub(super) fn known_region(node: &Node, problems: &mut Problems<'_>) {
     fleet_doc::region(node.as_str().unwrap_or_default(), node.place, problems);
 }
 
-/// The caps; without any typed, nothing protected is deleted beyond three at a time, and a tenth of the nodes move.
+/// The caps; without any typed, nothing protected is deleted beyond three at a time.
 pub(super) fn limits(spec: &spec::FleetSpec) -> Limits {
     let limits = spec.limits.as_ref();
     Limits {
         deletes: limits
             .and_then(|limits| limits.deletes.as_ref())
             .map_or(Cap::Count(3), cap),
-        disrupted_nodes: limits
-            .and_then(|limits| limits.disrupted_nodes.as_ref())
-            .map_or(Cap::Percent(10), cap),
     }
 }
 

@@ -56,8 +56,6 @@ fn per_cluster() -> u8 {
 pub(in crate::fleet) struct Limits {
     /// Objects that one run may delete: a count, or a percentage such as `5%`.
     pub(in crate::fleet) deletes: Option<CountOrPercent>,
-    /// Nodes that one run may disrupt: a count, or a percentage such as `10%`.
-    pub(in crate::fleet) disrupted_nodes: Option<CountOrPercent>,
 }
 
 /// What to do where another manager owns a field.
