@@ -102,6 +102,7 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
         }
     };
     diagnostics.extend(rendered.diagnostics.iter().cloned());
+    tracing::info!(clusters = fleet.clusters.len(), units = rendered.units.len(), "rendered");
     let failed = failed(&fleet, &rendered, &diagnostics);
     let origin = source::origin(&tree)?;
     let revised = Revised { fleet: fleet.uid.clone(), revision: origin.revision, time: origin.time };

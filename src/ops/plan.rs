@@ -106,6 +106,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         },
     };
     let mut plan = decide(loaded, options, &seen)?;
+    tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
     confirm(&mut plan, &seen).await;
     let Seen { providers, stores, inventories, .. } = seen;
     Ok(Planned { plan, providers, stores, inventories })
@@ -119,7 +120,11 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
     let stores: BTreeMap<_, _> =
         providers.iter().map(|(name, provider)| (name.clone(), provider.inventory())).collect();
     let inventories = renamed(inventories(loaded, &stores).await?, loaded);
+    tracing::info!(units = inventories.len(), "read the inventories");
     let observed = observe(loaded, &providers, &desired(loaded, scope), &inventories, &view).await?;
+    for (target, observation) in &observed {
+        tracing::info!(%target, objects = observation.objects.len(), "observed");
+    }
     Ok(Seen { providers, stores, inventories, observed })
 }
 
