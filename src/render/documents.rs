@@ -1,7 +1,7 @@
 //! A template's output → JSON documents.
 //!
 //! Most output is what the built-in templates write: block mappings and lists of plain keys and JSON values. `block` reads
-//! that in a tenth of the time of a whole YAML parser, and gives up at the first thing that it does not know for certain;
+//! that in a fifth of the time of a whole YAML parser, and gives up at the first thing that it does not know for certain;
 //! then the whole parser reads it. The two agree by test.
 
 use serde::Deserialize as _;
