@@ -154,7 +154,8 @@ fn range(span: &Span, texts: &BTreeMap<&str, &str>) -> std::ops::Range<usize> {
         let at = usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
         (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
     };
-    let (start, end) = (floor(span.start), floor(span.end));
+    let start = floor(span.start);
+    let end = floor(span.end).max(start);
     let line = text.get(start..end).and_then(|part| part.find('\n'));
     start..line.map_or(end, |at| start + at)
 }
