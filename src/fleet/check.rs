@@ -235,10 +235,11 @@ pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
 /// The nearest known word, or all of them where they are few.
 pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<_> = known.into_iter().collect();
-    did_you_mean(word, known.iter().copied()).or_else(|| {
-        (1..=12)
-            .contains(&known.len())
-            .then(|| format!("there are {}", quoted(&known)))
+    did_you_mean(word, known.iter().copied()).or_else(|| match known.as_slice() {
+        [] => None,
+        [only] => Some(format!("there is only `{only}`")),
+        few if few.len() <= 12 => Some(format!("there are {}", quoted(few))),
+        _ => None,
     })
 }
 

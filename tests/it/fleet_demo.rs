@@ -71,3 +71,20 @@ fn the_example_on_existing_networks_resolves_without_a_problem() {
         )
     }));
 }
+
+#[test]
+fn a_cluster_of_the_demo_fleet_is_what_its_golden_says() {
+    let fleet = fleet("fleet").fleet;
+    let cluster = fleet
+        .clusters
+        .values()
+        .find(|cluster| cluster.name.as_str() == "payments")
+        .unwrap();
+    let text = format!("{}\n", serde_json::to_string_pretty(cluster).unwrap());
+    let golden = repository("tests/cases/model/payments.json");
+    if bless() {
+        std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
+        std::fs::write(&golden, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&golden).unwrap_or_default(), text);
+}

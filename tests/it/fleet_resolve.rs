@@ -387,9 +387,13 @@ proptest! {
         prop_assert_eq!(&one.lock, &two.lock);
         prop_assert_eq!(serde_json::to_string(&one.fleet).unwrap(), serde_json::to_string(&two.fleet).unwrap());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_text_makes_it_panic(text in "[a-z:{}\\[\\]&*#|>\"' \n-]{0,200}") {
+    fn no_text_makes_it_panic(text in "[a-z:{}\\[\\]&*#|>?!%\"' \n\r\té€😀\u{0}-]{0,200}") {
         let files = [file("base.yaml", BASE), file("noise.yaml", &text), file("more.yaml", &format!("kind: Cluster\n{text}"))];
         let (loaded, resolved) = resolved(&files, &Lock::default());
         fleetwright::report::diagnostics::render(&resolved.diagnostics, loaded.files(), Default::default());

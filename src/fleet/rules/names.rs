@@ -1,9 +1,12 @@
 //! ns-length, capoci-name, and names that are none: what can't be called so.
 
+use std::collections::BTreeMap;
+
 use super::{Facts, Wide};
 use crate::diag::{Code, Diagnostic};
 use crate::fleet::check::did_you_mean;
 use crate::fleet::model::Cluster;
+use crate::fleet::node::Place;
 use crate::fleet::problems::Problems;
 
 /// The most that a namespace's or a label's name may have.
@@ -14,6 +17,36 @@ const OCI_CLUSTER: usize = 44;
 fn is_dns_label(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !name.is_empty() && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
+}
+
+/// Whether the API takes it as a label's value.
+fn is_label_value(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let edge = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
+    text.len() <= LABEL && text.bytes().all(inner) && edge(text.bytes().next()) && edge(text.bytes().next_back())
+}
+
+/// Whether the API takes it as a label's key: `name`, or `domain/name`.
+fn is_label_key(text: &str) -> bool {
+    let (domain, name) = text.rsplit_once('/').unwrap_or(("", text));
+    let domain_fits = domain.split('.').all(is_dns_label) || (domain.is_empty() && !text.starts_with('/'));
+    !name.is_empty() && is_label_value(name) && domain_fits && domain.len() <= 253
+}
+
+/// Labels that the API would refuse.
+fn labels(all: &BTreeMap<String, String>, place: impl Fn(&str) -> Place, problems: &mut Problems<'_>) {
+    for (key, value) in all {
+        if !is_label_key(key) {
+            let problem = Diagnostic::new(Code::NotAllowed, format!("`{key}` can't be the key of a label"))
+                .hint("write it like `team` or `acme.example/team`");
+            problems.add(problem, place(key));
+        } else if !is_label_value(value) {
+            let problem = Diagnostic::new(Code::NotAllowed, format!("`{value}` can't be the value of a label")).hint(
+                "it has at most 63 letters, digits, `-`, `_` and `.`; free text goes into `annotations` or `tags`",
+            );
+            problems.add(problem, place(key));
+        }
+    }
 }
 
 pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
@@ -39,6 +72,27 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
             );
             problems.add(Diagnostic::new(Code::NotAllowed, message), *place);
         }
+    }
+    labels(
+        &cluster.labels,
+        |key| {
+            facts
+                .merged
+                .node
+                .at(&["labels", key])
+                .map_or(facts.place, |node| node.place)
+        },
+        problems,
+    );
+    for pool in cluster.node_pools.values() {
+        let Some((node, place)) = facts.pools.get(&pool.name) else {
+            continue;
+        };
+        labels(
+            &pool.node_labels,
+            |key| node.at(&["nodeLabels", key]).map_or(*place, |node| node.place),
+            problems,
+        );
     }
     let length = cluster.control_plane_namespace.len();
     if length > LABEL {

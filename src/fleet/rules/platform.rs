@@ -130,6 +130,17 @@ fn check_pool(pool: &NodePool, (cluster, platform): (&Cluster, &str), facts: &Fa
         problem.severity = Severity::Warning;
         problems.rule(problem, place);
     }
+    let zero = |value: &Option<Value>| value.as_ref().is_some_and(|value| *value == 0 || *value == "0%");
+    if pool.upgrade_type == "InPlace" && pool.max_surge.is_some() {
+        let message = format!("node pool `{name}` updates its nodes in place, where there is no surge");
+        let problem = Diagnostic::new(Code::NotAllowed, message).hint("take `maxSurge` out, or set it to `null` here");
+        problems.add(problem, facts.pool(name, "maxSurge", problems));
+    } else if zero(&pool.max_unavailable) && (zero(&pool.max_surge) || pool.upgrade_type == "InPlace") {
+        let message = format!("node pool `{name}` could never be updated: no node may be missing, and none is added");
+        let problem =
+            Diagnostic::new(Code::NotAllowed, message).hint("let one of `maxSurge` and `maxUnavailable` be above zero");
+        problems.add(problem, facts.pool(name, "maxUnavailable", problems));
+    }
     if pool.arch == "arm64" && cluster.dialect == Dialect::Oci {
         let problem = Diagnostic::new(
             Code::ArchPlatform,
