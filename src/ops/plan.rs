@@ -135,6 +135,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
     Ok(plan::build(&Inputs {
         fleet: &loaded.fleet,
         desired: desired(loaded, &options.scope),
+        wanted_elsewhere: wanted_elsewhere(loaded, &options.scope),
         failed: loaded.failed.clone(),
         in_scope: &|unit| view.holds(unit),
         targets: &|target| view.reaches(target),
@@ -160,6 +161,13 @@ fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeMap<UnitId, Desir
             Some((unit.clone(), DesiredUnit { manifests: &rendered.manifests, recorded_on }))
         })
         .collect()
+}
+
+/// What the units out of scope want.
+fn wanted_elsewhere<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeSet<&'a ResourceId> {
+    let view = loaded.scope(scope);
+    let units = loaded.rendered.units.iter().filter(|(unit, _)| !view.holds(unit));
+    units.flat_map(|(_, unit)| &unit.manifests).map(|manifest| &manifest.id).collect()
 }
 
 /// An observation in which nothing is there.

@@ -107,7 +107,7 @@ pub struct ChangeReport {
     pub object: ObjectReport,
     /// `create`, `update`, `adopt`, `delete`, `forget`, `leave`.
     pub action: &'static str,
-    /// `new`, `vanished`, `changed`, `drifted`, `found`, `removed`, `gone`, `unseen`.
+    /// `new`, `vanished`, `changed`, `drifted`, `found`, `removed`, `gone`, `moved`, `unseen`.
     pub reason: &'static str,
     /// How the fields are known: `predicted`, `confirmed` (by the server's dry-run), `server`, `document`.
     pub preview: &'static str,
@@ -298,6 +298,7 @@ fn change(change: &Change) -> ChangeReport {
             Reason::Found => "found",
             Reason::Removed => "removed",
             Reason::Gone => "gone",
+            Reason::Moved => "moved",
             Reason::Unseen => "unseen",
         },
         preview: match change.preview {
