@@ -47,7 +47,7 @@ pub(super) enum Format {
 #[derive(Debug, Args)]
 pub(super) struct FleetArgs {
     /// Directory of the fleet files
-    #[arg(long, value_name = "DIR", default_value = "fleet", env = "FLEETWRIGHT_FLEET")]
+    #[arg(long, value_name = "DIR", default_value = "fleet", env = "FLEETWRIGHT_FLEET", hide_env_values = true)]
     pub(super) fleet: PathBuf,
 
     /// Only this cluster (repeatable)
@@ -67,7 +67,7 @@ pub(super) struct FleetArgs {
 #[derive(Debug, Args)]
 pub(super) struct TargetArgs {
     /// Kubeconfig with the contexts of the management clusters
-    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG", hide_env_values = true)]
     pub(super) kubeconfig: Option<PathBuf>,
 
     /// Kubeconfig context: CONTEXT for a fleet with one management cluster, else MANAGEMENT_CLUSTER=CONTEXT (repeatable)

@@ -6,6 +6,7 @@ mod apply;
 mod args;
 mod common;
 mod completion;
+mod explain;
 mod init;
 mod lock;
 mod output;
@@ -55,6 +56,7 @@ enum Command {
     Init(init::Args),
     Validate(validate::Args),
     Render(render::Args),
+    Explain(explain::Args),
     Plan(plan::Args),
     Apply(apply::Args),
     Status(status::Args),
@@ -79,6 +81,7 @@ impl Cli {
             Command::Init(args) => init::run(&args, printer),
             Command::Validate(args) => validate::run(&args, &global, printer),
             Command::Render(args) => render::run(&args, &global, printer),
+            Command::Explain(args) => explain::run(&args, &global, printer),
             Command::Plan(args) => plan::run(&args, &global, printer),
             Command::Apply(args) => apply::run(&args, &global, printer),
             Command::Status(args) => status::run(&args, &global, printer),
@@ -89,12 +92,13 @@ impl Cli {
     }
 }
 
-/// Logs to stderr: warnings, with `-v` what is done, with `-vv` what is sent.
+/// Logs to stderr: warnings, with `-v` what is done, with `-vv` what is sent, with `-vvv` what libraries say too.
 pub fn start_logging(verbose: u8) {
     let level = match verbose {
         0 => "warn",
-        1 => "info,fleetwright=debug",
-        _ => "debug,hyper_util=info,rustls=info",
+        1 => "info",
+        2 => "info,fleetwright=debug",
+        _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();

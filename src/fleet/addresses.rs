@@ -35,7 +35,10 @@ impl Taken {
     /// Whether any of it is in use.
     fn overlaps(&self, net: Ipv4Net) -> bool {
         let (first, last) = (u32::from(net.network()), u32::from(net.broadcast()));
-        self.ranges.range(..=last).next_back().is_some_and(|(_, to)| *to >= first)
+        self.ranges
+            .range(..=last)
+            .next_back()
+            .is_some_and(|(_, to)| *to >= first)
     }
 
     /// A free block of the pool, at or behind the slot that the id falls on. It is not marked as taken.
@@ -44,7 +47,11 @@ impl Taken {
         let slots = 1u64.checked_shl(bits)?;
         let size = 1u64.checked_shl(32u32.checked_sub(u32::from(prefix))?)?;
         let hash = Digest::of(id.as_bytes());
-        let hash = hash.as_bytes().iter().take(8).fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let hash = hash
+            .as_bytes()
+            .iter()
+            .take(8)
+            .fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
         let base = u64::from(u32::from(pool.network()));
         (0..slots).find_map(|step| {
             let slot = (hash % slots + step) % slots;

@@ -8,7 +8,11 @@ use crate::diag::{Code, Diagnostic};
 
 /// Checks a tree.
 pub(super) fn check(node: &Node, shape: &Shape, files: &[SourceFile]) -> Vec<Diagnostic> {
-    let mut checker = Checker { files, found: Vec::new(), key: String::new() };
+    let mut checker = Checker {
+        files,
+        found: Vec::new(),
+        key: String::new(),
+    };
     checker.node(node, shape);
     checker.found
 }
@@ -44,7 +48,12 @@ impl Checker<'_> {
                 } else if let Some(pattern) = pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
                     let message = format!("`{text}` is not of the form that `{}` takes", self.key);
                     let mut problem = Diagnostic::new(Code::WrongType, message);
+                    let renames = pattern.as_str().contains("|network|");
                     match form(&self.key) {
+                        _ if renames => problem.hints.push(
+                            "write it like `cluster/<name>`, `network/<name>` or `management/<name>`; an environment's name is in no object, so its rename needs no record"
+                                .to_owned(),
+                        ),
                         Some(example) => problem.hints.push(format!("write it like {example}")),
                         None => problem.hints.push(format!("it has to match {}", pattern.as_str())),
                     }
@@ -97,6 +106,11 @@ impl Checker<'_> {
         let wants_text = matches!(shape, Shape::Text { .. })
             || matches!(shape, Shape::OneOf(shapes) if shapes.iter().any(|shape| matches!(shape, Shape::Text { .. })));
         match &node.value {
+            Yaml::Int(_) | Yaml::Float(..) if wants_text && form(&self.key).is_some() => {
+                problem
+                    .hints
+                    .extend(form(&self.key).map(|example| format!("write it like {example}")));
+            }
             Yaml::Int(value) if wants_text => problem.hints.push(format!("write it in quotes: \"{value}\"")),
             Yaml::Float(_, text) if wants_text => problem.hints.push(format!("write it in quotes: \"{text}\"")),
             Yaml::Bool(value) if wants_text => problem.hints.push(format!("write it in quotes: \"{value}\"")),
@@ -148,7 +162,11 @@ impl Checker<'_> {
         }
         let message = format!("`{}` takes {}, not `{text}`", self.key, quoted(words));
         let mut problem = Diagnostic::new(Code::NotAllowed, message);
-        problem.hints.extend(did_you_mean(text, words.iter().map(String::as_str)));
+        if words.len() > 1 {
+            problem
+                .hints
+                .extend(did_you_mean(text, words.iter().map(String::as_str)));
+        }
         self.report(problem, node.place);
     }
 
@@ -160,6 +178,12 @@ impl Checker<'_> {
             match did_you_mean(&entry.key, known.iter().copied()) {
                 Some(hint) => problem.hints.push(hint),
                 None if known.len() <= 12 => problem.hints.push(format!("it has {}", quoted(&known))),
+                None if fields.contains_key("hostedCluster") => problem.hints.push(
+                    "what has no short name goes under `hostedCluster:`, spelt as in HostedCluster's spec".to_owned(),
+                ),
+                None if fields.contains_key("nodePool") => problem
+                    .hints
+                    .push("what has no short name goes under `nodePool:`, spelt as in NodePool's spec".to_owned()),
                 None => {}
             }
             return self.report(problem, entry.place);
@@ -197,10 +221,26 @@ pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
     let lower = word.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(word.len()))
         .min()
         .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+}
+
+/// The nearest known word, or all of them where they are few.
+pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let known: Vec<_> = known.into_iter().collect();
+    did_you_mean(word, known.iter().copied()).or_else(|| match known.as_slice() {
+        [] => None,
+        [only] => Some(format!("there is only `{only}`")),
+        few if few.len() <= 12 => Some(format!("there are {}", quoted(few))),
+        _ => None,
+    })
 }
 
 /// An example of a form that a key takes.
@@ -208,9 +248,10 @@ fn form(key: &str) -> Option<&'static str> {
     Some(match key {
         "version" | "controlPlane" | "pools" => "`4.20.3`",
         "operatorVersion" => "`\"4.20\"`",
-        "deletes" | "disruptedNodes" | "maxSurge" | "maxUnavailable" => "`2` or `10%`",
+        "deletes" | "maxSurge" | "maxUnavailable" => "`2` or `10%`",
         "until" => "`2027-03-31`",
         "tenancy" => "`ocid1.tenancy.oc1..<unique id>`",
+        "name" => "`payments-eu`: lower-case letters, digits and `-`, a letter or digit at both ends",
         "from" | "principalSecret" => "`<namespace>/<name>`",
         "size" => "`8Gi`",
         "shape" => "`VM.Standard.E5.Flex`",

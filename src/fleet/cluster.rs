@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is wrong here is about this cluster alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -40,20 +40,29 @@ pub(super) struct Common<'a> {
 
 impl Common<'_> {
     /// A compartment, by OCID or by name.
-    pub(super) fn compartment(&self, node: Option<&Node>, problems: &mut Problems<'_>) -> Option<Ocid> {
+    pub(super) fn compartment(&self, node: Option<&Node>, region: &str, problems: &mut Problems<'_>) -> Option<Ocid> {
         let node = node?;
         let text = node.as_str()?;
         let kinds = &["compartment", "tenancy"];
-        let expected = Expected { key: "compartment", kinds, region: None };
+        let expected = Expected {
+            key: "compartment",
+            kinds,
+            region: Some(region),
+        };
         if text.starts_with("ocid1.") {
             return Some(ocid::check(text, expected, node.place, problems));
         }
         if let Some(ocid) = self.compartments.get(text) {
-            return Some(Ocid::new(ocid));
+            return Some(ocid::check(ocid, expected, node.place, problems));
         }
         let mut problem = Diagnostic::new(Code::Dangling, format!("the fleet has no compartment called `{text}`"));
-        problem.hints.extend(super::check::did_you_mean(text, self.compartments.keys().map(String::as_str)));
-        problem.hints.push("type its OCID, or name it in `compartments` of the `Fleet` document".to_owned());
+        problem.hints.extend(super::check::suggest(
+            text,
+            self.compartments.keys().map(String::as_str),
+        ));
+        problem
+            .hints
+            .push("type its OCID, or name it in `compartments` of the `Fleet` document".to_owned());
         problems.add(problem, node.place);
         None
     }
@@ -70,6 +79,10 @@ pub(super) struct Resolver<'a, 'b> {
     pub(super) taken: &'b mut Taken,
     pub(super) load: Load,
     pub(super) identities: Identities,
+    /// Clusters whose file of the lock can't be read.
+    pub(super) lock_unreadable: BTreeSet<String>,
+    /// Whether a rename can't be followed, so that a cluster without a pin may be the one meant.
+    pub(super) hold_new: bool,
     /// What clusters of one environment and region have in common, merged.
     pub(super) bases: BTreeMap<(String, String), Node>,
 }
@@ -77,7 +90,7 @@ pub(super) struct Resolver<'a, 'b> {
 /// What came of one cluster.
 pub(super) struct Outcome {
     pub(super) cluster: Option<Box<model::Cluster>>,
-    /// What to pin: for a cluster with an error too, where it got so far, unless it never was pinned before.
+    /// What to pin; none for a cluster with an error, so that a pin it has stays as it is.
     pub(super) pin: Option<LockedCluster>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
@@ -96,10 +109,19 @@ impl<'a> Resolver<'a, '_> {
     pub(super) fn cluster(&mut self, declared: &Declared<'a>, pin: Option<&LockedCluster>) -> Outcome {
         let mut problems = Problems::new(&self.loaded.files, self.waivers, Some(declared.name));
         let mut pin = pin.cloned();
-        let found = if declared.broken { None } else { self.resolve(declared, &mut pin, &mut problems) };
+        // What an error elsewhere holds up says nothing itself: the error does.
+        let held = declared.broken
+            || self.index.good_fleet().is_none()
+            || self.lock_unreadable.contains(declared.name)
+            || (self.hold_new && pin.is_none());
+        let found = if held {
+            None
+        } else {
+            self.resolve(declared, &mut pin, &mut problems)
+        };
         let cluster = found.filter(|_| !problems.failed()).map(Box::new);
         Outcome {
-            pin: pin.filter(|_| cluster.is_some() || !declared.broken),
+            pin: pin.filter(|_| cluster.is_some()),
             cluster,
             diagnostics: problems.found,
         }
@@ -120,7 +142,11 @@ impl<'a> Resolver<'a, '_> {
         let region = match (&settings.region, &settings.management_cluster) {
             (Some(region), _) => region.clone(),
             (None, Some(name)) => {
-                let there = self.common.management.values().find(|manager| manager.model.name.as_str() == name);
+                let there = self
+                    .common
+                    .management
+                    .values()
+                    .find(|manager| manager.model.name.as_str() == name);
                 there?.model.region.clone()
             }
             (None, None) => {
@@ -132,6 +158,9 @@ impl<'a> Resolver<'a, '_> {
         };
         if let Some(node) = node.get("region") {
             shared::known_region(node, problems);
+            if problems.failed() {
+                return None;
+            }
         }
         let typed = node.get("managementCluster");
         let wish = placement::Wish {
@@ -157,9 +186,10 @@ impl<'a> Resolver<'a, '_> {
 
         let network = self.network(&merged, (declared, &region), (pin, manager), problems)?;
         let release = release::control_plane(&merged, (self.index, declared.place), problems)?;
-        let channel = settings.channel.clone().unwrap_or_else(|| {
-            format!("stable-{}.{}", release.version.major, release.version.minor)
-        });
+        let channel = settings
+            .channel
+            .clone()
+            .unwrap_or_else(|| format!("stable-{}.{}", release.version.major, release.version.minor));
         let Some(base_domain) = settings.base_domain.clone() else {
             let message = format!("cluster `{}` has no `baseDomain`", declared.name);
             let hint = "set it for all of them in `defaults` of the `Fleet` document";
@@ -177,7 +207,12 @@ impl<'a> Resolver<'a, '_> {
         let availability = settings.availability.unwrap_or(spec::Availability::High);
         let infrastructure = settings.infrastructure_availability.unwrap_or(availability);
         let etcd = settings.etcd.clone().unwrap_or_default();
-        let services = services::derive(&merged, (&object_name, &base_domain), manager, (declared.place, problems));
+        let services = services::derive(
+            &merged,
+            (&object_name, &base_domain),
+            manager,
+            (declared.place, problems),
+        );
         let mut cluster = model::Cluster {
             name: ClusterName::new(declared.name),
             id: pin.id.clone(),
@@ -188,9 +223,18 @@ impl<'a> Resolver<'a, '_> {
             dialect: manager.model.dialect,
             tenancy: settings.tenancy.as_ref().map(|text| {
                 let place = node.get("tenancy").map_or(declared.place, |node| node.place);
-                ocid::check(text, Expected { key: "tenancy", kinds: &["tenancy"], region: Some(&region) }, place, problems)
+                ocid::check(
+                    text,
+                    Expected {
+                        key: "tenancy",
+                        kinds: &["tenancy"],
+                        region: Some(&region),
+                    },
+                    place,
+                    problems,
+                )
             }),
-            compartment: self.common.compartment(node.get("compartment"), problems),
+            compartment: self.common.compartment(node.get("compartment"), &region, problems),
             identity: settings.identity.clone(),
             control_plane_namespace: format!("{namespace}-{}", object_name.replace('.', "-")),
             infra_id: format!("{object_name}-{}", pin.id.get(..5).unwrap_or(&pin.id)),
@@ -208,7 +252,10 @@ impl<'a> Resolver<'a, '_> {
             base_domain,
             controller_availability: availability_word(availability),
             infrastructure_availability: availability_word(infrastructure),
-            etcd: Etcd { size: etcd.size.unwrap_or_else(|| "8Gi".to_owned()), storage_class: etcd.storage_class },
+            etcd: Etcd {
+                size: etcd.size.unwrap_or_else(|| "8Gi".to_owned()),
+                storage_class: etcd.storage_class,
+            },
             fips: settings.fips.unwrap_or(false),
             network,
             endpoint_access: match settings.endpoint_access {
@@ -223,13 +270,27 @@ impl<'a> Resolver<'a, '_> {
             encryption_key: settings.encryption_key.as_ref().and_then(secret_use),
             hosted_cluster_patch: patch(settings),
             node_pools: BTreeMap::new(),
-            extra_manifests: settings.extra_manifests.iter().flatten().cloned().map(Value::Object).collect(),
+            extra_manifests: settings
+                .extra_manifests
+                .iter()
+                .flatten()
+                .cloned()
+                .map(Value::Object)
+                .collect(),
             span: Some(declared.place.span(&self.loaded.files)),
             object_name,
             region,
             release,
         };
         let pool_places = pools::resolve(&mut cluster, &merged, self.index, problems);
+        for release in
+            std::iter::once(&mut cluster.release).chain(cluster.node_pools.values_mut().map(|pool| &mut pool.release))
+        {
+            if let Some(digest) = pin.releases.get(&release.version.to_string()) {
+                let repository = settings.release_repository.as_deref().unwrap_or_default();
+                release.image = format!("{repository}@{digest}");
+            }
+        }
         let facts = rules::Facts {
             merged: &merged,
             manager,
@@ -244,30 +305,26 @@ impl<'a> Resolver<'a, '_> {
         Some(cluster)
     }
 
-    fn environment(
-        &self,
-        declared: &Declared<'a>,
-        problems: &mut Problems<'_>,
-    ) -> Option<&'a super::load::Document> {
+    fn environment(&self, declared: &Declared<'a>, problems: &mut Problems<'_>) -> Option<&'a super::load::Document> {
         let Some(node) = declared.near("environment") else {
             let message = format!("cluster `{}` has no `environment`", declared.name);
             let names = self.index.names(Kind::Environment);
             let mut problem = Diagnostic::new(Code::MissingKey, message);
-            if !names.is_empty() {
-                problem.hints.push(format!("there are {}", super::shape::quoted(&names)));
-            }
+            problem.hints.extend(super::check::suggest("", names));
             problems.add(problem, declared.place);
             return None;
         };
         let name = node.as_str().unwrap_or_default();
         let Some(found) = self.index.get(Kind::Environment, name) else {
             let mut problem = Diagnostic::new(Code::Dangling, format!("there is no environment called `{name}`"));
-            problem.hints.extend(super::check::did_you_mean(name, self.index.names(Kind::Environment)));
+            problem
+                .hints
+                .extend(super::check::suggest(name, self.index.names(Kind::Environment)));
             problems.add(problem, node.place);
             return None;
         };
         // Its own errors have been reported; its clusters can't be known.
-        (!found.broken && self.index.fleet.is_none_or(|fleet| !fleet.broken)).then_some(found)
+        (!self.index.is_broken(found)).then_some(found)
     }
 
     /// Merges the layers and decodes the result.
@@ -327,7 +384,7 @@ impl<'a> Resolver<'a, '_> {
                 let message = format!("there is no network called `{name}`, or it has an error");
                 let mut problem = Diagnostic::new(Code::Dangling, message);
                 let names = self.networks.keys().map(NetworkName::as_str);
-                problem.hints.extend(super::check::did_you_mean(name, names));
+                problem.hints.extend(super::check::suggest(name, names));
                 problems.add(problem, place);
                 return None;
             };
@@ -373,11 +430,7 @@ impl<'a> Resolver<'a, '_> {
     }
 }
 
-fn ranges(
-    value: Option<spec::OneOrMany>,
-    node: Option<&Node>,
-    problems: &mut Problems<'_>,
-) -> Vec<ipnet::IpNet> {
+fn ranges(value: Option<spec::OneOrMany>, node: Option<&Node>, problems: &mut Problems<'_>) -> Vec<ipnet::IpNet> {
     value.map_or_else(Vec::new, |value| shared::ranges(&shared::many(value), node, problems))
 }
 
@@ -398,7 +451,7 @@ fn availability_word(availability: spec::Availability) -> String {
 }
 
 /// A map without what was removed.
-pub(super) fn present(map: Option<&BTreeMap<String, Option<String>>>) -> BTreeMap<String, String> {
+pub(super) fn present(map: Option<&spec::Texts>) -> BTreeMap<String, String> {
     map.into_iter()
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))

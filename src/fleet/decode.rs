@@ -26,7 +26,10 @@ impl std::error::Error for DecodeError {}
 
 impl de::Error for DecodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { message: message.to_string(), place: None }
+        Self {
+            message: message.to_string(),
+            place: None,
+        }
     }
 }
 
@@ -36,7 +39,10 @@ pub(super) fn decode<'de, T: de::Deserialize<'de>>(node: &'de Node) -> Result<T,
 }
 
 fn placed<T>(result: Result<T, DecodeError>, place: Place) -> Result<T, DecodeError> {
-    result.map_err(|error| DecodeError { place: error.place.or(Some(place)), ..error })
+    result.map_err(|error| DecodeError {
+        place: error.place.or(Some(place)),
+        ..error
+    })
 }
 
 impl<'de> Deserializer<'de> for &'de Node {
@@ -65,11 +71,7 @@ impl<'de> Deserializer<'de> for &'de Node {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
         placed(visitor.visit_newtype_struct(self), self.place)
     }
 

@@ -26,8 +26,17 @@ pub(super) fn check(index: &Index<'_>, problems: &mut Problems<'_>) {
         }
     }
     for entry in fleet.get("compartments").map_or(&[][..], Node::entries) {
-        let expected = Expected { key: &entry.key, kinds: &["compartment", "tenancy"], region: None };
-        ocid::check(entry.value.as_str().unwrap_or_default(), expected, entry.value.place, problems);
+        let expected = Expected {
+            key: &entry.key,
+            kinds: &["compartment", "tenancy"],
+            region: None,
+        };
+        ocid::check(
+            entry.value.as_str().unwrap_or_default(),
+            expected,
+            entry.value.place,
+            problems,
+        );
     }
     sections(fleet, problems);
     for environment in index.of(Kind::Environment) {

@@ -1,6 +1,6 @@
 //! Documents by kind and name.
 //!
-//! Invariant: two documents of one kind and name are both left out, and reported; so are those that name nothing.
+//! Invariant: of two documents of one kind and name neither is used, and both are reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,10 @@ pub(super) struct Index<'a> {
     /// Names of clusters that are declared twice.
     pub(super) twice: BTreeSet<&'a str>,
     pub(super) moved: Vec<&'a Document>,
+    /// Documents of which there are two; neither is used.
+    ambiguous: BTreeSet<(Kind, &'a str)>,
+    /// Whether there are two `Fleet` documents.
+    two_fleets: bool,
 }
 
 /// One layer of a cluster's settings.
@@ -76,12 +80,15 @@ impl<'a> Index<'a> {
                 }
                 Kind::Fleet => match index.fleet {
                     None => index.fleet = Some(document),
-                    Some(other) => found.push(
-                        Diagnostic::new(Code::NoFleet, "there are two `Fleet` documents")
-                            .at(&document.place.span(&loaded.files))
-                            .related(&other.place.span(&loaded.files), "the first one")
-                            .hint("one directory holds one fleet: merge the two, or move one away"),
-                    ),
+                    Some(other) => {
+                        index.two_fleets = true;
+                        found.push(
+                            Diagnostic::new(Code::NoFleet, "there are two `Fleet` documents")
+                                .at(&document.place.span(&loaded.files))
+                                .related(&other.place.span(&loaded.files), "the first one")
+                                .hint("one directory holds one fleet: merge the two, or move one away"),
+                        );
+                    }
                 },
                 kind => {
                     if document.name.is_empty() {
@@ -94,7 +101,7 @@ impl<'a> Index<'a> {
                             index.named.insert(key, document);
                         }
                         Some(place) => {
-                            index.named.remove(&key);
+                            index.ambiguous.insert(key);
                             found.push(twice(kind, &document.name, (document.place, *place), loaded));
                         }
                     }
@@ -122,14 +129,31 @@ impl<'a> Index<'a> {
         self.named.get(&(kind, name)).copied()
     }
 
+    /// Whether a document can't be used.
+    pub(super) fn is_broken(&self, document: &Document) -> bool {
+        document.broken || self.ambiguous.contains(&(document.kind, document.name.as_str()))
+    }
+
+    /// The fleet's document, if it can be used.
+    pub(super) fn good_fleet(&self) -> Option<&'a Document> {
+        self.fleet.filter(|fleet| !fleet.broken && !self.two_fleets)
+    }
+
     /// All documents of a kind, in order of name.
     pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &'a Document> {
-        self.named.iter().filter(move |((other, _), _)| *other == kind).map(|(_, document)| *document)
+        let range = self.named.range((kind, "")..);
+        range
+            .take_while(move |((other, _), _)| *other == kind)
+            .map(|(_, document)| *document)
     }
 
     /// The names of a kind.
     pub(super) fn names(&self, kind: Kind) -> Vec<&'a str> {
-        self.named.keys().filter(|(other, _)| *other == kind).map(|(_, name)| *name).collect()
+        self.named
+            .keys()
+            .filter(|(other, _)| *other == kind)
+            .map(|(_, name)| *name)
+            .collect()
     }
 
     /// The fleet's spec.
@@ -146,16 +170,26 @@ impl<'a> Declared<'a> {
 
     /// A key of its own, or of what it shares with its neighbours.
     pub(super) fn near(&self, key: &str) -> Option<&'a Node> {
-        self.own.get(key).or_else(|| self.shared().and_then(|shared| shared.get(key)))
+        self.own
+            .get(key)
+            .or_else(|| self.shared().and_then(|shared| shared.get(key)))
     }
 
     /// Every layer, the farthest first.
     pub(super) fn layers(&self, loaded: &'a Loaded, index: &Index<'a>) -> Vec<Layer<'a>> {
-        let mut layers = base_layers(loaded, index, self.environment(index), self.region(index).and_then(Node::as_str));
+        let mut layers = base_layers(
+            loaded,
+            index,
+            self.environment(index),
+            self.region(index).and_then(Node::as_str),
+        );
         if let Some(node) = self.shared() {
             layers.push(Layer { name: "Clusters", node });
         }
-        layers.push(Layer { name: "Cluster", node: self.own });
+        layers.push(Layer {
+            name: "Cluster",
+            node: self.own,
+        });
         layers
     }
 
@@ -179,22 +213,37 @@ pub(super) fn base_layers<'a>(
     environment: Option<&'a Document>,
     region: Option<&str>,
 ) -> Vec<Layer<'a>> {
-    let mut layers = vec![Layer { name: "built-in", node: &loaded.builtin }];
+    let mut layers = vec![Layer {
+        name: "built-in",
+        node: &loaded.builtin,
+    }];
     let fleet = index.fleet_spec();
     let mut add = |name, node: Option<&'a Node>| layers.extend(node.map(|node| Layer { name, node }));
     add("Fleet", fleet.and_then(|fleet| fleet.get("defaults")));
     add("Environment", environment.map(|environment| &environment.spec));
     if let Some(region) = region {
         add("Fleet, region", fleet.and_then(|fleet| fleet.at(&["regions", region])));
-        add("Environment, region", environment.and_then(|environment| environment.spec.at(&["regions", region])));
+        add(
+            "Environment, region",
+            environment.and_then(|environment| environment.spec.at(&["regions", region])),
+        );
     }
     layers
 }
 
 /// Layers merged into one.
 pub(super) fn flatten(layers: &[Layer<'_>]) -> Node {
-    let place = Place { file: 0, line: 1, column: 1, start: 0, end: 0 };
-    let mut merged = Node { place, value: Yaml::Map(Vec::new()) };
+    let place = Place {
+        file: 0,
+        line: 1,
+        column: 1,
+        start: 0,
+        end: 0,
+    };
+    let mut merged = Node {
+        place,
+        value: Yaml::Map(Vec::new()),
+    };
     for layer in layers {
         merge(&mut merged, layer.node, STRUCTURE);
     }
@@ -202,8 +251,11 @@ pub(super) fn flatten(layers: &[Layer<'_>]) -> Node {
 }
 
 fn twice(kind: Kind, name: &str, (second, first): (Place, Place), loaded: &Loaded) -> Diagnostic {
-    Diagnostic::new(Code::Duplicate, format!("there are two {}s called `{name}`", kind.noun()))
-        .at(&second.span(&loaded.files))
-        .related(&first.span(&loaded.files), "the first one")
-        .hint("rename one of them")
+    Diagnostic::new(
+        Code::Duplicate,
+        format!("there are two {}s called `{name}`", kind.noun()),
+    )
+    .at(&second.span(&loaded.files))
+    .related(&first.span(&loaded.files), "the first one")
+    .hint("rename one of them")
 }

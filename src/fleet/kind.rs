@@ -100,6 +100,29 @@ impl Kind {
         self.document(spec)
     }
 
+    /// A schema for documents of every kind, which leaves the rest to the kind's own: for editors, which check a directory
+    /// by one schema.
+    pub fn any_schema() -> Value {
+        let choices: Vec<_> = Self::ALL
+            .iter()
+            .map(|kind| {
+                json!({
+                    "if": {"properties": {"kind": {"const": kind.name()}}, "required": ["kind"]},
+                    "then": {"$ref": format!("{}.json", kind.name())},
+                })
+            })
+            .collect();
+        json!({
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "title": "Document",
+            "description": "A document of a fleet, of any kind.",
+            "type": "object",
+            "properties": {"kind": {"description": "The kind of document.", "enum": Self::ALL.map(Self::name)}},
+            "required": ["kind"],
+            "allOf": choices,
+        })
+    }
+
     /// A document's schema around its spec's.
     fn document(self, mut spec: Value) -> Value {
         let definitions = take(&mut spec, "definitions").unwrap_or_else(|| json!({}));
@@ -111,7 +134,10 @@ impl Kind {
         if self.is_named() {
             required.push("metadata");
         }
-        if matches!(self, Self::ManagementCluster | Self::Release | Self::Network | Self::Clusters | Self::Moved) {
+        if matches!(
+            self,
+            Self::ManagementCluster | Self::Release | Self::Network | Self::Clusters | Self::Moved
+        ) {
             required.push("spec");
         }
         let name = if self.is_named() { json!(["name"]) } else { json!([]) };
@@ -145,7 +171,10 @@ impl Kind {
 }
 
 fn of<T: JsonSchema>() -> Value {
-    SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value()
+    SchemaSettings::draft07()
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
 }
 
 fn take(value: &mut Value, key: &str) -> Option<Value> {

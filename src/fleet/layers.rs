@@ -14,13 +14,21 @@ const EXCLUSIVE: &[&[&str]] = &[
 /// Keys whose value is merged over a rendered object later on, so that a `null` in it has to last until then.
 const PATCHES: &[&str] = &["hostedCluster", "nodePool"];
 /// Keys whose maps hold the user's own keys, among which none excludes another.
-const OPEN: &[&str] = &["labels", "annotations", "tags", "definedTags", "nodeLabels", "pools"];
+const OPEN: &[&str] = &["labels", "annotations", "tags", "definedTags", "nodeLabels"];
 
-/// What the maps of a merge mean.
+/// What a map of a merge means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Settings,
+    /// The user's own keys.
     Open,
+    /// Node pools by name.
+    Pools,
+    /// A node pool, in which a `null` has to last until its profile is merged in beneath; and what is in it.
+    Pool,
+    /// The user's own keys in a node pool.
+    PoolOpen,
+    /// A patch, in which a `null` has to last until it is merged over what is rendered.
     Patch,
 }
 
@@ -28,10 +36,22 @@ impl Sort {
     fn below(self, key: &str) -> Self {
         match self {
             Self::Patch => Self::Patch,
-            Self::Settings | Self::Open if PATCHES.contains(&key) => Self::Patch,
+            _ if PATCHES.contains(&key) => Self::Patch,
+            Self::Pools => Self::Pool,
+            Self::Settings if key == "pools" => Self::Pools,
+            Self::Settings if key == "poolDefaults" => Self::Pool,
             Self::Settings if OPEN.contains(&key) => Self::Open,
-            Self::Settings | Self::Open => Self::Settings,
+            Self::Pool if OPEN.contains(&key) => Self::PoolOpen,
+            Self::Settings | Self::Open | Self::Pool | Self::PoolOpen => self,
         }
+    }
+
+    fn excludes(self) -> bool {
+        matches!(self, Self::Settings | Self::Pool)
+    }
+
+    fn keeps_null(self) -> bool {
+        matches!(self, Self::Pool | Self::PoolOpen | Self::Patch)
     }
 }
 
@@ -50,13 +70,13 @@ fn merge_map(base: &mut Node, over: &Node, sort: Sort, skip: &[&str]) {
             continue;
         }
         let null = matches!(entry.value.value, Yaml::Null);
-        if sort == Sort::Settings && !null {
+        if sort.excludes() && !null {
             for group in EXCLUSIVE.iter().filter(|group| group.contains(&&*entry.key)) {
                 entries.retain(|other| *other.key == *entry.key || !group.contains(&&*other.key));
             }
         }
         let found = entries.iter().position(|other| other.key == entry.key);
-        if null && sort != Sort::Patch {
+        if null && !sort.keeps_null() {
             if let Some(found) = found {
                 entries.remove(found);
             }
@@ -86,8 +106,11 @@ fn merge_map(base: &mut Node, over: &Node, sort: Sort, skip: &[&str]) {
 /// A copy without the `null`s, which have nothing to remove.
 fn settled(node: &Node, sort: Sort) -> Node {
     match &node.value {
-        Yaml::Map(_) if sort != Sort::Patch => {
-            let mut copy = Node { place: node.place, value: Yaml::Map(Vec::new()) };
+        Yaml::Map(_) if !sort.keeps_null() => {
+            let mut copy = Node {
+                place: node.place,
+                value: Yaml::Map(Vec::new()),
+            };
             merge_map(&mut copy, node, sort, &[]);
             copy
         }
@@ -97,18 +120,41 @@ fn settled(node: &Node, sort: Sort) -> Node {
 
 /// Writes `pools: [a, b]` out as a map of pools, each with the profile of its name, and `pools: {a: }` as `{a: {}}`.
 pub(super) fn spell_out_pools(settings: &mut Node) {
-    let Yaml::Map(entries) = &mut settings.value else { return };
-    let Some(entry) = entries.iter_mut().find(|entry| &*entry.key == "pools") else { return };
+    let Yaml::Map(entries) = &mut settings.value else {
+        return;
+    };
+    let Some(entry) = entries.iter_mut().find(|entry| &*entry.key == "pools") else {
+        return;
+    };
     if let Yaml::List(items) = &entry.value.value {
         let pools = items
             .iter()
             .filter_map(|item| {
                 let name: Box<str> = item.as_str()?.into();
-                let profile = Entry { key: "profile".into(), place: item.place, value: item.clone() };
-                let value = Node { place: item.place, value: Yaml::Map(vec![profile]) };
-                Some(Entry { key: name, place: item.place, value })
+                let profile = Entry {
+                    key: "profile".into(),
+                    place: item.place,
+                    value: item.clone(),
+                };
+                let value = Node {
+                    place: item.place,
+                    value: Yaml::Map(vec![profile]),
+                };
+                Some(Entry {
+                    key: name,
+                    place: item.place,
+                    value,
+                })
             })
             .collect();
         entry.value.value = Yaml::Map(pools);
     }
+}
+
+/// Whether setting the one key drops the other.
+pub(super) fn excludes(key: &str, other: &str) -> bool {
+    key != other
+        && EXCLUSIVE
+            .iter()
+            .any(|group| group.contains(&key) && group.contains(&other))
 }

@@ -4,13 +4,15 @@
 //! can be held up instead of being taken for absent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::check::{check, did_you_mean, first_key};
 use super::kind::Kind;
 use super::layers::spell_out_pools;
+use super::lock;
 use super::node::{Entry, Node, Place, SourceFile, Yaml};
-use super::shape::{Shape, quoted};
+use super::shape::{Patterns, Shape, quoted};
 use super::yaml;
 use crate::diag::{Code, Diagnostic};
 
@@ -38,18 +40,30 @@ pub(super) struct Document {
     pub(super) broken: bool,
     /// Those of its clusters that had an error.
     pub(super) broken_clusters: BTreeSet<Box<str>>,
+    /// Its diagnostics, as indices into those of the whole.
+    pub(super) problems: Range<usize>,
 }
 
 const BUILTIN: &str = include_str!("defaults.yaml");
 
 /// Reads the files. What is wrong is in the result's diagnostics.
 pub fn load(files: &[SourceFile]) -> Loaded {
-    let mut files = files.to_vec();
+    let mut files: Vec<_> = files
+        .iter()
+        .filter(|file| !file.path.starts_with(lock::DIRECTORY))
+        .cloned()
+        .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let parsed = yaml::parse(&files);
     let mut loaded = Loaded {
         builtin: Node {
-            place: Place { file: 0, line: 1, column: 1, start: 0, end: 0 },
+            place: Place {
+                file: 0,
+                line: 1,
+                column: 1,
+                start: 0,
+                end: 0,
+            },
             value: Yaml::Map(Vec::new()),
         },
         files,
@@ -57,8 +71,8 @@ pub fn load(files: &[SourceFile]) -> Loaded {
         diagnostics: parsed.diagnostics,
         incomplete: parsed.incomplete,
     };
-    for node in parsed.documents {
-        loaded.document(node);
+    for (node, inside) in parsed.documents {
+        loaded.document(node, inside);
     }
     loaded.add_builtin();
     loaded
@@ -73,7 +87,13 @@ fn shape_of(kind: Kind) -> &'static Shape {
     static SHAPES: OnceLock<BTreeMap<Kind, Shape>> = OnceLock::new();
     static NOTHING: Shape = Shape::Any;
     SHAPES
-        .get_or_init(|| Kind::ALL.iter().map(|kind| (*kind, Shape::of(&kind.schema()))).collect())
+        .get_or_init(|| {
+            let mut patterns = Patterns::new();
+            let shapes = Kind::ALL
+                .iter()
+                .map(|kind| (*kind, Shape::of(&kind.schema(), &mut patterns)));
+            shapes.collect()
+        })
         .get(&kind)
         .unwrap_or(&NOTHING)
 }
@@ -91,11 +111,14 @@ impl Loaded {
 
     /// The built-in layer, as one more file so that `explain` can point into it.
     fn add_builtin(&mut self) {
-        let file = SourceFile { path: "<built-in>".into(), text: BUILTIN.into() };
+        let file = SourceFile {
+            path: "<built-in>".into(),
+            text: BUILTIN.into(),
+        };
         self.files.push(file);
         let mut parsed = yaml::parse_one(&self.files, self.files.len() - 1);
         self.diagnostics.append(&mut parsed.diagnostics);
-        if let Some(node) = parsed.documents.pop() {
+        if let Some((node, _)) = parsed.documents.pop() {
             self.builtin = node;
         }
     }
@@ -104,32 +127,43 @@ impl Loaded {
         self.diagnostics.push(problem.at(&place.span(&self.files)));
     }
 
-    fn document(&mut self, mut node: Node) {
+    fn document(&mut self, mut node: Node, mut found: Vec<Diagnostic>) {
         if matches!(node.value, Yaml::Null) {
             return;
         }
         let Some(kind) = self.kind(&node) else {
+            self.diagnostics.append(&mut found);
             // It may have been anything, a cluster too.
             self.incomplete = true;
             return;
         };
-        let found = check(&node, shape_of(kind), &self.files);
+        found.extend(check(&node, shape_of(kind), &self.files));
         let name = node.at(&["metadata", "name"]);
         let mut document = Document {
             kind,
             name: name.and_then(Node::as_str).unwrap_or_default().to_owned(),
             place: name.map_or_else(|| first_key(&node), |name| name.place),
-            spec: Node { place: node.place, value: Yaml::Map(Vec::new()) },
+            spec: Node {
+                place: node.place,
+                value: Yaml::Map(Vec::new()),
+            },
             broken: false,
             broken_clusters: BTreeSet::new(),
+            problems: 0..0,
         };
         if let Yaml::Map(entries) = &mut node.value
             && let Some(entry) = entries.iter_mut().find(|entry| &*entry.key == "spec")
         {
             std::mem::swap(&mut document.spec, &mut entry.value);
         }
-        document.blame(&found);
-        if kind == Kind::Clusters && document.broken && document.spec.get("clusters").is_none() {
+        document.blame(&mut found);
+        if kind == Kind::Clusters
+            && document.broken
+            && !matches!(
+                document.spec.get("clusters").map(|node| &node.value),
+                Some(Yaml::Map(_))
+            )
+        {
             self.incomplete = true;
         }
         if document.name.is_empty() && kind.is_named() {
@@ -137,7 +171,9 @@ impl Loaded {
             self.incomplete = true;
         }
         document.each_settings(spell_out_pools);
-        self.diagnostics.extend(found);
+        let from = self.diagnostics.len();
+        self.diagnostics.append(&mut found);
+        document.problems = from..self.diagnostics.len();
         self.documents.push(document);
     }
 
@@ -160,7 +196,11 @@ impl Loaded {
             let message = format!("`{word}` is no kind of fleet document");
             let hint = did_you_mean(word, names).unwrap_or_else(|| format!("it is one of {}", quoted(&names)));
             let mut problem = Diagnostic::new(Code::UnknownKind, message).hint(hint);
-            if node.get("apiVersion").and_then(Node::as_str).is_some_and(|version| !version.starts_with("fleetwright.")) {
+            if node
+                .get("apiVersion")
+                .and_then(Node::as_str)
+                .is_some_and(|version| !version.starts_with("fleetwright."))
+            {
                 problem = problem.hint("put Kubernetes manifests of your own into `extraManifests`");
             }
             self.problem(problem, found.place);
@@ -171,7 +211,7 @@ impl Loaded {
 
 impl Document {
     /// Finds out whom the errors hold up: single clusters of a `Clusters`, or the whole document.
-    fn blame(&mut self, found: &[Diagnostic]) {
+    fn blame(&mut self, found: &mut [Diagnostic]) {
         let clusters: &[Entry] = match self.kind {
             Kind::Clusters => self.spec.get("clusters").map_or(&[], Node::entries),
             _ => &[],
@@ -183,6 +223,7 @@ impl Document {
             match before.checked_sub(1).and_then(|index| clusters.get(index)) {
                 Some(entry) if at < end.max(entry.value.place.end) => {
                     self.broken_clusters.insert(entry.key.clone());
+                    problem.clusters.push(entry.key.to_string());
                 }
                 _ => self.broken = true,
             }

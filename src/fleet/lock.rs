@@ -23,6 +23,8 @@ pub struct Lock {
     pub clusters: BTreeMap<ClusterName, LockedCluster>,
     /// By the network's name in the files.
     pub networks: BTreeMap<NetworkName, LockedNetwork>,
+    /// Files that can't be read, by path.
+    pub unreadable: BTreeSet<String>,
 }
 
 /// `fleet.lock/fleet.yaml`
@@ -68,7 +70,7 @@ pub struct LockedNetwork {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LockChange {
-    /// The file, relative to the lock's directory.
+    /// The file, relative to the fleet's directory.
     pub file: String,
     /// What became of it.
     pub change: LockChangeKind,
@@ -97,20 +99,35 @@ impl fmt::Display for LockChange {
     }
 }
 
-const CLUSTERS: &str = "clusters/";
-const NETWORKS: &str = "networks/";
-const FLEET: &str = "fleet.yaml";
+/// The lock's directory, beside the fleet's files.
+pub(super) const DIRECTORY: &str = "fleet.lock/";
+const CLUSTERS: &str = "fleet.lock/clusters/";
+const NETWORKS: &str = "fleet.lock/networks/";
+const FLEET: &str = "fleet.lock/fleet.yaml";
 const HEADER: &str = "# Written by `fleetwright lock`; commit it, and leave it to that command.\n";
 
 impl Lock {
-    /// Reads the files of the lock's directory, whose paths are relative to it.
+    /// Reads the lock out of a fleet's files; those outside of `fleet.lock/` are passed over.
+    ///
+    /// What can't be read is remembered: the clusters that it is about fail, so that none gets another identity.
     pub fn parse(files: &[SourceFile]) -> (Self, Vec<Diagnostic>) {
         let mut lock = Self::default();
         let mut found = Vec::new();
-        for (index, file) in files.iter().enumerate() {
+        for (index, file) in files
+            .iter()
+            .enumerate()
+            .filter(|(_, file)| file.path.starts_with(DIRECTORY))
+        {
             let mut parsed = yaml::parse_one(files, index);
             found.append(&mut parsed.diagnostics);
-            let [node] = parsed.documents.as_slice() else { continue };
+            let [(node, inside)] = parsed.documents.as_slice() else {
+                lock.unreadable.insert(file.path.to_string());
+                continue;
+            };
+            if !inside.is_empty() {
+                lock.unreadable.insert(file.path.to_string());
+                found.extend(inside.iter().cloned());
+            }
             let entry = if &*file.path == FLEET {
                 decode(node).map(|entry| lock.fleet = Some(entry))
             } else if let Some(name) = stem(&file.path, CLUSTERS) {
@@ -121,18 +138,22 @@ impl Lock {
                 continue;
             };
             if let Err(error) = entry {
+                lock.unreadable.insert(file.path.to_string());
                 let place = error.place.unwrap_or(node.place);
                 found.push(
-                    Diagnostic::new(Code::LockBroken, format!("this file of the lock can't be read: {}", error.message))
-                        .at(&place.span(files))
-                        .hint("restore it from Git: what it pins (id, addresses) must not change"),
+                    Diagnostic::new(
+                        Code::LockBroken,
+                        format!("this file of the lock can't be read: {}", error.message),
+                    )
+                    .at(&place.span(files))
+                    .hint("restore it from Git: what it pins (id, addresses) must not change"),
                 );
             }
         }
         (lock, found)
     }
 
-    /// The files of the lock's directory, by path relative to it.
+    /// The files of the lock's directory, by path relative to the fleet's.
     pub fn files(&self) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
         if let Some(fleet) = &self.fleet {
@@ -147,21 +168,40 @@ impl Lock {
         files
     }
 
+    /// Whether the file of that cluster, or the fleet's own, can't be read.
+    pub(super) fn unreadable_for(&self, cluster: &str) -> bool {
+        self.unreadable.contains(FLEET) || self.unreadable.contains(&format!("{CLUSTERS}{cluster}.yaml"))
+    }
+
+    /// The same for a network.
+    pub(super) fn unreadable_for_network(&self, network: &str) -> bool {
+        self.unreadable.contains(FLEET) || self.unreadable.contains(&format!("{NETWORKS}{network}.yaml"))
+    }
+
     /// What changes from this lock to the other.
     pub fn differs(&self, other: &Self) -> Vec<LockChange> {
         let (old, new) = (self.files(), other.files());
         let mut changes = Vec::new();
         for (file, text) in &new {
             match old.get(file) {
-                None => changes.push(LockChange { file: file.clone(), change: LockChangeKind::Added }),
+                None => changes.push(LockChange {
+                    file: file.clone(),
+                    change: LockChangeKind::Added,
+                }),
                 Some(before) if before != text => {
-                    changes.push(LockChange { file: file.clone(), change: LockChangeKind::Changed });
+                    changes.push(LockChange {
+                        file: file.clone(),
+                        change: LockChangeKind::Changed,
+                    });
                 }
                 Some(_) => {}
             }
         }
         for file in old.keys().filter(|file| !new.contains_key(*file)) {
-            changes.push(LockChange { file: file.clone(), change: LockChangeKind::Removed });
+            changes.push(LockChange {
+                file: file.clone(),
+                change: LockChangeKind::Removed,
+            });
         }
         changes.sort();
         changes
@@ -185,8 +225,14 @@ pub(super) struct Identities(BTreeSet<String>);
 impl Identities {
     /// Those of the lock.
     pub(super) fn new(lock: &Lock) -> Self {
-        let clusters = lock.clusters.values().flat_map(|pin| [pin.id.clone(), key("cluster", &pin.object_name)]);
-        let networks = lock.networks.values().flat_map(|pin| [pin.id.clone(), key("network", &pin.object_name)]);
+        let clusters = lock
+            .clusters
+            .values()
+            .flat_map(|pin| [pin.id.clone(), key("cluster", &pin.object_name)]);
+        let networks = lock
+            .networks
+            .values()
+            .flat_map(|pin| [pin.id.clone(), key("network", &pin.object_name)]);
         Self(clusters.chain(networks).collect())
     }
 

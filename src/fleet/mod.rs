@@ -8,6 +8,7 @@ mod addresses;
 mod check;
 mod cluster;
 mod decode;
+mod explain;
 mod fleet_doc;
 mod index;
 mod kind;
@@ -32,6 +33,7 @@ mod spec;
 mod waivers;
 mod yaml;
 
+pub use explain::{Derived, Explained, Origin, explain, explain_derived};
 pub use kind::Kind;
 pub use load::{Loaded, load};
 pub use lock::{Lock, LockChange, LockChangeKind, LockedCluster, LockedFleet, LockedNetwork};

@@ -16,7 +16,9 @@ use crate::resource::{ClusterName, ManagementClusterName, NetworkName, UnitId};
 pub(super) fn follow(index: &Index<'_>, lock: &mut Lock, problems: &mut Problems<'_>) -> Vec<Moved> {
     let mut moves = Vec::new();
     for document in index.moved.iter().filter(|document| !document.broken) {
-        let Yaml::List(items) = &document.spec.value else { continue };
+        let Yaml::List(items) = &document.spec.value else {
+            continue;
+        };
         for item in items {
             if let Some(moved) = one(item, index, lock, problems) {
                 moves.push(moved);
@@ -57,12 +59,17 @@ fn one(item: &Node, index: &Index<'_>, lock: &mut Lock, problems: &mut Problems<
     if !names.contains(&new) && !was_moved_on(item, index, to.as_str()?) {
         let mut problem = Diagnostic::new(Code::Dangling, format!("there is no {kind} called `{new}`"));
         problem.hints.extend(did_you_mean(new, names));
-        problem.hints.push("a record of what is gone can be taken out".to_owned());
+        problem
+            .hints
+            .push("a record of what is gone can be taken out".to_owned());
         problems.add(problem, to.place);
         return None;
     }
     repin(lock, &unit(old), new);
-    Some(Moved { from: unit(old), to: unit(new) })
+    Some(Moved {
+        from: unit(old),
+        to: unit(new),
+    })
 }
 
 /// Whether a later record takes its name as the old one.

@@ -33,7 +33,10 @@ pub(super) fn resolve(
     problems: &mut Problems<'_>,
 ) -> Networks {
     let mut networks = Networks::new();
-    for document in index.of(Kind::Network).filter(|document| !document.broken) {
+    for document in index.of(Kind::Network).filter(|document| !index.is_broken(document)) {
+        if lock.unreadable_for_network(&document.name) {
+            continue;
+        }
         let mut own = problems.fresh(None);
         if let Some(network) = network(document, common, (taken, lock, identities), &mut own)
             && !own.failed()
@@ -55,7 +58,10 @@ fn network(
     let spec: spec::NetworkSpec = match decode(node) {
         Ok(spec) => spec,
         Err(error) => {
-            problems.add(Diagnostic::new(Code::WrongType, error.message), error.place.unwrap_or(document.place));
+            problems.add(
+                Diagnostic::new(Code::WrongType, error.message),
+                error.place.unwrap_or(document.place),
+            );
             return None;
         }
     };
@@ -64,10 +70,16 @@ fn network(
     let name = NetworkName::new(&document.name);
     let pin = lock.networks.entry(name.clone()).or_insert_with(|| {
         let (id, object_name) = identities.first(common.uid, "network", &document.name);
-        LockedNetwork { id, object_name, addresses: None }
+        LockedNetwork {
+            id,
+            object_name,
+            addresses: None,
+        }
     });
     let source = match &spec.existing {
-        Some(existing) => NetworkSource::Existing(self::existing(existing, node.get("existing")?, &spec.region, problems)),
+        Some(existing) => {
+            NetworkSource::Existing(self::existing(existing, node.get("existing")?, &spec.region, problems))
+        }
         None => {
             let wish = Wish {
                 preset: spec.preset,
@@ -84,7 +96,7 @@ fn network(
     Some(Network {
         object_name: pin.object_name.clone(),
         id: pin.id.clone(),
-        compartment: common.compartment(node.get("compartment"), problems),
+        compartment: common.compartment(node.get("compartment"), &spec.region, problems),
         manage: spec.manage.map_or(Manage::All, manage),
         management_cluster: manager.model.name.clone(),
         region: spec.region,
@@ -103,22 +115,34 @@ fn owner<'a>(
     problems: &mut Problems<'_>,
 ) -> Option<&'a Manager> {
     if let Some(name) = &spec.management_cluster {
-        let found = common.management.values().find(|manager| manager.model.name.as_str() == name);
+        let found = common
+            .management
+            .values()
+            .find(|manager| manager.model.name.as_str() == name);
         if found.is_none() {
-            let place = document.spec.get("managementCluster").map_or(document.place, |node| node.place);
+            let place = document
+                .spec
+                .get("managementCluster")
+                .map_or(document.place, |node| node.place);
             let message = format!("there is no management cluster called `{name}`, or it has an error");
             problems.add(Diagnostic::new(Code::Dangling, message), place);
         }
         return found;
     }
-    let mut there = common.management.values().filter(|manager| manager.model.region == spec.region);
+    let mut there = common
+        .management
+        .values()
+        .filter(|manager| manager.model.region == spec.region);
     match (there.next(), there.next()) {
         (Some(only), None) => Some(only),
         (first, _) => {
             let count = if first.is_none() { "no" } else { "more than one" };
             problems.add(
-                Diagnostic::new(Code::NoPlacement, format!("there is {count} management cluster in `{}`", spec.region))
-                    .hint("name the one that writes this network: `managementCluster: <name>`"),
+                Diagnostic::new(
+                    Code::NoPlacement,
+                    format!("there is {count} management cluster in `{}`", spec.region),
+                )
+                .hint("name the one that writes this network: `managementCluster: <name>`"),
                 document.place,
             );
             None
@@ -145,8 +169,17 @@ pub(super) fn existing(
 ) -> ExistingNetwork {
     let mut ocid = |text: &Option<String>, key: &str, kind: &str| {
         let text = text.as_ref()?;
-        let expected = Expected { key, kinds: &[kind], region: Some(region) };
-        Some(ocid::check(text, expected, node.get(key).unwrap_or(node).place, problems))
+        let expected = Expected {
+            key,
+            kinds: &[kind],
+            region: Some(region),
+        };
+        Some(ocid::check(
+            text,
+            expected,
+            node.get(key).unwrap_or(node).place,
+            problems,
+        ))
     };
     let endpoint_subnet = ocid(&existing.endpoint_subnet, "endpointSubnet", "subnet");
     let worker_subnet = ocid(&existing.worker_subnet, "workerSubnet", "subnet");
@@ -163,6 +196,7 @@ pub(super) fn existing(
 }
 
 /// A network to be made.
+#[derive(Clone, Copy)]
 pub(super) struct Wish<'a> {
     pub(super) preset: Option<spec::NetworkPreset>,
     pub(super) peer: Option<spec::PeerWith>,
@@ -195,7 +229,10 @@ pub(super) fn plan(
             *pin = None;
             let net = addresses::v4(net);
             if net.is_none() {
-                problems.add(Diagnostic::new(Code::BadRange, "a VCN that is made here has an IPv4 range"), node.place);
+                problems.add(
+                    Diagnostic::new(Code::BadRange, "a VCN that is made here has an IPv4 range"),
+                    node.place,
+                );
             }
             (net?, node.place)
         }
@@ -221,7 +258,11 @@ pub(super) fn plan(
         load_balancers: subnets.load_balancers.into(),
         dns_label: dns_label(wish.label, wish.id),
         peer_with_management: peered,
-        management_cidrs: if peered { manager.model.cidrs.clone() } else { Vec::new() },
+        management_cidrs: if peered {
+            manager.model.cidrs.clone()
+        } else {
+            Vec::new()
+        },
     })
 }
 
@@ -236,15 +277,21 @@ fn block(
         return Some(net);
     }
     let Some(addresses) = &common.spec.addresses else {
-        let problem = Diagnostic::new(Code::NoAddresses, "this network needs an address block, and the fleet has no pools")
-            .hint("give `addresses: {pools: {<region>: <range>}}` in the `Fleet` document")
-            .hint("or type its range (`network: {vcn: …}`), or name a network that exists (`network: {existing: …}`)");
+        let problem = Diagnostic::new(
+            Code::NoAddresses,
+            "this network needs an address block, and the fleet has no pools",
+        )
+        .hint("give `addresses: {pools: {<region>: <range>}}` in the `Fleet` document")
+        .hint("or type its range (`network: {vcn: …}`), or name a network that exists (`network: {existing: …}`)");
         problems.add(problem, wish.place);
         return None;
     };
     let Some(pool) = addresses.pools.get(wish.region) else {
         let message = format!("the fleet has no address pool for `{}`", wish.region);
-        let hint = format!("add `{}: <range>` to `addresses.pools` of the `Fleet` document", wish.region);
+        let hint = format!(
+            "add `{}: <range>` to `addresses.pools` of the `Fleet` document",
+            wish.region
+        );
         problems.add(Diagnostic::new(Code::NoAddresses, message).hint(hint), wish.place);
         return None;
     };
@@ -255,7 +302,10 @@ fn block(
     };
     let found = taken.free(range, addresses.per_cluster, wish.id);
     if found.is_none() {
-        let message = format!("no /{} is left in `{pool}`, the pool of `{}`", addresses.per_cluster, wish.region);
+        let message = format!(
+            "no /{} is left in `{pool}`, the pool of `{}`",
+            addresses.per_cluster, wish.region
+        );
         let hint = "give the region a larger range, or each cluster a smaller block: a longer `perCluster`";
         problems.add(Diagnostic::new(Code::NoAddresses, message).hint(hint), wish.place);
     }

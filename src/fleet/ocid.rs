@@ -2,9 +2,9 @@
 //!
 //! Invariant: an OCID with a short region key is of that key's region.
 
+use super::node::Place;
 use super::problems::Problems;
 use super::regions;
-use super::node::Place;
 use crate::diag::{Code, Diagnostic};
 use crate::resource::Ocid;
 
@@ -23,11 +23,14 @@ pub(super) struct Expected<'a> {
 pub(super) fn check(text: &str, expected: Expected<'_>, place: Place, problems: &mut Problems<'_>) -> Ocid {
     let key = expected.key;
     let parts: Vec<_> = text.split('.').collect();
-    let well_formed = parts.len() >= 5 && parts.first() == Some(&"ocid1") && parts.last().is_some_and(|id| !id.is_empty());
+    let well_formed =
+        parts.len() >= 5 && parts.first() == Some(&"ocid1") && parts.last().is_some_and(|id| !id.is_empty());
     if !well_formed {
         problems.rule(
-            Diagnostic::new(Code::OcidKind, format!("`{text}` is no OCID"))
-                .hint(format!("`{key}` takes one like `ocid1.{}.oc1.<region>.<unique id>`", expected.kinds.join("|"))),
+            Diagnostic::new(Code::OcidKind, format!("`{text}` is no OCID")).hint(format!(
+                "`{key}` takes one like `ocid1.{}.oc1.<region>.<unique id>`",
+                expected.kinds.join("|")
+            )),
             place,
         );
         return Ocid::new(text);
@@ -38,7 +41,10 @@ pub(super) fn check(text: &str, expected: Expected<'_>, place: Place, problems: 
         problems.rule(
             Diagnostic::new(
                 Code::OcidKind,
-                format!("`{key}` takes the OCID of a {}, this is one of a {kind}", expected.kinds.join(" or ")),
+                format!(
+                    "`{key}` takes the OCID of a {}, this is one of a {kind}",
+                    expected.kinds.join(" or ")
+                ),
             ),
             place,
         );
@@ -50,7 +56,10 @@ pub(super) fn check(text: &str, expected: Expected<'_>, place: Place, problems: 
         problems.rule(
             Diagnostic::new(
                 Code::OcidRealm,
-                format!("this OCID is of realm `{realm}`, the region `{}` is of `{}`", wanted.id, wanted.realm),
+                format!(
+                    "this OCID is of realm `{realm}`, the region `{}` is of `{}`",
+                    wanted.id, wanted.realm
+                ),
             ),
             place,
         );
@@ -61,7 +70,10 @@ pub(super) fn check(text: &str, expected: Expected<'_>, place: Place, problems: 
                 Code::OcidRegion,
                 format!("`{key}` names a thing in `{of}`, this is for `{}`", wanted.id),
             )
-            .hint(format!("an OCID of that region has `{}` or `{}` in its fourth part", wanted.key, wanted.id)),
+            .hint(format!(
+                "an OCID of that region has `{}` or `{}` in its fourth part",
+                wanted.key, wanted.id
+            )),
             place,
         );
     }

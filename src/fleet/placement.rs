@@ -76,7 +76,7 @@ fn missing(name: &ManagementClusterName, management: &Management) -> Diagnostic 
     let message = format!("there is no management cluster called `{name}`, or it has an error");
     let mut problem = Diagnostic::new(Code::Dangling, message);
     let names = management.keys().map(ManagementClusterName::as_str);
-    problem.hints.extend(super::check::did_you_mean(name.as_str(), names));
+    problem.hints.extend(super::check::suggest(name.as_str(), names));
     problem
 }
 
@@ -87,34 +87,69 @@ fn choose<'a>(
     problems: &mut Problems<'_>,
 ) -> Option<&'a Manager> {
     let used = |manager: &Manager| load.get(&manager.model.name).copied().unwrap_or_default();
-    let mut refusals = Vec::new();
-    let mut candidates = Vec::new();
-    for manager in management.values() {
-        let name = &manager.model.name;
-        if !manager.regions.iter().any(|region| region == wish.region) {
-            refusals.push(format!("`{name}` takes clusters of {}", manager.regions.join(", ")));
-        } else if manager.environments.as_ref().is_some_and(|all| !all.iter().any(|one| one == wish.environment)) {
-            let all = manager.environments.as_deref().unwrap_or_default().join(", ");
-            refusals.push(format!("`{name}` takes environments {all}"));
-        } else if used(manager) >= manager.model.capacity {
-            refusals.push(format!("`{name}` is full, its capacity is {}", manager.model.capacity));
-        } else {
-            candidates.push(manager);
-        }
-    }
     let share = |manager: &Manager| u64::from(used(manager)) * 1_000_000 / u64::from(manager.model.capacity.max(1));
-    let found = candidates.into_iter().min_by_key(|manager| (share(manager), &manager.model.name));
+    let found = management
+        .values()
+        .filter(|manager| refusal(manager, &wish, used(manager)).is_none())
+        .min_by_key(|manager| (share(manager), &manager.model.name));
     if found.is_none() {
         let message = format!(
             "no management cluster takes `{}` (environment `{}`, region `{}`)",
             wish.cluster, wish.environment, wish.region
         );
         let mut problem = Diagnostic::new(Code::NoPlacement, message);
-        if refusals.is_empty() {
-            refusals.push("there is none without an error".to_owned());
+        let refusals = management
+            .values()
+            .filter_map(|manager| Some((manager, refusal(manager, &wish, used(manager))?)));
+        problem.hints = refusals
+            .take(SHOWN)
+            .map(|(manager, refusal)| refusal.words(manager))
+            .collect();
+        if problem.hints.is_empty() {
+            problem.hints.push("there is none without an error".to_owned());
         }
-        problem.hints = refusals;
         problems.add(problem, wish.place);
     }
     found
+}
+
+/// Why a management cluster does not take a cluster.
+enum Refusal {
+    Region,
+    Environment,
+    Full,
+}
+
+/// At most so many refusals are shown.
+const SHOWN: usize = 8;
+
+fn refusal(manager: &Manager, wish: &Wish<'_>, used: u32) -> Option<Refusal> {
+    let takes = |all: &[String], one: &str| all.iter().any(|other| other == one);
+    if !takes(&manager.regions, wish.region) {
+        Some(Refusal::Region)
+    } else if manager
+        .environments
+        .as_ref()
+        .is_some_and(|all| !takes(all, wish.environment))
+    {
+        Some(Refusal::Environment)
+    } else if used >= manager.model.capacity {
+        Some(Refusal::Full)
+    } else {
+        None
+    }
+}
+
+impl Refusal {
+    fn words(&self, manager: &Manager) -> String {
+        let name = &manager.model.name;
+        match self {
+            Self::Region => format!("`{name}` takes clusters of {}", manager.regions.join(", ")),
+            Self::Environment => {
+                let all = manager.environments.as_deref().unwrap_or_default().join(", ");
+                format!("`{name}` takes environments {all}")
+            }
+            Self::Full => format!("`{name}` is full, its capacity is {}", manager.model.capacity),
+        }
+    }
 }

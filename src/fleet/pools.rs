@@ -33,11 +33,16 @@ pub(super) fn resolve(
     let release = release::pools(merged, index, problems);
     let mut places = PoolPlaces::new();
     for entry in &merged.pools {
-        let Some(node) = layered(merged, entry, index, problems) else { continue };
+        let Some(node) = layered(merged, entry, index, problems) else {
+            continue;
+        };
         let spec: PoolSpec = match decode(&node) {
             Ok(spec) => spec,
             Err(error) => {
-                problems.add(Diagnostic::new(Code::WrongType, error.message), error.place.unwrap_or(entry.place));
+                problems.add(
+                    Diagnostic::new(Code::WrongType, error.message),
+                    error.place.unwrap_or(entry.place),
+                );
                 continue;
             }
         };
@@ -51,14 +56,21 @@ pub(super) fn resolve(
 
 /// The pool's layers merged.
 fn layered(merged: &Merged, entry: &Entry, index: &Index<'_>, problems: &mut Problems<'_>) -> Option<Node> {
-    let mut node = Node { place: entry.place, value: Yaml::Map(Vec::new()) };
+    let mut node = Node {
+        place: entry.place,
+        value: Yaml::Map(Vec::new()),
+    };
     if let Some(defaults) = merged.node.get("poolDefaults") {
         merge(&mut node, defaults, &[]);
     }
-    if let Some(named) = entry.value.get("profile").or_else(|| merged.node.at(&["poolDefaults", "profile"])) {
+    if let Some(named) = entry
+        .value
+        .get("profile")
+        .or_else(|| merged.node.at(&["poolDefaults", "profile"]))
+    {
         let name = named.as_str()?;
         match index.get(Kind::NodePoolProfile, name) {
-            Some(profile) if !profile.broken => merge(&mut node, &profile.spec, &["profile"]),
+            Some(profile) if !index.is_broken(profile) => merge(&mut node, &profile.spec, &["profile"]),
             Some(_) => {
                 let message = format!("the node pool profile `{name}` has an error");
                 problems.add(Diagnostic::new(Code::Dangling, message), named.place);
@@ -68,11 +80,7 @@ fn layered(merged: &Merged, entry: &Entry, index: &Index<'_>, problems: &mut Pro
                 let names = index.names(Kind::NodePoolProfile);
                 let message = format!("there is no node pool profile called `{name}`");
                 let mut problem = Diagnostic::new(Code::Dangling, message);
-                match super::check::did_you_mean(name, names.iter().copied()) {
-                    Some(hint) => problem.hints.push(hint),
-                    None if names.is_empty() => problem.hints.push("there is no `NodePoolProfile` at all".to_owned()),
-                    None => problem.hints.push(format!("there are {}", super::shape::quoted(&names))),
-                }
+                problem.hints.extend(super::check::suggest(name, names));
                 problems.add(problem, named.place);
                 return None;
             }
@@ -95,8 +103,8 @@ fn pool(
     };
     let Some(shape) = spec.shape.clone() else {
         let message = format!("node pool `{name}` has no `shape`");
-        let problem = Diagnostic::new(Code::MissingKey, message)
-            .hint("name a profile (`profile: <name>`), or set `shape`");
+        let problem =
+            Diagnostic::new(Code::MissingKey, message).hint("name a profile (`profile: <name>`), or set `shape`");
         problems.add(problem, entry.place);
         return None;
     };
@@ -104,7 +112,11 @@ fn pool(
     let ocid = |text: &Option<String>, key: &str, kind: &str, problems: &mut Problems<'_>| -> Option<Ocid> {
         let text = text.as_ref()?;
         let place = node.get(key).map_or(entry.place, |node| node.place);
-        let expected = Expected { key, kinds: &[kind], region: Some(&cluster.region) };
+        let expected = Expected {
+            key,
+            kinds: &[kind],
+            region: Some(&cluster.region),
+        };
         Some(ocid::check(text, expected, place, problems))
     };
     let mut patch = merged.settings.node_pool.clone().unwrap_or_default();
@@ -165,7 +177,10 @@ fn scale(spec: &PoolSpec, (entry, node): (&Entry, &Node), problems: &mut Problem
     if min > max || max == 0 {
         let place = node.get("autoscale").map_or(entry.place, |node| node.place);
         let message = format!("autoscaling from {min} to {max} is no range");
-        problems.add(Diagnostic::new(Code::NotAllowed, message).hint("the smaller number comes first"), place);
+        problems.add(
+            Diagnostic::new(Code::NotAllowed, message).hint("the smaller number comes first"),
+            place,
+        );
         return None;
     }
     Some(Scale::Autoscale { min, max })
@@ -185,7 +200,11 @@ fn taint(text: &str) -> Option<Taint> {
         Some((key, value)) => (key, Some(value.to_owned())),
         None => (left, None),
     };
-    Some(Taint { key: key.to_owned(), value, effect: effect.to_owned() })
+    Some(Taint {
+        key: key.to_owned(),
+        value,
+        effect: effect.to_owned(),
+    })
 }
 
 /// Merges one patch over another: maps deeply, all else replaces; a `null` stays, as it is meant for what is rendered.

@@ -3,7 +3,7 @@
 //! Invariant: a waived rule neither reports nor fails anything.
 
 use super::node::{Place, SourceFile};
-use super::waivers::Waivers;
+use super::waivers::{Waivers, rule_id};
 use crate::diag::{Diagnostic, Severity};
 
 /// Collects the problems of one cluster, network or of the whole fleet.
@@ -17,7 +17,12 @@ pub(super) struct Problems<'a> {
 
 impl<'a> Problems<'a> {
     pub(super) fn new(files: &'a [SourceFile], waivers: &'a Waivers, cluster: Option<&'a str>) -> Self {
-        Self { files, waivers, cluster, found: Vec::new() }
+        Self {
+            files,
+            waivers,
+            cluster,
+            found: Vec::new(),
+        }
     }
 
     /// An empty collection beside this one.
@@ -36,9 +41,19 @@ impl<'a> Problems<'a> {
 
     /// A rule's problem, unless it is waived.
     pub(super) fn rule(&mut self, problem: Diagnostic, place: Place) {
-        if !self.waivers.waive(problem.code, self.cluster) {
-            self.add(problem, place);
+        if self.waivers.waive(problem.code, self.cluster) {
+            return;
         }
+        let problem = match (rule_id(problem.code), self.cluster) {
+            (Some(rule), Some(cluster)) => problem.hint(format!(
+                "to accept it: `waivers: [{{rule: {rule}, cluster: {cluster}, reason: …}}]` in the `Fleet` document"
+            )),
+            (Some(rule), None) => problem.hint(format!(
+                "to accept it: `waivers: [{{rule: {rule}, reason: …}}]` in the `Fleet` document"
+            )),
+            (None, _) => problem,
+        };
+        self.add(problem, place);
     }
 
     /// Whether there is an error among them.

@@ -42,13 +42,19 @@ pub(super) fn pools(merged: &Merged, index: &Index<'_>, problems: &mut Problems<
         return release(node.as_str()?, merged, node.place, problems);
     }
     let (ring, place) = ring(merged, index, &mut problems.fresh(None))?;
-    release(ring.pools.as_deref().unwrap_or(&ring.control_plane), merged, place, problems)
+    release(
+        ring.pools.as_deref().unwrap_or(&ring.control_plane),
+        merged,
+        place,
+        problems,
+    )
 }
 
 /// A version's release.
 pub(super) fn release(text: &str, merged: &Merged, place: Place, problems: &mut Problems<'_>) -> Option<Release> {
     let Ok(version) = Version::parse(text) else {
-        let problem = Diagnostic::new(Code::WrongType, format!("`{text}` is no version")).hint("write it like `4.20.3`");
+        let problem =
+            Diagnostic::new(Code::WrongType, format!("`{text}` is no version")).hint("write it like `4.20.3`");
         problems.add(problem, place);
         return None;
     };
@@ -70,7 +76,9 @@ fn ring(merged: &Merged, index: &Index<'_>, problems: &mut Problems<'_>) -> Opti
             let found = index.get(Kind::Release, name);
             if found.is_none() {
                 let mut problem = Diagnostic::new(Code::Dangling, format!("there is no release called `{name}`"));
-                problem.hints.extend(super::check::did_you_mean(name, index.names(Kind::Release)));
+                problem
+                    .hints
+                    .extend(super::check::suggest(name, index.names(Kind::Release)));
                 problems.add(problem, chosen.place);
             }
             found?
@@ -95,7 +103,7 @@ fn ring(merged: &Merged, index: &Index<'_>, problems: &mut Problems<'_>) -> Opti
             }
         }
     };
-    if document.broken {
+    if index.is_broken(document) {
         problems.add(
             Diagnostic::new(Code::Dangling, format!("the release `{}` has an error", document.name)),
             node.place,

@@ -9,7 +9,7 @@ use super::addresses::{self, Taken};
 use super::cluster::{Common, Resolver};
 use super::decode::decode;
 use super::fleet_doc;
-use super::index::Index;
+use super::index::{Declared, Index};
 use super::kind::Kind;
 use super::load::Loaded;
 use super::lock::{Identities, Lock, LockedFleet};
@@ -23,7 +23,7 @@ use super::shared;
 use super::spec;
 use super::waivers::Waivers;
 use crate::diag::{Code, Diagnostic};
-use crate::resource::{ClusterName, Digest, FleetName, FleetUid};
+use crate::resource::{ClusterName, Digest, FleetName, FleetUid, NetworkName};
 
 /// What a pure function can't know by itself.
 #[derive(Clone, Debug)]
@@ -51,7 +51,13 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     let index = Index::new(loaded, &mut found);
     let spec = fleet_spec(&index, loaded, &mut found);
     let mut lock = lock.clone();
-    let uid = lock.fleet.get_or_insert_with(|| LockedFleet { uid: new_uid(&seed.entropy) }).uid.clone();
+    let uid = lock
+        .fleet
+        .get_or_insert_with(|| LockedFleet {
+            uid: new_uid(&seed.entropy),
+        })
+        .uid
+        .clone();
 
     let nodes = index.fleet_spec().and_then(|fleet| fleet.get("waivers"));
     let waivers = spec.waivers.as_deref().unwrap_or_default();
@@ -66,12 +72,27 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     }
 
     fleet_doc::check(&index, &mut problems);
+    let before = problems.found.len();
     let moved = moves::follow(&index, &mut lock, &mut problems);
+    let lost_rename = problems.found.len() > before || index.moved.iter().any(|document| document.broken);
     let compartments = spec.compartments.clone().unwrap_or_default();
     let management = shared::management_clusters(&index, &mut problems);
     let mut taken = taken(&index, &spec, &lock, &mut problems);
-    rules::reserve_pods(&index, loaded, &mut taken);
-    let common = Common { spec: &spec, compartments: &compartments, management: &management, uid: &uid };
+    rules::reserve(&index, loaded, &mut taken);
+    for net in management
+        .values()
+        .flat_map(|manager| &manager.model.cidrs)
+        .copied()
+        .filter_map(addresses::v4)
+    {
+        taken.add(net);
+    }
+    let common = Common {
+        spec: &spec,
+        compartments: &compartments,
+        management: &management,
+        uid: &uid,
+    };
     let mut identities = Identities::new(&lock);
     let networks = networks::resolve(&index, &common, (&mut taken, &mut lock, &mut identities), &mut problems);
 
@@ -84,6 +105,13 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         now: seed.now,
         taken: &mut taken,
         identities,
+        lock_unreadable: index
+            .clusters
+            .keys()
+            .filter(|name| lock.unreadable_for(name))
+            .map(|name| (*name).to_owned())
+            .collect(),
+        hold_new: lost_rename,
         load: placement::load(&lock),
         bases: BTreeMap::new(),
     };
@@ -103,17 +131,25 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
                 clusters.insert(name, *cluster);
             }
             _ => {
+                held_up_by(declared, &index, &mut found);
                 failed.insert(name);
             }
         }
     }
-    // What a file that can't be read held is unknown: its pins stay.
-    let incomplete = loaded.incomplete || index.fleet.is_none();
+    // What a file that can't be read held is unknown: its pins stay. A shared network or a management cluster with an
+    // error has no place of its own in the fleet where it could be held, so that all pruning waits for it.
+    let lost = index
+        .of(Kind::Network)
+        .any(|document| !networks.contains_key(&NetworkName::new(&document.name)))
+        || index.of(Kind::ManagementCluster).count() > management.len();
+    let incomplete =
+        loaded.incomplete || index.good_fleet().is_none() || lost || lost_rename || !lock.unreadable.is_empty();
     if !incomplete {
         for name in gone {
             lock.clusters.remove(&name);
         }
-        lock.networks.retain(|name, _| index.get(Kind::Network, name.as_str()).is_some());
+        lock.networks
+            .retain(|name, _| index.get(Kind::Network, name.as_str()).is_some());
     }
     let mut fleet = model::Fleet {
         name: FleetName::new(index.fleet.map_or("", |fleet| fleet.name.as_str())),
@@ -131,16 +167,25 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         conflicts: shared::conflicts(&spec),
         incomplete,
     };
-    let wide = rules::Wide { index: &index, management: &management, spec: &spec, lock: &lock };
+    let wide = rules::Wide {
+        index: &index,
+        management: &management,
+        spec: &spec,
+        lock: &lock,
+    };
     rules::fleet_wide(&mut fleet, &wide, &mut problems);
     found.append(&mut problems.found);
     sort(&mut found);
-    Resolved { fleet, lock, diagnostics: found }
+    Resolved {
+        fleet,
+        lock,
+        diagnostics: found,
+    }
 }
 
 /// Reads the `Fleet` document. Where it has an error already, what is left of it is enough to go on with.
 fn fleet_spec(index: &Index<'_>, loaded: &Loaded, found: &mut Vec<Diagnostic>) -> spec::FleetSpec {
-    let Some(fleet) = index.fleet.filter(|fleet| !fleet.broken) else {
+    let Some(fleet) = index.good_fleet() else {
         return spec::FleetSpec::default();
     };
     decode(&fleet.spec).unwrap_or_else(|error| {
@@ -154,14 +199,26 @@ fn fleet_spec(index: &Index<'_>, loaded: &Loaded, found: &mut Vec<Diagnostic>) -
 fn new_uid(entropy: &[u8; 16]) -> FleetUid {
     let hex = Digest::of(entropy).to_hex();
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    FleetUid::new(format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32)))
+    FleetUid::new(format!(
+        "{}-{}-4{}-8{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(13, 16),
+        part(17, 20),
+        part(20, 32)
+    ))
 }
 
 /// Every range that must not be handed out: what the fleet excludes, pods and services, and what the lock has given.
 fn taken(index: &Index<'_>, spec: &spec::FleetSpec, lock: &Lock, problems: &mut Problems<'_>) -> Taken {
     let mut taken = Taken::default();
     let nodes = index.fleet_spec().and_then(|fleet| fleet.at(&["addresses", "exclude"]));
-    for (position, text) in spec.addresses.iter().flat_map(|addresses| &addresses.exclude).enumerate() {
+    for (position, text) in spec
+        .addresses
+        .iter()
+        .flat_map(|addresses| &addresses.exclude)
+        .enumerate()
+    {
         match addresses::parse(text) {
             Ok(net) => {
                 if let Some(net) = addresses::v4(net) {
@@ -183,11 +240,21 @@ fn taken(index: &Index<'_>, spec: &spec::FleetSpec, lock: &Lock, problems: &mut 
     taken
 }
 
+/// Names a failed cluster in the errors of the documents that it is made of.
+fn held_up_by(declared: &Declared<'_>, index: &Index<'_>, found: &mut [Diagnostic]) {
+    let environment = declared.environment(index).filter(|environment| environment.broken);
+    let fleet = index.fleet.filter(|fleet| fleet.broken);
+    let own = Some(declared.document).filter(|document| document.broken);
+    for document in [environment, fleet, own].into_iter().flatten() {
+        for problem in found.get_mut(document.problems.clone()).into_iter().flatten() {
+            problem.clusters.push(declared.name.to_owned());
+        }
+    }
+}
+
 /// By place, then by code, so that the order of the work doesn't show; what has no place comes first.
 fn sort(found: &mut Vec<Diagnostic>) {
-    found.sort_by(|a, b| {
-        (&a.span, a.code, &a.message, &a.clusters).cmp(&(&b.span, b.code, &b.message, &b.clusters))
-    });
+    found.sort_by(|a, b| (&a.span, a.code, &a.message, &a.clusters).cmp(&(&b.span, b.code, &b.message, &b.clusters)));
     // What is wrong with a shared value shows once, with all the clusters that it holds up.
     found.dedup_by(|later, first| {
         let same = later.span.is_some()
@@ -197,4 +264,8 @@ fn sort(found: &mut Vec<Diagnostic>) {
         }
         same
     });
+    for problem in found {
+        problem.clusters.sort();
+        problem.clusters.dedup();
+    }
 }

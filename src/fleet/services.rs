@@ -54,7 +54,10 @@ pub(super) fn derive(
         })
         .collect();
     if lacks_address {
-        let node = merged.node.get("publish").filter(|node| node.place.file != super::load::builtin_file(problems.files));
+        let node = merged
+            .node
+            .get("publish")
+            .filter(|node| node.place.file != super::load::builtin_file(problems.files));
         let name = &manager.model.name;
         let message = format!("publishing by node ports needs an address, and management cluster `{name}` gives none");
         let problem = Diagnostic::new(Code::MissingKey, message)

@@ -26,9 +26,31 @@ pub(super) enum Shape {
     /// A mapping with keys of the user's.
     Map(Box<Shape>),
     /// A mapping with keys of ours.
-    Object { fields: BTreeMap<String, Field>, required: Vec<String> },
+    Object {
+        fields: BTreeMap<String, Field>,
+        required: Vec<String>,
+    },
     /// One of several, told apart by the value's type.
     OneOf(Vec<Shape>),
+}
+
+/// Compiled patterns.
+pub(super) type Patterns = BTreeMap<String, Option<Regex>>;
+
+/// What the whole of a schema gives to its parts.
+struct Root<'a> {
+    schema: &'a Value,
+    patterns: &'a mut Patterns,
+}
+
+impl Root<'_> {
+    fn pattern(&mut self, text: &str) -> Option<Regex> {
+        let made = self
+            .patterns
+            .entry(text.to_owned())
+            .or_insert_with(|| Regex::new(text).ok());
+        made.clone()
+    }
 }
 
 /// One key of ours.
@@ -39,26 +61,35 @@ pub(super) struct Field {
 }
 
 impl Shape {
-    /// Compiles a root schema.
-    pub(super) fn of(root: &Value) -> Self {
-        Self::compile(root, root).0
+    /// Compiles a root schema. Patterns are compiled once for all schemas that share them.
+    pub(super) fn of(root: &Value, patterns: &mut Patterns) -> Self {
+        Self::compile(root, &mut Root { schema: root, patterns }).0
     }
 
     /// The shape, and whether `null` is fine too.
-    fn compile(schema: &Value, root: &Value) -> (Self, bool) {
+    fn compile(schema: &Value, root: &mut Root<'_>) -> (Self, bool) {
         if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
-            let found = target.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+            let found = target
+                .strip_prefix('#')
+                .and_then(|pointer| root.schema.pointer(pointer));
             return found.map_or((Self::Any, true), |found| Self::compile(found, root));
         }
         if let Some([inner]) = schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
             return Self::compile(inner, root);
         }
-        if let Some(choices) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
+        if let Some(choices) = schema
+            .get("anyOf")
+            .or_else(|| schema.get("oneOf"))
+            .and_then(Value::as_array)
+        {
             return Self::choice(choices, root);
         }
         if let Some(words) = schema.get("enum").and_then(Value::as_array) {
             let nullable = words.iter().any(Value::is_null);
-            return (Self::Word(words.iter().filter_map(Value::as_str).map(str::to_owned).collect()), nullable);
+            return (
+                Self::Word(words.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+                nullable,
+            );
         }
         if let Some(word) = schema.get("const").and_then(Value::as_str) {
             return (Self::Word(vec![word.to_owned()]), false);
@@ -73,13 +104,23 @@ impl Shape {
         };
         let shape = match kind {
             "boolean" => Self::Bool,
-            "integer" => Self::Int { min: int(schema, "minimum"), max: int(schema, "maximum") },
+            "integer" => Self::Int {
+                min: int(schema, "minimum"),
+                max: int(schema, "maximum"),
+            },
             "string" => Self::Text {
-                pattern: schema.get("pattern").and_then(Value::as_str).and_then(|text| Regex::new(text).ok()),
+                pattern: schema
+                    .get("pattern")
+                    .and_then(Value::as_str)
+                    .and_then(|text| root.pattern(text)),
                 min: size(schema, "minLength").unwrap_or_default(),
             },
             "array" => Self::List {
-                item: Box::new(schema.get("items").map_or(Self::Any, |item| Self::compile(item, root).0)),
+                item: Box::new(
+                    schema
+                        .get("items")
+                        .map_or(Self::Any, |item| Self::compile(item, root).0),
+                ),
                 most: size(schema, "maxItems"),
             },
             "object" => Self::object(schema, root),
@@ -88,7 +129,7 @@ impl Shape {
         (shape, nullable)
     }
 
-    fn choice(choices: &[Value], root: &Value) -> (Self, bool) {
+    fn choice(choices: &[Value], root: &mut Root<'_>) -> (Self, bool) {
         let mut shapes = Vec::new();
         let mut words = Vec::new();
         let mut nullable = false;
@@ -117,11 +158,14 @@ impl Shape {
         }
     }
 
-    fn object(schema: &Value, root: &Value) -> Self {
+    fn object(schema: &Value, root: &mut Root<'_>) -> Self {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
             return match schema.get("additionalProperties") {
                 Some(values @ Value::Object(_)) => Self::Map(Box::new(Self::nullable(values, root))),
-                Some(Value::Bool(false)) => Self::Object { fields: BTreeMap::new(), required: Vec::new() },
+                Some(Value::Bool(false)) => Self::Object {
+                    fields: BTreeMap::new(),
+                    required: Vec::new(),
+                },
                 _ => Self::Map(Box::new(Self::Any)),
             };
         };
@@ -135,12 +179,17 @@ impl Shape {
         let required = schema.get("required").and_then(Value::as_array);
         Self::Object {
             fields,
-            required: required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+            required: required
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
     /// A map's values: `null` is told apart where the map is checked.
-    fn nullable(schema: &Value, root: &Value) -> Self {
+    fn nullable(schema: &Value, root: &mut Root<'_>) -> Self {
         let (shape, nullable) = Self::compile(schema, root);
         match (shape, nullable) {
             (Self::Any, _) => Self::Any,
@@ -177,7 +226,11 @@ impl Shape {
 
 /// `a`, `b` and `c`, each in back quotes.
 pub(super) fn quoted<T: AsRef<str>>(words: &[T]) -> String {
-    words.iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{}`", word.as_ref()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn int(schema: &Value, key: &str) -> Option<i64> {
@@ -187,5 +240,8 @@ fn int(schema: &Value, key: &str) -> Option<i64> {
 }
 
 fn size(schema: &Value, key: &str) -> Option<usize> {
-    schema.get(key).and_then(Value::as_u64).and_then(|value| usize::try_from(value).ok())
+    schema
+        .get(key)
+        .and_then(Value::as_u64)
+        .and_then(|value| usize::try_from(value).ok())
 }

@@ -13,7 +13,9 @@ use super::fleet_doc;
 use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
-use super::model::{Cap, ConflictRule, Decommission, Dialect, Identity, Limits, ManagementCluster, OnConflict, SecretRef};
+use super::model::{
+    Cap, ConflictRule, Decommission, Dialect, Identity, Limits, ManagementCluster, OnConflict, SecretRef,
+};
 use super::node::{Node, Place};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
@@ -41,11 +43,19 @@ const IDENTITY_NAMESPACE: &str = "cluster-api-provider-oci-system";
 /// Resolves the management clusters.
 pub(super) fn management_clusters(index: &Index<'_>, problems: &mut Problems<'_>) -> Management {
     let mut all = Management::new();
-    for document in index.of(Kind::ManagementCluster).filter(|document| !document.broken) {
+    for document in index
+        .of(Kind::ManagementCluster)
+        .filter(|document| !index.is_broken(document))
+    {
         let before = problems.found.len();
-        let Some(manager) = manager(document, problems) else { continue };
+        let Some(manager) = manager(document, problems) else {
+            continue;
+        };
         let errors = problems.found.iter().skip(before);
-        if errors.clone().all(|problem| problem.severity != crate::diag::Severity::Error) {
+        if errors
+            .clone()
+            .all(|problem| problem.severity != crate::diag::Severity::Error)
+        {
             all.insert(manager.model.name.clone(), manager);
         }
     }
@@ -57,7 +67,10 @@ fn manager(document: &Document, problems: &mut Problems<'_>) -> Option<Manager> 
     let spec: spec::ManagementClusterSpec = match decode(node) {
         Ok(spec) => spec,
         Err(error) => {
-            problems.add(Diagnostic::new(Code::WrongType, error.message), error.place.unwrap_or(document.place));
+            problems.add(
+                Diagnostic::new(Code::WrongType, error.message),
+                error.place.unwrap_or(document.place),
+            );
             return None;
         }
     };
@@ -65,13 +78,19 @@ fn manager(document: &Document, problems: &mut Problems<'_>) -> Option<Manager> 
         known_region(region, problems);
     }
     let oke = spec.oke.as_ref().zip(node.get("oke")).map(|(text, node)| {
-        let expected = Expected { key: "oke", kinds: &["cluster"], region: Some(&spec.region) };
+        let expected = Expected {
+            key: "oke",
+            kinds: &["cluster"],
+            region: Some(&spec.region),
+        };
         ocid::check(text, expected, node.place, problems)
     });
     let cidrs = ranges(&spec.cidrs, node.get("cidrs"), problems);
     let mut identities = BTreeMap::new();
     for (name, identity) in spec.identities {
-        let place = node.at(&["identities", &name]).map_or(document.place, |node| node.place);
+        let place = node
+            .at(&["identities", &name])
+            .map_or(document.place, |node| node.place);
         if (identity.kind == spec::IdentityType::UserPrincipal) != identity.principal_secret.is_some() {
             let message = match identity.kind {
                 spec::IdentityType::UserPrincipal => "a `UserPrincipal` needs a `principalSecret`",
@@ -137,7 +156,10 @@ pub(super) fn many(value: spec::OneOrMany) -> Vec<String> {
 /// `namespace/name`
 pub(super) fn secret_ref(text: &str) -> Option<SecretRef> {
     let (namespace, name) = text.split_once('/')?;
-    Some(SecretRef { namespace: namespace.to_owned(), name: name.to_owned() })
+    Some(SecretRef {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    })
 }
 
 /// Reads ranges; those that are none are reported at their item, or at the whole value where it is no list.
@@ -162,12 +184,13 @@ pub(super) fn known_region(node: &Node, problems: &mut Problems<'_>) {
     fleet_doc::region(node.as_str().unwrap_or_default(), node.place, problems);
 }
 
-/// The caps; without any typed, nothing protected is deleted beyond three at a time, and a tenth of the nodes move.
+/// The caps; without any typed, nothing protected is deleted beyond three at a time.
 pub(super) fn limits(spec: &spec::FleetSpec) -> Limits {
     let limits = spec.limits.as_ref();
     Limits {
-        deletes: limits.and_then(|limits| limits.deletes.as_ref()).map_or(Cap::Count(3), cap),
-        disrupted_nodes: limits.and_then(|limits| limits.disrupted_nodes.as_ref()).map_or(Cap::Percent(10), cap),
+        deletes: limits
+            .and_then(|limits| limits.deletes.as_ref())
+            .map_or(Cap::Count(3), cap),
     }
 }
 
@@ -188,7 +211,9 @@ pub(super) fn decommission(
     let nodes = index.fleet_spec().and_then(|fleet| fleet.get("decommission"));
     let mut leaves = BTreeMap::new();
     for (position, item) in spec.decommission.iter().flatten().enumerate() {
-        let Some(node) = nodes.and_then(|nodes| nodes.item(position)) else { continue };
+        let Some(node) = nodes.and_then(|nodes| nodes.item(position)) else {
+            continue;
+        };
         let unit = match (&item.cluster, &item.network) {
             (Some(name), None) => UnitId::Cluster(ClusterName::new(name)),
             (None, Some(name)) => UnitId::Network(NetworkName::new(name)),
@@ -198,7 +223,10 @@ pub(super) fn decommission(
                 continue;
             }
         };
-        let leave = Decommission { reason: item.reason.clone(), span: node.place.span(problems.files) };
+        let leave = Decommission {
+            reason: item.reason.clone(),
+            span: node.place.span(problems.files),
+        };
         leaves.insert(unit, leave);
     }
     leaves

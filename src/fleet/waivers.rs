@@ -35,13 +35,18 @@ impl Waivers {
                     None => problem,
                 });
             };
-            let code = Code::ALL.iter().copied().find(|code| rule_id(*code) == Some(waiver.rule.as_str()));
+            let code = Code::ALL
+                .iter()
+                .copied()
+                .find(|code| rule_id(*code) == Some(waiver.rule.as_str()));
             let Some(code) = code else {
                 let message = format!("`{}` is no rule", waiver.rule);
                 let known = Code::ALL.iter().filter_map(|code| rule_id(*code));
                 let mut problem = Diagnostic::new(Code::WaiverExpired, message);
                 problem.hints.extend(did_you_mean(&waiver.rule, known));
-                problem.hints.push("a rule's id stands at the end of its diagnostic".to_owned());
+                problem
+                    .hints
+                    .push("each rule's diagnostic ends with the waiver that would accept it".to_owned());
                 report(problem, "rule");
                 continue;
             };
@@ -69,9 +74,9 @@ impl Waivers {
 
     /// Whether a rule's finding about a cluster is waived.
     pub(super) fn waive(&self, code: Code, cluster: Option<&str>) -> bool {
-        self.0.iter().any(|(waived, who)| {
-            *waived == code && (who.is_none() || who.as_deref() == cluster)
-        })
+        self.0
+            .iter()
+            .any(|(waived, who)| *waived == code && (who.is_none() || who.as_deref() == cluster))
     }
 }
 

@@ -21,8 +21,8 @@ const MAX_EXPANSION: usize = 100_000;
 
 /// What the files hold.
 pub(super) struct Parsed {
-    /// Every document that could be read.
-    pub(super) documents: Vec<Node>,
+    /// Every document that could be read, with what is wrong inside of it.
+    pub(super) documents: Vec<(Node, Vec<Diagnostic>)>,
     /// What could not.
     pub(super) diagnostics: Vec<Diagnostic>,
     /// Whether some document may be missing.
@@ -42,13 +42,26 @@ pub(super) fn parse(files: &[SourceFile]) -> Parsed {
         let budget = left.min(MAX_FILE);
         if size > budget {
             let (size, most) = (mebibytes(size), mebibytes(budget));
-            let place = Place { file: number(index), line: 1, column: 1, start: 0, end: 0 };
-            let what = if budget == MAX_FILE { "a file" } else { "what is left for this tree" };
+            let place = Place {
+                file: number(index),
+                line: 1,
+                column: 1,
+                start: 0,
+                end: 0,
+            };
+            let what = if budget == MAX_FILE {
+                "a file"
+            } else {
+                "what is left for this tree"
+            };
             parsed.incomplete = true;
             parsed.diagnostics.push(
-                Diagnostic::new(Code::TooLarge, format!("this file has {size} MiB, {what} may have {most} MiB"))
-                    .at(&place.span(files))
-                    .hint("keep only fleet documents in the fleet directory, or split the file"),
+                Diagnostic::new(
+                    Code::TooLarge,
+                    format!("this file has {size} MiB, {what} may have {most} MiB"),
+                )
+                .at(&place.span(files))
+                .hint("keep only fleet documents in the fleet directory, or split the file"),
             );
             continue;
         }
@@ -101,8 +114,10 @@ const INDEX_FROM: usize = 16;
 struct Builder<'a> {
     file: u32,
     files: &'a [SourceFile],
-    documents: Vec<Node>,
+    documents: Vec<(Node, Vec<Diagnostic>)>,
     diagnostics: Vec<Diagnostic>,
+    /// What is wrong inside of the document that is being read.
+    inside: Vec<Diagnostic>,
     broken: bool,
     stack: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
@@ -119,6 +134,7 @@ impl<'a> Builder<'a> {
             files,
             documents: Vec::new(),
             diagnostics: Vec::new(),
+            inside: Vec::new(),
             broken: false,
             stack: Vec::new(),
             anchors: BTreeMap::new(),
@@ -133,10 +149,9 @@ impl<'a> Builder<'a> {
                 Ok((event, span)) => self.event(event, span),
                 Err(error) => {
                     let place = self.mark(*error.marker());
-                    let (code, hint) = explain(error.kind());
-                    let mut problem = Diagnostic::new(code, sentence(&error.info())).at(&place.span(self.files));
-                    problem.hints.extend(hint.map(str::to_owned));
-                    self.diagnostics.push(problem);
+                    self.diagnostics
+                        .push(explain(error.kind(), &error.info()).at(&place.span(self.files)));
+                    self.diagnostics.append(&mut self.inside);
                     Err(Stop)
                 }
             };
@@ -161,7 +176,10 @@ impl<'a> Builder<'a> {
     fn place(&self, span: RawSpan) -> Place {
         let end = number(span.end.byte_offset().unwrap_or_default());
         let place = self.mark(span.start);
-        Place { end: end.max(place.start), ..place }
+        Place {
+            end: end.max(place.start),
+            ..place
+        }
     }
 
     fn event(&mut self, event: Event<'_>, span: RawSpan) -> Result<(), Stop> {
@@ -169,7 +187,11 @@ impl<'a> Builder<'a> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                let value = if plain { plain_scalar(&text) } else { Yaml::Str(text.into()) };
+                let value = if plain {
+                    plain_scalar(&text)
+                } else {
+                    Yaml::Str(text.into())
+                };
                 self.put(Node { place, value }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.open(place, anchor, Parts::List(Vec::new())),
@@ -178,7 +200,10 @@ impl<'a> Builder<'a> {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.stack.pop() else { return Ok(()) };
-                let place = Place { end: place.end.max(open.place.end), ..open.place };
+                let place = Place {
+                    end: place.end.max(open.place.end),
+                    ..open.place
+                };
                 let value = match open.parts {
                     Parts::List(items) => Yaml::List(items),
                     Parts::Map(entries, ..) => Yaml::Map(entries),
@@ -211,12 +236,16 @@ impl<'a> Builder<'a> {
             let message = format!("the aliases of this file expand to more than {MAX_EXPANSION} values");
             return self.stop(Code::Budget, message, place);
         }
-        let node = Node { place, value: node.value.clone() };
+        let node = Node {
+            place,
+            value: node.value.clone(),
+        };
         self.put(node, 0)
     }
 
     fn stop(&mut self, code: Code, message: String, place: Place) -> Result<(), Stop> {
-        self.diagnostics.push(Diagnostic::new(code, message).at(&place.span(self.files)));
+        self.diagnostics
+            .push(Diagnostic::new(code, message).at(&place.span(self.files)));
         Err(Stop)
     }
 
@@ -227,7 +256,7 @@ impl<'a> Builder<'a> {
         }
         let files = self.files;
         let Some(open) = self.stack.last_mut() else {
-            self.documents.push(node);
+            self.documents.push((node, std::mem::take(&mut self.inside)));
             return Ok(());
         };
         match &mut open.parts {
@@ -235,7 +264,11 @@ impl<'a> Builder<'a> {
             Parts::Map(entries, waiting, index) => match waiting.take() {
                 Some((key, place)) => {
                     // A block collection begins at its first key; the mapping's own place is its first key too.
-                    entries.push(Entry { key, place, value: node });
+                    entries.push(Entry {
+                        key,
+                        place,
+                        value: node,
+                    });
                 }
                 None => {
                     let Some(key) = key_text(&node) else {
@@ -259,13 +292,12 @@ impl<'a> Builder<'a> {
                         index.insert(key.clone(), node.place)
                     };
                     if let Some(first) = first {
-                        self.diagnostics.push(
+                        self.inside.push(
                             Diagnostic::new(Code::DuplicateKey, format!("`{key}` is given twice in one mapping"))
                                 .at(&node.place.span(files))
                                 .related(&first.span(files), "first given here")
                                 .hint("keep one of the two"),
                         );
-                        self.broken = true;
                     }
                     *waiting = Some((key, node.place));
                 }
@@ -318,7 +350,9 @@ fn plain_scalar(text: &str) -> Yaml {
         {
             return Yaml::Int(number);
         }
-        let float = digits.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
+        let float = digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
         if float
             && let Ok(number) = text.parse::<f64>()
             && number.is_finite()
@@ -329,25 +363,40 @@ fn plain_scalar(text: &str) -> Yaml {
     Yaml::Str(text.into())
 }
 
-/// The parser's words as one sentence without a full stop.
-fn sentence(info: &str) -> String {
-    info.trim_end_matches('.').to_owned()
-}
-
-/// Our code for a parser's error, and what usually leads to it.
-fn explain(kind: &ErrorKind) -> (Code, Option<&'static str>) {
-    match kind {
-        ErrorKind::RecursionLimitExceeded => (Code::Budget, None),
+/// Our words for the parser's usual errors, the parser's own for the others.
+fn explain(kind: &ErrorKind, info: &str) -> Diagnostic {
+    let (message, hint) = match kind {
+        ErrorKind::RecursionLimitExceeded => {
+            return Diagnostic::new(Code::Budget, format!("nested deeper than {MAX_DEPTH} levels"));
+        }
         ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
-            (Code::Syntax, Some("indent with blanks, YAML takes no tabs"))
+            ("a tab in the indentation", "indent with blanks, YAML takes no tabs")
         }
-        ErrorKind::MappingValueNotAllowed => {
-            (Code::Syntax, Some("a value that holds `: ` has to be quoted; or the line before is not finished"))
-        }
-        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
-            (Code::Syntax, Some("look at the indentation of this line and the one before"))
-        }
-        ErrorKind::UnclosedQuotedScalar => (Code::Syntax, Some("a quote is not closed")),
-        _ => (Code::Syntax, None),
-    }
+        ErrorKind::MappingValueNotAllowed => (
+            "`: ` can't stand here",
+            "put a value that holds `: ` in quotes; or look whether the line before is finished",
+        ),
+        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry => (
+            "this line does not fit the lines above it",
+            "look at its indentation, and at the line before",
+        ),
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => (
+            "a text in quotes is not closed before this",
+            "look for the opening quote on this line or above",
+        ),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::UnexpectedEofFlowMapping => (
+            "a `,` or a closing `}` is missing before this",
+            "look at the line before, too",
+        ),
+        ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::UnexpectedEofFlowSequence => (
+            "a `,` or a closing `]` is missing before this",
+            "look at the line before, too",
+        ),
+        ErrorKind::UnknownAnchor => (
+            "this alias names no anchor",
+            "an anchor (`&name`) stands before its alias in the same document; or quote a text that begins with `*`",
+        ),
+        _ => return Diagnostic::new(Code::Syntax, info.trim_end_matches('.')),
+    };
+    Diagnostic::new(Code::Syntax, message).hint(hint)
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::build::Plan;
 use super::change::{Action, Block, Change, OwnedBy, Preview};
 use super::decide::{self, payload_value};
@@ -97,7 +95,7 @@ fn compare(
         .map_or(&open, |schema| schema);
     let fields = decide::field_diffs(&change.id, &before, &after, schema, fleet);
     // A dry-run answers with the version that it was based on, so that only the contents tell.
-    if fields.is_empty() && change.action == Action::Update && owners(&before) == owners(&after) {
+    if fields.is_empty() && change.action == Action::Update && decide::owners(&before) == decide::owners(&after) {
         return Verdict::NothingChanges;
     }
     change.preview = if fields == change.fields {
@@ -107,16 +105,6 @@ fn compare(
     };
     change.fields = fields;
     Verdict::Changes
-}
-
-/// The managedFields without their times.
-fn owners(object: &Value) -> Vec<Value> {
-    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    let mut entries: Vec<Value> = entries.cloned().unwrap_or_default();
-    for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
-        entry.remove("time");
-    }
-    entries
 }
 
 /// Takes changes out; the graph's indices follow.

@@ -82,7 +82,7 @@ impl Shared {
 /// The values of all templates' contexts that clusters have in common, made once.
 pub(super) struct Contexts<'a> {
     fleet: &'a Fleet,
-    shared: Shared,
+    pub(super) shared: Shared,
     fleet_value: Value,
     management: BTreeMap<&'a ManagementClusterName, Value>,
 }
@@ -118,6 +118,15 @@ impl<'a> Contexts<'a> {
             problems.push(*problem);
             Links::default()
         });
+        for service in cluster
+            .services
+            .iter()
+            .filter(|service| service.strategy == "NodePort" && service.address.is_none())
+        {
+            let message = format!("{} is published by node port, but no address leads there", service.name);
+            let hint = "set `nodePortAddress` of the management cluster";
+            problems.push(Diagnostic::new(Code::MissingKey, message).hint(hint));
+        }
         if cluster.dialect == Dialect::Oci && problems.is_empty() {
             problems.extend(missing(cluster, &links));
         }

@@ -9,26 +9,18 @@ pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Every YAML file under a directory, without its lock.
+/// Every YAML file under a directory, its lock too.
 pub(crate) fn read(directory: &Path) -> Vec<SourceFile> {
     let mut files = Vec::new();
     collect(directory, directory, &mut files);
-    files.retain(|file| !file.path.starts_with("fleet.lock/"));
-    files
-}
-
-/// The lock's files.
-pub(crate) fn read_lock(directory: &Path) -> Vec<SourceFile> {
-    let mut files = Vec::new();
-    let directory = directory.join("fleet.lock");
-    if directory.is_dir() {
-        collect(&directory, &directory, &mut files);
-    }
     files
 }
 
 fn collect(root: &Path, directory: &Path, files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -42,12 +34,18 @@ fn collect(root: &Path, directory: &Path, files: &mut Vec<SourceFile>) {
 
 /// One file.
 pub(crate) fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: path.into(), text: text.into() }
+    SourceFile {
+        path: path.into(),
+        text: text.into(),
+    }
 }
 
 /// A seed that never changes.
 pub(crate) fn seed() -> Seed {
-    Seed { entropy: [7; 16], now: "2026-11-21T12:00:00Z".parse().unwrap() }
+    Seed {
+        entropy: [7; 16],
+        now: "2026-11-21T12:00:00Z".parse().unwrap(),
+    }
 }
 
 /// Loads and resolves.

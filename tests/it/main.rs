@@ -1,14 +1,28 @@
 //! The one integration-test binary: linking is what costs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "clippy takes only functions marked as tests for tests; here all is"
+)]
+
 mod architecture;
 mod cel_spike;
 mod cli;
 mod e2e;
 mod fleet_broken;
 mod fleet_demo;
+mod fleet_limits;
+mod fleet_resolve;
+mod fleet_schemas;
 mod fleet_support;
+mod kube_faults;
 mod kube_provider;
 mod kube_support;
+mod reference;
 mod render_admission;
 mod render_crds;
 mod render_demo;
@@ -20,5 +34,7 @@ mod ssa_cases;
 mod ssa_generator;
 mod ssa_oracle;
 mod ssa_reference;
+mod ssa_server;
+mod ssa_speed;
 #[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;

@@ -6,15 +6,15 @@ use fleetwright::fleet::Lock;
 use fleetwright::fleet::model::Fleet;
 use fleetwright::render::Rendered;
 
-use crate::fleet_support::{read, read_lock, repository, resolved};
+use crate::fleet_support::{read, repository, resolved};
 use crate::render_golden::{check_file, rendered, show};
 
 /// The demo fleet's model.
 pub(crate) fn fleet() -> Fleet {
-    let directory = repository("fleet");
-    let (lock, problems) = Lock::parse(&read_lock(&directory));
+    let files = read(&repository("fleet"));
+    let (lock, problems) = Lock::parse(&files);
     assert_eq!(problems, []);
-    let (_, resolved) = resolved(&read(&directory), &lock);
+    let (_, resolved) = resolved(&files, &lock);
     assert_eq!(resolved.diagnostics, []);
     resolved.fleet
 }

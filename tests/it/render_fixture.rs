@@ -223,7 +223,6 @@ pub(crate) fn management() -> ManagementCluster {
 pub(crate) fn fleet(clusters: impl IntoIterator<Item = Cluster>) -> Fleet {
     let limits = Limits {
         deletes: Cap::Count(2),
-        disrupted_nodes: Cap::Percent(10),
     };
     Fleet {
         name: FleetName::new("acme"),

@@ -21,6 +21,8 @@ pub(crate) struct Kind {
     fields: Vec<&'static str>,
     /// Of `spec`, these alone; empty for all.
     spec: &'static [&'static str],
+    /// What configurations are parts of, where a server is strict and made-up objects wouldn't do.
+    whole: Option<Value>,
 }
 
 pub(crate) fn kinds(upstream: &Path) -> Vec<Kind> {
@@ -37,6 +39,7 @@ pub(crate) fn kinds(upstream: &Path) -> Vec<Kind> {
             built_in: false,
             fields: vec!["spec"],
             spec: &[],
+            whole: None,
         });
     }
     let core: Value = serde_json::from_str(include_str!("data/openapi-core-v1.json")).expect("JSON");
@@ -56,6 +59,7 @@ pub(crate) fn kinds(upstream: &Path) -> Vec<Kind> {
         built_in: true,
         fields,
         spec,
+        whole: None,
     };
     kinds.push(built_in(&core, "", "ConfigMap", vec!["data", "binaryData"], &[]));
     // Fields that the server allocates by, or picks others by, aren't the merge's business.
@@ -72,8 +76,23 @@ pub(crate) fn kinds(upstream: &Path) -> Vec<Kind> {
 }
 
 impl Kind {
+    /// Takes the schema that a server serves.
+    pub(crate) fn serve(&mut self, schema: Schema) {
+        self.versions = vec![schema];
+    }
+
+    /// Takes an object of which the server accepts nearly every part.
+    pub(crate) fn keep_to(&mut self, whole: Value) {
+        self.whole = Some(whole);
+    }
+
     /// A whole object: what the configurations of a history are parts of.
     fn full(&self, random: &mut Random) -> Value {
+        if let Some(whole) = &self.whole {
+            let mut whole = whole.clone();
+            whole["metadata"] = metadata(random);
+            return whole;
+        }
         let oddities = !self.built_in && random.percent(30);
         let shape = Shape {
             fields: 4 + random.below(8),
@@ -384,6 +403,10 @@ impl History {
             plain: kinds[kind].built_in,
             random,
         }
+    }
+
+    pub(crate) fn live(&self) -> &Value {
+        &self.live
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -44,7 +44,7 @@ struct Difference {
     theirs: Value,
 }
 
-fn number(name: &str, default: usize) -> usize {
+pub(crate) fn number(name: &str, default: usize) -> usize {
     std::env::var_os(name).map_or(default, |text| text.to_string_lossy().parse().expect("a number"))
 }
 
@@ -140,7 +140,7 @@ fn is_validation(error: &Value) -> bool {
 }
 
 /// Whether two answers say the same.
-fn agree(ours: &Value, theirs: &Value, built_in: bool) -> bool {
+pub(crate) fn agree(ours: &Value, theirs: &Value, built_in: bool) -> bool {
     match (ours.get("object"), theirs.get("object")) {
         (Some(ours), Some(theirs)) => {
             let (mut ours, mut theirs) = (comparable(ours, built_in), comparable(theirs, built_in));

@@ -18,7 +18,8 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         .hint("set `availability: high`; it can't be changed once the cluster exists");
         problems.rule(problem, facts.at(&["availability"], problems));
     }
-    if facts.production && cluster.infrastructure_availability == SINGLE {
+    let typed = facts.merged.settings.infrastructure_availability.is_some();
+    if facts.production && typed && cluster.infrastructure_availability == SINGLE {
         let problem = Diagnostic::new(
             Code::InfraHa,
             format!("what the platform runs on `{name}`'s workers has a single replica, in production"),
@@ -43,7 +44,10 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
     }
     if facts.production {
         for key in cluster.annotations.keys().filter(|key| is_override(key)) {
-            let problem = Diagnostic::new(Code::Annotations, format!("`{key}` is an unsupported override, in production"));
+            let problem = Diagnostic::new(
+                Code::Annotations,
+                format!("`{key}` is an unsupported override, in production"),
+            );
             problems.rule(problem, facts.at(&["annotations", key], problems));
         }
     }
@@ -52,6 +56,9 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
 /// Whether an annotation replaces images, or switches checks or parts off.
 fn is_override(key: &str) -> bool {
     key.strip_prefix(PREFIX).is_some_and(|name| {
-        name == "image-overrides" || name.ends_with("-image") || name.starts_with("skip-") || name.starts_with("disable-")
+        name == "image-overrides"
+            || name.ends_with("-image")
+            || name.starts_with("skip-")
+            || name.starts_with("disable-")
     })
 }

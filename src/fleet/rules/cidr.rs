@@ -41,8 +41,8 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         let place = facts.at(&["network", "vcn"], problems);
         if !network.machine.iter().any(|net| net.contains(&plan.workers)) {
             let message = format!("the machine range does not hold the worker subnet `{}`", plan.workers);
-            let problem = Diagnostic::new(Code::CidrOverlap, message)
-                .hint("leave `machine` out: it is derived from the network");
+            let problem =
+                Diagnostic::new(Code::CidrOverlap, message).hint("leave `machine` out: it is derived from the network");
             problems.rule(problem, facts.at(&["network", "machine"], problems));
         }
         ranges.push(("network", plan.vcn, place));
@@ -52,12 +52,18 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
             // Machines are in the network, that is no clash; nor are two machine ranges of one list.
             let nested = matches!((*what, *other), ("machine", "network"));
             if !nested && (net.contains(theirs) || theirs.contains(net)) {
-                let message = format!("the {what} range `{net}` and the {other} range `{theirs}` of `{}` overlap", cluster.name);
-                let problem = Diagnostic::new(Code::CidrOverlap, message).hint(
-                    "the four kinds of range must be apart, and can't be changed once the cluster exists",
+                let message = format!(
+                    "the {what} range `{net}` and the {other} range `{theirs}` of `{}` overlap",
+                    cluster.name
                 );
+                let problem = Diagnostic::new(Code::CidrOverlap, message)
+                    .hint("the four kinds of range must be apart, and can't be changed once the cluster exists");
                 // At the one that somebody typed, if only one was.
-                let place = if *place == facts.place { place_of(&ranges, index, *place) } else { *place };
+                let place = if *place == facts.place {
+                    place_of(&ranges, index, *place)
+                } else {
+                    *place
+                };
                 problems.rule(problem, place);
             }
         }
@@ -73,7 +79,8 @@ fn place_of(ranges: &[(&str, IpNet, Place)], index: usize, otherwise: Place) -> 
 /// Two stacks come in the same order everywhere.
 fn families(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
     let order = |nets: &[IpNet]| nets.iter().map(|net| net.addr().is_ipv6()).collect::<Vec<_>>();
-    if order(&cluster.network.cluster) != order(&cluster.network.service) {
+    let (pods, services) = (&cluster.network.cluster, &cluster.network.service);
+    if !pods.is_empty() && !services.is_empty() && order(pods) != order(services) {
         let message = "pod and service ranges are not of the same IP families in the same order";
         problems.rule(
             Diagnostic::new(Code::CidrOverlap, message),
@@ -84,16 +91,26 @@ fn families(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
 
 /// The address at which workers reach the API server is in none of the ranges.
 fn advertised(cluster: &Cluster, facts: &Facts<'_>, ranges: &[(&str, IpNet, Place)], problems: &mut Problems<'_>) {
-    let typed = cluster.hosted_cluster_patch.pointer("/networking/apiServer/advertiseAddress").and_then(Value::as_str);
+    let typed = cluster
+        .hosted_cluster_patch
+        .pointer("/networking/apiServer/advertiseAddress")
+        .and_then(Value::as_str);
     let text = typed.unwrap_or(ADVERTISED);
-    let place = facts.at(&["hostedCluster", "networking", "apiServer", "advertiseAddress"], problems);
+    let place = facts.at(
+        &["hostedCluster", "networking", "apiServer", "advertiseAddress"],
+        problems,
+    );
     let Ok(address) = text.parse::<IpAddr>() else {
-        problems.rule(Diagnostic::new(Code::CidrOverlap, format!("`{text}` is no IP address")), place);
+        problems.rule(
+            Diagnostic::new(Code::CidrOverlap, format!("`{text}` is no IP address")),
+            place,
+        );
         return;
     };
     if let Some((what, net, at)) = ranges.iter().find(|(_, net, _)| net.contains(&address)) {
         let message = format!("the {what} range `{net}` holds `{address}`, where workers reach the API server");
-        let hint = "choose another range, or another `advertiseAddress` in `hostedCluster: {networking: {apiServer: …}}`";
+        let hint =
+            "choose another range, or another `advertiseAddress` in `hostedCluster: {networking: {apiServer: …}}`";
         let place = if typed.is_some() { place } else { *at };
         problems.rule(Diagnostic::new(Code::CidrOverlap, message).hint(hint), place);
     }

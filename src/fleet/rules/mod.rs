@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use super::addresses::{self, Taken};
 use super::cluster::Merged;
 use super::index::Index;
+use super::kind::Kind;
 use super::load::{Loaded, builtin_file};
 use super::lock::Lock;
 use super::model::{Cluster, Fleet};
@@ -52,7 +53,9 @@ impl Facts<'_> {
 
     /// Where a pool's setting was written, or the pool.
     fn pool(&self, name: &NodePoolName, key: &str, problems: &Problems<'_>) -> Place {
-        let Some((node, place)) = self.pools.get(name) else { return self.place };
+        let Some((node, place)) = self.pools.get(name) else {
+            return self.place;
+        };
         node.get(key)
             .map(|node| node.place)
             .filter(|place| place.file != builtin_file(problems.files))
@@ -106,38 +109,52 @@ pub(super) fn fleet_wide(fleet: &mut Fleet, wide: &Wide<'_>, problems: &mut Prob
     }
 }
 
-/// Pod and service ranges of every layer are never handed out.
-pub(super) fn reserve_pods(index: &Index<'_>, loaded: &Loaded, taken: &mut Taken) {
-    let mut reserve = |settings: Option<&Node>| {
-        for key in ["cluster", "service"] {
-            let Some(node) = settings.and_then(|settings| settings.at(&["network", key])) else { continue };
+/// What is never handed out: pod and service ranges of every layer, and the networks that somebody typed.
+pub(super) fn reserve(index: &Index<'_>, loaded: &Loaded, taken: &mut Taken) {
+    let typed = index.of(Kind::Network).filter_map(|network| network.spec.get("vcn"));
+    let typed = typed
+        .filter_map(Node::as_str)
+        .filter_map(|text| text.parse::<IpNet>().ok());
+    for net in typed.filter_map(addresses::v4) {
+        taken.add(net);
+    }
+    let mut add = |settings: Option<&Node>| {
+        for key in ["cluster", "service", "vcn"] {
+            let Some(node) = settings.and_then(|settings| settings.at(&["network", key])) else {
+                continue;
+            };
             let texts = match &node.value {
                 Yaml::List(items) => items.iter().collect(),
                 _ => vec![node],
             };
-            let nets = texts.into_iter().filter_map(Node::as_str).filter_map(|text| text.parse::<IpNet>().ok());
+            let nets = texts
+                .into_iter()
+                .filter_map(Node::as_str)
+                .filter_map(|text| text.parse::<IpNet>().ok());
             for net in nets.filter_map(addresses::v4) {
                 taken.add(net);
             }
         }
     };
-    reserve(Some(&loaded.builtin));
+    add(Some(&loaded.builtin));
     let sections = |spec: Option<&Node>| -> Vec<Node> {
         let regions = spec.and_then(|spec| spec.get("regions"));
-        regions.map_or_else(Vec::new, |regions| regions.entries().iter().map(|entry| entry.value.clone()).collect())
+        regions.map_or_else(Vec::new, |regions| {
+            regions.entries().iter().map(|entry| entry.value.clone()).collect()
+        })
     };
-    reserve(index.fleet_spec().and_then(|fleet| fleet.get("defaults")));
+    add(index.fleet_spec().and_then(|fleet| fleet.get("defaults")));
     for section in sections(index.fleet_spec()) {
-        reserve(Some(&section));
+        add(Some(&section));
     }
-    for environment in index.of(super::kind::Kind::Environment) {
-        reserve(Some(&environment.spec));
+    for environment in index.of(Kind::Environment) {
+        add(Some(&environment.spec));
         for section in sections(Some(&environment.spec)) {
-            reserve(Some(&section));
+            add(Some(&section));
         }
     }
     for declared in index.clusters.values() {
-        reserve(declared.shared());
-        reserve(Some(declared.own));
+        add(declared.shared());
+        add(Some(declared.own));
     }
 }

@@ -47,7 +47,10 @@ impl Owner<'_> {
         match self {
             Self::Cluster(name) => wide.index.clusters.get(name).map(|declared| declared.place),
             Self::Network(name) => wide.index.get(Kind::Network, name).map(|document| document.place),
-            Self::Management(name) => wide.index.get(Kind::ManagementCluster, name).map(|document| document.place),
+            Self::Management(name) => wide
+                .index
+                .get(Kind::ManagementCluster, name)
+                .map(|document| document.place),
         }
     }
 }
@@ -75,7 +78,11 @@ fn sweep<'a>(mut ranges: Vec<Range<'a>>) -> Vec<(Range<'a>, Range<'a>)> {
 
 pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>) {
     for (first, second) in sweep(pinned(wide)) {
-        let message = format!("{} and {} have overlapping address blocks", first.owner.words(), second.owner.words());
+        let message = format!(
+            "{} and {} have overlapping address blocks",
+            first.owner.words(),
+            second.owner.words()
+        );
         let problem = Diagnostic::new(Code::AddressClash, message)
             .label(format!("has {}", second.net))
             .hint(format!(
@@ -89,24 +96,37 @@ pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>)
     for cluster in fleet.clusters.values() {
         if let NetworkSource::Managed(plan) = &cluster.network.source {
             let owner = Owner::Cluster(cluster.name.as_str());
-            peered.entry(cluster.management_cluster.as_str()).or_default().extend(range(plan, owner));
+            peered
+                .entry(cluster.management_cluster.as_str())
+                .or_default()
+                .extend(range(plan, owner));
         }
     }
     for network in fleet.networks.values() {
         if let NetworkSource::Managed(plan) = &network.source {
             let owner = Owner::Network(network.name.as_str());
-            peered.entry(network.management_cluster.as_str()).or_default().extend(range(plan, owner));
+            peered
+                .entry(network.management_cluster.as_str())
+                .or_default()
+                .extend(range(plan, owner));
         }
     }
     for (name, mut ranges) in peered {
-        let manager = wide.management.values().find(|manager| manager.model.name.as_str() == name);
+        let manager = wide
+            .management
+            .values()
+            .find(|manager| manager.model.name.as_str() == name);
         let cidrs = manager.map_or(&[][..], |manager| manager.model.cidrs.as_slice());
-        ranges.extend(cidrs.iter().filter_map(|net| v4(*net)).map(|net| Range { net, owner: Owner::Management(name) }));
+        ranges.extend(cidrs.iter().filter_map(|net| v4(*net)).map(|net| Range {
+            net,
+            owner: Owner::Management(name),
+        }));
         for (first, second) in sweep(ranges) {
             let (a, b) = (first.owner.words(), second.owner.words());
             let message = format!("{a} and {b} are peered (through `{name}`), and their ranges overlap");
-            let problem = Diagnostic::new(Code::CidrPeering, message)
-                .hint("peered networks need ranges of their own; let the pool give them, or exclude what is in use there");
+            let problem = Diagnostic::new(Code::CidrPeering, message).hint(
+                "peered networks need ranges of their own; let the pool give them, or exclude what is in use there",
+            );
             report(problem, (&first, &second), wide, problems);
         }
     }
@@ -115,10 +135,16 @@ pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>)
 /// What the lock has given to clusters and networks of this fleet, and they still use.
 fn pinned<'a>(wide: &'a Wide<'_>) -> Vec<Range<'a>> {
     let clusters = wide.lock.clusters.iter().filter_map(|(name, pin)| {
-        Some(Range { net: v4(pin.addresses?)?, owner: Owner::Cluster(name.as_str()) })
+        Some(Range {
+            net: v4(pin.addresses?)?,
+            owner: Owner::Cluster(name.as_str()),
+        })
     });
     let networks = wide.lock.networks.iter().filter_map(|(name, pin)| {
-        Some(Range { net: v4(pin.addresses?)?, owner: Owner::Network(name.as_str()) })
+        Some(Range {
+            net: v4(pin.addresses?)?,
+            owner: Owner::Network(name.as_str()),
+        })
     });
     clusters.chain(networks).collect()
 }
@@ -135,7 +161,11 @@ fn report(
     problems: &mut Problems<'_>,
 ) {
     // At the one that can be mended.
-    let (at, other) = if matches!(second.owner, Owner::Management(_)) { (first, second) } else { (second, first) };
+    let (at, other) = if matches!(second.owner, Owner::Management(_)) {
+        (first, second)
+    } else {
+        (second, first)
+    };
     for owner in [at.owner, other.owner] {
         if let Owner::Cluster(name) = owner {
             problem = problem.cluster(name);

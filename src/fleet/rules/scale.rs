@@ -34,7 +34,10 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         let message = format!("`{}` may have {workers} workers, more than {most}", cluster.name);
         problems.rule(Diagnostic::new(Code::ScaleWorkers, message), facts.place);
     } else if workers > WORKERS_TESTED.min(most) {
-        let message = format!("`{}` may have {workers} workers; the largest that upstream tested has {WORKERS_TESTED}", cluster.name);
+        let message = format!(
+            "`{}` may have {workers} workers; the largest that upstream tested has {WORKERS_TESTED}",
+            cluster.name
+        );
         let mut problem = Diagnostic::new(Code::ScaleWorkers, message);
         problem.severity = Severity::Info;
         problems.rule(problem, facts.place);
@@ -44,20 +47,33 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
 /// Hosted clusters per management cluster. No single cluster is to blame, so none is held up.
 pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>) {
     let thresholds = wide.spec.thresholds.as_ref();
-    let warn = thresholds.and_then(|all| all.hosted_clusters_warn).unwrap_or(CLUSTERS_WARN);
-    let most = thresholds.and_then(|all| all.hosted_clusters_most).unwrap_or(CLUSTERS_MOST);
+    let warn = thresholds
+        .and_then(|all| all.hosted_clusters_warn)
+        .unwrap_or(CLUSTERS_WARN);
+    let most = thresholds
+        .and_then(|all| all.hosted_clusters_most)
+        .unwrap_or(CLUSTERS_MOST);
     let mut counts: BTreeMap<_, u32> = BTreeMap::new();
     for cluster in fleet.clusters.values() {
         *counts.entry(&cluster.management_cluster).or_default() += 1;
     }
     for (name, count) in counts {
-        let Some(manager) = wide.management.get(name) else { continue };
+        let Some(manager) = wide.management.get(name) else {
+            continue;
+        };
         if count < warn && count <= most {
             continue;
         }
-        let bound = if count > most { format!("more than {most}") } else { format!("{warn} or more") };
-        let mut problem = Diagnostic::new(Code::ScaleHc, format!("management cluster `{name}` has {count} hosted clusters, {bound}"))
-            .hint("add a management cluster, or set `thresholds` in the `Fleet` document if yours is known to hold more");
+        let bound = if count > most {
+            format!("more than {most}")
+        } else {
+            format!("{warn} or more")
+        };
+        let mut problem = Diagnostic::new(
+            Code::ScaleHc,
+            format!("management cluster `{name}` has {count} hosted clusters, {bound}"),
+        )
+        .hint("add a management cluster, or set `thresholds` in the `Fleet` document if yours is known to hold more");
         if count > most {
             problem.severity = Severity::Error;
         }

@@ -33,7 +33,9 @@ fn published(cluster: &Cluster, facts: &Facts<'_>, problems: &Problems<'_>) -> V
                 strategy: text(item, "/servicePublishingStrategy/type").unwrap_or_default(),
                 hostname: text(item, "/servicePublishingStrategy/route/hostname")
                     .or_else(|| text(item, "/servicePublishingStrategy/loadBalancer/hostname")),
-                place: node.and_then(|node| node.item(index)).map_or(facts.place, |node| node.place),
+                place: node
+                    .and_then(|node| node.item(index))
+                    .map_or(facts.place, |node| node.place),
             })
             .collect();
     }
@@ -41,7 +43,11 @@ fn published(cluster: &Cluster, facts: &Facts<'_>, problems: &Problems<'_>) -> V
         .services
         .iter()
         .map(|service| {
-            let key = if facts.merged.node.at(&["services", &service.name]).is_some() { Some(service.name.as_str()) } else { None };
+            let key = if facts.merged.node.at(&["services", &service.name]).is_some() {
+                Some(service.name.as_str())
+            } else {
+                None
+            };
             let place = match key {
                 Some(key) => facts.at(&["services", key], problems),
                 None => facts.at(&["publish"], problems),
@@ -63,16 +69,25 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         let place = facts.at(&["hostedCluster", "services"], problems);
         if all.next().is_none() {
             let message = format!("`{}` publishes no {name}", cluster.name);
-            problems.rule(Diagnostic::new(Code::SvcFour, message).hint(format!("all of {} are needed", FOUR.join(", "))), place);
+            problems.rule(
+                Diagnostic::new(Code::SvcFour, message).hint(format!("all of {} are needed", FOUR.join(", "))),
+                place,
+            );
         } else if let Some(second) = all.next() {
-            problems.rule(Diagnostic::new(Code::SvcFour, format!("{name} is published twice")), second.place);
+            problems.rule(
+                Diagnostic::new(Code::SvcFour, format!("{name} is published twice")),
+                second.place,
+            );
         }
     }
     let mut hosts: BTreeMap<&str, &str> = BTreeMap::new();
     let routes = facts.manager.model.routes;
     if !routes && let Some(first) = services.iter().find(|service| service.strategy == "Route") {
         let manager = &facts.manager.model.name;
-        let message = format!("{} is published by a route, and `{manager}` serves no Route API", first.name);
+        let message = format!(
+            "{} is published by a route, and `{manager}` serves no Route API",
+            first.name
+        );
         let problem = Diagnostic::new(Code::SvcRoute, message)
             .related(&facts.manager.place.span(problems.files), "this management cluster")
             .hint("set its `routes: true` once `route.openshift.io` is installed there, or `publish: nodePort`");
@@ -104,9 +119,13 @@ pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>)
     let mut hosts: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     for cluster in fleet.clusters.values() {
         for service in &cluster.services {
-            let Some(host) = service.hostname.as_deref() else { continue };
+            let Some(host) = service.hostname.as_deref() else {
+                continue;
+            };
             let here = (cluster.name.as_str(), service.name.as_str());
-            let Some(other) = hosts.insert(host, here).filter(|other| other.0 != here.0) else { continue };
+            let Some(other) = hosts.insert(host, here).filter(|other| other.0 != here.0) else {
+                continue;
+            };
             let places = (wide.index.clusters.get(here.0), wide.index.clusters.get(other.0));
             let (Some(place), Some(first)) = places else { continue };
             let message = format!("{} of `{}` has the host name `{host}` of `{}`", here.1, here.0, other.0);
