@@ -31,7 +31,7 @@ spec:
 ---
 kind: ManagementCluster
 metadata: {name: management}
-spec: {region: us-ashburn-1, context: bench, dialect: none, nodePortAddress: api.bench.example}
+spec: {region: us-ashburn-1, context: bench, dialect: none, nodePortAddress: api.bench.example, capacity: 100000}
 ---
 kind: Environment
 metadata: {name: dev}
