@@ -13,6 +13,8 @@ fn main() -> ExitCode {
             let code = if error.use_stderr() { Exit::Error } else { Exit::Done };
             return match error.print() {
                 Ok(()) => ExitCode::from(code as u8),
+                // A reader that went away has what it wanted.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(code as u8),
                 Err(_) => ExitCode::from(Exit::Error as u8),
             };
         }

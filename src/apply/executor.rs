@@ -16,9 +16,7 @@ use super::wait;
 use crate::inventory::InventoryKey;
 use crate::plan::change::{Action, Change};
 use crate::plan::{self, Plan, Revised};
-use crate::providers::{
-    DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest,
-};
+use crate::providers::{DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest};
 use crate::resource::{ManagementClusterName, ResourceId, Target};
 
 /// What a run needs.
@@ -84,7 +82,7 @@ impl Outcome {
 pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     let changes = &run.plan.changes;
     let tried: Vec<bool> = changes.iter().map(Change::goes_ahead).collect();
-    let records = Records::new(run.stores, run.inventories, changes, run.revised);
+    let records = Records::new(run.stores, run.inventories, run.plan, run.revised);
     let units = changes
         .iter()
         .filter(|c| c.goes_ahead())

@@ -36,6 +36,8 @@ pub enum Reason {
     Changed,
     /// The live object was changed by someone else.
     Drifted,
+    /// What it is copied from changed; nobody touched the copy.
+    SourceChanged,
     /// It exists, made by someone else.
     Found,
     /// The fleet files do not hold it any more.

@@ -15,6 +15,6 @@ mod ownership;
 #[cfg(test)]
 mod tests;
 
-pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, build};
+pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, Settled, build};
 pub use confirm::document;
 pub use decide::MANAGER;

@@ -107,7 +107,7 @@ pub struct ChangeReport {
     pub object: ObjectReport,
     /// `create`, `update`, `adopt`, `delete`, `forget`, `leave`.
     pub action: &'static str,
-    /// `new`, `vanished`, `changed`, `drifted`, `found`, `removed`, `gone`, `moved`, `unseen`.
+    /// `new`, `vanished`, `changed`, `drifted`, `sourceChanged`, `found`, `removed`, `gone`, `moved`, `unseen`.
     pub reason: &'static str,
     /// How the fields are known: `predicted`, `confirmed` (by the server's dry-run), `server`, `document`.
     pub preview: &'static str,
@@ -295,6 +295,7 @@ fn change(change: &Change) -> ChangeReport {
             Reason::Vanished => "vanished",
             Reason::Changed => "changed",
             Reason::Drifted => "drifted",
+            Reason::SourceChanged => "sourceChanged",
             Reason::Found => "found",
             Reason::Removed => "removed",
             Reason::Gone => "gone",
@@ -513,11 +514,7 @@ pub fn status(clusters: &[ClusterStatus]) -> Versioned<StatusReport> {
                 .map(|status| ObjectStatusReport {
                     object: object(&status.id),
                     state: status_text::word(status),
-                    message: if cluster.is_ready() {
-                        String::new()
-                    } else {
-                        status_text::says(status)
-                    },
+                    message: status_text::says(status),
                     version: status.version.clone(),
                 })
                 .collect(),
@@ -590,5 +587,11 @@ pub fn explanation(cluster: &str, explained: &[Explained]) -> Versioned<Explanat
             overridden: value.overridden.iter().map(origin).collect(),
         })
         .collect();
-    Versioned { form: EXPLANATION, contents: ExplanationReport { cluster: cluster.to_owned(), values } }
+    Versioned {
+        form: EXPLANATION,
+        contents: ExplanationReport {
+            cluster: cluster.to_owned(),
+            values,
+        },
+    }
 }
