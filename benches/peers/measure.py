@@ -28,11 +28,12 @@ class Series:
     """What the repetitions of one contender's task took."""
 
     def __init__(self):
-        self.seconds, self.mebibytes, self.inner = [], [], []
+        self.seconds, self.mebibytes, self.cpu, self.server, self.inner = [], [], [], [], []
 
     def add(self, run):
         self.seconds.append(run.seconds)
         self.mebibytes.append(run.mebibytes)
+        self.cpu.append(run.cpu)
         if (inner := re.search(r"engine alone: (?:(\d+)m)?([\d.]+)(ms|s)", run.output)) is not None:
             minutes, amount, unit = inner.groups()
             self.inner.append(60 * int(minutes or 0) + float(amount) / (1000 if unit == "ms" else 1))
@@ -43,7 +44,9 @@ class Series:
     def __str__(self):
         spread = f"{min(self.seconds):.2f}–{max(self.seconds):.2f}"
         inner = f"; engine alone {statistics.median(self.inner):.2f} s" if self.inner else ""
-        return f"{self.time:8.2f} s ({spread}, n={len(self.seconds)}{inner}) {self.memory:7.0f} MiB"
+        cpu = f"{statistics.median(self.cpu):6.2f}" if self.cpu else f"{'':6}"
+        server = f"{statistics.median(self.server):6.2f}" if self.server else f"{'':6}"
+        return f"{self.time:7.2f} s {self.memory:5.0f} MiB {cpu} {server}   {spread}, n={len(self.seconds)}{inner}"
 
 
 class Run:
@@ -60,6 +63,7 @@ class Run:
         self.seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         self.mebibytes = usage.ru_maxrss / 1024
+        self.cpu = usage.ru_utime + usage.ru_stime
         if process.returncode not in expect:
             sys.exit(f"{command} ended with {process.returncode}:\n{errors[-4000:]}{self.output[-4000:]}")
 
@@ -69,11 +73,15 @@ class Bench:
         self.o = options
         self.series = {}
 
-    def take(self, name, command, **options):
+    def take(self, name, command, server=None, **options):
+        before = server.cpu() if server else 0
         run = Run([str(part) for part in command], **options)
-        self.series.setdefault(name, Series()).add(run)
-        print(f"  {name}: {run.seconds:.2f} s, {run.mebibytes:.0f} MiB {run.output.strip()[-200:]}", file=sys.stderr)
-        return run
+        series = self.series.setdefault(name, Series())
+        series.add(run)
+        if server:
+            series.server.append(server.cpu() - before)
+        line = f"{run.seconds:.2f} s, CPU {run.cpu:.2f} s, {run.mebibytes:.0f} MiB {run.output.strip()[-200:]}"
+        print(f"  {name}: {line}", file=sys.stderr)
 
     def data(self, clusters):
         """The fleet in all forms, made once; fleetwright's one a Git repository of its own, as its users have it."""
@@ -132,12 +140,12 @@ class Bench:
             environment = {**server.environment, "XDG_CACHE_HOME": str(server.folder / "cache")}
             fleet = ["--quiet", "--fleet", data / "fleet"]
             apply = [self.o.fleetwright, "apply", "--yes", "--concurrency", "8", *fleet]
-            self.take("fleetwright apply, first", apply, env=environment)
+            self.take("fleetwright apply, first", apply, env=environment, server=server)
             for _ in range(self.o.repetitions):
                 # 0: nothing to do, or it is no measurement.
                 plan = [self.o.fleetwright, "plan", "--detailed-exitcode", *fleet]
-                self.take("fleetwright plan, no change", plan, env=environment)
-            self.take("fleetwright apply, no change", apply, env=environment)
+                self.take("fleetwright plan, no change", plan, env=environment, server=server)
+            self.take("fleetwright apply, no change", apply, env=environment, server=server)
             self._lists(server)
 
     def _lists(self, server):
@@ -159,19 +167,20 @@ class Bench:
     def _flux(self, data):
         with self._server() as server:
             engine = [self.o.flux, "apply", data / "flat", "8"]
-            self.take("flux engine, first", engine, env=server.environment, keep_output=True)
+            self.take("flux engine, first", engine, env=server.environment, server=server, keep_output=True)
             for _ in range(self.o.repetitions):
-                self.take("flux engine, no change", engine, env=server.environment, keep_output=True)
+                self.take("flux engine, no change", engine, env=server.environment, server=server, keep_output=True)
             diff = [self.o.flux, "diff", data / "flat"]
-            self.take("flux engine, diff", diff, env=server.environment, keep_output=True)
+            self.take("flux engine, diff", diff, env=server.environment, server=server, keep_output=True)
 
     def _kubectl(self, data):
         with self._server() as server:
             apply = [self.o.assets / "kubectl", "apply", "--server-side", "-f", data / "flat"]
-            self.take("kubectl apply --server-side, first", apply, env=server.environment)
-            self.take("kubectl apply --server-side, no change", apply, env=server.environment)
+            self.take("kubectl apply --server-side, first", apply, env=server.environment, server=server)
+            self.take("kubectl apply --server-side, no change", apply, env=server.environment, server=server)
 
     def report(self):
+        print(f"{'median of':42}    wall     most   CPU: own, server's    wall from–to, repetitions")
         for name, series in self.series.items():
             print(f"{name:42} {series}")
         print()

@@ -1,6 +1,7 @@
 //! From a kubeconfig to a provider.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub struct KubernetesProvider {
     /// What the last look at the server's kinds showed; writes and reads go by it.
     pub(super) discovery: Mutex<Option<Arc<Discovery>>>,
     pub(super) schemas: Schemas,
+    /// Whether the server has refused to answer for a past state: it is not asked so again.
+    pub(super) forgetful: AtomicBool,
 }
 
 impl std::fmt::Debug for KubernetesProvider {
@@ -133,6 +136,7 @@ impl KubernetesProvider {
             schemas: Schemas::new(options.schema_cache.clone()),
             options,
             discovery: Mutex::new(None),
+            forgetful: AtomicBool::new(false),
         })
     }
 

@@ -111,14 +111,14 @@ impl KubernetesStore {
         const WHAT: &str = "reading the inventories";
         let selector = escape(&format!("{INVENTORY_LABEL}={}", label_value(fleet)));
         let first = format!("{}?labelSelector={selector}&limit=500", collection());
-        let items = list::all_pages(&self.http, &config_map(), &first)
+        let listing = list::all_pages(&self.http, &config_map(), &first)
             .await
             .map_err(|error| match error {
                 ListError::Http(error) => error.during(WHAT),
                 ListError::Refused(refusal) => refusal.into_transport("list", "inventories"),
             })?;
         let mut records: BTreeMap<UnitId, Stored> = BTreeMap::new();
-        for item in items {
+        for item in listing.items {
             let inventory = read(&item).map_err(|error| transport(WHAT, error))?;
             // A label's value may be shortened, so two fleets might share it.
             if inventory.fleet != *fleet {

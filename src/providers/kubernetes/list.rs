@@ -57,6 +57,8 @@ struct Page<'a> {
 struct PageMeta {
     #[serde(default, rename = "continue")]
     token: Option<String>,
+    #[serde(default, rename = "resourceVersion")]
+    version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -106,20 +108,27 @@ impl Item {
     }
 }
 
+/// A LIST from its first page to its last.
+pub(super) struct Listing {
+    pub(super) items: Vec<Item>,
+    /// The state of the server that it shows; empty where the server does not say.
+    pub(super) version: String,
+}
+
 /// Lists all objects of a kind that carry a label.
 pub(super) async fn labelled(
     http: &Http,
     kind: &Kind,
     addressing: &Addressing,
     label: (&str, &str),
-) -> Result<Vec<Item>, ListError> {
+) -> Result<Listing, ListError> {
     let selector = escape(&format!("{}={}", label.0, label.1));
     let first = format!("{}?labelSelector={selector}&limit={PAGE}", addressing.all(kind));
     all_pages(http, kind, &first).await
 }
 
 /// Follows a LIST to its end.
-pub(super) async fn all_pages(http: &Http, kind: &Kind, first: &str) -> Result<Vec<Item>, ListError> {
+pub(super) async fn all_pages(http: &Http, kind: &Kind, first: &str) -> Result<Listing, ListError> {
     let mut restarts = 0;
     let mut items = Vec::new();
     let mut path = first.to_owned();
@@ -140,7 +149,10 @@ pub(super) async fn all_pages(http: &Http, kind: &Kind, first: &str) -> Result<V
         }
         match page.metadata.token.filter(|token| !token.is_empty()) {
             Some(token) => path = format!("{first}&continue={}", escape(&token)),
-            None => return Ok(items),
+            None => {
+                let version = page.metadata.version.unwrap_or_default();
+                return Ok(Listing { items, version });
+            }
         }
     }
 }

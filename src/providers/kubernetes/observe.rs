@@ -47,18 +47,34 @@ impl KubernetesProvider {
     }
 
     async fn look_at(&self, discovery: &Discovery, asked: &Asked<'_>, label: &str) -> BTreeMap<ResourceId, Observed> {
-        let mut objects = self.by_list(discovery, asked, label).await;
+        // Namespaces first: Secrets in those that are there are then read while the other LISTs are under way.
+        let (namespaces, others): (Vec<_>, Vec<_>) = asked
+            .iter()
+            .map(|(id, kind)| (*id, kind))
+            .filter(|(id, _)| !is_secret(id))
+            .partition(|(id, _)| is_namespace(id));
+        let (mut objects, version) = self.by_list(discovery, namespaces, label).await;
+        let there: BTreeSet<String> = namespaces_that(&objects, |observed| matches!(observed, Observed::Present(_)));
+        let secrets = asked.iter().map(|(id, kind)| (*id, kind)).filter(|(id, _)| {
+            is_secret(id) && id.namespace.as_ref().is_some_and(|namespace| there.contains(namespace))
+        });
+        let secrets = secrets.map(|(id, kind)| {
+            let version = &version;
+            async move { (id.clone(), self.look_up_since(discovery, (kind, id), version).await) }
+        });
+        let (lists, secrets) = futures::join!(
+            self.by_list(discovery, others, label),
+            gather(secrets, self.options.concurrency)
+        );
+        objects.extend(lists.0);
+        objects.extend(secrets);
         // A namespace that is not there holds nothing: its objects need no GET each to say so.
         let (namespaces, others): (Vec<_>, Vec<_>) = missing(asked, &objects)
             .into_iter()
             .partition(|(id, _)| is_namespace(id));
         let looked = self.by_name(discovery, namespaces).await;
         objects.extend(looked);
-        let gone: BTreeSet<String> = objects
-            .iter()
-            .filter(|(id, observed)| is_namespace(id) && matches!(observed, Observed::Absent))
-            .map(|(id, _)| id.name.clone())
-            .collect();
+        let gone = namespaces_that(&objects, |observed| matches!(observed, Observed::Absent));
         let (nowhere, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|(id, kind)| {
             // Not where the kind is unknown: then nothing is known of its objects either.
             discovery.find(kind).is_ok_and(|addressing| addressing.namespaced)
@@ -72,33 +88,45 @@ impl KubernetesProvider {
 
     /// One LIST a kind. What it shows is present; what it lacks is left out, for its label may have been taken off. Where
     /// the LIST fails, all of the kind is unknown: a few GETs that happen to go through would not make it less so.
-    async fn by_list(&self, discovery: &Discovery, asked: &Asked<'_>, label: &str) -> BTreeMap<ResourceId, Observed> {
+    ///
+    /// With it comes the state of the server that the last of them shows; empty where none does.
+    async fn by_list(
+        &self,
+        discovery: &Discovery,
+        asked: Vec<(&ResourceId, &Kind)>,
+        label: &str,
+    ) -> (BTreeMap<ResourceId, Observed>, String) {
         let mut kinds: BTreeMap<&Kind, BTreeMap<(Option<&str>, &str), &ResourceId>> = BTreeMap::new();
-        for (id, kind) in asked.iter().filter(|(id, _)| !is_secret(id)) {
+        for (id, kind) in asked {
             let key = (id.namespace.as_deref(), id.name.as_str());
             kinds.entry(kind).or_default().insert(key, id);
         }
         let lists = kinds.into_iter().map(|(kind, ids)| async move {
             let addressing = match discovery.find(kind) {
                 Ok(addressing) => addressing,
-                Err(reason) => return unknown(ids.into_values(), &reason),
+                Err(reason) => return (unknown(ids.into_values(), &reason), String::new()),
             };
             match list::labelled(&self.http, kind, addressing, (FLEET_LABEL, label)).await {
-                Ok(items) => items
-                    .into_iter()
-                    .filter_map(|item| {
+                Ok(listing) => {
+                    let shown = listing.items.into_iter().filter_map(|item| {
                         let id = ids.get(&(item.namespace.as_deref(), item.name.as_str()))?;
                         Some(((*id).clone(), Observed::Present(item.object)))
-                    })
-                    .collect(),
-                Err(error) => unknown(ids.into_values(), &error.unknown(&addressing.plural)),
+                    });
+                    (shown.collect(), listing.version)
+                }
+                Err(error) => (
+                    unknown(ids.into_values(), &error.unknown(&addressing.plural)),
+                    String::new(),
+                ),
             }
         });
-        gather(lists, self.options.concurrency)
-            .await
-            .into_iter()
-            .flatten()
-            .collect()
+        let mut objects = BTreeMap::new();
+        let mut version = String::new();
+        for (shown, state) in gather(lists, self.options.concurrency).await {
+            objects.extend(shown);
+            version = state;
+        }
+        (objects, version)
     }
 
     async fn by_name(&self, discovery: &Discovery, wanted: Vec<(&ResourceId, &Kind)>) -> Vec<(ResourceId, Observed)> {
@@ -151,6 +179,14 @@ fn missing<'a>(asked: &'a Asked<'a>, seen: &BTreeMap<ResourceId, Observed>) -> V
 
 fn unknown<'a>(ids: impl Iterator<Item = &'a ResourceId>, reason: &str) -> Vec<(ResourceId, Observed)> {
     ids.map(|id| (id.clone(), Observed::Unknown(reason.to_owned())))
+        .collect()
+}
+
+fn namespaces_that(objects: &BTreeMap<ResourceId, Observed>, holds: impl Fn(&Observed) -> bool) -> BTreeSet<String> {
+    objects
+        .iter()
+        .filter(|(id, observed)| is_namespace(id) && holds(observed))
+        .map(|(id, _)| id.name.clone())
         .collect()
 }
 
