@@ -35,9 +35,11 @@
 //! - [`cli`]: clap types and printing choices
 
 pub mod apply;
+pub mod cli;
 pub mod diag;
 pub mod fleet;
 pub mod inventory;
+pub mod ops;
 pub mod plan;
 pub mod providers;
 pub mod render;

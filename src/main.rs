@@ -1,2 +1,30 @@
-//! The thin binary.
-fn main() {}
+//! The thin binary: parse, telemetry, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use fleetwright::cli::{Cli, Exit, Printer};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap's own 2 would look like "changes pending".
+            let code = if error.use_stderr() { Exit::Error } else { Exit::Done };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code as u8),
+                Err(_) => ExitCode::from(Exit::Error as u8),
+            };
+        }
+    };
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let printer = Printer::new(cli.global(), no_color);
+    fleetwright::cli::start_logging(cli.global().verbose);
+    match cli.run(&printer) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            printer.complain(&fleetwright::cli::error_text(&error, printer.error_style()));
+            ExitCode::from(Exit::Error as u8)
+        }
+    }
+}

@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::event::{ChangeResult, Event, Observer};
@@ -35,7 +37,7 @@ pub(super) async fn until_gone(
         if matches!(seen, Observed::Absent) || Instant::now() >= end || run.interrupted.load(Ordering::Relaxed) {
             return seen;
         }
-        tokio::time::sleep(pause.min(end - Instant::now())).await;
+        tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
@@ -50,31 +52,34 @@ pub(super) async fn until_ready(
         return Vec::new();
     };
     let end = Instant::now() + wait;
+    // All are waited for at once, lest one that never gets ready hides another that is; only the reads are bounded.
+    let reads = Semaphore::new(run.options.concurrency);
     let written = run
         .plan
         .changes
         .iter()
         .zip(results)
         .filter(|(change, result)| change.writes() && matches!(result, Some(ChangeResult::Done)))
-        .map(|(change, _)| one_ready(run, change, end, observer));
-    futures::stream::iter(written)
-        .buffer_unordered(run.options.concurrency)
-        .filter_map(std::future::ready)
-        .collect()
-        .await
+        .map(|(change, _)| one_ready(run, change, end, &reads, observer));
+    let waits: FuturesUnordered<_> = written.collect();
+    waits.filter_map(std::future::ready).collect().await
 }
 
 async fn one_ready(
     run: &Run<'_>,
     change: &Change,
     end: Instant,
+    reads: &Semaphore,
     observer: &dyn Observer,
 ) -> Option<(ResourceId, String)> {
     let provider = run.providers.get(&change.id.target).copied()?;
     let mut pause = FIRST_PAUSE;
     let mut said = String::new();
     loop {
-        let message = match provider.read(&change.id, &change.api_version).await {
+        let permit = reads.acquire().await;
+        let seen = provider.read(&change.id, &change.api_version).await;
+        drop(permit);
+        let message = match seen {
             Observed::Absent => "it is gone".to_owned(),
             Observed::Unknown(reason) => reason,
             Observed::Present(live) => match live.parse() {
@@ -99,7 +104,7 @@ async fn one_ready(
         if Instant::now() >= end || run.interrupted.load(Ordering::Relaxed) {
             return Some((change.id.clone(), said));
         }
-        tokio::time::sleep(pause.min(end - Instant::now())).await;
+        tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         }
         let options =
             Options { concurrency: args.concurrency.into(), wait: args.wait, ..Options::default() };
-        runtime.block_on(apply(&loaded, &planned, options, printer))
+        runtime.block_on(apply(&loaded, &planned, options, printer))?
     } else {
         Outcome::default()
     };
@@ -96,7 +96,7 @@ async fn apply(
     planned: &Planned,
     options: Options,
     printer: &Printer,
-) -> Outcome {
+) -> anyhow::Result<Outcome> {
     let progress = Progress::new(printer);
     let interrupted = AtomicBool::new(false);
     let work = ops::apply(loaded, planned, options, &progress, &interrupted);
@@ -105,12 +105,18 @@ async fn apply(
         outcome = &mut work => outcome,
         _ = tokio::signal::ctrl_c() => {
             interrupted.store(true, Ordering::Relaxed);
-            printer.complain("interrupted: finishing what is under way; the next run goes on from there");
-            work.await
+            printer.complain("interrupted: finishing what is under way (once more to stop at once); the next run goes on");
+            tokio::select! {
+                outcome = &mut work => outcome,
+                _ = tokio::signal::ctrl_c() => {
+                    progress.finish();
+                    anyhow::bail!("stopped at once; the next run finds what was made and goes on from there");
+                }
+            }
         }
     };
     progress.finish();
-    outcome
+    Ok(outcome)
 }
 
 fn confirmed(printer: &Printer) -> anyhow::Result<bool> {

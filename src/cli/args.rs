@@ -35,7 +35,7 @@ pub enum Color {
 
 /// Form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people.
     #[default]
     Text,
@@ -45,47 +45,47 @@ pub enum Format {
 
 /// Where the fleet is, and which part of it is meant.
 #[derive(Debug, Args)]
-pub struct FleetArgs {
+pub(super) struct FleetArgs {
     /// Directory of the fleet files
-    #[arg(long, value_name = "DIR", default_value = "fleet", env = "FLEETWRIGHT_FLEET")]
-    pub fleet: PathBuf,
+    #[arg(long, value_name = "DIR", default_value = "fleet", env = "FLEETWRIGHT_FLEET", hide_env_values = true)]
+    pub(super) fleet: PathBuf,
 
     /// Only this cluster (repeatable)
     #[arg(long, value_name = "NAME")]
-    pub cluster: Vec<String>,
+    pub(super) cluster: Vec<String>,
 
     /// Only clusters of this environment (repeatable)
     #[arg(long, value_name = "NAME")]
-    pub environment: Vec<String>,
+    pub(super) environment: Vec<String>,
 
     /// Refuse when `lock` would change fleet.lock/
     #[arg(long)]
-    pub locked: bool,
+    pub(super) locked: bool,
 }
 
 /// Which control planes are talked to, and how.
 #[derive(Debug, Args)]
-pub struct TargetArgs {
+pub(super) struct TargetArgs {
     /// Kubeconfig with the contexts of the management clusters
-    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
-    pub kubeconfig: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG", hide_env_values = true)]
+    pub(super) kubeconfig: Option<PathBuf>,
 
     /// Kubeconfig context: CONTEXT for a fleet with one management cluster, else MANAGEMENT_CLUSTER=CONTEXT (repeatable)
     #[arg(long, value_name = "CONTEXT")]
-    pub context: Vec<String>,
+    pub(super) context: Vec<String>,
 
     /// Only what lives on this control plane
     #[arg(long, value_enum)]
-    pub provider: Option<ProviderKind>,
+    pub(super) provider: Option<ProviderKind>,
 
     /// Let the kubeconfig run the credential program that it names
     #[arg(long)]
-    pub allow_exec: bool,
+    pub(super) allow_exec: bool,
 }
 
 /// A kind of control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ProviderKind {
+pub(super) enum ProviderKind {
     /// API servers of management clusters.
     Kubernetes,
     /// The OCI API.

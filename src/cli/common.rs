@@ -5,6 +5,7 @@ use super::args::{FleetArgs, TargetArgs};
 use crate::diag::Severity;
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::report::diagnostics;
+use crate::report::style::Style;
 
 /// Loads the fleet and shows every problem on stderr.
 pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<LoadedFleet> {
@@ -16,7 +17,8 @@ pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<Loaded
         .cloned()
         .collect();
     if !shown.is_empty() {
-        printer.complain(&diagnostics::render(&shown, &loaded.files, printer.error_style()));
+        let style = diagnostics::Style { color: printer.error_style() == Style::Coloured };
+        printer.complain(&diagnostics::render(&shown, &loaded.files, style));
     }
     for line in &loaded.notes {
         printer.note(line);

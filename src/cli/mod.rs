@@ -92,12 +92,13 @@ impl Cli {
     }
 }
 
-/// Logs to stderr: warnings, with `-v` what is done, with `-vv` what is sent.
+/// Logs to stderr: warnings, with `-v` what is done, with `-vv` what is sent, with `-vvv` what libraries say too.
 pub fn start_logging(verbose: u8) {
     let level = match verbose {
         0 => "warn",
-        1 => "info,fleetwright=debug",
-        _ => "debug,hyper_util=info,rustls=info",
+        1 => "info",
+        2 => "info,fleetwright=debug",
+        _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();

@@ -79,6 +79,6 @@ impl Printer {
     pub fn complain(&self, text: &str) {
         let mut out = io::stderr().lock();
         // Where stderr is closed there is nobody left to tell.
-        let _ = writeln!(out, "{}", text.trim_end());
+        writeln!(out, "{}", text.trim_end()).ok();
     }
 }

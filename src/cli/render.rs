@@ -23,6 +23,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let loaded = common::load(&args.fleet, printer)?;
     let scope = common::scope_of(&args.fleet);
+    loaded.check_scope(&scope)?;
     match &args.output {
         None => printer.data(&ops::render_stream(&loaded, &scope)?)?,
         Some(directory) => {

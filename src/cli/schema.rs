@@ -1,7 +1,7 @@
 //! `schema`.
 
 use super::{Exit, Printer};
-use crate::report::schemas;
+use crate::ops;
 
 /// Print a JSON Schema: of the fleet files, for editors, or of a command's JSON output
 ///
@@ -15,16 +15,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
-    let all = schemas::all();
+    let all = ops::schemas();
     match &args.name {
         None => {
             let names: String = all.keys().map(|name| format!("{name}\n")).collect();
             printer.data(&names)?;
         }
-        Some(name) => match all.get(name.as_str()) {
+        Some(name) => match all.get(name) {
             Some(schema) => printer.json(schema)?,
             None => {
-                let names: Vec<&str> = all.keys().copied().collect();
+                let names: Vec<&str> = all.keys().map(String::as_str).collect();
                 anyhow::bail!("there is no schema `{name}`; there are: {}", names.join(", "));
             }
         },

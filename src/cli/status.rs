@@ -27,6 +27,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         adopt: false,
         now: common::now(),
     };
+    loaded.check_scope(&options.scope)?;
     let clusters = common::runtime()?.block_on(ops::status(&loaded, &options))?;
     match args.output {
         Format::Text => printer.data(&status_text::render(&clusters, printer.style()))?,

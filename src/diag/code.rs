@@ -43,6 +43,7 @@ codes! {
     TooLarge = "FW0102", Error, "A file, or the whole tree, is larger than the budget.";
     Syntax = "FW0103", Error, "A file is not YAML.";
     Budget = "FW0104", Error, "A document is nested too deep, or expands too far through aliases.";
+    DuplicateKey = "FW0105", Error, "A key is given twice in one mapping.";
     // FW02xx: the form of a document
     UnknownKind = "FW0201", Error, "`kind` names no kind of fleet document.";
     UnknownKey = "FW0202", Error, "A key that this kind does not have.";
@@ -52,6 +53,48 @@ codes! {
     // FW03xx: names and references
     Duplicate = "FW0301", Error, "Two documents have the same kind and name.";
     Dangling = "FW0302", Error, "A reference to something that does not exist.";
+    NoFleet = "FW0303", Error, "There is no `Fleet` document, or more than one.";
+    MovedTwice = "FW0304", Error, "A `Moved` record that can't be followed.";
+    UnknownRegion = "FW0305", Warning, "A region that this version does not know.";
+    // FW04xx: the lock, addresses and placement
+    LockBroken = "FW0401", Error, "A file of the lock can't be read.";
+    AddressClash = "FW0402", Error, "Two blocks of the lock overlap.";
+    NoAddresses = "FW0403", Error, "No address block is left, or no pool is given.";
+    NoPlacement = "FW0404", Error, "No management cluster takes this cluster.";
+    BadRange = "FW0405", Error, "An address range that can't be used.";
+    // FW05xx: semantic rules; each can be waived with a reason
+    ScaleHc = "FW0501", Warning, "Many hosted clusters on one management cluster (scale-hc).";
+    ScaleNp = "FW0502", Warning, "Many node pools in one cluster (scale-np).";
+    ScaleWorkers = "FW0503", Warning, "Many workers in one cluster (scale-workers).";
+    CpHaProd = "FW0504", Error, "A production control plane without replicas (cp-ha-prod).";
+    InfraHa = "FW0505", Warning, "Production infrastructure without replicas (infra-ha).";
+    EtcdStorage = "FW0506", Warning, "etcd without a storage class (etcd-storage).";
+    Latency = "FW0507", Warning, "Control plane and workers in different regions (latency).";
+    MceSkew = "FW0508", Error, "A version that the operator does not support (mce-skew).";
+    NpSkew = "FW0509", Error, "A node pool too far from its control plane (np-skew).";
+    SvcFour = "FW0510", Error, "The four services are not all published (svc-four).";
+    SvcMatrix = "FW0511", Error, "A service published in a way that does not work (svc-matrix).";
+    SvcRoute = "FW0512", Error, "A route where there is no Route API (svc-route).";
+    SvcHostUnique = "FW0513", Error, "Two services share a host name (svc-host-unique).";
+    ApiserverRouteHost = "FW0514", Error, "An API server route without a host name (apiserver-route-host).";
+    CidrOverlap = "FW0515", Error, "Address ranges of one cluster overlap (cidr-overlap).";
+    CidrPeering = "FW0516", Error, "Address ranges of peered networks overlap (cidr-peering).";
+    NpPlatform = "FW0517", Error, "A node pool of another platform than its cluster (np-platform).";
+    Cni = "FW0518", Warning, "A network plugin that is not the platform's own (cni).";
+    HcpKind = "FW0519", Error, "An object that only the operator may make (hcp-kind).";
+    FlexShape = "FW0520", Error, "A flexible shape without a size, or a fixed one with (flex-shape).";
+    OcidKind = "FW0521", Error, "An OCID of the wrong kind (ocid-kind).";
+    OcidRealm = "FW0522", Error, "OCIDs of different realms (ocid-realm).";
+    OcidRegion = "FW0523", Error, "An OCID of another region (ocid-region).";
+    PrivateNeedsNlb = "FW0524", Warning, "Private access without a subnet for its load balancer (private-needs-nlb).";
+    Kms = "FW0525", Error, "KMS encryption, which OCI has no provider for (kms).";
+    ArchPlatform = "FW0526", Warning, "An architecture that the platform does not admit (arch).";
+    AutoscaleZero = "FW0527", Error, "Autoscaling from zero (autoscale-zero).";
+    PausedExpired = "FW0528", Warning, "A pause that is over, or unreadable (paused-expired).";
+    Annotations = "FW0529", Warning, "An unsupported override in production (annotations).";
+    NsLength = "FW0530", Error, "Names that make a namespace too long (ns-length).";
+    CapociName = "FW0531", Error, "A name that Cluster API Provider OCI refuses (capoci-name).";
+    WaiverExpired = "FW0532", Warning, "A waiver that has expired, or names no rule.";
     // FW06xx: rendering
     Template = "FW0601", Error, "A template failed.";
     TemplateBudget = "FW0602", Error, "A template ran out of its budget of steps or output.";

@@ -3,3 +3,39 @@
 //! Invariant: pure; takes file texts, gives a model and every diagnostic. May depend on `diag` and `resource` alone.
 
 pub mod model;
+
+mod addresses;
+mod check;
+mod cluster;
+mod decode;
+mod explain;
+mod fleet_doc;
+mod index;
+mod kind;
+mod layers;
+mod load;
+mod lock;
+mod moves;
+mod networks;
+mod node;
+mod ocid;
+mod placement;
+mod pools;
+mod problems;
+mod regions;
+mod release;
+mod resolve;
+mod rules;
+mod services;
+mod shape;
+mod shared;
+mod spec;
+mod waivers;
+mod yaml;
+
+pub use explain::{Derived, Explained, Origin, explain, explain_derived};
+pub use kind::Kind;
+pub use load::{Loaded, load};
+pub use lock::{Lock, LockChange, LockChangeKind, LockedCluster, LockedFleet, LockedNetwork};
+pub use node::SourceFile;
+pub use resolve::{Resolved, Seed, resolve};

@@ -48,8 +48,6 @@ pub struct Fleet {
 pub struct Limits {
     /// Objects of protected kinds, or of any kind, that one run may delete.
     pub deletes: Cap,
-    /// Share of nodes that one run may disrupt.
-    pub disrupted_nodes: Cap,
 }
 
 /// A count or a percentage.

@@ -9,7 +9,7 @@ use crate::fleet::model::Fleet;
 use crate::fleet::{self, Loaded, Lock, Seed, SourceFile};
 use crate::plan::Revised;
 use crate::render::{self, Rendered, TemplateSet};
-use crate::resource::{ManagementClusterName, Revision, UnitId};
+use crate::resource::{ClusterName, EnvironmentName, ManagementClusterName, Revision, Target, UnitId};
 use crate::source::{self, Ancestry, Limits, SourceError, Tree};
 
 /// Options of everything that reads a fleet.
@@ -58,8 +58,6 @@ pub enum LoadError {
 
 /// Templates of a fleet's own: they take the place of built-in ones of the same name.
 const TEMPLATES: &str = "templates/";
-/// The lock's directory.
-pub(super) const LOCK: &str = "fleet.lock/";
 
 /// Reads, resolves and renders a fleet. What is wrong with the files is in the result.
 ///
@@ -68,10 +66,12 @@ pub(super) const LOCK: &str = "fleet.lock/";
 pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     let tree = source::read(&options.directory, Limits::default())?;
     let mut diagnostics = tree.diagnostics.clone();
-    let Sorted { documents, templates, locks } = sort(&tree);
+    let templates = templates(&tree);
+    let documents: Vec<SourceFile> =
+        tree.files.iter().filter(|file| !file.path.starts_with(TEMPLATES)).cloned().collect();
 
-    let (old_lock, broken) = Lock::parse(&locks);
-    diagnostics.extend(in_lock(broken));
+    let (old_lock, broken) = Lock::parse(&documents);
+    diagnostics.extend(broken);
     let loaded = fleet::load(&documents);
     let seed = Seed { entropy: entropy(), now: options.now };
     let resolved = fleet::resolve(&loaded, &old_lock, &seed);
@@ -102,10 +102,11 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
         }
     };
     diagnostics.extend(rendered.diagnostics.iter().cloned());
+    tracing::info!(clusters = fleet.clusters.len(), units = rendered.units.len(), "rendered");
     let failed = failed(&fleet, &rendered, &diagnostics);
     let origin = source::origin(&tree)?;
     let revised = Revised { fleet: fleet.uid.clone(), revision: origin.revision, time: origin.time };
-    let files = loaded.files().iter().chain(&locks).cloned().collect();
+    let files = loaded.files().to_vec();
     Ok(LoadedFleet {
         fleet,
         rendered,
@@ -121,37 +122,13 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     })
 }
 
-struct Sorted {
-    documents: Vec<SourceFile>,
-    templates: Vec<(String, String, Arc<str>)>,
-    /// With paths relative to the lock's directory.
-    locks: Vec<SourceFile>,
-}
-
-/// Sorts a fleet's files by what they are.
-fn sort(tree: &Tree) -> Sorted {
-    let mut sorted = Sorted { documents: Vec::new(), templates: Vec::new(), locks: Vec::new() };
-    for file in &tree.files {
-        let text = || SourceFile { path: file.path.clone(), text: file.text.clone() };
-        if let Some(path) = file.path.strip_prefix(LOCK) {
-            sorted.locks.push(SourceFile { path: path.into(), ..text() });
-        } else if let Some(name) = file.path.strip_prefix(TEMPLATES) {
-            sorted.templates.push((name.to_owned(), file.text.to_string(), file.path.clone()));
-        } else {
-            sorted.documents.push(text());
-        }
-    }
-    sorted
-}
-
-/// The lock knows its files by their paths within its directory; users know them by those within the fleet's.
-fn in_lock(diagnostics: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
-    diagnostics.into_iter().map(|mut diagnostic| {
-        if let Some(span) = &mut diagnostic.span {
-            span.file = format!("{LOCK}{}", span.file).into();
-        }
-        diagnostic
-    })
+/// The fleet's own templates: name, text, path.
+fn templates(tree: &Tree) -> Vec<(String, String, Arc<str>)> {
+    let named = |file: &SourceFile| {
+        let name = file.path.strip_prefix(TEMPLATES)?;
+        Some((name.to_owned(), file.text.to_string(), file.path.clone()))
+    };
+    tree.files.iter().filter_map(named).collect()
 }
 
 /// The units that are in the files and can't be planned.
@@ -209,6 +186,24 @@ impl Scope {
     }
 }
 
+/// A scope that names what is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no {kind} `{name}` in the fleet files{hint}")]
+pub struct ScopeError {
+    kind: &'static str,
+    name: String,
+    hint: String,
+}
+
+/// `; did you mean `payments`?`, or nothing where no name is near.
+pub(super) fn did_you_mean<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> String {
+    known
+        .map(|name| (strsim::damerau_levenshtein(name, typed), name))
+        .filter(|(distance, name)| distance * 3 <= name.len().max(3))
+        .min()
+        .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+}
+
 /// A scope, seen over a fleet.
 pub struct ScopeView<'a> {
     fleet: &'a Fleet,
@@ -231,6 +226,16 @@ impl ScopeView<'_> {
         }
     }
 
+    /// Whether objects on a control plane are in scope.
+    pub fn reaches(&self, target: &Target) -> bool {
+        match (self.scope.provider, target) {
+            (None, _)
+            | (Some(ProviderScope::Kubernetes), Target::Kubernetes(_))
+            | (Some(ProviderScope::Oci), Target::Oci) => true,
+            (Some(ProviderScope::Kubernetes), Target::Oci) | (Some(ProviderScope::Oci), Target::Kubernetes(_)) => false,
+        }
+    }
+
     /// The management clusters that have to be reached: all of the fleet's, since what left the files may be recorded on
     /// any of them; or, with a choice of clusters, those that they are placed on.
     pub fn management_clusters(&self) -> impl Iterator<Item = &ManagementClusterName> {
@@ -250,6 +255,30 @@ impl LoadedFleet {
     /// A scope over this fleet.
     pub fn scope<'a>(&'a self, scope: &'a Scope) -> ScopeView<'a> {
         ScopeView { fleet: &self.fleet, scope }
+    }
+
+    /// Refuses a scope that names what the fleet does not have: a typing error would else look like "nothing to do".
+    ///
+    /// # Errors
+    /// Where a cluster or an environment of the scope is unknown.
+    pub fn check_scope(&self, scope: &Scope) -> Result<(), ScopeError> {
+        let fleet = &self.fleet;
+        for name in &scope.clusters {
+            let cluster = ClusterName::new(name);
+            let gone = fleet.decommission.contains_key(&UnitId::Cluster(cluster.clone()));
+            if !fleet.clusters.contains_key(&cluster) && !fleet.failed.contains(&cluster) && !gone {
+                let known = fleet.clusters.keys().map(ClusterName::as_str);
+                return Err(ScopeError { kind: "cluster", name: name.clone(), hint: did_you_mean(name, known) });
+            }
+        }
+        let environments: BTreeSet<&EnvironmentName> = fleet.clusters.values().map(|c| &c.environment).collect();
+        for name in &scope.environments {
+            if !environments.iter().any(|known| known.as_str() == name) {
+                let known = environments.iter().map(|environment| environment.as_str());
+                return Err(ScopeError { kind: "environment", name: name.clone(), hint: did_you_mean(name, known) });
+            }
+        }
+        Ok(())
     }
 
     /// The management cluster whose inventory holds a unit.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::load::{LOCK, LoadedFleet};
+use super::load::LoadedFleet;
 
 /// Why the lock was not written, or only in part; running it again mends that.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,6 @@ pub struct LockError {
 /// # Errors
 /// Where a file can't be written.
 pub fn write_lock(loaded: &LoadedFleet, directory: &Path) -> Result<Vec<String>, LockError> {
-    let folder = directory.join(LOCK);
     let error = |path: &Path| {
         let path = path.to_path_buf();
         move |source| LockError { path, source }
@@ -28,7 +27,7 @@ pub fn write_lock(loaded: &LoadedFleet, directory: &Path) -> Result<Vec<String>,
     let files = loaded.lock.files();
     let changes = loaded.old_lock.differs(&loaded.lock);
     for change in &changes {
-        let path = folder.join(&change.file);
+        let path = directory.join(&change.file);
         match files.get(&change.file) {
             None => fs::remove_file(&path).map_err(error(&path))?,
             Some(text) => {
@@ -41,5 +40,5 @@ pub fn write_lock(loaded: &LoadedFleet, directory: &Path) -> Result<Vec<String>,
             }
         }
     }
-    Ok(changes.iter().map(|change| format!("{LOCK}{change}")).collect())
+    Ok(changes.iter().map(ToString::to_string).collect())
 }

@@ -4,18 +4,22 @@
 
 mod apply;
 mod connect;
+mod explain;
 mod init;
 mod load;
 mod lock;
 mod plan;
 mod render;
+mod schema;
 mod status;
 
 pub use apply::{Leave, apply, leave};
 pub use connect::{Access, AccessError};
+pub use explain::{ExplainError, explain};
 pub use init::{InitError, init};
-pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeView, load};
+pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, load};
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};
+pub use schema::schemas;
 pub use status::status;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::{join_all, try_join_all};
 
 use super::connect::{Access, AccessError};
-use super::load::{LoadedFleet, Scope, ScopeView};
+use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
 use crate::inventory::{Entry, InventoryKey};
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
@@ -53,6 +53,9 @@ pub struct Planned {
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// The scope names what is not there.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
     /// No connection.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -92,6 +95,7 @@ pub(super) struct Seen {
 /// # Errors
 /// Where a control plane can't be reached, or its inventories can't be read.
 pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
+    loaded.check_scope(&options.scope)?;
     let seen = match &options.against {
         Against::Live(access) => look(loaded, access, &options.scope).await?,
         Against::Nothing => Seen {
@@ -102,6 +106,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         },
     };
     let mut plan = decide(loaded, options, &seen)?;
+    tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
     confirm(&mut plan, &seen).await;
     let Seen { providers, stores, inventories, .. } = seen;
     Ok(Planned { plan, providers, stores, inventories })
@@ -115,7 +120,11 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
     let stores: BTreeMap<_, _> =
         providers.iter().map(|(name, provider)| (name.clone(), provider.inventory())).collect();
     let inventories = renamed(inventories(loaded, &stores).await?, loaded);
+    tracing::info!(units = inventories.len(), "read the inventories");
     let observed = observe(loaded, &providers, &desired(loaded, scope), &inventories, &view).await?;
+    for (target, observation) in &observed {
+        tracing::info!(%target, objects = observation.objects.len(), "observed");
+    }
     Ok(Seen { providers, stores, inventories, observed })
 }
 
@@ -126,8 +135,10 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
     Ok(plan::build(&Inputs {
         fleet: &loaded.fleet,
         desired: desired(loaded, &options.scope),
+        wanted_elsewhere: wanted_elsewhere(loaded, &options.scope),
         failed: loaded.failed.clone(),
         in_scope: &|unit| view.holds(unit),
+        targets: &|target| view.reaches(target),
         inventories: &seen.inventories,
         observed: &seen.observed,
         revised: loaded.revised.clone(),
@@ -150,6 +161,13 @@ fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeMap<UnitId, Desir
             Some((unit.clone(), DesiredUnit { manifests: &rendered.manifests, recorded_on }))
         })
         .collect()
+}
+
+/// What the units out of scope want.
+fn wanted_elsewhere<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeSet<&'a ResourceId> {
+    let view = loaded.scope(scope);
+    let units = loaded.rendered.units.iter().filter(|(unit, _)| !view.holds(unit));
+    units.flat_map(|(_, unit)| &unit.manifests).map(|manifest| &manifest.id).collect()
 }
 
 /// An observation in which nothing is there.

@@ -55,7 +55,7 @@ pub enum RenderError {
     },
 }
 
-fn in_scope<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> impl Iterator<Item = &'a Manifest> {
+fn in_scope<'a>(loaded: &'a LoadedFleet, scope: &'a Scope) -> impl Iterator<Item = &'a Manifest> {
     let view = loaded.scope(scope);
     loaded
         .rendered

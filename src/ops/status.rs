@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::load::LoadedFleet;
 use super::plan::{self, Against, PlanError, PlanOptions};
 use crate::providers::Observed;
-use crate::resource::{ManagementClusterName, Manifest, ResourceId, UnitId};
+use crate::resource::{Manifest, UnitId};
 use crate::report::status_text::{ClusterStatus, ObjectStatus};
 use crate::status;
 

@@ -51,10 +51,14 @@ pub struct Inputs<'a> {
     pub fleet: &'a Fleet,
     /// What is wanted, for the units in scope that resolved and rendered.
     pub desired: BTreeMap<UnitId, DesiredUnit<'a>>,
+    /// What units out of scope want: it may be recorded under a unit in scope, and is not pruned from there.
+    pub wanted_elsewhere: BTreeSet<&'a ResourceId>,
     /// Units in the files that did not resolve or render, and why.
     pub failed: BTreeMap<UnitId, String>,
     /// Whether a unit is in the scope of this run; what is not is neither written nor pruned.
     pub in_scope: &'a (dyn Fn(&UnitId) -> bool + Sync),
+    /// Whether objects on a control plane are in the scope of this run.
+    pub targets: &'a (dyn Fn(&Target) -> bool + Sync),
     /// All inventories, of the whole fleet, old names replaced by new ones.
     pub inventories: &'a BTreeMap<InventoryKey, Stored>,
     /// What was seen, by target.
@@ -87,9 +91,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The changes that are wanted of us: those that go ahead, and those that something of this run stands in the way of.
+    /// What the fleet leaves to another tool is none.
+    fn pending(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| {
+            change.action != Action::Leave
+                && !change.blocks.iter().any(|block| matches!(block, Block::NotManaged | Block::Dependency { .. }))
+        })
+    }
+
     /// Whether something would be changed.
     pub fn has_changes(&self) -> bool {
-        self.changes.iter().any(|change| change.action != Action::Leave)
+        self.pending().next().is_some()
     }
 
     /// Whether something could not be looked at, or can't be planned.
@@ -102,12 +115,7 @@ impl Plan {
 
     /// Whether all there is to change moved by itself.
     pub fn is_drift_only(&self) -> bool {
-        self.has_changes()
-            && self
-                .changes
-                .iter()
-                .filter(|change| change.action != Action::Leave)
-                .all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
+        self.has_changes() && self.pending().all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
     }
 }
 
@@ -122,17 +130,12 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
         observed: inputs.observed,
         now: inputs.now,
     };
-    let wanted: BTreeSet<&ResourceId> = inputs
-        .desired
-        .values()
-        .flat_map(|unit| unit.manifests)
-        .map(|manifest| &manifest.id)
-        .collect();
+    let records = Records::new(inputs);
 
     let decided: Vec<(Vec<Change>, usize)> = inputs
         .desired
         .par_iter()
-        .map(|(_, unit)| decide_unit(unit, inputs, &context))
+        .map(|(_, unit)| decide_unit(unit, inputs, &records, &context))
         .collect();
     let mut unchanged = 0;
     let mut changes = Vec::new();
@@ -144,12 +147,16 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
         if inputs.failed.contains_key(unit) || !(inputs.in_scope)(unit) {
             continue;
         }
-        let left = stored
-            .inventory
-            .entries
-            .iter()
-            .filter(|entry| !wanted.contains(&entry.id));
-        changes.extend(left.map(|entry| decide::unwanted(entry, unit, recorded_on, &context)));
+        for entry in stored.inventory.entries.iter().filter(|entry| (inputs.targets)(&entry.id.target)) {
+            match records.fate(entry, unit) {
+                Fate::Kept => {}
+                Fate::Moved => changes.push(decide::moved(entry, unit, recorded_on)),
+                Fate::Unwanted => changes.push(match may_be_wanted_by_a_failed_unit(unit, recorded_on, inputs) {
+                    Some(reason) => decide::undecided(entry, unit, recorded_on, reason),
+                    None => decide::unwanted(entry, unit, recorded_on, &context),
+                }),
+            }
+        }
     }
     changes.sort_by(|a, b| (&a.unit, &a.id).cmp(&(&b.unit, &b.id)));
 
@@ -173,19 +180,87 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
     })
 }
 
-fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, context: &Context<'_>) -> (Vec<Change>, usize) {
+fn decide_unit(
+    unit: &DesiredUnit<'_>,
+    inputs: &Inputs<'_>,
+    records: &Records<'_>,
+    context: &Context<'_>,
+) -> (Vec<Change>, usize) {
     let mut changes = Vec::new();
-    for manifest in unit.manifests {
-        let entry = entry_of(manifest, unit, inputs);
-        changes.extend(decide::wanted(manifest, &unit.recorded_on, entry, context));
+    let mut same = 0;
+    for manifest in unit.manifests.iter().filter(|manifest| (inputs.targets)(&manifest.id.target)) {
+        match decide::wanted(manifest, &unit.recorded_on, records.entry(manifest), context) {
+            Some(change) => changes.push(change),
+            None => same += 1,
+        }
     }
-    let same = unit.manifests.len() - changes.len();
     (changes, same)
 }
 
-fn entry_of<'a>(manifest: &Manifest, unit: &DesiredUnit<'_>, inputs: &'a Inputs<'_>) -> Option<&'a Entry> {
-    let key = (unit.recorded_on.clone(), manifest.unit.clone());
-    inputs.inventories.get(&key)?.inventory.get(&manifest.id)
+/// What the inventories hold, and what of it somebody wants.
+struct Records<'a> {
+    /// The unit that wants an object.
+    wanted: BTreeMap<&'a ResourceId, &'a UnitId>,
+    elsewhere: &'a BTreeSet<&'a ResourceId>,
+    /// The entries of every object: one, or for a while two when it moves from a unit to another.
+    entries: BTreeMap<&'a ResourceId, Vec<(&'a UnitId, &'a Entry)>>,
+}
+
+enum Fate {
+    /// Its unit wants it, or one out of scope does.
+    Kept,
+    /// Another unit wants it now, and records it.
+    Moved,
+    /// Nobody wants it.
+    Unwanted,
+}
+
+impl<'a> Records<'a> {
+    fn new(inputs: &'a Inputs<'_>) -> Self {
+        let manifests = inputs.desired.values().flat_map(|unit| unit.manifests);
+        let mut entries: BTreeMap<&ResourceId, Vec<(&UnitId, &Entry)>> = BTreeMap::new();
+        for ((_, unit), stored) in inputs.inventories {
+            for entry in &stored.inventory.entries {
+                entries.entry(&entry.id).or_default().push((unit, entry));
+            }
+        }
+        Self {
+            wanted: manifests.map(|manifest| (&manifest.id, &manifest.unit)).collect(),
+            elsewhere: &inputs.wanted_elsewhere,
+            entries,
+        }
+    }
+
+    /// The entry of an object: its own unit's, else that of the unit that it moves from.
+    fn entry(&self, manifest: &Manifest) -> Option<&'a Entry> {
+        let entries = self.entries.get(&manifest.id)?;
+        let own = entries.iter().find(|(unit, _)| **unit == manifest.unit);
+        own.or(entries.first()).map(|(_, entry)| *entry)
+    }
+
+    fn fate(&self, entry: &Entry, unit: &UnitId) -> Fate {
+        match self.wanted.get(&entry.id) {
+            Some(wanting) if *wanting == unit => Fate::Kept,
+            Some(_) => Fate::Moved,
+            None if self.elsewhere.contains(&entry.id) => Fate::Kept,
+            None => Fate::Unwanted,
+        }
+    }
+}
+
+/// Objects that several clusters share move between a cluster's unit and its management cluster's. While the other side
+/// did not render, that this side does not want an object says nothing.
+fn may_be_wanted_by_a_failed_unit(
+    unit: &UnitId,
+    recorded_on: &ManagementClusterName,
+    inputs: &Inputs<'_>,
+) -> Option<&'static str> {
+    let failed = match unit {
+        UnitId::ManagementCluster(_) => !inputs.failed.is_empty(),
+        UnitId::Cluster(_) => inputs.failed.contains_key(&UnitId::ManagementCluster(recorded_on.clone())),
+        UnitId::Network(_) => false,
+    };
+    failed.then_some("a unit that may want it did not render")
 }
 
 /// Asks the guards.
@@ -224,7 +299,10 @@ fn block_dependents(changes: &mut [Change], graph: &Graph) -> Result<(), Cycle> 
             }
             let needs = graph.before[i]
                 .iter()
-                .find(|&&j| stays_missing(&changes[j]) || stays_there(&changes[j]));
+                .find(|&&j| {
+                    let record_stays = changes[i].reason == Reason::Moved && !changes[j].goes_ahead();
+                    record_stays || stays_missing(&changes[j]) || stays_there(&changes[j])
+                });
             if let Some(&j) = needs {
                 let needs = changes[j].id.clone();
                 changes[i].blocks.push(Block::Dependency { needs });

@@ -42,6 +42,8 @@ pub enum Reason {
     Removed,
     /// It is to be deleted and is gone already.
     Gone,
+    /// It belongs to another unit now.
+    Moved,
     /// It can't be looked at.
     Unseen,
 }

@@ -79,10 +79,6 @@ fn compare(
         change.blocks.push(Block::Unknown { reason });
         return Verdict::Changes;
     };
-    // The server leaves the version alone when a dry-run changes nothing at all, managedFields included.
-    if response.object.version == live.version && change.action == Action::Update {
-        return Verdict::NothingChanges;
-    }
     let (group, version) = change.api_version.split_once('/').unwrap_or(("", &change.api_version));
     let open = Schema::deduced(Gvk {
         group,
@@ -98,6 +94,10 @@ fn compare(
         .and_then(|seen| seen.schemas.get(&kind))
         .map_or(&open, |schema| schema);
     let fields = decide::field_diffs(&change.id, &before, &after, schema, fleet);
+    // A dry-run answers with the version that it was based on, so that only the contents tell.
+    if fields.is_empty() && change.action == Action::Update && decide::owners(&before) == decide::owners(&after) {
+        return Verdict::NothingChanges;
+    }
     change.preview = if fields == change.fields {
         Preview::Confirmed
     } else {

@@ -196,10 +196,9 @@ fn predict(
             } else {
                 Body::Plain(document.expose().to_string().into_boxed_str())
             };
-            // The whole difference was yielded to other managers: what we own is as it should be.
-            let settled = change.action == Action::Update
-                && change.fields.is_empty()
-                && ssa::is_noop(payload_value(&change.payload.body)?.expose(), &live, MANAGER, schema);
+            // All that differed was yielded to other managers, or is no difference in its normal form.
+            let settled =
+                change.action == Action::Update && change.fields.is_empty() && owners(&before) == owners(&result);
             (!settled).then_some(change)
         }
         Resolution::Refused(conflicts) => {
@@ -223,6 +222,16 @@ fn predict(
             Some(change)
         }
     }
+}
+
+/// The managedFields without their times.
+pub(super) fn owners(object: &Value) -> Vec<Value> {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let mut entries: Vec<Value> = entries.cloned().unwrap_or_default();
+    for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
+        entry.remove("time");
+    }
+    entries
 }
 
 /// The document of a payload.
@@ -278,14 +287,9 @@ pub(crate) fn field_diffs(
         .collect()
 }
 
-/// What to do about an object that is in the inventory and that the fleet no longer wants.
-pub(super) fn unwanted(
-    entry: &Entry,
-    unit: &UnitId,
-    recorded_on: &ManagementClusterName,
-    context: &Context<'_>,
-) -> Change {
-    let mut change = Change {
+/// A change of an object that is known by its entry alone.
+fn recorded(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName) -> Change {
+    Change {
         id: entry.id.clone(),
         unit: unit.clone(),
         recorded_on: recorded_on.clone(),
@@ -299,7 +303,40 @@ pub(super) fn unwanted(
         ownership: Ownership::Nobody,
         depends_on: Vec::new(),
         payload: Payload::none(),
-    };
+    }
+}
+
+/// The object is another unit's now: this one's record lets go of it.
+pub(super) fn moved(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName) -> Change {
+    Change {
+        action: Action::Forget,
+        reason: Reason::Moved,
+        ..recorded(entry, unit, recorded_on)
+    }
+}
+
+/// Whether the object is wanted can't be told.
+pub(super) fn undecided(
+    entry: &Entry,
+    unit: &UnitId,
+    recorded_on: &ManagementClusterName,
+    reason: &'static str,
+) -> Change {
+    let reason = reason.to_owned();
+    Change {
+        blocks: vec![Block::Unknown { reason }],
+        ..recorded(entry, unit, recorded_on)
+    }
+}
+
+/// What to do about an object that is in the inventory and that the fleet no longer wants.
+pub(super) fn unwanted(
+    entry: &Entry,
+    unit: &UnitId,
+    recorded_on: &ManagementClusterName,
+    context: &Context<'_>,
+) -> Change {
+    let mut change = recorded(entry, unit, recorded_on);
     match context.observed(&entry.id) {
         None => change.blocks.push(Block::NoProvider),
         Some(Observed::Unknown(reason)) => change.blocks.push(Block::Unknown { reason: reason.clone() }),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::change::Change;
+use super::change::{Action, Change, Reason};
 use crate::resource::{ResourceId, Target, UnitId};
 
 /// For each change, by its index, the indices of those that must be done before.
@@ -49,7 +49,7 @@ impl Graph {
         let written: BTreeMap<&ResourceId, usize> = changes
             .iter()
             .enumerate()
-            .filter(|(_, c)| c.writes())
+            .filter(|(_, c)| c.writes() || (c.action == Action::Leave && c.reason == Reason::Unseen))
             .map(|(i, c)| (&c.id, i))
             .collect();
         let mut before = vec![Vec::new(); changes.len()];
@@ -66,6 +66,9 @@ impl Graph {
                 before[i].extend(needed.filter_map(|id| written.get(id)).copied().filter(|&j| j != i));
                 before[i].sort_unstable();
                 before[i].dedup();
+            } else if change.reason == Reason::Moved {
+                // A record lets go of what another one has by then.
+                before[i].extend(written.get(&change.id));
             }
         }
         order_deletes(changes, &mut before);
@@ -148,7 +151,6 @@ fn order_deletes(changes: &[Change], before: &mut [Vec<usize>]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::change::Action;
     use super::super::change::tests::change;
     use super::*;
 
@@ -200,7 +202,7 @@ mod tests {
             change("a", "HostedCluster", "a", Action::Leave),
             change("a", "Namespace", "ns", Action::Delete),
         ];
-        changes[0].reason = crate::plan::change::Reason::Removed;
+        changes[0].reason = Reason::Removed;
         assert_eq!(Graph::new(&changes).unwrap().before[1], [0]);
     }
 

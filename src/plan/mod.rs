@@ -12,6 +12,8 @@ pub mod graph;
 pub mod guards;
 mod mask;
 mod ownership;
+#[cfg(test)]
+mod tests;
 
 pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, build};
 pub use confirm::document;

@@ -50,7 +50,7 @@ struct NetworkContext<'a> {
     plan: &'a NetworkPlan,
     public: bool,
     subnets: Vec<Subnet>,
-    freeform_tags: &'a BTreeMap<String, String>,
+    freeform_tags: BTreeMap<String, String>,
     defined_tags: &'a BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -82,7 +82,7 @@ impl Shared {
 /// The values of all templates' contexts that clusters have in common, made once.
 pub(super) struct Contexts<'a> {
     fleet: &'a Fleet,
-    shared: Shared,
+    pub(super) shared: Shared,
     fleet_value: Value,
     management: BTreeMap<&'a ManagementClusterName, Value>,
 }
@@ -118,6 +118,15 @@ impl<'a> Contexts<'a> {
             problems.push(*problem);
             Links::default()
         });
+        for service in cluster
+            .services
+            .iter()
+            .filter(|service| service.strategy == "NodePort" && service.address.is_none())
+        {
+            let message = format!("{} is published by node port, but no address leads there", service.name);
+            let hint = "set `nodePortAddress` of the management cluster";
+            problems.push(Diagnostic::new(Code::MissingKey, message).hint(hint));
+        }
         if cluster.dialect == Dialect::Oci && problems.is_empty() {
             problems.extend(missing(cluster, &links));
         }
@@ -129,7 +138,7 @@ impl<'a> Contexts<'a> {
                 plan,
                 public: is_public(plan),
                 subnets: firewall::subnets(plan, is_public(plan)),
-                freeform_tags: &cluster.freeform_tags,
+                freeform_tags: tags(&cluster.freeform_tags, cluster.owner.as_ref()),
                 defined_tags: &cluster.defined_tags,
             }),
             NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
@@ -199,7 +208,7 @@ impl<'a> Contexts<'a> {
                 plan,
                 public: is_public(plan),
                 subnets: firewall::subnets(plan, is_public(plan)),
-                freeform_tags: &network.freeform_tags,
+                freeform_tags: network.freeform_tags.clone(),
                 defined_tags: &network.defined_tags,
             }),
             NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
@@ -268,6 +277,15 @@ fn services(cluster: &Cluster) -> Vec<&Service> {
     let place = |service: &Service| SERVICE_ORDER.iter().position(|name| *name == service.name);
     services.sort_by_key(|service| place(service).unwrap_or(SERVICE_ORDER.len()));
     services
+}
+
+/// The tags as typed; who answers for the objects is one of them unless a tag says so already.
+fn tags(typed: &BTreeMap<String, String>, owner: Option<&String>) -> BTreeMap<String, String> {
+    let mut tags = typed.clone();
+    if let Some(owner) = owner {
+        tags.entry("owner".to_owned()).or_insert_with(|| owner.clone());
+    }
+    tags
 }
 
 fn is_public(plan: &NetworkPlan) -> bool {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::finish::Document;
+use crate::diag::Span;
 
 /// Core and well-known kinds that live in no namespace. Another such kind says so itself, with `namespace: null`.
 const CLUSTER_SCOPED: [&str; 17] = [
@@ -26,7 +27,12 @@ const CLUSTER_SCOPED: [&str; 17] = [
 ];
 
 /// The documents, each in `namespace` unless it names another, says `null`, or is of a kind that has none.
-pub(super) fn documents(typed: &[Value], namespace: Option<&str>) -> impl Iterator<Item = Document> {
+/// `span` is where their unit was typed: the model does not keep their own places.
+pub(super) fn documents<'a>(
+    typed: &'a [Value],
+    namespace: Option<&'a str>,
+    span: Option<&'a Span>,
+) -> impl Iterator<Item = Document> + 'a {
     typed.iter().map(move |body| {
         let mut body = body.clone();
         let scoped = body
@@ -42,7 +48,7 @@ pub(super) fn documents(typed: &[Value], namespace: Option<&str>) -> impl Iterat
         }
         Document {
             body,
-            span: None,
+            span: span.cloned(),
             origin: "an extra manifest".to_owned(),
         }
     })

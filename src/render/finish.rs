@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::diag::{Code, Diagnostic, Span};
 use crate::fleet::model::{Cluster, Manage};
-use crate::resource::mark::{MANAGED_BY_LABEL, OWNER_ANNOTATION};
+use crate::resource::mark::{MANAGED_BY_LABEL, OWNER_ANNOTATION, RESPONSIBLE_ANNOTATION};
 use crate::resource::reference::{OCI_GROUP, malformed_references, references};
 use crate::resource::{FleetUid, Manifest, OwnerMark, ResourceId, Stewardship, Target, UnitId};
 
@@ -31,6 +31,8 @@ pub(super) struct Unit<'a> {
     pub(super) target: Target,
     /// Labels for each of them.
     pub(super) labels: BTreeMap<String, String>,
+    /// Who answers for it.
+    pub(super) responsible: Option<&'a str>,
     /// The cluster, where the unit is one.
     pub(super) cluster: Option<&'a Cluster>,
     /// How far it is ours to write.
@@ -144,6 +146,9 @@ impl Unit<'_> {
             return false;
         };
         annotations.insert(OWNER_ANNOTATION.to_owned(), mark.into());
+        if let Some(who) = self.responsible {
+            annotations.entry(RESPONSIBLE_ANNOTATION).or_insert_with(|| who.into());
+        }
         true
     }
 

@@ -20,7 +20,7 @@ pub use precondition::Precondition;
 use rayon::prelude::*;
 pub use templates::TemplateSet;
 
-use self::context::{Contexts, Shared};
+use self::context::Contexts;
 use self::finish::Document;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::fleet::model::{Cluster, Fleet, Manage, ManagementCluster, Network, NetworkSource};
@@ -55,7 +55,6 @@ pub fn render(fleet: &Fleet, templates: &TemplateSet) -> Rendered {
         fleet,
         templates,
         contexts: Contexts::new(fleet),
-        shared: Shared::of(fleet),
     };
     let management = fleet.management_clusters.values().map(Job::ManagementCluster);
     let networks = fleet.networks.values().map(Job::Network);
@@ -119,7 +118,6 @@ struct Renderer<'a> {
     fleet: &'a Fleet,
     templates: &'a TemplateSet,
     contexts: Contexts<'a>,
-    shared: Shared,
 }
 
 impl Renderer<'_> {
@@ -149,7 +147,11 @@ impl Renderer<'_> {
         if matches!(cluster.network.source, NetworkSource::Managed(_)) {
             documents.extend(self.evaluate(templates::NETWORK, &context, id)?);
         }
-        documents.extend(extra::documents(&cluster.extra_manifests, Some(&cluster.namespace)));
+        documents.extend(extra::documents(
+            &cluster.extra_manifests,
+            Some(&cluster.namespace),
+            cluster.span.as_ref(),
+        ));
         let mut labels = self.labels(&cluster.labels);
         labels.insert(CLUSTER_LABEL.to_owned(), cluster.name.as_str().to_owned());
         labels.insert(ENVIRONMENT_LABEL.to_owned(), cluster.environment.as_str().to_owned());
@@ -158,10 +160,11 @@ impl Renderer<'_> {
             fleet: &self.fleet.uid,
             target: Target::Kubernetes(cluster.management_cluster.clone()),
             labels,
+            responsible: cluster.owner.as_deref(),
             cluster: Some(cluster),
             manage: cluster.manage,
             observed_namespaces: BTreeSet::new(),
-            elsewhere: if self.shared.has(cluster) {
+            elsewhere: if self.contexts.shared.has(cluster) {
                 shared_ids(cluster)
             } else {
                 Vec::new()
@@ -174,12 +177,13 @@ impl Renderer<'_> {
     fn management_cluster(&self, cluster: &ManagementCluster, id: &UnitId) -> Result<Unit, Vec<Diagnostic>> {
         let context = self.contexts.management_cluster(cluster);
         let mut documents = self.evaluate(templates::MANAGEMENT_CLUSTER, &context, id)?;
-        documents.extend(extra::documents(&cluster.extra_manifests, None));
+        documents.extend(extra::documents(&cluster.extra_manifests, None, None));
         let manifests = finish::Unit {
             id,
             fleet: &self.fleet.uid,
             target: Target::Kubernetes(cluster.name.clone()),
             labels: self.labels(&cluster.labels),
+            responsible: None,
             cluster: None,
             manage: Manage::All,
             observed_namespaces: self.observed_namespaces(&cluster.name),
@@ -202,6 +206,7 @@ impl Renderer<'_> {
             fleet: &self.fleet.uid,
             target: Target::Kubernetes(network.management_cluster.clone()),
             labels,
+            responsible: None,
             cluster: None,
             manage: network.manage,
             observed_namespaces: BTreeSet::new(),
@@ -267,7 +272,7 @@ impl Renderer<'_> {
             .fleet
             .clusters
             .values()
-            .filter(|cluster| cluster.management_cluster == *management && self.shared.has(cluster))
+            .filter(|cluster| cluster.management_cluster == *management && self.contexts.shared.has(cluster))
             .collect();
         let written: BTreeSet<&String> = sharing
             .iter()

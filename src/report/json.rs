@@ -11,6 +11,7 @@ use super::plan_text::{BlockText, Totals};
 use super::status_text::{self, ClusterStatus};
 use crate::apply::{ChangeResult, Outcome};
 use crate::diag::Diagnostic;
+use crate::fleet::{Explained, Origin};
 use crate::plan::Plan;
 use crate::plan::change::{Action, Block, Change, Preview, Reason};
 use crate::resource::{ResourceId, Target, UnitId};
@@ -106,7 +107,7 @@ pub struct ChangeReport {
     pub object: ObjectReport,
     /// `create`, `update`, `adopt`, `delete`, `forget`, `leave`.
     pub action: &'static str,
-    /// `new`, `vanished`, `changed`, `drifted`, `found`, `removed`, `gone`, `unseen`.
+    /// `new`, `vanished`, `changed`, `drifted`, `found`, `removed`, `gone`, `moved`, `unseen`.
     pub reason: &'static str,
     /// How the fields are known: `predicted`, `confirmed` (by the server's dry-run), `server`, `document`.
     pub preview: &'static str,
@@ -297,6 +298,7 @@ fn change(change: &Change) -> ChangeReport {
             Reason::Found => "found",
             Reason::Removed => "removed",
             Reason::Gone => "gone",
+            Reason::Moved => "moved",
             Reason::Unseen => "unseen",
         },
         preview: match change.preview {
@@ -525,4 +527,68 @@ pub fn status(clusters: &[ClusterStatus]) -> Versioned<StatusReport> {
         form: STATUS,
         contents: StatusReport { clusters },
     }
+}
+
+/// Where a cluster's values come from.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplanationReport {
+    /// The cluster.
+    pub cluster: String,
+    /// Its values, by field.
+    pub values: Vec<ExplainedReport>,
+}
+
+/// One value.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedReport {
+    /// Dotted path in the terms of the fleet files.
+    pub field: String,
+    /// The value that counts; `null` where it was removed.
+    pub value: Value,
+    /// What set it.
+    pub origin: OriginReport,
+    /// What was overridden, the farthest layer first.
+    pub overridden: Vec<OriginReport>,
+}
+
+/// A place that sets a value.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OriginReport {
+    /// The layer.
+    pub layer: &'static str,
+    /// File, relative to the fleet directory.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// What it sets.
+    pub value: Value,
+}
+
+/// Form and version of an explanation.
+pub const EXPLANATION: &str = "fleetwright.dev/explanation/v1";
+
+/// The JSON view of an explanation.
+pub fn explanation(cluster: &str, explained: &[Explained]) -> Versioned<ExplanationReport> {
+    let origin = |origin: &Origin| OriginReport {
+        layer: origin.layer,
+        file: origin.span.file.to_string(),
+        line: origin.span.line,
+        column: origin.span.column,
+        value: origin.value.clone(),
+    };
+    let values = explained
+        .iter()
+        .map(|value| ExplainedReport {
+            field: value.field.clone(),
+            value: value.value.clone(),
+            origin: origin(&value.origin),
+            overridden: value.overridden.iter().map(origin).collect(),
+        })
+        .collect();
+    Versioned { form: EXPLANATION, contents: ExplanationReport { cluster: cluster.to_owned(), values } }
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: pure; takes data, gives strings. Secrets never get here: what shows a document masks it first.
 
+pub mod diagnostics;
+pub mod explain_text;
 pub mod json;
 pub mod plan_text;
 pub mod schemas;

@@ -170,6 +170,7 @@ fn reason(change: &Change) -> &'static str {
         Reason::Found => "exists, made by someone else",
         Reason::Removed => "no longer in the fleet files",
         Reason::Gone => "gone already: dropped from the inventory",
+        Reason::Moved => "belongs to another unit now: recorded there",
         Reason::Unseen => "not known",
     }
 }

@@ -9,6 +9,8 @@ use super::{FleetUid, ResourceId, UnitId};
 
 /// The annotation that holds the mark.
 pub const OWNER_ANNOTATION: &str = "fleetwright.dev/owner";
+/// The annotation that says who answers for an object: a team, an address; free text.
+pub const RESPONSIBLE_ANNOTATION: &str = "fleetwright.dev/responsible";
 /// Label with the fleet's name, by which LISTs are narrowed; it proves nothing.
 pub const FLEET_LABEL: &str = "fleetwright.dev/fleet";
 /// Label with the cluster's name.

@@ -240,26 +240,20 @@ fn is_same(tree: &Tree, committed: &BTreeMap<String, Committed>) -> Result<bool,
             return Ok(false);
         }
     }
+    let was_read = |path: &str| tree.files.binary_search_by(|file| (*file.path).cmp(path)).is_ok();
+    let was_met = |path: &str| tree.links.binary_search_by(|link| link.path.as_str().cmp(path)).is_ok();
     for link in &tree.links {
+        // Below a link to a directory Git knows nothing: there it is by its real path alone, where it is met too.
+        let is_below_a_link = link.path.match_indices('/').any(|(end, _)| was_met(&link.path[..end]));
         let id = Oid::hash_object(ObjectType::Blob, &link.target)?;
-        if !is_below_a_link(tree, &link.path) && committed.get(&link.path) != Some(&Committed::Link(id)) {
+        if !is_below_a_link && committed.get(&link.path) != Some(&Committed::Link(id)) {
             return Ok(false);
         }
     }
-    let was_read = |path: &str| tree.files.binary_search_by(|file| (*file.path).cmp(path)).is_ok();
-    let was_met = |path: &str| tree.links.binary_search_by(|link| link.path.as_str().cmp(path)).is_ok();
     Ok(committed.iter().all(|(path, entry)| match entry {
         Committed::File(_) => !is_wanted(path) || was_read(path),
         Committed::Link(_) => was_met(path),
     }))
-}
-
-/// Whether a path leads through a link to a directory: Git knows it by its real path alone, where it is met too.
-fn is_below_a_link(tree: &Tree, path: &str) -> bool {
-    tree.links.iter().any(|link| {
-        path.strip_prefix(link.path.as_str())
-            .is_some_and(|rest| rest.starts_with('/'))
-    })
 }
 
 fn worktree(tree: &Tree, standing: Standing, head: Option<&Commit<'_>>) -> Origin {

@@ -3,7 +3,7 @@
 //! Invariant: what was read is a function of the directory's contents alone, sorted by path; nothing that was asked for
 //! is left out without a diagnostic of severity `Error` that says so, so that a fleet that was read in part is never
 //! taken for the whole one. A commit's id stands for the contents only when the bytes that were read are the commit's.
-//! No subprocess is started. May depend on `diag` and `resource`.
+//! No subprocess is started. May depend on `diag`, `resource` and the type `fleet::SourceFile`.
 //!
 //! Read are `*.yaml` and `*.yml` anywhere, `*.j2` below `templates/`, and everything below `fleet.lock/`. Names that begin
 //! with a dot are not looked at. Calls here block: use them off the async threads.
@@ -19,15 +19,7 @@ use std::sync::Arc;
 
 pub use self::git::{Ancestry, Origin, Standing, ancestry, origin};
 use crate::diag::Diagnostic;
-
-/// One file, as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceFile {
-    /// Path relative to the fleet directory, with `/`.
-    pub path: Arc<str>,
-    /// Its text.
-    pub text: Arc<str>,
-}
+use crate::fleet::SourceFile;
 
 /// How much is read at most. Sizes are looked at before anything is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -379,3 +379,59 @@ fn a_damaged_repository_is_an_error_and_no_worktree() {
         origin(&tree)
     );
 }
+
+#[test]
+fn a_linked_worktree_is_called_by_its_own_commit() {
+    let directory = fleet();
+    let repository = Repository::init(directory.path()).unwrap();
+    let first = commit(&repository, 1);
+    let elsewhere = TempDir::new().unwrap();
+    let linked = elsewhere.path().join("linked");
+    repository.worktree("linked", &linked, None).unwrap();
+    fs::write(directory.path().join("fleet.yaml"), "kind: Fleet # 2\n").unwrap();
+    let second = commit(&repository, 2);
+    assert_eq!(origin_of(&linked).revision, first);
+    assert_eq!(origin_of(directory.path()).revision, second);
+}
+
+#[test]
+fn a_shallow_clone_does_not_tell_what_it_can_not_see() {
+    let directory = fleet();
+    let repository = Repository::init(directory.path()).unwrap();
+    let first = commit(&repository, 1);
+    let base = repository
+        .find_commit(git2::Oid::from_str(first.as_str()).unwrap())
+        .unwrap();
+    let signature = Signature::new("t", "t@example.org", &Time::new(3, 0)).unwrap();
+    let tree = base.tree().unwrap();
+    let side = repository
+        .commit(None, &signature, &signature, "side", &tree, &[])
+        .unwrap();
+    let side = Revision::new(side.to_string());
+    fs::write(directory.path().join("fleet.yaml"), "kind: Fleet # 2\n").unwrap();
+    let second = commit(&repository, 2);
+    fs::write(directory.path().join("fleet.yaml"), "kind: Fleet # 3\n").unwrap();
+    let third = commit(&repository, 3);
+    // What `git clone --depth=2` leaves: the history ends at the second commit, and the first is not there.
+    fs::write(directory.path().join(".git/shallow"), format!("{second}\n")).unwrap();
+    let object = first.as_str();
+    fs::remove_file(
+        directory
+            .path()
+            .join(".git/objects")
+            .join(&object[..2])
+            .join(&object[2..]),
+    )
+    .unwrap();
+
+    let tree = read(directory.path(), Limits::default()).unwrap();
+    assert_eq!(origin(&tree).unwrap().revision, third);
+    let between = |old: &Revision, new: &Revision| ancestry(&tree, old, new).unwrap();
+    assert_eq!(between(&second, &third), Ancestry::Forward);
+    assert_eq!(between(&first, &third), Ancestry::Unknown);
+    assert_eq!(
+        between(&side, &third),
+        Ancestry::Unknown,
+        "they may meet beyond what is here"
+    );
+}

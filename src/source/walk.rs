@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::select::{is_hidden, is_wanted};
-use super::{Limits, Link, SourceError, SourceFile, Tree};
+use super::{Limits, Link, SourceError, Tree};
 use crate::diag::{Code, Diagnostic, Span};
+use crate::fleet::SourceFile;
 
 /// A file to be read.
 struct Found {

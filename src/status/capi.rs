@@ -146,7 +146,14 @@ fn infrastructure(view: &View<'_>) -> Readiness {
         };
     }
     match view.condition("Ready") {
-        Some(condition) if !condition.is_true() => generic::by_condition(&condition, "NotReady"),
+        Some(condition) if !condition.is_true() => {
+            let mut readiness = generic::by_condition(&condition, "NotReady");
+            if readiness.message.is_empty() {
+                // This provider leaves the message out, and says what OCI answered in an event.
+                "its Warning events say more".clone_into(&mut readiness.message);
+            }
+            readiness
+        }
         _ if ready => Readiness::ready("ready"),
         Some(_) => Readiness::in_progress("NotReady", "status.ready is not set yet"),
         None => unseen(),

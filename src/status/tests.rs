@@ -770,6 +770,11 @@ fn oci_infrastructure_is_ready_by_its_field_and_its_condition() {
         State::Failed,
         "SubnetReconciliationFailed",
     );
+    assert_eq!(
+        readiness(&condition(&c, "Ready", &failed)).message,
+        "its Warning events say more",
+        "the provider's conditions have no message"
+    );
     let external = with(
         &c,
         &[

@@ -27,7 +27,7 @@ spec:
 ---
 kind: ManagementCluster
 metadata: {name: m}
-spec: {region: us-ashburn-1, context: default, dialect: none, nodePortAddress: api.NAME.example}
+spec: {region: us-ashburn-1, context: test, dialect: none, nodePortAddress: api.NAME.example}
 ---
 kind: Environment
 metadata: {name: dev}

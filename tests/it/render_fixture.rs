@@ -131,7 +131,7 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
         infra_id: format!("{name}-x1y2z"),
         labels: tags([("team", "payments")]),
         annotations: tags([("hypershift.openshift.io/cleanup-cloud-resources", "true")]),
-        freeform_tags: tags([("owner", "payments-team")]),
+        freeform_tags: tags([("stage", "live")]),
         defined_tags: BTreeMap::from([("finance".to_owned(), tags([("costCenter", "42")]))]),
         release: release("4.20.3"),
         channel: Some("stable-4.20".to_owned()),
@@ -223,7 +223,6 @@ pub(crate) fn management() -> ManagementCluster {
 pub(crate) fn fleet(clusters: impl IntoIterator<Item = Cluster>) -> Fleet {
     let limits = Limits {
         deletes: Cap::Count(2),
-        disrupted_nodes: Cap::Percent(10),
     };
     Fleet {
         name: FleetName::new("acme"),

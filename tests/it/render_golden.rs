@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use fleetwright::fleet::model::{Dialect, Fleet, Manage, NetworkSource};
+use fleetwright::fleet::model::{Dialect, Fleet, Manage, NetworkSource, NodePool};
 use fleetwright::render::{Rendered, TemplateSet, Unit, render};
 use fleetwright::resource::{NetworkName, NodePoolName};
 use serde_json::json;
 
-use crate::render_fixture::{cluster, fleet, gpu_pool, hub, plan, routes};
+use crate::render_fixture::{cluster, fleet, gpu_pool, hub, plan, pool, routes};
 
 pub(crate) fn rendered(fleet: &Fleet) -> Rendered {
     let rendered = render(fleet, &TemplateSet::new(&[]).unwrap());
@@ -19,7 +19,7 @@ pub(crate) fn rendered(fleet: &Fleet) -> Rendered {
 }
 
 /// A unit as a reader wants it: what surrounds each document, then the document.
-fn show(unit: &Unit) -> String {
+pub(crate) fn show(unit: &Unit) -> String {
     let mut text = String::new();
     for precondition in &unit.preconditions {
         writeln!(text, "# needs {}", serde_json::to_string(precondition).unwrap()).unwrap();
@@ -39,55 +39,73 @@ fn show(unit: &Unit) -> String {
     text
 }
 
-/// Compares with the golden files of a case, one a unit; none may be missing, none left over.
-fn check(case: &str, rendered: &Rendered) {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/cases/render")
-        .join(case);
-    let mut wanted = BTreeSet::new();
-    let bless = std::env::var_os("FLEETWRIGHT_BLESS").is_some();
-    for (id, unit) in &rendered.units {
-        let name = format!("{}-{}.yaml", id.kind(), id.name());
-        let path = dir.join(&name);
-        let got = show(unit);
-        if bless {
-            std::fs::create_dir_all(&dir).unwrap();
-            std::fs::write(&path, &got).unwrap();
-        }
-        let golden = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            golden == got,
-            "{case}/{name} differs:\n{}",
-            similar::TextDiff::from_lines(&golden, &got).unified_diff()
-        );
-        wanted.insert(name);
-    }
-    let there: BTreeSet<String> = std::fs::read_dir(&dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(there, wanted);
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases/render")
 }
 
-#[test]
-fn a_cluster_on_oci_in_a_network_that_exists() {
+fn names(dir: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// Compares with one golden file.
+pub(crate) fn check_file(name: &str, got: &str) {
+    let path = folder().join(name);
+    if std::env::var_os("FLEETWRIGHT_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, got).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    let diff = similar::TextDiff::from_lines(golden.as_str(), got);
+    assert!(golden == got, "{name} differs:\n{}", diff.unified_diff());
+}
+
+/// Compares with the golden files of a case, one a unit; none may be missing, none left over.
+fn check(case: &str, rendered: &Rendered) {
+    let mut wanted = BTreeSet::new();
+    for (id, unit) in &rendered.units {
+        let name = format!("{}-{}.yaml", id.kind(), id.name());
+        check_file(&format!("{case}/{name}"), &show(unit));
+        wanted.insert(name);
+    }
+    assert_eq!(names(&folder().join(case)), wanted);
+}
+
+/// The fleets of the cases.
+pub(crate) fn cases() -> [(&'static str, Fleet); 5] {
+    [
+        ("oci-existing", oci_existing()),
+        ("oci-managed", oci_managed()),
+        ("oci-shared", oci_shared()),
+        ("other-dialects", other_dialects()),
+        ("shared-namespace", shared_namespace()),
+    ]
+}
+
+fn oci_existing() -> Fleet {
     let mut payments = cluster("payments", Dialect::Oci);
     payments
         .node_pools
         .insert(NodePoolName::new("gpu"), gpu_pool("payments"));
+    let arm = NodePool {
+        arch: "arm64".to_owned(),
+        shape: "VM.Standard.A1.Flex".to_owned(),
+        ..pool("payments", "arm")
+    };
+    payments.node_pools.insert(NodePoolName::new("arm"), arm);
     payments.services = routes("payments");
-    check("oci-existing", &rendered(&fleet([payments])));
+    fleet([payments])
 }
 
-#[test]
-fn a_cluster_on_oci_in_a_network_of_its_own_to_be_made() {
+fn oci_managed() -> Fleet {
     let mut payments = cluster("payments", Dialect::Oci);
     payments.network.source = NetworkSource::Managed(plan("hosted-private"));
-    check("oci-managed", &rendered(&fleet([payments])));
+    fleet([payments])
 }
 
-#[test]
-fn two_clusters_in_a_shared_public_network_to_be_made() {
+fn oci_shared() -> Fleet {
     let mut clusters = ["alpha", "beta"].map(|name| cluster(name, Dialect::Oci));
     for cluster in &mut clusters {
         cluster.network.source = NetworkSource::Shared {
@@ -96,11 +114,10 @@ fn two_clusters_in_a_shared_public_network_to_be_made() {
     }
     let mut fleet = fleet(clusters);
     fleet.networks.insert(NetworkName::new("hub"), hub());
-    check("oci-shared", &rendered(&fleet));
+    fleet
 }
 
-#[test]
-fn clusters_in_the_dialects_that_upstream_admits() {
+fn other_dialects() -> Fleet {
     let mut none = cluster("none", Dialect::None);
     none.hosted_cluster_patch =
         json!({"dns": {"baseDomainPrefix": ""}, "channel": null, "nodeSelector": {"role": "hcp"}});
@@ -108,16 +125,46 @@ fn clusters_in_the_dialects_that_upstream_admits() {
     agent.manage = Manage::Pools;
     let pool = agent.node_pools.get_mut(&NodePoolName::new("general")).unwrap();
     pool.node_pool_patch = json!({"platform": {"agent": {"agentLabelSelector": {"matchLabels": {"size": "large"}}}}});
-    check("other-dialects", &rendered(&fleet([none, agent])));
+    fleet([none, agent])
 }
 
-#[test]
-fn clusters_that_share_a_namespace_leave_it_to_their_management_cluster() {
-    let clusters = ["alpha", "beta"].map(|name| {
+fn shared_namespace() -> Fleet {
+    fleet(["alpha", "beta"].map(|name| {
         let mut cluster = cluster(name, Dialect::None);
         cluster.namespace = "clusters".to_owned();
         cluster.pull_secret.name = "pull-secret".to_owned();
         cluster
-    });
-    check("shared-namespace", &rendered(&fleet(clusters)));
+    }))
+}
+
+#[test]
+fn a_cluster_on_oci_in_a_network_that_exists() {
+    check("oci-existing", &rendered(&oci_existing()));
+}
+
+#[test]
+fn a_cluster_on_oci_in_a_network_of_its_own_to_be_made() {
+    check("oci-managed", &rendered(&oci_managed()));
+}
+
+#[test]
+fn two_clusters_in_a_shared_public_network_to_be_made() {
+    check("oci-shared", &rendered(&oci_shared()));
+}
+
+#[test]
+fn clusters_in_the_dialects_that_upstream_admits() {
+    check("other-dialects", &rendered(&other_dialects()));
+}
+
+#[test]
+fn clusters_that_share_a_namespace_leave_it_to_their_management_cluster() {
+    check("shared-namespace", &rendered(&shared_namespace()));
+}
+
+#[test]
+fn there_is_a_golden_folder_for_every_case_and_no_other() {
+    let mut wanted: BTreeSet<String> = cases().into_iter().map(|(name, _)| name.to_owned()).collect();
+    wanted.insert("demo-fleet".to_owned());
+    assert_eq!(names(&folder()), wanted);
 }

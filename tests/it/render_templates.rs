@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fleetwright::diag::{Code, Diagnostic};
-use fleetwright::fleet::model::Dialect;
+use fleetwright::fleet::model::{Dialect, NodePool};
 use fleetwright::render::{Rendered, TemplateSet, render};
-use fleetwright::resource::{ClusterName, UnitId};
+use fleetwright::resource::{ClusterName, NodePoolName, UnitId};
 use serde_json::{Value, json};
 
-use crate::render_fixture::{cluster, fleet};
+use crate::render_fixture::{cluster, fleet, gpu_pool};
 
 const CONFIG: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ cluster.namespace }}}\n";
 
@@ -266,6 +266,31 @@ fn a_loop_or_a_flood_of_output_ends_in_its_budget_within_a_second() {
             &text[..40.min(text.len())]
         );
     }
+}
+
+#[test]
+fn a_cluster_with_500_node_pools_stays_within_the_budgets() {
+    let mut large = cluster("payments", Dialect::Oci);
+    for i in 0..500 {
+        let pool = gpu_pool("payments");
+        let name = NodePoolName::new(format!("p{i:03}"));
+        let object_name = format!("payments-p{i:03}");
+        large.node_pools.insert(
+            name.clone(),
+            NodePool {
+                name,
+                object_name,
+                ..pool
+            },
+        );
+    }
+    let rendered = render(&fleet([large]), &TemplateSet::new(&[]).unwrap());
+    assert_eq!(rendered.diagnostics, []);
+    let pools = rendered.units[&unit()]
+        .manifests
+        .iter()
+        .filter(|manifest| manifest.id.kind == "NodePool");
+    assert_eq!(pools.count(), 501);
 }
 
 #[test]

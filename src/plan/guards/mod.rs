@@ -120,7 +120,6 @@ mod tests {
             Self {
                 limits: Limits {
                     deletes: Cap::Count(100),
-                    disrupted_nodes: Cap::Percent(100),
                 },
                 decommission: BTreeMap::new(),
                 units: BTreeSet::new(),

@@ -1,6 +1,6 @@
 //! One request, one answer, within a deadline.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::{Method, Request};
 use futures::StreamExt as _;
@@ -113,6 +113,20 @@ impl Http {
 
     /// Sends one request and takes in the whole answer.
     pub(super) async fn send(&self, call: Call) -> Result<Answer, HttpError> {
+        let (method, path, begun) = (call.method.clone(), call.path.clone(), Instant::now());
+        let result = self.exchange(call).await;
+        let milliseconds = begun.elapsed().as_millis();
+        // Method, path and size alone: bodies may hold secrets, paths hold names.
+        match &result {
+            Ok(Answer { status, text }) => {
+                tracing::debug!(%method, path, status, bytes = text.len(), milliseconds, "answered");
+            }
+            Err(error) => tracing::debug!(%method, path, error = error.line(), milliseconds, "no answer"),
+        }
+        result
+    }
+
+    async fn exchange(&self, call: Call) -> Result<Answer, HttpError> {
         let request = Request::builder()
             .method(call.method)
             .uri(call.path)

@@ -56,7 +56,7 @@ struct Page<'a> {
 #[derive(Default, Deserialize)]
 struct PageMeta {
     #[serde(default, rename = "continue")]
-    token: String,
+    token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -138,10 +138,10 @@ pub(super) async fn all_pages(http: &Http, kind: &Kind, first: &str) -> Result<V
         for item in page.items.unwrap_or_default() {
             items.push(Item::parse(item.get(), kind)?);
         }
-        if page.metadata.token.is_empty() {
-            return Ok(items);
+        match page.metadata.token.filter(|token| !token.is_empty()) {
+            Some(token) => path = format!("{first}&continue={}", escape(&token)),
+            None => return Ok(items),
         }
-        path = format!("{first}&continue={}", escape(&page.metadata.token));
     }
 }
 

@@ -13,6 +13,9 @@
 //! - **write**: one apply-patch, its precondition inside the document (see `write`); one JSON patch before it where
 //!   another tool's managedFields are taken over.
 //! - **delete**: one DELETE with the UID as precondition.
+//!
+//! Connections are pooled HTTP/1.1, which is what kube's client speaks: for thousands of GETs, HTTP/2 was measured to be as
+//! fast and no faster, for the server is what takes the time.
 
 mod connect;
 mod copy;

@@ -21,29 +21,32 @@ pub(crate) fn upstream() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-/// All of them as one `List`, in JSON. Several versions of a kind stay: without a conversion webhook the server relabels
-/// one as the other, which is right as long as a test writes and reads the same version.
-pub(crate) fn list() -> Result<&'static str, &'static str> {
-    static LIST: OnceLock<Result<String, String>> = OnceLock::new();
-    LIST.get_or_init(read).as_deref().map_err(String::as_str)
+/// All of them, as documents that kubectl reads. Several versions of a kind stay: without a conversion webhook the server
+/// relabels one as the other, which is right as long as a test writes and reads the same version.
+pub(crate) fn documents() -> Result<&'static str, &'static str> {
+    static DOCUMENTS: OnceLock<Result<String, String>> = OnceLock::new();
+    DOCUMENTS.get_or_init(read).as_deref().map_err(String::as_str)
 }
 
 fn read() -> Result<String, String> {
     let root = upstream().ok_or("no upstream CRDs beside the project, and FLEETWRIGHT_UPSTREAM is not set")?;
-    let mut items = Vec::new();
+    let mut documents = Vec::new();
     for (folder, suffix) in FOLDERS {
         let entries = std::fs::read_dir(root.join(folder)).map_err(|error| format!("{folder}: {error}"))?;
         let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         files.retain(|path| path.to_string_lossy().ends_with(suffix));
         files.sort();
         for file in files {
-            let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-            let mut crd: Value = serde_yaml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-            if folder == "hypershift/crds" {
-                apply_oci_platform(&mut crd).map_err(|error| format!("{}: {error}", file.display()))?;
-            }
-            items.push(crd);
+            let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+            let text = std::fs::read_to_string(&file).map_err(|error| failed(&error))?;
+            documents.push(if folder == "hypershift/crds" {
+                let mut crd: Value = serde_yaml::from_str(&text).map_err(|error| failed(&error))?;
+                apply_oci_platform(&mut crd).map_err(|error| failed(&error))?;
+                crd.to_string()
+            } else {
+                text
+            });
         }
     }
-    Ok(serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
+    Ok(documents.join("\n---\n"))
 }

@@ -1,0 +1,113 @@
+//! OCI's regions: id, the short key that OCIDs of the oldest ones carry, and realm.
+//!
+//! Invariant: data only.
+
+/// One region.
+#[derive(Debug)]
+pub(super) struct Region {
+    pub(super) id: &'static str,
+    pub(super) key: &'static str,
+    pub(super) realm: &'static str,
+}
+
+const fn region(id: &'static str, key: &'static str, realm: &'static str) -> Region {
+    Region { id, key, realm }
+}
+
+/// The region of that id or key.
+pub(super) fn find(word: &str) -> Option<&'static Region> {
+    REGIONS.iter().find(|region| region.id == word || region.key == word)
+}
+
+/// Every known region's id.
+pub(super) fn ids() -> impl Iterator<Item = &'static str> {
+    REGIONS.iter().map(|region| region.id)
+}
+
+const REGIONS: &[Region] = &[
+    region("af-casablanca-1", "lej", "oc1"),
+    region("af-johannesburg-1", "jnb", "oc1"),
+    region("ap-batam-1", "hsg", "oc1"),
+    region("ap-chuncheon-1", "yny", "oc1"),
+    region("ap-delhi-1", "onm", "oc1"),
+    region("ap-hyderabad-1", "hyd", "oc1"),
+    region("ap-kulai-2", "jbp", "oc1"),
+    region("ap-melbourne-1", "mel", "oc1"),
+    region("ap-mumbai-1", "bom", "oc1"),
+    region("ap-osaka-1", "kix", "oc1"),
+    region("ap-seoul-1", "icn", "oc1"),
+    region("ap-singapore-1", "sin", "oc1"),
+    region("ap-singapore-2", "xsp", "oc1"),
+    region("ap-sydney-1", "syd", "oc1"),
+    region("ap-tokyo-1", "nrt", "oc1"),
+    region("ca-montreal-1", "yul", "oc1"),
+    region("ca-toronto-1", "yyz", "oc1"),
+    region("eu-amsterdam-1", "ams", "oc1"),
+    region("eu-frankfurt-1", "fra", "oc1"),
+    region("eu-madrid-1", "mad", "oc1"),
+    region("eu-madrid-3", "orf", "oc1"),
+    region("eu-marseille-1", "mrs", "oc1"),
+    region("eu-milan-1", "lin", "oc1"),
+    region("eu-paris-1", "cdg", "oc1"),
+    region("eu-stockholm-1", "arn", "oc1"),
+    region("eu-turin-1", "nrq", "oc1"),
+    region("eu-zurich-1", "zrh", "oc1"),
+    region("il-jerusalem-1", "mtz", "oc1"),
+    region("me-abudhabi-1", "auh", "oc1"),
+    region("me-dubai-1", "dxb", "oc1"),
+    region("me-jeddah-1", "jed", "oc1"),
+    region("me-riyadh-1", "ruh", "oc1"),
+    region("mx-monterrey-1", "mty", "oc1"),
+    region("mx-queretaro-1", "qro", "oc1"),
+    region("sa-bogota-1", "bog", "oc1"),
+    region("sa-santiago-1", "scl", "oc1"),
+    region("sa-saopaulo-1", "gru", "oc1"),
+    region("sa-valparaiso-1", "vap", "oc1"),
+    region("sa-vinhedo-1", "vcp", "oc1"),
+    region("uk-cardiff-1", "cwl", "oc1"),
+    region("uk-london-1", "lhr", "oc1"),
+    region("us-ashburn-1", "iad", "oc1"),
+    region("us-chicago-1", "ord", "oc1"),
+    region("us-phoenix-1", "phx", "oc1"),
+    region("us-saltlake-2", "aga", "oc1"),
+    region("us-sanjose-1", "sjc", "oc1"),
+    region("us-langley-1", "lfi", "oc2"),
+    region("us-luke-1", "luf", "oc2"),
+    region("us-gov-ashburn-1", "ric", "oc3"),
+    region("us-gov-chicago-1", "pia", "oc3"),
+    region("us-gov-phoenix-1", "tus", "oc3"),
+    region("uk-gov-cardiff-1", "brs", "oc4"),
+    region("uk-gov-london-1", "ltn", "oc4"),
+    region("ap-chiyoda-1", "nja", "oc8"),
+    region("ap-ibaraki-1", "ukb", "oc8"),
+    region("me-dcc-muscat-1", "mct", "oc9"),
+    region("me-ibri-1", "ibr", "oc9"),
+    region("ap-dcc-canberra-1", "wga", "oc10"),
+    region("eu-dcc-dublin-1", "ork", "oc14"),
+    region("eu-dcc-dublin-2", "snn", "oc14"),
+    region("eu-dcc-milan-1", "bgy", "oc14"),
+    region("eu-dcc-milan-2", "mxp", "oc14"),
+    region("eu-dcc-rating-1", "dus", "oc14"),
+    region("eu-dcc-rating-2", "dtm", "oc14"),
+    region("ap-dcc-gazipur-1", "dac", "oc15"),
+    region("eu-frankfurt-2", "str", "oc19"),
+    region("eu-madrid-2", "vll", "oc19"),
+    region("eu-jovanovac-1", "beg", "oc20"),
+    region("me-alrayyan-1", "vve", "oc21"),
+    region("me-dcc-doha-1", "doh", "oc21"),
+    region("us-somerset-1", "ebb", "oc23"),
+    region("us-thames-1", "ebl", "oc23"),
+    region("eu-crissier-1", "avf", "oc24"),
+    region("eu-dcc-zurich-1", "avz", "oc24"),
+    region("me-abudhabi-3", "ahu", "oc26"),
+    region("me-alain-1", "rba", "oc26"),
+    region("me-abudhabi-2", "rkt", "oc29"),
+    region("me-abudhabi-4", "shj", "oc29"),
+    region("ap-chuncheon-2", "bno", "oc35"),
+    region("ap-seoul-2", "dtz", "oc35"),
+    region("ap-suwon-1", "dln", "oc35"),
+    region("us-ashburn-2", "yxj", "oc42"),
+    region("us-newark-1", "pgc", "oc42"),
+    region("eu-budapest-1", "jsk", "oc51"),
+    region("sa-riodejaneiro-1", "hnw", "oc52"),
+];

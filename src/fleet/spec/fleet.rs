@@ -1,0 +1,128 @@
+//! The `Fleet` document.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{CountOrPercent, Settings};
+
+/// The fleet: what holds for all of it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::fleet) struct FleetSpec {
+    /// What every cluster has unless a nearer layer says otherwise.
+    pub(in crate::fleet) defaults: Option<Settings>,
+    /// What clusters of a region have, by region id; nearer than `defaults`.
+    pub(in crate::fleet) regions: Option<BTreeMap<String, Settings>>,
+    /// Names for compartments, so that other files need no OCIDs.
+    pub(in crate::fleet) compartments: Option<BTreeMap<String, String>>,
+    /// Where address blocks for managed networks come from.
+    pub(in crate::fleet) addresses: Option<Addresses>,
+    /// Caps on what one run may do.
+    pub(in crate::fleet) limits: Option<Limits>,
+    /// Who wins where another field manager owns a field; the first rule that matches counts.
+    pub(in crate::fleet) conflicts: Option<Vec<ConflictRule>>,
+    /// Units that may be deleted although they are protected.
+    pub(in crate::fleet) decommission: Option<Vec<Decommission>>,
+    /// Rules that somebody decided not to follow, and why.
+    pub(in crate::fleet) waivers: Option<Vec<Waiver>>,
+    /// Numbers that some rules compare with.
+    pub(in crate::fleet) thresholds: Option<Thresholds>,
+}
+
+/// Where address blocks come from.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::fleet) struct Addresses {
+    /// One range a region, by region id.
+    pub(in crate::fleet) pools: BTreeMap<String, String>,
+    /// Prefix length of one cluster's block.
+    #[serde(default = "per_cluster")]
+    #[schemars(range(min = 16, max = 24))]
+    pub(in crate::fleet) per_cluster: u8,
+    /// Ranges that are never handed out, because something else uses them.
+    #[serde(default)]
+    pub(in crate::fleet) exclude: Vec<String>,
+}
+
+fn per_cluster() -> u8 {
+    20
+}
+
+/// Caps on what one run may do.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::fleet) struct Limits {
+    /// Objects that one run may delete: a count, or a percentage such as `5%`.
+    pub(in crate::fleet) deletes: Option<CountOrPercent>,
+}
+
+/// What to do where another manager owns a field.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::fleet) enum OnConflict {
+    /// Take the field.
+    Force,
+    /// Leave the field to the other.
+    Yield,
+    /// Leave the object alone and report.
+    Fail,
+}
+
+/// Who wins where another field manager owns a field. What is absent matches everything.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::fleet) struct ConflictRule {
+    /// The object's kind.
+    pub(in crate::fleet) kind: Option<String>,
+    /// A dotted field path; it matches itself and all below it.
+    pub(in crate::fleet) field: Option<String>,
+    /// The other manager's name.
+    pub(in crate::fleet) manager: Option<String>,
+    /// What to do.
+    pub(in crate::fleet) action: OnConflict,
+}
+
+/// Leave to delete something protected; one of `cluster` and `network`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::fleet) struct Decommission {
+    /// A cluster.
+    pub(in crate::fleet) cluster: Option<String>,
+    /// A network.
+    pub(in crate::fleet) network: Option<String>,
+    /// Why.
+    #[schemars(length(min = 1))]
+    pub(in crate::fleet) reason: String,
+}
+
+/// A rule that somebody decided not to follow.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::fleet) struct Waiver {
+    /// The rule's id, as its diagnostic names it.
+    pub(in crate::fleet) rule: String,
+    /// The cluster; all of them where absent.
+    pub(in crate::fleet) cluster: Option<String>,
+    /// Why.
+    #[schemars(length(min = 1))]
+    pub(in crate::fleet) reason: String,
+    /// The last day on which it holds, `2027-03-31`.
+    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
+    pub(in crate::fleet) until: Option<String>,
+}
+
+/// Numbers that some rules compare with.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::fleet) struct Thresholds {
+    /// Hosted clusters of one management cluster above which a warning is due; 80.
+    pub(in crate::fleet) hosted_clusters_warn: Option<u32>,
+    /// Hosted clusters of one management cluster above which it is an error; 100.
+    pub(in crate::fleet) hosted_clusters_most: Option<u32>,
+    /// Node pools of one cluster above which a warning is due; 100.
+    pub(in crate::fleet) node_pools_warn: Option<u32>,
+    /// Workers of one cluster above which a warning is due; 500.
+    pub(in crate::fleet) workers_warn: Option<u32>,
+}

@@ -1,0 +1,33 @@
+//! The documents that a user writes, as Rust types: their JSON Schemas, their validation and their decoding all come from
+//! here.
+//!
+//! Invariant: no key that nothing reads. What can stand in every layer is in [`Settings`]; each of its fields is optional,
+//! and `null` in a nearer layer removes what a farther one set.
+
+#![allow(
+    dead_code,
+    reason = "some fields are read as nodes, with their places, and stand here for the schema and the check alone"
+)]
+
+mod documents;
+mod fleet;
+mod pool;
+mod settings;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+pub(super) use documents::{
+    ClusterSpec, ClustersSpec, Dialect, EnvironmentSpec, IdentityType, ManagementClusterSpec, MovedSpec, NetworkSpec,
+    ReleaseSpec, RingSpec,
+};
+pub(super) use fleet::{FleetSpec, OnConflict, Waiver};
+pub(super) use pool::{Arch, Autoscale, CountOrPercent, PoolSpec, UpgradeType};
+pub(super) use settings::*;
+
+/// Texts by key, of which `null` removes one.
+pub(super) type Texts = BTreeMap<String, Option<String>>;
+
+/// Free-form fields of an API, as typed.
+pub(super) type Patch = Map<String, Value>;

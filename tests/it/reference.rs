@@ -1,0 +1,69 @@
+//! Reference pages and schemas are generated from the code; these tests keep the committed ones current.
+//!
+//! `FLEETWRIGHT_BLESS=1 cargo test reference` writes them anew.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use fleetwright::cli::Cli;
+use fleetwright::diag::{Code, Severity};
+
+/// Compares a committed file with what the code says, or writes it.
+#[track_caller]
+fn keep(path: &str, wanted: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("FLEETWRIGHT_BLESS").is_some() {
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(&file, wanted).expect("a file");
+        return;
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == wanted, "{path} is not current: FLEETWRIGHT_BLESS=1 cargo test reference");
+}
+
+#[test]
+fn the_schemas_of_json_output_are_current() {
+    let all = fleetwright::ops::schemas();
+    let output: Vec<_> = all.iter().filter(|(name, _)| name.starts_with("output/")).collect();
+    assert!(output.len() >= 5, "{output:?}");
+    for (name, schema) in output {
+        let mut text = serde_json::to_string_pretty(schema).expect("JSON");
+        text.push('\n');
+        keep(&format!("schemas/{name}.json"), &text);
+    }
+}
+
+#[test]
+fn the_page_of_diagnostics_is_current_and_complete() {
+    let mut page = String::from(
+        "# Diagnostics\n\nGenerated from `src/diag/code.rs`. A code is never reused for another problem. Rules (`FW05…`) \
+         can be waived with a reason:\n`waivers: [{rule: cp-ha-prod, cluster: NAME, reason: …, until: 2027-03-31}]` in \
+         the Fleet document.\n\n| code | severity | meaning |\n|---|---|---|\n",
+    );
+    for code in Code::ALL {
+        let severity = match code.severity() {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        writeln!(page, "| {} | {severity} | {} |", code.id(), code.summary()).expect("a line");
+    }
+    keep("docs/reference/diagnostics.md", &page);
+}
+
+#[test]
+fn the_page_of_commands_is_current() {
+    let mut page = String::from("# Commands\n\nGenerated from the program's own `--help`.\n");
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    write!(page, "\n```text\n{}```\n", command.clone().render_long_help()).expect("help");
+    for sub in command.get_subcommands_mut() {
+        let name = sub.get_name().to_owned();
+        let help = sub.clone().term_width(100).render_long_help().to_string();
+        let help: String = help.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        write!(page, "\n## fleetwright {name}\n\n```text\n{help}```\n").expect("help");
+    }
+    keep("docs/reference/commands.md", &page);
+}
