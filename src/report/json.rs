@@ -141,7 +141,7 @@ pub struct FieldReport {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitReport {
-    /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `invalid`, `noProvider`.
+    /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `terminating`, `invalid`, `noProvider`.
     pub by: &'static str,
     /// In words.
     pub message: String,
@@ -329,6 +329,7 @@ fn change(change: &Change) -> ChangeReport {
                     Block::NotManaged => "notManaged",
                     Block::Conflict { .. } => "conflict",
                     Block::Dependency { .. } => "dependency",
+                    Block::Terminating { .. } => "terminating",
                     Block::Invalid { .. } => "invalid",
                     Block::NoProvider => "noProvider",
                 },
