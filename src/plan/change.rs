@@ -40,6 +40,8 @@ pub enum Reason {
     SourceChanged,
     /// It exists, made by someone else.
     Found,
+    /// It exists, marked as ours, and no inventory knows it.
+    Unrecorded,
     /// The fleet files do not hold it any more.
     Removed,
     /// It is to be deleted and is gone already.
@@ -168,6 +170,8 @@ pub enum Ownership {
     Fleet(String),
     /// In the inventory under another UID, and unmarked: somebody deleted ours and made this one.
     Replaced,
+    /// Not in the inventory, but marked as itself by this fleet: the inventory was lost. The mark alone proves nothing.
+    Unrecorded,
     /// Not in the inventory, and not marked as itself.
     Foreign,
 }

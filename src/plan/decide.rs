@@ -144,7 +144,7 @@ fn present(
         version: object.version.clone(),
     });
     change.ownership = ownership(&manifest.id, &object.uid, &live, entry, context.fleet);
-    let found = matches!(change.ownership, Ownership::Foreign | Ownership::Replaced);
+    let found = matches!(change.ownership, Ownership::Foreign | Ownership::Replaced | Ownership::Unrecorded);
     let schema = context.schema(manifest);
     let document = match context.expanded(&manifest.id) {
         Some(document) => document.clone(),
@@ -170,6 +170,7 @@ fn present(
     }
     let unchanged = entry.and_then(|entry| entry.digest) == Some(manifest.digest());
     (change.action, change.reason) = match (found, unchanged) {
+        (true, _) if change.ownership == Ownership::Unrecorded => (Action::Adopt, Reason::Unrecorded),
         (true, _) => (Action::Adopt, Reason::Found),
         (false, true) => (Action::Update, Reason::Drifted),
         (false, false) => (Action::Update, Reason::Changed),

@@ -25,6 +25,7 @@ pub(super) fn ownership(
         (Some(mark), _) if mark.fleet != *fleet && mark.is_for(id, &mark.fleet) => {
             Ownership::Fleet(mark.fleet.to_string())
         }
+        (Some(mark), None) if mark.is_for(id, fleet) => Ownership::Unrecorded,
         (_, None) => Ownership::Foreign,
         (Some(mark), Some(_)) if mark.is_for(id, fleet) => Ownership::Ours,
         // The create was announced and never confirmed; what stands there without our mark is somebody else's.
@@ -75,7 +76,7 @@ mod tests {
 
         assert_eq!(whose(Some(&own), Some(&entry(id, Some("u1")))), Ownership::Ours);
         assert_eq!(whose(Some(&own), Some(&entry(id, None))), Ownership::Ours);
-        assert_eq!(whose(Some(&own), None), Ownership::Foreign);
+        assert_eq!(whose(Some(&own), None), Ownership::Unrecorded);
         assert_eq!(whose(Some(&copied), None), Ownership::Foreign);
         assert_eq!(whose(Some(&copied), Some(&entry(id, Some("u1")))), Ownership::Unmarked);
         assert_eq!(whose(None, Some(&entry(id, Some("u1")))), Ownership::Unmarked);

@@ -107,7 +107,7 @@ pub struct ChangeReport {
     pub object: ObjectReport,
     /// `create`, `update`, `adopt`, `delete`, `forget`, `leave`.
     pub action: &'static str,
-    /// `new`, `vanished`, `changed`, `drifted`, `sourceChanged`, `found`, `removed`, `gone`, `moved`, `unseen`.
+    /// `new`, `vanished`, `changed`, `drifted`, `sourceChanged`, `found`, `unrecorded`, `removed`, `gone`, `moved`, `unseen`.
     pub reason: &'static str,
     /// How the fields are known: `predicted`, `confirmed` (by the server's dry-run), `server`, `document`.
     pub preview: &'static str,
@@ -297,6 +297,7 @@ fn change(change: &Change) -> ChangeReport {
             Reason::Drifted => "drifted",
             Reason::SourceChanged => "sourceChanged",
             Reason::Found => "found",
+            Reason::Unrecorded => "unrecorded",
             Reason::Removed => "removed",
             Reason::Gone => "gone",
             Reason::Moved => "moved",

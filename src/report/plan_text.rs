@@ -243,6 +243,7 @@ fn reason(change: &Change) -> &'static str {
         Reason::Drifted => "drift: changed by someone else",
         Reason::SourceChanged => "what it is copied from changed",
         Reason::Found => "exists, made by someone else",
+        Reason::Unrecorded => "is marked as ours, and is in no inventory",
         Reason::Removed => "no longer in the fleet files",
         Reason::Gone => "gone already: dropped from the inventory",
         Reason::Moved => "belongs to another unit now: recorded there",

@@ -132,11 +132,21 @@ fn what_a_backup_restored_is_ours_again() {
     stage.kubectl("restored", &["delete", "nodepool", "restored-a"]);
     let metadata = backup["metadata"].as_object_mut().expect("metadata");
     metadata.retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&key.as_str()));
-    stage.login.kubectl_in(&["create", "--field-manager=velero-server", "-f", "-"], &backup.to_string());
+    stage.login.kubectl_in(
+        &["create", "--field-manager=velero-server", "-f", "-"],
+        &backup.to_string(),
+    );
     let planned = stage.run(&["plan", "--detailed-exitcode"]).exits(4);
-    assert!(planned.stdout.contains("nothing but who owns its fields"), "{}", planned.stdout);
+    assert!(
+        planned.stdout.contains("nothing but who owns its fields"),
+        "{}",
+        planned.stdout
+    );
     stage.run(&["apply", "--yes"]).exits(0);
     stage.is_settled();
     let uids = stage.uids("restored");
-    assert_eq!(stage.recorded()["NodePool/restored-a"].as_ref(), Some(&uids["NodePool/restored-a"]));
+    assert_eq!(
+        stage.recorded()["NodePool/restored-a"].as_ref(),
+        Some(&uids["NodePool/restored-a"])
+    );
 }

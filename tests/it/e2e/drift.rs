@@ -201,7 +201,9 @@ fn an_object_that_is_being_deleted_is_waited_for_and_then_made_again() {
     stage.kubectl("going", &["delete", "nodepool", "going-a", "--wait=false"]);
     let planned = stage.run(&["plan", "--detailed-exitcode"]).exits(4);
     let says = |what: &str| assert!(planned.stdout.contains(what), "{what} is not in\n{}", planned.stdout);
-    says("+ NodePool clusters-going/going-a  was deleted by someone else: made again\n      waits: it is still being deleted (since 20");
+    says(
+        "+ NodePool clusters-going/going-a  was deleted by someone else: made again\n      waits: it is still being deleted (since 20",
+    );
     says("held by finalizers: fleetwright.test/hold");
     let mark = stage.login.mark();
     stage.run(&["apply", "--yes"]).exits(1);

@@ -10,6 +10,7 @@ mod moved;
 mod output;
 mod prune;
 mod revision;
+mod scope;
 mod whole;
 
 use std::collections::BTreeMap;

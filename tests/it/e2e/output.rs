@@ -249,3 +249,55 @@ fn a_reader_that_goes_away_is_no_error() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
     }
 }
+
+#[test]
+fn an_apply_that_waits_says_what_for_and_ends_with_what_is_not_ready() {
+    let Some(stage) = Stage::new("patient") else { return };
+    let waited = stage.run(&["apply", "--yes", "--wait=1s"]).exits(1);
+    // No operator is at work here.
+    assert!(
+        waited
+            .stderr
+            .contains("waiting for NodePool clusters-patient/patient-a: "),
+        "{}",
+        waited.stderr
+    );
+    assert!(
+        waited
+            .stderr
+            .contains("not ready in time: HostedCluster clusters-patient/patient: "),
+        "{}",
+        waited.stderr
+    );
+    // What is ready by being there is not waited for.
+    assert!(
+        !waited.stderr.contains("not ready in time: Secret"),
+        "{}",
+        waited.stderr
+    );
+    stage.is_settled();
+    let status = stage.run(&["status"]).exits(0);
+    assert!(status.stdout.contains("0 of 1 clusters ready."), "{}", status.stdout);
+}
+
+#[test]
+fn a_lost_inventory_leads_to_a_question_and_never_to_a_delete() {
+    let Some(stage) = Stage::new("amnesia") else { return };
+    stage.run(&["apply", "--yes"]).exits(0);
+    let before = stage.uids("amnesia");
+    let label = format!("fleetwright.dev/inventory={}", stage.uid());
+    stage
+        .login
+        .kubectl(&["delete", "configmaps", "-n", "fleetwright-system", "-l", &label]);
+    stage.cluster("amnesia", &["b: {profile: general, replicas: 3}"]);
+    let refused = stage.run(&["apply", "--yes"]).exits(3);
+    assert!(
+        refused.stdout.contains("is marked as ours, and is in no inventory"),
+        "{}",
+        refused.stdout
+    );
+    stage.run(&["apply", "--yes", "--adopt"]).exits(0);
+    // Nobody knows that the pool was ours but its mark, and a mark alone deletes nothing.
+    assert_eq!(stage.uids("amnesia"), before);
+    stage.is_settled();
+}
