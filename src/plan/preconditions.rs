@@ -116,6 +116,7 @@ mod tests {
             refusals: Vec::new(),
             held: Vec::new(),
             needs: Vec::new(),
+            settled: Vec::new(),
         };
         assert_eq!(units_to_check(&plan), BTreeSet::from([units[1].clone(), units[2].clone()]));
         settle(
