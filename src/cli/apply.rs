@@ -77,8 +77,11 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             printer.complain("nothing was changed");
             return Ok(Exit::Error);
         }
-        let options =
-            Options { concurrency: args.concurrency.into(), wait: args.wait, ..Options::default() };
+        let options = Options {
+            concurrency: args.concurrency.into(),
+            wait: args.wait,
+            ..Options::default()
+        };
         runtime.block_on(apply(&loaded, &planned, options, printer))?
     } else {
         Outcome::default()
@@ -138,7 +141,10 @@ fn summarise(outcome: &Outcome, printer: &Printer) {
         (count(&|result| *result == ChangeResult::Done), "done"),
         (count(&|result| *result == ChangeResult::Deleting), "being deleted"),
         (count(&|result| matches!(result, ChangeResult::Failed { .. })), "failed"),
-        (count(&|result| matches!(result, ChangeResult::Skipped { .. })), "skipped"),
+        (
+            count(&|result| matches!(result, ChangeResult::Skipped { .. })),
+            "skipped",
+        ),
         (count(&|result| *result == ChangeResult::Interrupted), "not begun"),
     ]
     .into_iter()
@@ -162,7 +168,11 @@ fn summarise(outcome: &Outcome, printer: &Printer) {
 fn exit(loaded: &ops::LoadedFleet, planned: &Planned, outcome: &Outcome) -> Exit {
     if planned.plan.is_refused() {
         Exit::Refused
-    } else if !outcome.is_success() || loaded.has_errors() || planned.plan.has_unknowns() {
+    } else if !outcome.is_success()
+        || loaded.has_errors()
+        || planned.plan.has_unknowns()
+        || planned.plan.waits_for_deletes()
+    {
         Exit::Error
     } else {
         Exit::Done

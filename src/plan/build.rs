@@ -136,6 +136,17 @@ impl Plan {
         !self.refusals.is_empty() || self.changes.iter().any(conflicts)
     }
 
+    /// Whether something has to be gone before it can be made again.
+    pub fn waits_for_deletes(&self) -> bool {
+        let waits = |change: &Change| {
+            change
+                .blocks
+                .iter()
+                .any(|block| matches!(block, Block::Terminating { .. }))
+        };
+        self.changes.iter().any(waits)
+    }
+
     /// Whether something could not be looked at, or can't be planned.
     pub fn has_unknowns(&self) -> bool {
         self.changes

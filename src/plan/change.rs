@@ -119,6 +119,13 @@ pub enum Block {
         /// What it needs.
         needs: ResourceId,
     },
+    /// The object was deleted and is not gone yet; only then can it be made again.
+    Terminating {
+        /// Since when, RFC 3339.
+        since: String,
+        /// What holds it, sorted as on the object.
+        finalizers: Vec<String>,
+    },
     /// The server says that it would refuse it.
     Invalid {
         /// In its words.

@@ -150,6 +150,14 @@ fn present(
         Some(document) => document.clone(),
         None => Sensitive::new(manifest.body()),
     };
+    if let Some(block) = terminating(&live).filter(|_| manifest.stewardship == Stewardship::Managed) {
+        change.action = Action::Create;
+        change.reason = if entry.is_some() { Reason::Vanished } else { Reason::New };
+        change.blocks.push(block);
+        change.precondition = None;
+        change.payload.body = body(manifest, context);
+        return Some(change);
+    }
     if let (Some(schema), Stewardship::Observed) = (schema, manifest.stewardship) {
         return left_to_others(change, &document, &live, schema, context);
     }
@@ -172,6 +180,21 @@ fn present(
         return Some(change);
     };
     predict(change, &document, live, schema, context)
+}
+
+/// An object that is on its way out is not there for long, whatever its contents.
+fn terminating(live: &Value) -> Option<Block> {
+    let since = live.pointer("/metadata/deletionTimestamp")?.as_str()?.to_owned();
+    let finalizers = live.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let names = finalizers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned);
+    Some(Block::Terminating {
+        since,
+        finalizers: names.collect(),
+    })
 }
 
 /// The fleet leaves the object to others: where its contents are what the files say, there is nothing to show; whose it is

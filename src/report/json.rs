@@ -144,7 +144,8 @@ pub struct FieldReport {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitReport {
-    /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `invalid`, `precondition`, `noProvider`.
+    /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `terminating`, `invalid`, `precondition`,
+    /// `noProvider`.
     pub by: &'static str,
     /// In words.
     pub message: String,
@@ -357,6 +358,7 @@ fn change(change: &Change) -> ChangeReport {
                     Block::NotManaged => "notManaged",
                     Block::Conflict { .. } => "conflict",
                     Block::Dependency { .. } => "dependency",
+                    Block::Terminating { .. } => "terminating",
                     Block::Invalid { .. } => "invalid",
                     Block::Precondition { .. } => "precondition",
                     Block::NoProvider => "noProvider",

@@ -108,6 +108,9 @@ impl PlanText {
         if marks > 0 {
             writeln!(out, "      {} our labels and owner mark", style.paint(Tone::Good, "+"))?;
         }
+        if change.action == Action::Update && change.fields.is_empty() && change.goes_ahead() {
+            writeln!(out, "      (nothing but who owns its fields differs)")?;
+        }
         if change.preview == Preview::Server {
             writeln!(
                 out,
@@ -279,6 +282,13 @@ impl fmt::Display for BlockText<'_> {
                 Ok(())
             }
             Block::Dependency { needs } => write!(f, "needs {needs}, which waits itself"),
+            Block::Terminating { since, finalizers } => {
+                write!(f, "it is still being deleted (since {since}")?;
+                if !finalizers.is_empty() {
+                    write!(f, "; held by finalizers: {}", finalizers.join(", "))?;
+                }
+                f.write_str("); the next run after that makes it")
+            }
             Block::Invalid { message } => write!(f, "the server would refuse it: {message}"),
             Block::Precondition { what } => write!(f, "it needs {what}, which is not there"),
             Block::NoProvider => f.write_str("nothing in this run writes to that control plane"),

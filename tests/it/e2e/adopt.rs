@@ -123,3 +123,20 @@ fn a_found_object_that_differs_shows_how_before_it_is_taken_over() {
     assert_eq!(stage.get("found", "nodepool", "found-a")["spec"]["replicas"], 2);
     stage.is_settled();
 }
+
+#[test]
+fn what_a_backup_restored_is_ours_again() {
+    let Some(stage) = Stage::new("restored") else { return };
+    stage.run(&["apply", "--yes"]).exits(0);
+    let mut backup = stage.get("restored", "nodepool", "restored-a");
+    stage.kubectl("restored", &["delete", "nodepool", "restored-a"]);
+    let metadata = backup["metadata"].as_object_mut().expect("metadata");
+    metadata.retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&key.as_str()));
+    stage.login.kubectl_in(&["create", "--field-manager=velero-server", "-f", "-"], &backup.to_string());
+    let planned = stage.run(&["plan", "--detailed-exitcode"]).exits(4);
+    assert!(planned.stdout.contains("nothing but who owns its fields"), "{}", planned.stdout);
+    stage.run(&["apply", "--yes"]).exits(0);
+    stage.is_settled();
+    let uids = stage.uids("restored");
+    assert_eq!(stage.recorded()["NodePool/restored-a"].as_ref(), Some(&uids["NodePool/restored-a"]));
+}

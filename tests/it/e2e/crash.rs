@@ -31,6 +31,12 @@ fn until(stage: &Stage, word: &str, lines: usize) -> (Child, BufReader<std::proc
     (child, stderr)
 }
 
+/// What Ctrl-C sends.
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill starts");
+    assert!(sent.success());
+}
+
 /// The apply that was killed left the rest to the next, which makes just that.
 fn converges(stage: &Stage, first: Mark) {
     let planned: BTreeSet<String> = stage.planned().into_iter().map(|(_, object)| object).collect();
@@ -123,11 +129,7 @@ fn ctrl_c_finishes_what_is_under_way_and_says_what_was_not_begun() {
     let Some(stage) = Stage::new("interrupted") else { return };
     let first = stage.login.mark();
     let (mut child, mut stderr) = until(&stage, "created", 2);
-    let sent = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .expect("kill starts");
-    assert!(sent.success());
+    interrupt(&child);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).expect("the rest of what it says");
     assert_eq!(child.wait().expect("it ends").code(), Some(1), "{rest}");
@@ -165,4 +167,50 @@ fn a_teardown_that_was_killed_is_finished_by_the_next() {
         ["Namespace/clusters-razed"],
         "a namespace without its controller goes no further"
     );
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_a_finalizer() {
+    let Some(stage) = Stage::of("held", "", &["held", "stays"]) else { return };
+    stage.run(&["apply", "--yes"]).exits(0);
+    let hold = |finalizers: &str| {
+        let patch = format!(r#"{{"metadata":{{"finalizers":{finalizers}}}}}"#);
+        stage.kubectl("held", &["patch", "nodepool", "held-a", "--type=merge", "-p", &patch]);
+    };
+    hold(r#"["fleetwright.test/hold"]"#);
+    stage.without_cluster("held");
+    stage.fleet("  decommission: [{cluster: held, reason: a test}]");
+    let line = "waiting for NodePool clusters-held/held-a: to be gone: held by finalizers: fleetwright.test/hold";
+    let (mut child, mut stderr) = until(&stage, line, 1);
+    interrupt(&child);
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).expect("the rest of what it says");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1), "{rest}");
+    assert!(rest.contains("deleting NodePool clusters-held/held-a") && rest.contains("not begun"), "{rest}");
+    assert!(stage.is_there("held", "hostedcluster", "held"));
+
+    hold("null");
+    stage.run(&["apply", "--yes"]).exits(0);
+    assert_eq!(stage.uids("held").len(), 0);
+}
+
+#[test]
+fn two_runs_at_once_make_nothing_twice() {
+    let Some(stage) = Stage::new("race") else { return };
+    let first = stage.login.mark();
+    let args = stage.args(&["apply", "--yes"]);
+    let run = || stage.place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a start");
+    let runs = [run(), run()].map(|child| child.wait_with_output().expect("it ends"));
+    for output in &runs {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{said}");
+        eprintln!("{said}");
+    }
+    assert!(runs.iter().any(|output| output.status.code() == Some(0)), "one of them wins");
+    let before = stage.uids("race");
+    stage.run(&["apply", "--yes"]).exits(0);
+    assert_eq!(stage.uids("race"), before);
+    stage.is_settled();
+    assert!(stage.recorded().values().all(Option::is_some), "{:?}", stage.recorded());
+    assert!(stage.writes_since(first).iter().all(|write| write.starts_with("patch ")), "nothing is deleted");
 }

@@ -187,3 +187,29 @@ fn a_secret_that_was_changed_shows_digests_alone() {
     assert_eq!(stage.get("masked", "secret", "pull-secret")["data"], source["data"]);
     stage.is_settled();
 }
+
+#[test]
+fn an_object_that_is_being_deleted_is_waited_for_and_then_made_again() {
+    let Some(stage) = Stage::new("going") else { return };
+    stage.run(&["apply", "--yes"]).exits(0);
+    let hold = |finalizers: &str| {
+        let patch = format!(r#"{{"metadata":{{"finalizers":{finalizers}}}}}"#);
+        stage.kubectl("going", &["patch", "nodepool", "going-a", "--type=merge", "-p", &patch]);
+    };
+    hold(r#"["fleetwright.test/hold"]"#);
+    stage.is_settled();
+    stage.kubectl("going", &["delete", "nodepool", "going-a", "--wait=false"]);
+    let planned = stage.run(&["plan", "--detailed-exitcode"]).exits(4);
+    let says = |what: &str| assert!(planned.stdout.contains(what), "{what} is not in\n{}", planned.stdout);
+    says("+ NodePool clusters-going/going-a  was deleted by someone else: made again\n      waits: it is still being deleted (since 20");
+    says("held by finalizers: fleetwright.test/hold");
+    let mark = stage.login.mark();
+    stage.run(&["apply", "--yes"]).exits(1);
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+
+    hold("null");
+    assert!(!stage.is_there("going", "nodepool", "going-a"));
+    stage.run(&["apply", "--yes"]).exits(0);
+    assert!(stage.is_there("going", "nodepool", "going-a"));
+    stage.is_settled();
+}
