@@ -100,7 +100,9 @@ pub(super) async fn until_ready(
         .filter(|(change, result)| change.writes() && matches!(result, Some(ChangeResult::Done)))
         .map(|(change, _)| one_ready(run, change, end, &reads, observer));
     let waits: FuturesUnordered<_> = written.collect();
-    waits.filter_map(std::future::ready).collect().await
+    let mut late: Vec<_> = waits.filter_map(std::future::ready).collect().await;
+    late.sort();
+    late
 }
 
 async fn one_ready(

@@ -9,6 +9,7 @@ use super::change::{Action, Block, Change, Reason};
 use super::decide::{self, Context};
 use super::graph::{Cycle, Graph};
 use super::guards::{self, Facts, Refusal};
+use super::preconditions::Need;
 use crate::fleet::model::Fleet;
 use crate::inventory::{Entry, InventoryKey};
 use crate::providers::{Observation, Stored};
@@ -102,6 +103,8 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// Units that are left alone.
     pub held: Vec<Held>,
+    /// What has to be there and is not ours to make, for what is about to be made.
+    pub needs: Vec<Need>,
 }
 
 impl Plan {
@@ -149,7 +152,7 @@ impl Plan {
         self.changes
             .iter()
             .flat_map(|change| &change.blocks)
-            .any(|block| matches!(block, Block::Unknown { .. } | Block::Invalid { .. }))
+            .any(|block| matches!(block, Block::Unknown { .. } | Block::Invalid { .. } | Block::Precondition { .. }))
     }
 
     /// Whether all there is to change moved by itself.
@@ -225,6 +228,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
                 reason: reason.clone(),
             })
             .collect(),
+        needs: Vec::new(),
     })
 }
 

@@ -133,6 +133,11 @@ pub enum Block {
         /// In its words.
         message: String,
     },
+    /// Something that it needs, and that is not ours to make, is not there.
+    Precondition {
+        /// What.
+        what: String,
+    },
     /// No provider of this version writes objects of that control plane.
     NoProvider,
 }

@@ -12,6 +12,7 @@ pub mod graph;
 pub mod guards;
 mod mask;
 mod ownership;
+pub mod preconditions;
 #[cfg(test)]
 mod tests;
 

@@ -13,6 +13,7 @@ use crate::apply::{ChangeResult, Outcome};
 use crate::diag::Diagnostic;
 use crate::fleet::{Explained, Origin};
 use crate::plan::Plan;
+use crate::plan::preconditions::Met;
 use crate::plan::change::{Action, Block, Change, Preview, Reason};
 use crate::resource::{ResourceId, Target, UnitId};
 
@@ -41,6 +42,8 @@ pub struct PlanReport {
     pub refusals: Vec<RefusalReport>,
     /// Units that are left alone.
     pub held: Vec<HeldReport>,
+    /// What has to be there and is not made here, for what is about to be made.
+    pub needs: Vec<NeedReport>,
     /// Problems in the fleet files.
     pub diagnostics: Vec<DiagnosticReport>,
 }
@@ -141,7 +144,8 @@ pub struct FieldReport {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitReport {
-    /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `terminating`, `invalid`, `noProvider`.
+    /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `terminating`, `invalid`, `precondition`,
+    /// `noProvider`.
     pub by: &'static str,
     /// In words.
     pub message: String,
@@ -169,6 +173,18 @@ pub struct HeldReport {
     pub unit: UnitReport,
     /// Why.
     pub reason: String,
+}
+
+/// Something that has to be there.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NeedReport {
+    /// In words.
+    pub what: String,
+    /// `yes`, `no`, `unchecked`.
+    pub met: &'static str,
+    /// Who needs it.
+    pub units: Vec<UnitReport>,
 }
 
 /// A problem in the fleet files.
@@ -233,6 +249,19 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                 .map(|held| HeldReport {
                     unit: unit(&held.unit),
                     reason: held.reason.clone(),
+                })
+                .collect(),
+            needs: plan
+                .needs
+                .iter()
+                .map(|need| NeedReport {
+                    what: need.what.clone(),
+                    met: match need.met {
+                        Met::Yes => "yes",
+                        Met::No => "no",
+                        Met::Unchecked => "unchecked",
+                    },
+                    units: need.units.iter().map(unit).collect(),
                 })
                 .collect(),
             diagnostics: self::diagnostics(diagnostics),
@@ -332,6 +361,7 @@ fn change(change: &Change) -> ChangeReport {
                     Block::Dependency { .. } => "dependency",
                     Block::Terminating { .. } => "terminating",
                     Block::Invalid { .. } => "invalid",
+                    Block::Precondition { .. } => "precondition",
                     Block::NoProvider => "noProvider",
                 },
                 message: BlockText(block).to_string(),

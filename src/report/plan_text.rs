@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::style::{Style, Tone};
 use crate::plan::Plan;
+use crate::plan::preconditions::Met;
 use crate::plan::change::{Action, Block, Change, FieldDiff, OwnedBy, Preview, Reason};
 use crate::resource::mark::MANAGED_BY_LABEL;
 
@@ -50,6 +51,20 @@ impl PlanText {
             )?;
         }
         if !plan.held.is_empty() {
+            writeln!(out)?;
+        }
+        for need in plan.needs.iter().filter(|need| need.met != Met::Yes) {
+            let for_whom = match (need.units.len(), need.units.first()) {
+                (1, Some(unit)) => unit.to_string(),
+                (n, _) => format!("{n} clusters"),
+            };
+            let (tone, word) = match need.met {
+                Met::No => (Tone::Bad, "missing:"),
+                Met::Unchecked | Met::Yes => (Tone::Faint, "needed, not checked:"),
+            };
+            writeln!(out, "{} {} (for {for_whom})", style.paint(tone, word), need.what)?;
+        }
+        if plan.needs.iter().any(|need| need.met != Met::Yes) {
             writeln!(out)?;
         }
         for refusal in &plan.refusals {
@@ -276,6 +291,7 @@ impl fmt::Display for BlockText<'_> {
                 f.write_str("); the next run after that makes it")
             }
             Block::Invalid { message } => write!(f, "the server would refuse it: {message}"),
+            Block::Precondition { what } => write!(f, "it needs {what}, which is not there"),
             Block::NoProvider => f.write_str("nothing in this run writes to that control plane"),
         }
     }
