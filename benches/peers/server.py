@@ -117,8 +117,7 @@ class Server:
         authority = self.folder / "certs/apiserver.crt"
         self.kubeconfig = self.folder / "kubeconfig"
         self.kubeconfig.write_text(KUBECONFIG.format(url=self.url, authority=authority, token=TOKEN))
-        for file in self.crds:
-            self.kubectl("create", "-f", file)
+        self.kubectl("create", *(f"--filename={file}" for file in self.crds))
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 
     @property
