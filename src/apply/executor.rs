@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 
 use super::event::{ChangeResult, Event, Observer};
 use super::record::{End, Records, key};
@@ -95,27 +96,26 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     });
 
     let mut walk = Walk::new(run.plan, &tried);
+    // All that is ready is under way; what is bounded is how much of it is talking. What waits for a finalizer holds
+    // nobody up.
+    let slots = Semaphore::new(run.options.concurrency);
     let mut under_way = FuturesUnordered::new();
     loop {
-        while under_way.len() < run.options.concurrency && !run.interrupted.load(Ordering::Relaxed) {
-            let Some(i) = walk.ready.pop_front() else { break };
-            let change = &changes[i];
-            observer.event(&Event::Changing {
-                id: change.id.clone(),
-                unit: change.unit.clone(),
-                action: change.action,
-            });
+        while let Some(i) = walk.ready.pop_front() {
             let step = Step {
                 run,
                 observer,
                 records: &records,
-                change,
+                slots: &slots,
+                change: &changes[i],
                 waited_for: walk.is_waited_for(i),
             };
             under_way.push(async move { (i, make(&step).await) });
         }
         let Some((i, made)) = under_way.next().await else { break };
         let result = match made {
+            // As if it had never been ready.
+            Ok(ChangeResult::Interrupted) => continue,
             Ok(result) => result,
             Err(error) => ChangeResult::Failed {
                 message: crate::report::chain(&error),
@@ -150,6 +150,7 @@ struct Step<'a> {
     run: &'a Run<'a>,
     observer: &'a dyn Observer,
     records: &'a Records<'a>,
+    slots: &'a Semaphore,
     change: &'a Change,
     /// Whether others wait for it.
     waited_for: bool,
@@ -160,6 +161,15 @@ async fn make(step: &Step<'_>) -> Result<ChangeResult, ProviderError> {
     let Step {
         run, records, change, ..
     } = *step;
+    let slot = step.slots.acquire().await;
+    if run.interrupted.load(Ordering::Relaxed) {
+        return Ok(ChangeResult::Interrupted);
+    }
+    step.observer.event(&Event::Changing {
+        id: change.id.clone(),
+        unit: change.unit.clone(),
+        action: change.action,
+    });
     let Some(provider) = run.providers.get(&change.id.target).copied() else {
         return Ok(ChangeResult::Failed {
             message: format!("no provider for {}", change.id.target),
@@ -194,7 +204,17 @@ async fn make(step: &Step<'_>) -> Result<ChangeResult, ProviderError> {
                 },
             )
         }
-        Action::Delete => delete(step, provider).await?,
+        Action::Delete => {
+            let asked = ask_to_delete(step, provider).await?;
+            drop(slot);
+            match asked {
+                Some(uid) => until_gone(step, provider, uid).await,
+                None => {
+                    let message = "the plan holds no UID to delete".to_owned();
+                    (ChangeResult::Failed { message }, End::Unchanged)
+                }
+            }
+        }
     };
     // What did not work is settled by whoever called, errors and all.
     if result.is_success() {
@@ -203,23 +223,11 @@ async fn make(step: &Step<'_>) -> Result<ChangeResult, ProviderError> {
     Ok(result)
 }
 
-/// Deletes. It is done when the object is seen gone; unless others wait for that, acceptance is enough for this run, and
-/// the inventory keeps the object until a later run sees it gone.
-async fn delete(step: &Step<'_>, provider: &dyn Provider) -> Result<(ChangeResult, End), ProviderError> {
-    let Step {
-        run,
-        observer,
-        change,
-        waited_for,
-        ..
-    } = *step;
+/// Sends the delete; gives the UID of what is to go.
+async fn ask_to_delete<'a>(step: &Step<'a>, provider: &dyn Provider) -> Result<Option<&'a str>, ProviderError> {
+    let change = step.change;
     let Some(precondition) = &change.precondition else {
-        return Ok((
-            ChangeResult::Failed {
-                message: "the plan holds no UID to delete".to_owned(),
-            },
-            End::Unchanged,
-        ));
+        return Ok(None);
     };
     let request = DeleteRequest {
         id: &change.id,
@@ -227,6 +235,18 @@ async fn delete(step: &Step<'_>, provider: &dyn Provider) -> Result<(ChangeResul
         uid: &precondition.uid,
     };
     provider.delete(request).await?;
+    Ok(Some(&precondition.uid))
+}
+
+/// A delete is done when the object is seen gone; unless others wait for that, acceptance is enough for this run, and the
+/// inventory keeps the object until a later run sees it gone.
+async fn until_gone(step: &Step<'_>, provider: &dyn Provider, uid: &str) -> (ChangeResult, End) {
+    let Step {
+        run,
+        change,
+        waited_for,
+        ..
+    } = *step;
     let deadline = match (waited_for, run.options.wait) {
         (_, Some(wait)) => wait,
         (true, None) => run.options.delete_deadline,
@@ -235,27 +255,23 @@ async fn delete(step: &Step<'_>, provider: &dyn Provider) -> Result<(ChangeResul
     let going = wait::Going {
         change,
         provider,
-        uid: &precondition.uid,
+        uid,
         deadline,
+        slots: step.slots,
     };
-    match wait::until_gone(run, &going, observer).await {
-        Observed::Absent => Ok((ChangeResult::Done, End::Gone)),
+    let result = match wait::until_gone(run, &going, step.observer).await {
+        Observed::Absent => return (ChangeResult::Done, End::Gone),
         // Nothing of this run comes after it any more.
-        Observed::Present(_) if run.interrupted.load(Ordering::Relaxed) => Ok((ChangeResult::Deleting, End::Unchanged)),
-        Observed::Present(_) if !waited_for && run.options.wait.is_none() => {
-            Ok((ChangeResult::Deleting, End::Unchanged))
-        }
-        Observed::Present(live) => {
-            let message = format!("still there after {} s: {}", deadline.as_secs(), wait::holds(&live));
-            Ok((ChangeResult::Failed { message }, End::Unchanged))
-        }
-        Observed::Unknown(reason) => Ok((
-            ChangeResult::Failed {
-                message: format!("can't see whether it is gone: {reason}"),
-            },
-            End::Unchanged,
-        )),
-    }
+        Observed::Present(_) if run.interrupted.load(Ordering::Relaxed) => ChangeResult::Deleting,
+        Observed::Present(_) if !waited_for && run.options.wait.is_none() => ChangeResult::Deleting,
+        Observed::Present(live) => ChangeResult::Failed {
+            message: format!("still there after {} s: {}", deadline.as_secs(), wait::holds(&live)),
+        },
+        Observed::Unknown(reason) => ChangeResult::Failed {
+            message: format!("can't see whether it is gone: {reason}"),
+        },
+    };
+    (result, End::Unchanged)
 }
 
 /// The state of the walk: each change is waiting, ready, under way or at its end.

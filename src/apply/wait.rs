@@ -29,6 +29,8 @@ pub(super) struct Going<'a> {
     /// The UID that was deleted: another object of the same name counts as gone.
     pub(super) uid: &'a str,
     pub(super) deadline: Duration,
+    /// Bounds how many talk at once.
+    pub(super) slots: &'a Semaphore,
 }
 
 /// Reads until the object is gone, or the deadline is over; gives the last observation.
@@ -38,10 +40,12 @@ pub(super) async fn until_gone(run: &Run<'_>, going: &Going<'_>, observer: &dyn 
     let mut pause = FIRST_PAUSE;
     let mut said = String::new();
     loop {
+        let slot = going.slots.acquire().await;
         let seen = match going.provider.read(id, &going.change.api_version).await {
             Observed::Present(live) if live.uid != going.uid => Observed::Absent,
             seen => seen,
         };
+        drop(slot);
         if matches!(seen, Observed::Absent) || Instant::now() >= end || run.interrupted.load(Ordering::Relaxed) {
             return seen;
         }
