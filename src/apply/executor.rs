@@ -17,7 +17,7 @@ use super::wait;
 use crate::inventory::InventoryKey;
 use crate::plan::change::{Action, Change};
 use crate::plan::{self, Plan, Revised};
-use crate::providers::{DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest};
+use crate::providers::{DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored};
 use crate::resource::{ManagementClusterName, ResourceId, Target};
 
 /// What a run needs.
@@ -185,18 +185,7 @@ async fn make(step: &Step<'_>) -> Result<ChangeResult, ProviderError> {
                     message: "the plan holds no document for it".to_owned(),
                 });
             };
-            let precondition = change.precondition.as_ref();
-            let response = provider
-                .write(WriteRequest {
-                    id: &change.id,
-                    api_version: &change.api_version,
-                    body: body.expose(),
-                    version: precondition.map(|p| p.version.as_str()),
-                    uid: precondition.map(|p| p.uid.as_str()),
-                    force: change.payload.force,
-                    managed_fields: change.payload.managed_fields.as_ref(),
-                })
-                .await?;
+            let response = provider.write(change.request(body.expose())).await?;
             (
                 ChangeResult::Done,
                 End::Written {

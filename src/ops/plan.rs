@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{join_all, try_join_all};
+use futures::StreamExt as _;
+use futures::future::try_join_all;
 
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
@@ -11,7 +12,6 @@ use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
 use crate::providers::{
     InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored,
-    WriteRequest,
 };
 use crate::plan::preconditions::Met;
 use crate::render::Precondition;
@@ -328,6 +328,9 @@ async fn is_met(
     }
 }
 
+/// Dry-runs under way at once: each is as much work for the server as a write.
+const PREVIEWS: usize = 16;
+
 /// Has the server's dry-run confirm what was predicted, for the objects that change and for no other.
 async fn confirm(plan: &mut Plan, seen: &Seen) {
     let previews = plan.changes.iter().enumerate().filter(|(_, change)| plan::confirm::is_wanted(change)).map(
@@ -335,21 +338,15 @@ async fn confirm(plan: &mut Plan, seen: &Seen) {
             let Target::Kubernetes(name) = &change.id.target else { return None };
             let provider = seen.providers.get(name)?;
             let body = plan::document(change)?;
-            let precondition = change.precondition.as_ref();
-            let answer = provider
-                .preview(WriteRequest {
-                    id: &change.id,
-                    api_version: &change.api_version,
-                    body: body.expose(),
-                    version: precondition.map(|p| p.version.as_str()),
-                    uid: precondition.map(|p| p.uid.as_str()),
-                    force: change.payload.force,
-                    managed_fields: None,
-                })
-                .await;
-            Some((i, answer))
+            Some((i, provider.preview(change.request(body.expose())).await))
         },
     );
-    let answers = join_all(previews).await;
-    plan::confirm::settle(plan, answers.into_iter().flatten(), &seen.observed);
+    let previews: Vec<_> = previews.collect();
+    let mut answers: Vec<_> = futures::stream::iter(previews)
+        .buffer_unordered(PREVIEWS)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    answers.sort_by_key(|(i, _)| *i);
+    plan::confirm::settle(plan, answers, &seen.observed);
 }

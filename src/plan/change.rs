@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::providers::Sensitive;
+use crate::providers::{Sensitive, WriteRequest};
 use crate::resource::{Digest, ManagementClusterName, ResourceId, UnitId};
 
 /// What is done with an object.
@@ -262,6 +262,21 @@ impl Change {
     /// Whether it takes an object away, or would if the object could be looked at.
     pub fn removes(&self) -> bool {
         self.action == Action::Delete || (self.action == Action::Leave && self.reason == Reason::Removed)
+    }
+
+    /// The request that makes it, for a document that the caller holds. A preview leaves the managedFields out: two writes
+    /// can't be previewed.
+    pub fn request<'a>(&'a self, body: &'a Value) -> WriteRequest<'a> {
+        let precondition = self.precondition.as_ref();
+        WriteRequest {
+            id: &self.id,
+            api_version: &self.api_version,
+            body,
+            version: precondition.map(|precondition| precondition.version.as_str()),
+            uid: precondition.map(|precondition| precondition.uid.as_str()),
+            force: self.payload.force,
+            managed_fields: self.payload.managed_fields.as_ref(),
+        }
     }
 
     /// Whether it writes a document.
