@@ -717,9 +717,12 @@ async fn secrets_are_copied_and_appear_nowhere() {
 
 #[tokio::test]
 async fn twelve_hundred_objects_come_in_three_pages() {
-    let Some(bench) = Bench::new("kp-many").await else {
+    let Some(mut bench) = Bench::new("kp-many").await else {
         return;
     };
+    let options = Options { page: 500, ..Options::default() };
+    let provider = KubernetesProvider::connect(&[&bench.login.kubeconfig], "test", options).await;
+    bench.provider = provider.expect("a provider");
     let all: Vec<Manifest> = (0..1_200)
         .map(|n| bench.config_map(&format!("c{n:04}"), &json!({"n": n.to_string()})))
         .collect();

@@ -34,17 +34,21 @@ pub struct Options {
     pub deadline: Duration,
     /// Requests under way at a time.
     pub concurrency: usize,
+    /// Objects in one page of a LIST.
+    pub page: usize,
 }
 
 impl Default for Options {
     /// A minute is what API servers themselves give a request. Sixteen at a time keep two cores of an API server busy;
-    /// more only queue there.
+    /// more only queue there. A server has the first page of a LIST in memory, and may have to ask its store for the others:
+    /// so most fleets take one; small enough, at some kilobytes an object, to bound what is held twice.
     fn default() -> Self {
         Self {
             exec_plugins: ExecPlugins::Refuse,
             schema_cache: None,
             deadline: Duration::from_secs(60),
             concurrency: 16,
+            page: 2_500,
         }
     }
 }

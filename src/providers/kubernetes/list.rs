@@ -10,9 +10,6 @@ use super::http::{Call, Http, HttpError, escape};
 use super::status::Refusal;
 use crate::providers::{Kind, LiveObject};
 
-/// A server has the first page of a LIST in memory, and may have to ask its store for the others: so most fleets take one.
-/// Small enough, at some kilobytes an object, to bound what is held twice.
-const PAGE: usize = 2_500;
 /// A page's token is refused once the state that it belongs to is forgotten; then the whole LIST starts again.
 const RESTARTS: usize = 2;
 
@@ -116,15 +113,16 @@ pub(super) struct Listing {
     pub(super) version: String,
 }
 
-/// Lists all objects of a kind that carry a label.
+/// Lists all objects of a kind that carry a label, so many at a time.
 pub(super) async fn labelled(
     http: &Http,
     kind: &Kind,
     addressing: &Addressing,
     label: (&str, &str),
+    page: usize,
 ) -> Result<Listing, ListError> {
     let selector = escape(&format!("{}={}", label.0, label.1));
-    let first = format!("{}?labelSelector={selector}&limit={PAGE}", addressing.all(kind));
+    let first = format!("{}?labelSelector={selector}&limit={page}", addressing.all(kind));
     all_pages(http, kind, &first).await
 }
 

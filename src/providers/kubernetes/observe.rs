@@ -106,7 +106,7 @@ impl KubernetesProvider {
                 Ok(addressing) => addressing,
                 Err(reason) => return (unknown(ids.into_values(), &reason), String::new()),
             };
-            match list::labelled(&self.http, kind, addressing, (FLEET_LABEL, label)).await {
+            match list::labelled(&self.http, kind, addressing, (FLEET_LABEL, label), self.options.page).await {
                 Ok(listing) => {
                     let shown = listing.items.into_iter().filter_map(|item| {
                         let id = ids.get(&(item.namespace.as_deref(), item.name.as_str()))?;
