@@ -3,7 +3,11 @@
 //! `cargo bench`, or `cargo bench -- render` for those whose name holds that. What is written here is one cluster in six
 //! objects, as in `peers/gen.py`. The schemas are upstream's where FLEETWRIGHT_UPSTREAM or `../shared/upstream` has them;
 //! without them HostedClusters and NodePools count as objects of unknown fields, and `schema` is left out.
-#![allow(clippy::expect_used, clippy::panic, reason = "a bench that can't go on says so and ends")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench that can't go on says so and ends"
+)]
 #![allow(missing_docs, reason = "criterion's macros write undocumented functions")]
 
 use std::collections::BTreeMap;
@@ -66,11 +70,17 @@ struct Files {
 }
 
 fn seed() -> Seed {
-    Seed { entropy: [7; 16], now: NOW.parse().expect("a time") }
+    Seed {
+        entropy: [7; 16],
+        now: NOW.parse().expect("a time"),
+    }
 }
 
 fn file(path: String, text: String) -> SourceFile {
-    SourceFile { path: path.into(), text: text.into() }
+    SourceFile {
+        path: path.into(),
+        text: text.into(),
+    }
 }
 
 impl Files {
@@ -85,7 +95,12 @@ impl Files {
             documents.push(file(format!("clusters/c{n:05}.yaml"), text));
         }
         let resolved = fleet::resolve(&fleet::load(&documents), &Lock::default(), &seed());
-        let lock = resolved.lock.files().into_iter().map(|(path, text)| file(path, text)).collect();
+        let lock = resolved
+            .lock
+            .files()
+            .into_iter()
+            .map(|(path, text)| file(path, text))
+            .collect();
         Self { documents, lock }
     }
 
@@ -115,7 +130,9 @@ fn rendering(c: &mut Criterion) {
         let objects: usize = rendered.units.values().map(|unit| unit.manifests.len()).sum();
         assert_eq!(objects, 6 * size, "{:?}", rendered.diagnostics);
         group.throughput(Throughput::Elements(size as u64));
-        group.bench_function(BenchmarkId::from_parameter(size), |b| b.iter(|| files.render(&templates)));
+        group.bench_function(BenchmarkId::from_parameter(size), |b| {
+            b.iter(|| files.render(&templates))
+        });
     }
     group.finish();
 
@@ -126,7 +143,9 @@ fn rendering(c: &mut Criterion) {
     let mut group = c.benchmark_group("1000 clusters");
     group.bench_function("load", |b| b.iter(|| fleet::load(black_box(&files.documents))));
     group.bench_function("parse the lock", |b| b.iter(|| Lock::parse(black_box(&files.lock))));
-    group.bench_function("resolve", |b| b.iter(|| fleet::resolve(black_box(&loaded), &lock, &seed())));
+    group.bench_function("resolve", |b| {
+        b.iter(|| fleet::resolve(black_box(&loaded), &lock, &seed()))
+    });
     group.bench_function("render", |b| b.iter(|| render::render(black_box(&fleet), &templates)));
     group.finish();
 }
@@ -159,7 +178,9 @@ fn schemas(manifests: &[&Manifest]) -> BTreeMap<Kind, Arc<Schema>> {
     for manifest in manifests {
         let kind = kind_of(manifest);
         schemas.entry(kind).or_insert_with_key(|kind| {
-            let defined = definitions.iter().find(|crd| crd["spec"]["names"]["kind"] == *kind.kind);
+            let defined = definitions
+                .iter()
+                .find(|crd| crd["spec"]["names"]["kind"] == *kind.kind);
             let schema = match defined {
                 Some(crd) => Schema::from_crd(crd, &kind.version),
                 None => Schema::from_crd(&plain(kind), &kind.version),
@@ -193,7 +214,14 @@ fn expanded(manifest: &Manifest) -> Value {
 /// The object as a server has it after our first apply.
 fn live(manifest: &Manifest, schema: &Schema, number: usize) -> Value {
     let config = expanded(manifest);
-    let request = ApplyRequest { live: None, config: &config, manager: plan::MANAGER, force: false, schema, now: NOW };
+    let request = ApplyRequest {
+        live: None,
+        config: &config,
+        manager: plan::MANAGER,
+        force: false,
+        schema,
+        now: NOW,
+    };
     let Ok(ApplyOutcome::Applied(mut live)) = ssa::apply(request) else {
         panic!("{} can't be applied", manifest.id)
     };
@@ -225,9 +253,13 @@ impl Applied {
                 version: number.to_string(),
                 text: live.to_string().into(),
             };
-            observation.objects.insert(manifest.id.clone(), Observed::Present(object));
+            observation
+                .objects
+                .insert(manifest.id.clone(), Observed::Present(object));
             if manifest.canonical().contains("$copyFrom") {
-                observation.expanded.insert(manifest.id.clone(), Sensitive::new(expanded(manifest)));
+                observation
+                    .expanded
+                    .insert(manifest.id.clone(), Sensitive::new(expanded(manifest)));
             }
             let key = (management(), manifest.unit.clone());
             let stored = inventories.entry(key).or_insert_with(|| Stored {
@@ -244,13 +276,26 @@ impl Applied {
         observation.schemas = schemas;
         let target = Target::Kubernetes(management());
         let observed = BTreeMap::from([(target, observation)]);
-        Self { fleet, rendered, observed, inventories }
+        Self {
+            fleet,
+            rendered,
+            observed,
+            inventories,
+        }
     }
 
     fn plan(&self) -> plan::Plan {
         let units = self.rendered.units.iter();
         let desired: BTreeMap<UnitId, DesiredUnit<'_>> = units
-            .map(|(id, unit)| (id.clone(), DesiredUnit { manifests: &unit.manifests, recorded_on: management() }))
+            .map(|(id, unit)| {
+                (
+                    id.clone(),
+                    DesiredUnit {
+                        manifests: &unit.manifests,
+                        recorded_on: management(),
+                    },
+                )
+            })
             .collect();
         plan::build(&Inputs {
             fleet: &self.fleet,
@@ -261,7 +306,11 @@ impl Applied {
             in_scope: &|_| true,
             inventories: &self.inventories,
             observed: &self.observed,
-            revised: Revised { fleet: self.fleet.uid.clone(), revision: Revision::new("r"), time: 0 },
+            revised: Revised {
+                fleet: self.fleet.uid.clone(),
+                revision: Revision::new("r"),
+                time: 0,
+            },
             newer: &BTreeMap::new(),
             adopt: false,
             now: NOW,
@@ -294,7 +343,10 @@ fn merging(c: &mut Criterion) {
     let schemas = schemas(&manifests);
     let mut group = c.benchmark_group("ssa");
     for kind in ["HostedCluster", "NodePool", "Secret"] {
-        let manifest = manifests.iter().find(|manifest| manifest.id.kind == kind).expect("one of each kind");
+        let manifest = manifests
+            .iter()
+            .find(|manifest| manifest.id.kind == kind)
+            .expect("one of each kind");
         let schema = &*schemas[&kind_of(manifest)];
         let config = expanded(manifest);
         let live = live(manifest, schema, 1);
@@ -307,7 +359,9 @@ fn merging(c: &mut Criterion) {
             schema,
             now: NOW,
         };
-        group.bench_function(BenchmarkId::new("apply", kind), |b| b.iter(|| ssa::apply(black_box(request))));
+        group.bench_function(BenchmarkId::new("apply", kind), |b| {
+            b.iter(|| ssa::apply(black_box(request)))
+        });
         group.bench_function(BenchmarkId::new("is_noop", kind), |b| {
             b.iter(|| ssa::is_noop(black_box(&config), black_box(&live), plan::MANAGER, schema));
         });

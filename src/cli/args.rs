@@ -47,7 +47,13 @@ pub(super) enum Format {
 #[derive(Debug, Args)]
 pub(super) struct FleetArgs {
     /// Directory of the fleet files
-    #[arg(long, value_name = "DIR", default_value = "fleet", env = "FLEETWRIGHT_FLEET", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "fleet",
+        env = "FLEETWRIGHT_FLEET",
+        hide_env_values = true
+    )]
     pub(super) fleet: PathBuf,
 
     /// Only this cluster (repeatable)
@@ -95,14 +101,18 @@ pub(super) enum ProviderKind {
 /// `90s`, `10m`, `1h`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let number: u64 = number.parse().map_err(|_| "expected a number and a unit, such as 90s, 10m or 1h".to_owned())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "expected a number and a unit, such as 90s, 10m or 1h".to_owned())?;
     let seconds = match unit {
         "s" => Some(number),
         "m" => number.checked_mul(60),
         "h" => number.checked_mul(3600),
         _ => return Err("the unit is one of s, m, h".to_owned()),
     };
-    seconds.map(Duration::from_secs).ok_or_else(|| "that is too long".to_owned())
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "that is too long".to_owned())
 }
 
 #[cfg(test)]

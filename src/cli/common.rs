@@ -26,20 +26,30 @@ pub(super) fn show_problems(loaded: &LoadedFleet, printer: &Printer) {
         .cloned()
         .collect();
     if !shown.is_empty() {
-        let style = diagnostics::Style { color: printer.error_style() == Style::Coloured };
+        let style = diagnostics::Style {
+            color: printer.error_style() == Style::Coloured,
+        };
         printer.complain(&diagnostics::render(&shown, &loaded.files, style));
     }
 }
 
 /// Loads the fleet.
 pub(super) fn load_silently(args: &FleetArgs) -> anyhow::Result<LoadedFleet> {
-    let options = LoadOptions { directory: args.fleet.clone(), locked: args.locked, now: jiff::Timestamp::now() };
+    let options = LoadOptions {
+        directory: args.fleet.clone(),
+        locked: args.locked,
+        now: jiff::Timestamp::now(),
+    };
     Ok(ops::load(&options)?)
 }
 
 /// Which part of the fleet is meant.
 pub(super) fn scope_of(args: &FleetArgs) -> Scope {
-    Scope { clusters: args.cluster.clone(), environments: args.environment.clone(), provider: None }
+    Scope {
+        clusters: args.cluster.clone(),
+        environments: args.environment.clone(),
+        provider: None,
+    }
 }
 
 /// Which part of the fleet, on which control planes.
@@ -49,15 +59,23 @@ pub(super) fn scope(args: &FleetArgs, target: &TargetArgs) -> Scope {
         ProviderKind::Kubernetes => ops::ProviderScope::Kubernetes,
         ProviderKind::Oci => ops::ProviderScope::Oci,
     });
-    Scope { provider, ..scope_of(args) }
+    Scope {
+        provider,
+        ..scope_of(args)
+    }
 }
 
 /// How the management clusters are reached.
 pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
     let kubeconfigs = match &args.kubeconfig {
         // KUBECONFIG may list several files, as for kubectl.
-        Some(paths) => std::env::split_paths(paths).filter(|path| !path.as_os_str().is_empty()).collect(),
-        None => std::env::home_dir().map(|home| home.join(".kube/config")).into_iter().collect(),
+        Some(paths) => std::env::split_paths(paths)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect(),
+        None => std::env::home_dir()
+            .map(|home| home.join(".kube/config"))
+            .into_iter()
+            .collect(),
     };
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(std::path::PathBuf::from)

@@ -101,11 +101,20 @@ pub fn start_logging(verbose: u8, style: crate::report::style::Style) {
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).with_ansi(style == crate::report::style::Style::Coloured).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(style == crate::report::style::Style::Coloured)
+        .init();
 }
 
 /// An error with its causes, as people get to see it.
 pub fn error_text(error: &anyhow::Error, style: crate::report::style::Style) -> String {
     use crate::report::style::Tone;
-    format!("{} {}", style.paint(Tone::Bad, "error:"), crate::report::chain(error.as_ref()))
+    format!(
+        "{} {}",
+        style.paint(Tone::Bad, "error:"),
+        crate::report::chain(error.as_ref())
+    )
 }

@@ -70,9 +70,11 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     if loaded.has_errors() || plan.has_unknowns() {
         return Ok(Exit::Error);
     }
-    Ok(match (args.detailed_exitcode, plan.has_changes(), plan.is_drift_only()) {
-        (true, true, true) => Exit::Drift,
-        (true, true, false) => Exit::Changes,
-        _ => Exit::Done,
-    })
+    Ok(
+        match (args.detailed_exitcode, plan.has_changes(), plan.is_drift_only()) {
+            (true, true, true) => Exit::Drift,
+            (true, true, false) => Exit::Changes,
+            _ => Exit::Done,
+        },
+    )
 }

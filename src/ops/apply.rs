@@ -20,7 +20,11 @@ pub enum Leave {
 
 /// Asks whether a plan may be applied.
 pub fn leave(planned: &Planned, keep_going: bool) -> Leave {
-    if planned.plan.refusals.is_empty() || keep_going { Leave::Granted } else { Leave::Refused }
+    if planned.plan.refusals.is_empty() || keep_going {
+        Leave::Granted
+    } else {
+        Leave::Refused
+    }
 }
 
 /// Applies what goes ahead of a plan. `interrupted` stops it: what is under way is finished, nothing new is begun.
@@ -36,8 +40,11 @@ pub async fn apply(
         .iter()
         .map(|(name, provider)| (Target::Kubernetes(name.clone()), provider as &dyn Provider))
         .collect();
-    let stores: BTreeMap<ManagementClusterName, &dyn InventoryStore> =
-        planned.stores.iter().map(|(name, store)| (name.clone(), store as &dyn InventoryStore)).collect();
+    let stores: BTreeMap<ManagementClusterName, &dyn InventoryStore> = planned
+        .stores
+        .iter()
+        .map(|(name, store)| (name.clone(), store as &dyn InventoryStore))
+        .collect();
     let run = Run {
         plan: &planned.plan,
         providers: &providers,

@@ -61,7 +61,10 @@ impl Access {
         scope: &[ManagementClusterName],
     ) -> Result<BTreeMap<ManagementClusterName, String>, AccessError> {
         for name in self.contexts.keys().filter(|name| !name.is_empty()) {
-            if !fleet.management_clusters.contains_key(&ManagementClusterName::new(name)) {
+            if !fleet
+                .management_clusters
+                .contains_key(&ManagementClusterName::new(name))
+            {
                 return Err(AccessError::UnknownManagementCluster(name.clone()));
             }
         }
@@ -92,7 +95,11 @@ impl Access {
     ) -> Result<BTreeMap<ManagementClusterName, KubernetesProvider>, AccessError> {
         let paths: Vec<_> = self.kubeconfigs.iter().map(PathBuf::as_path).collect();
         let options = Options {
-            exec_plugins: if self.allow_exec { ExecPlugins::Allow } else { ExecPlugins::Refuse },
+            exec_plugins: if self.allow_exec {
+                ExecPlugins::Allow
+            } else {
+                ExecPlugins::Refuse
+            },
             schema_cache: self.cache.clone(),
             ..Options::default()
         };

@@ -33,12 +33,16 @@ pub fn explain(loaded: &LoadedFleet, cluster: &str, field: Option<&str>) -> Resu
     let Some(explained) = explain_cluster(&loaded.loaded, cluster, field) else {
         let names = loaded.fleet.clusters.keys().chain(&loaded.fleet.failed);
         let hint = did_you_mean(cluster, names.map(ClusterName::as_str));
-        return Err(ExplainError::NoCluster { name: cluster.to_owned(), hint });
+        return Err(ExplainError::NoCluster {
+            name: cluster.to_owned(),
+            hint,
+        });
     };
     match field {
-        Some(field) if explained.is_empty() => {
-            Err(ExplainError::NoField { field: field.to_owned(), name: cluster.to_owned() })
-        }
+        Some(field) if explained.is_empty() => Err(ExplainError::NoField {
+            field: field.to_owned(),
+            name: cluster.to_owned(),
+        }),
         _ => Ok(explained),
     }
 }

@@ -37,7 +37,9 @@ pub enum InitError {
 /// # Errors
 /// Where the directory is not empty, or can't be written.
 pub fn init(directory: &Path, name: &str) -> Result<Vec<PathBuf>, InitError> {
-    let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let letters = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if name.is_empty() || name.len() > 40 || !letters || name.starts_with('-') || name.ends_with('-') {
         return Err(InitError::Name(name.to_owned()));
     }

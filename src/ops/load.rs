@@ -67,21 +67,35 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     let tree = source::read(&options.directory, Limits::default())?;
     let mut diagnostics = tree.diagnostics.clone();
     let templates = templates(&tree);
-    let documents: Vec<SourceFile> =
-        tree.files.iter().filter(|file| !file.path.starts_with(TEMPLATES)).cloned().collect();
+    let documents: Vec<SourceFile> = tree
+        .files
+        .iter()
+        .filter(|file| !file.path.starts_with(TEMPLATES))
+        .cloned()
+        .collect();
 
     let (old_lock, broken) = Lock::parse(&documents);
     diagnostics.extend(broken);
     let loaded = fleet::load(&documents);
-    let seed = Seed { entropy: entropy(), now: options.now };
+    let seed = Seed {
+        entropy: entropy(),
+        now: options.now,
+    };
     let resolved = fleet::resolve(&loaded, &old_lock, &seed);
     diagnostics.extend(resolved.diagnostics);
     let mut fleet = resolved.fleet;
     // A file that was left out may have held anything.
-    fleet.incomplete |= tree.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    fleet.incomplete |= tree
+        .diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error);
 
     let mut notes = Vec::new();
-    let changes: Vec<String> = old_lock.differs(&resolved.lock).iter().map(ToString::to_string).collect();
+    let changes: Vec<String> = old_lock
+        .differs(&resolved.lock)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     if !changes.is_empty() {
         if options.locked {
             return Err(LoadError::Locked(changes));
@@ -103,10 +117,18 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
         }
     };
     diagnostics.extend(rendered.diagnostics.iter().cloned());
-    tracing::info!(clusters = fleet.clusters.len(), units = rendered.units.len(), "rendered");
+    tracing::info!(
+        clusters = fleet.clusters.len(),
+        units = rendered.units.len(),
+        "rendered"
+    );
     let failed = failed(&fleet, &rendered, &diagnostics);
     let origin = source::origin(&tree)?;
-    let revised = Revised { fleet: fleet.uid.clone(), revision: origin.revision, time: origin.time };
+    let revised = Revised {
+        fleet: fleet.uid.clone(),
+        revision: origin.revision,
+        time: origin.time,
+    };
     let own_templates = tree.files.iter().filter(|file| file.path.starts_with(TEMPLATES));
     let files = loaded.files().iter().chain(own_templates).cloned().collect();
     Ok(LoadedFleet {
@@ -220,7 +242,11 @@ impl ScopeView<'_> {
             UnitId::ManagementCluster(_) | UnitId::Network(_) => !narrowed,
             UnitId::Cluster(name) => {
                 let named = self.scope.clusters.is_empty() || self.scope.clusters.iter().any(|c| c == name.as_str());
-                let environment = self.fleet.clusters.get(name).map(|cluster| cluster.environment.as_str());
+                let environment = self
+                    .fleet
+                    .clusters
+                    .get(name)
+                    .map(|cluster| cluster.environment.as_str());
                 let placed = self.scope.environments.is_empty()
                     || environment.is_some_and(|name| self.scope.environments.iter().any(|e| e == name));
                 named && placed
@@ -249,14 +275,20 @@ impl ScopeView<'_> {
             .filter(|cluster| self.holds(&UnitId::Cluster(cluster.name.clone())))
             .map(|cluster| &cluster.management_cluster)
             .collect();
-        self.fleet.management_clusters.keys().filter(move |name| !narrowed || used.contains(name))
+        self.fleet
+            .management_clusters
+            .keys()
+            .filter(move |name| !narrowed || used.contains(name))
     }
 }
 
 impl LoadedFleet {
     /// A scope over this fleet.
     pub fn scope<'a>(&'a self, scope: &'a Scope) -> ScopeView<'a> {
-        ScopeView { fleet: &self.fleet, scope }
+        ScopeView {
+            fleet: &self.fleet,
+            scope,
+        }
     }
 
     /// Refuses a scope that names what the fleet does not have: a typing error would else look like "nothing to do".
@@ -270,14 +302,22 @@ impl LoadedFleet {
             let gone = fleet.decommission.contains_key(&UnitId::Cluster(cluster.clone()));
             if !fleet.clusters.contains_key(&cluster) && !fleet.failed.contains(&cluster) && !gone {
                 let known = fleet.clusters.keys().map(ClusterName::as_str);
-                return Err(ScopeError { kind: "cluster", name: name.clone(), hint: did_you_mean(name, known) });
+                return Err(ScopeError {
+                    kind: "cluster",
+                    name: name.clone(),
+                    hint: did_you_mean(name, known),
+                });
             }
         }
         let environments: BTreeSet<&EnvironmentName> = fleet.clusters.values().map(|c| &c.environment).collect();
         for name in &scope.environments {
             if !environments.iter().any(|known| known.as_str() == name) {
                 let known = environments.iter().map(|environment| environment.as_str());
-                return Err(ScopeError { kind: "environment", name: name.clone(), hint: did_you_mean(name, known) });
+                return Err(ScopeError {
+                    kind: "environment",
+                    name: name.clone(),
+                    hint: did_you_mean(name, known),
+                });
             }
         }
         Ok(())
@@ -287,14 +327,24 @@ impl LoadedFleet {
     pub fn recorded_on(&self, unit: &UnitId) -> Option<ManagementClusterName> {
         match unit {
             UnitId::ManagementCluster(name) => Some(name.clone()),
-            UnitId::Network(name) => self.fleet.networks.get(name).map(|network| network.management_cluster.clone()),
-            UnitId::Cluster(name) => self.fleet.clusters.get(name).map(|cluster| cluster.management_cluster.clone()),
+            UnitId::Network(name) => self
+                .fleet
+                .networks
+                .get(name)
+                .map(|network| network.management_cluster.clone()),
+            UnitId::Cluster(name) => self
+                .fleet
+                .clusters
+                .get(name)
+                .map(|cluster| cluster.management_cluster.clone()),
         }
     }
 
     /// Whether some problem is an error.
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// How the revision at hand stands to another: `Backward` when that one was made on top of this one.
@@ -305,7 +355,12 @@ impl LoadedFleet {
     /// One line on what was loaded.
     pub fn summary(&self) -> String {
         let count = |severity| self.diagnostics.iter().filter(|d| d.severity == severity).count();
-        let pools: usize = self.fleet.clusters.values().map(|cluster| cluster.node_pools.len()).sum();
+        let pools: usize = self
+            .fleet
+            .clusters
+            .values()
+            .map(|cluster| cluster.node_pools.len())
+            .sum();
         let objects: usize = self.rendered.units.values().map(|unit| unit.manifests.len()).sum();
         format!(
             "{}: {} clusters, {pools} node pools, {objects} objects; {} errors, {} warnings",

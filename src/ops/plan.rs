@@ -8,12 +8,10 @@ use futures::future::try_join_all;
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
 use crate::inventory::{Entry, InventoryKey};
+use crate::plan::preconditions::Met;
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
-use crate::providers::{
-    InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored,
-};
-use crate::plan::preconditions::Met;
+use crate::providers::{InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored};
 use crate::render::Precondition;
 use crate::resource::{FieldPath, ManagementClusterName, Manifest, PathElement, ResourceId, Revision, Target, UnitId};
 use crate::source::Ancestry;
@@ -111,8 +109,18 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
     check_preconditions(loaded, &mut plan, &seen).await;
     confirm(&mut plan, &seen).await;
-    let Seen { providers, stores, inventories, .. } = seen;
-    Ok(Planned { plan, providers, stores, inventories })
+    let Seen {
+        providers,
+        stores,
+        inventories,
+        ..
+    } = seen;
+    Ok(Planned {
+        plan,
+        providers,
+        stores,
+        inventories,
+    })
 }
 
 /// Looks at everything in scope.
@@ -120,15 +128,22 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
     let view = loaded.scope(scope);
     let reached: Vec<ManagementClusterName> = view.management_clusters().cloned().collect();
     let providers = access.connect(&loaded.fleet, &reached).await?;
-    let stores: BTreeMap<_, _> =
-        providers.iter().map(|(name, provider)| (name.clone(), provider.inventory())).collect();
+    let stores: BTreeMap<_, _> = providers
+        .iter()
+        .map(|(name, provider)| (name.clone(), provider.inventory()))
+        .collect();
     let inventories = renamed(inventories(loaded, &stores).await?, loaded);
     tracing::info!(units = inventories.len(), "read the inventories");
     let observed = observe(loaded, &providers, &desired(loaded, scope), &inventories, &view).await?;
     for (target, observation) in &observed {
         tracing::info!(%target, objects = observation.objects.len(), "observed");
     }
-    Ok(Seen { providers, stores, inventories, observed })
+    Ok(Seen {
+        providers,
+        stores,
+        inventories,
+        observed,
+    })
 }
 
 /// The plan of what was seen.
@@ -161,7 +176,13 @@ fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeMap<UnitId, Desir
         .filter(|(unit, _)| view.holds(unit))
         .filter_map(|(unit, rendered)| {
             let recorded_on = loaded.recorded_on(unit)?;
-            Some((unit.clone(), DesiredUnit { manifests: &rendered.manifests, recorded_on }))
+            Some((
+                unit.clone(),
+                DesiredUnit {
+                    manifests: &rendered.manifests,
+                    recorded_on,
+                },
+            ))
         })
         .collect()
 }
@@ -170,7 +191,10 @@ fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeMap<UnitId, Desir
 fn wanted_elsewhere<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeSet<&'a ResourceId> {
     let view = loaded.scope(scope);
     let units = loaded.rendered.units.iter().filter(|(unit, _)| !view.holds(unit));
-    units.flat_map(|(_, unit)| &unit.manifests).map(|manifest| &manifest.id).collect()
+    units
+        .flat_map(|(_, unit)| &unit.manifests)
+        .map(|manifest| &manifest.id)
+        .collect()
 }
 
 /// An observation in which nothing is there.
@@ -194,7 +218,10 @@ async fn inventories(
     let loads = stores.iter().map(|(name, store)| async move {
         match store.load_all(uid).await {
             Ok(all) => Ok((name.clone(), all)),
-            Err(source) => Err(PlanError::Inventory { name: name.clone(), source }),
+            Err(source) => Err(PlanError::Inventory {
+                name: name.clone(),
+                source,
+            }),
         }
     });
     let mut map = BTreeMap::new();
@@ -210,7 +237,11 @@ async fn inventories(
 /// The record itself gets its new name when it is stored next.
 fn renamed(mut inventories: BTreeMap<InventoryKey, Stored>, loaded: &LoadedFleet) -> BTreeMap<InventoryKey, Stored> {
     for moved in &loaded.fleet.moved {
-        let old: Vec<InventoryKey> = inventories.keys().filter(|(_, unit)| *unit == moved.from).cloned().collect();
+        let old: Vec<InventoryKey> = inventories
+            .keys()
+            .filter(|(_, unit)| *unit == moved.from)
+            .cloned()
+            .collect();
         for key in old {
             let new = (key.0.clone(), moved.to.clone());
             if !inventories.contains_key(&new)
@@ -234,8 +265,11 @@ async fn observe(
     let label = loaded.fleet.name.as_str();
     let looks = providers.iter().map(|(name, provider)| async move {
         let target = Target::Kubernetes(name.clone());
-        let manifests: Vec<&Manifest> =
-            desired.values().flat_map(|unit| unit.manifests).filter(|m| m.id.target == target).collect();
+        let manifests: Vec<&Manifest> = desired
+            .values()
+            .flat_map(|unit| unit.manifests)
+            .filter(|m| m.id.target == target)
+            .collect();
         let wanted: BTreeSet<&ResourceId> = manifests.iter().map(|manifest| &manifest.id).collect();
         let recorded: Vec<&Entry> = inventories
             .iter()
@@ -243,7 +277,11 @@ async fn observe(
             .flat_map(|(_, stored)| &stored.inventory.entries)
             .filter(|entry| entry.id.target == target && !wanted.contains(&entry.id))
             .collect();
-        let request = ObserveRequest { desired: &manifests, recorded: &recorded, fleet_label: label };
+        let request = ObserveRequest {
+            desired: &manifests,
+            recorded: &recorded,
+            fleet_label: label,
+        };
         match provider.observe(request).await {
             Ok(observation) => Ok((target, observation)),
             Err(source) => Err(PlanError::Observe { target, source }),
@@ -259,7 +297,9 @@ fn newer_units(loaded: &LoadedFleet, inventories: &BTreeMap<InventoryKey, Stored
     for ((_, unit), stored) in inventories {
         let recorded = &stored.inventory.revision;
         let time = stored.inventory.revision_time;
-        let relation = *relations.entry(recorded).or_insert_with(|| loaded.relation_to(recorded));
+        let relation = *relations
+            .entry(recorded)
+            .or_insert_with(|| loaded.relation_to(recorded));
         let behind = match relation {
             Ancestry::Backward => true,
             Ancestry::Same | Ancestry::Forward | Ancestry::Diverged => false,
@@ -278,7 +318,9 @@ async fn check_preconditions(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen)
     let mut found = Vec::new();
     let mut known: BTreeMap<(Option<ManagementClusterName>, &Precondition), Met> = BTreeMap::new();
     for unit in plan::preconditions::units_to_check(plan) {
-        let Some(rendered) = loaded.rendered.units.get(&unit) else { continue };
+        let Some(rendered) = loaded.rendered.units.get(&unit) else {
+            continue;
+        };
         let on = loaded.recorded_on(&unit);
         for precondition in &rendered.preconditions {
             let key = (on.clone(), precondition);
@@ -333,14 +375,19 @@ const PREVIEWS: usize = 16;
 
 /// Has the server's dry-run confirm what was predicted, for the objects that change and for no other.
 async fn confirm(plan: &mut Plan, seen: &Seen) {
-    let previews = plan.changes.iter().enumerate().filter(|(_, change)| plan::confirm::is_wanted(change)).map(
-        |(i, change)| async move {
-            let Target::Kubernetes(name) = &change.id.target else { return None };
+    let previews = plan
+        .changes
+        .iter()
+        .enumerate()
+        .filter(|(_, change)| plan::confirm::is_wanted(change))
+        .map(|(i, change)| async move {
+            let Target::Kubernetes(name) = &change.id.target else {
+                return None;
+            };
             let provider = seen.providers.get(name)?;
             let body = plan::document(change)?;
             Some((i, provider.preview(change.request(body.expose())).await))
-        },
-    );
+        });
     let previews: Vec<_> = previews.collect();
     let mut answers: Vec<_> = futures::stream::iter(previews)
         .buffer_unordered(PREVIEWS)

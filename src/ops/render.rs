@@ -68,8 +68,10 @@ fn in_scope<'a>(loaded: &'a LoadedFleet, scope: &'a Scope) -> impl Iterator<Item
 }
 
 fn yaml(manifest: &Manifest) -> Result<String, RenderError> {
-    serde_yaml::to_string(&manifest.body())
-        .map_err(|source| RenderError::Yaml { id: manifest.id.to_string(), source })
+    serde_yaml::to_string(&manifest.body()).map_err(|source| RenderError::Yaml {
+        id: manifest.id.to_string(),
+        source,
+    })
 }
 
 /// All manifests as one YAML stream, by unit and object.
@@ -78,7 +80,9 @@ fn yaml(manifest: &Manifest) -> Result<String, RenderError> {
 /// Where a manifest can't be written as YAML.
 pub fn render_stream(loaded: &LoadedFleet, scope: &Scope) -> Result<String, RenderError> {
     let manifests: Vec<&Manifest> = in_scope(loaded, scope).collect();
-    let parts = manifests.par_iter().map(|manifest| Ok(format!("---\n{}", yaml(manifest)?)));
+    let parts = manifests
+        .par_iter()
+        .map(|manifest| Ok(format!("---\n{}", yaml(manifest)?)));
     Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
@@ -94,7 +98,9 @@ fn path_of(manifest: &Manifest) -> PathBuf {
         Some(namespace) => format!("{kind}.{namespace}.{}.yaml", manifest.id.name),
         None => format!("{kind}.{}.yaml", manifest.id.name),
     };
-    [target, manifest.unit.kind(), manifest.unit.name(), &file].iter().collect()
+    [target, manifest.unit.kind(), manifest.unit.name(), &file]
+        .iter()
+        .collect()
 }
 
 /// Writes a file for each object, and removes those of objects that are gone; what is right already is not touched.
@@ -128,11 +134,17 @@ pub fn render_tree(loaded: &LoadedFleet, scope: &Scope, directory: &Path) -> Res
         fs::write(&path, text).map_err(io_error(&path))?;
         written.written += 1;
     }
-    fs::write(&marker, "Written by `fleetwright render`, which removes what is not rendered any more.\n")
-        .map_err(io_error(&marker))?;
+    fs::write(
+        &marker,
+        "Written by `fleetwright render`, which removes what is not rendered any more.\n",
+    )
+    .map_err(io_error(&marker))?;
     // A scope, or a unit that failed, says nothing about the files of the rest.
     if scope.is_whole() && !loaded.has_errors() {
-        for relative in present.iter().filter(|path| path.extension().is_some_and(|ext| ext == "yaml")) {
+        for relative in present
+            .iter()
+            .filter(|path| path.extension().is_some_and(|ext| ext == "yaml"))
+        {
             let path = directory.join(relative);
             fs::remove_file(&path).map_err(io_error(&path))?;
             written.removed += 1;

@@ -10,7 +10,11 @@ use crate::report::schemas;
 /// The schemas by name: `fleet/Cluster` and the like for documents of the fleet files, `output/plan.v1` and the like for
 /// JSON output. The files below `schemas/` are called so.
 pub fn schemas() -> BTreeMap<String, Value> {
-    let fleet = Kind::ALL.iter().map(|kind| (format!("fleet/{}", kind.name()), kind.schema()));
-    let output = schemas::output().into_iter().map(|(name, schema)| (format!("output/{name}"), schema));
+    let fleet = Kind::ALL
+        .iter()
+        .map(|kind| (format!("fleet/{}", kind.name()), kind.schema()));
+    let output = schemas::output()
+        .into_iter()
+        .map(|(name, schema)| (format!("output/{name}"), schema));
     fleet.chain(output).collect()
 }

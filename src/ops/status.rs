@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::load::LoadedFleet;
 use super::plan::{self, Against, PlanError, PlanOptions};
 use crate::providers::Observed;
-use crate::resource::{Manifest, UnitId};
 use crate::report::status_text::{ClusterStatus, ObjectStatus};
+use crate::resource::{Manifest, UnitId};
 use crate::status;
 
 /// Looks at the clusters in scope.
@@ -16,7 +16,9 @@ use crate::status;
 /// # Errors
 /// As `plan`'s.
 pub async fn status(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Vec<ClusterStatus>, PlanError> {
-    let Against::Live(access) = &options.against else { return Ok(Vec::new()) };
+    let Against::Live(access) = &options.against else {
+        return Ok(Vec::new());
+    };
     let seen = plan::look(loaded, access, &options.scope).await?;
     let made = plan::decide(loaded, options, &seen)?;
     let mut pending: BTreeMap<&UnitId, usize> = BTreeMap::new();
@@ -24,24 +26,32 @@ pub async fn status(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Vec<C
         *pending.entry(&change.unit).or_default() += 1;
     }
     let view = loaded.scope(&options.scope);
-    let clusters = loaded.rendered.units.iter().filter(|(unit, _)| view.holds(unit)).filter_map(|(unit, rendered)| {
-        let UnitId::Cluster(_) = unit else { return None };
-        let objects = rendered
-            .manifests
-            .iter()
-            .filter(|manifest| matches!(manifest.id.kind.as_str(), "HostedCluster" | "NodePool"))
-            .map(|manifest| {
-                let observation = seen.observed.get(&manifest.id.target);
-                object(manifest, observation.and_then(|observation| observation.objects.get(&manifest.id)))
+    let clusters = loaded
+        .rendered
+        .units
+        .iter()
+        .filter(|(unit, _)| view.holds(unit))
+        .filter_map(|(unit, rendered)| {
+            let UnitId::Cluster(_) = unit else { return None };
+            let objects = rendered
+                .manifests
+                .iter()
+                .filter(|manifest| matches!(manifest.id.kind.as_str(), "HostedCluster" | "NodePool"))
+                .map(|manifest| {
+                    let observation = seen.observed.get(&manifest.id.target);
+                    object(
+                        manifest,
+                        observation.and_then(|observation| observation.objects.get(&manifest.id)),
+                    )
+                })
+                .collect();
+            Some(ClusterStatus {
+                unit: unit.clone(),
+                management_cluster: loaded.recorded_on(unit)?,
+                objects,
+                pending: pending.get(unit).copied().unwrap_or_default(),
             })
-            .collect();
-        Some(ClusterStatus {
-            unit: unit.clone(),
-            management_cluster: loaded.recorded_on(unit)?,
-            objects,
-            pending: pending.get(unit).copied().unwrap_or_default(),
-        })
-    });
+        });
     Ok(clusters.collect())
 }
 
@@ -55,7 +65,12 @@ fn object(manifest: &Manifest, seen: Option<&Observed>) -> ObjectStatus {
             Err(error) => (None, Some(format!("the server's answer is no JSON: {error}")), None),
         },
     };
-    ObjectStatus { id: manifest.id.clone(), readiness, missing, version }
+    ObjectStatus {
+        id: manifest.id.clone(),
+        readiness,
+        missing,
+        version,
+    }
 }
 
 /// The version that an object says it runs.
@@ -63,7 +78,11 @@ fn version(live: &Value) -> Option<String> {
     let completed = live
         .pointer("/status/version/history")
         .and_then(Value::as_array)
-        .and_then(|history| history.iter().find(|entry| entry.get("state") == Some(&Value::from("Completed"))))
+        .and_then(|history| {
+            history
+                .iter()
+                .find(|entry| entry.get("state") == Some(&Value::from("Completed")))
+        })
         .and_then(|entry| entry.get("version"));
     let pool = live.pointer("/status/version");
     completed.or(pool).and_then(Value::as_str).map(str::to_owned)

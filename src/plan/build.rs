@@ -149,10 +149,12 @@ impl Plan {
 
     /// Whether something could not be looked at, or can't be planned.
     pub fn has_unknowns(&self) -> bool {
-        self.changes
-            .iter()
-            .flat_map(|change| &change.blocks)
-            .any(|block| matches!(block, Block::Unknown { .. } | Block::Invalid { .. } | Block::Precondition { .. }))
+        self.changes.iter().flat_map(|change| &change.blocks).any(|block| {
+            matches!(
+                block,
+                Block::Unknown { .. } | Block::Invalid { .. } | Block::Precondition { .. }
+            )
+        })
     }
 
     /// Whether all there is to change moved by itself.

@@ -144,7 +144,10 @@ fn present(
         version: object.version.clone(),
     });
     change.ownership = ownership(&manifest.id, &object.uid, &live, entry, context.fleet);
-    let found = matches!(change.ownership, Ownership::Foreign | Ownership::Replaced | Ownership::Unrecorded);
+    let found = matches!(
+        change.ownership,
+        Ownership::Foreign | Ownership::Replaced | Ownership::Unrecorded
+    );
     let schema = context.schema(manifest);
     let document = match context.expanded(&manifest.id) {
         Some(document) => document.clone(),

@@ -55,13 +55,18 @@ pub fn settle(plan: &mut Plan, found: impl IntoIterator<Item = (UnitId, Precondi
     for (unit, precondition, met) in found {
         needs.entry((met, words(&precondition))).or_default().insert(unit);
     }
-    plan.needs = needs.into_iter().map(|((met, what), units)| Need { met, what, units }).collect();
+    plan.needs = needs
+        .into_iter()
+        .map(|((met, what), units)| Need { met, what, units })
+        .collect();
     for need in plan.needs.iter().filter(|need| need.met == Met::No) {
         let concerned = plan.changes.iter_mut().filter(|change| {
             change.goes_ahead() && change.writes() && runs(&change.id.kind) && need.units.contains(&change.unit)
         });
         for change in concerned {
-            change.blocks.push(Block::Precondition { what: need.what.clone() });
+            change.blocks.push(Block::Precondition {
+                what: need.what.clone(),
+            });
         }
     }
 }
@@ -70,15 +75,25 @@ fn words(precondition: &Precondition) -> String {
     match precondition {
         Precondition::Object { id } => format!("{id} on {}", id.target),
         Precondition::NodePortAddress { address, ports } if ports.is_empty() => {
-            format!("a load balancer at {address} that hands node ports 30000-32767 on to the management cluster's nodes")
+            format!(
+                "a load balancer at {address} that hands node ports 30000-32767 on to the management cluster's nodes"
+            )
         }
         Precondition::NodePortAddress { address, ports } => {
             let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
             let ports = ports.join(", ");
             format!("a load balancer at {address} that hands node ports {ports} on to the management cluster's nodes")
         }
-        Precondition::DnsRecord { hostname, service, strategy } => {
-            let to = if strategy == "Route" { "the router" } else { "the service's own load balancer" };
+        Precondition::DnsRecord {
+            hostname,
+            service,
+            strategy,
+        } => {
+            let to = if strategy == "Route" {
+                "the router"
+            } else {
+                "the service's own load balancer"
+            };
             format!("a DNS record {hostname} that leads to {to} ({service})")
         }
         Precondition::RouteApi => "the API route.openshift.io on the management cluster".to_owned(),
@@ -86,7 +101,11 @@ fn words(precondition: &Precondition) -> String {
             "HostedCluster and NodePool CRDs that admit platform OCI (schemas/patches/oci-platform)".to_owned()
         }
         Precondition::Peering { gateway, cidrs } => {
-            format!("a peering of {} with the VCN of {}, and routes back", gateway.name, cidrs.join(", "))
+            format!(
+                "a peering of {} with the VCN of {}, and routes back",
+                gateway.name,
+                cidrs.join(", ")
+            )
         }
     }
 }
@@ -109,7 +128,11 @@ mod tests {
         ];
         let units: Vec<UnitId> = changes.iter().map(|change| change.unit.clone()).collect();
         let mut plan = Plan {
-            revised: Revised { fleet: FleetUid::new("f"), revision: Revision::new("r"), time: 0 },
+            revised: Revised {
+                fleet: FleetUid::new("f"),
+                revision: Revision::new("r"),
+                time: 0,
+            },
             graph: Graph::new(&changes).unwrap(),
             changes,
             unchanged: 0,
@@ -118,7 +141,10 @@ mod tests {
             needs: Vec::new(),
             settled: Vec::new(),
         };
-        assert_eq!(units_to_check(&plan), BTreeSet::from([units[1].clone(), units[2].clone()]));
+        assert_eq!(
+            units_to_check(&plan),
+            BTreeSet::from([units[1].clone(), units[2].clone()])
+        );
         settle(
             &mut plan,
             [
@@ -126,8 +152,12 @@ mod tests {
                 (units[2].clone(), Precondition::OciPlatform, Met::Unchecked),
             ],
         );
-        let going: Vec<&str> =
-            plan.changes.iter().filter(|change| change.goes_ahead()).map(|change| change.id.name.as_str()).collect();
+        let going: Vec<&str> = plan
+            .changes
+            .iter()
+            .filter(|change| change.goes_ahead())
+            .map(|change| change.id.name.as_str())
+            .collect();
         assert_eq!(going, ["ns", "b", "c-x"]);
         assert_eq!(plan.needs.len(), 2);
     }

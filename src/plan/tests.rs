@@ -46,7 +46,11 @@ fn manifest(unit: &UnitId, name: &str, data: &str) -> Manifest {
 }
 
 fn schema() -> Schema {
-    Schema::deduced(Gvk { group: "", version: "v1", kind: "ConfigMap" })
+    Schema::deduced(Gvk {
+        group: "",
+        version: "v1",
+        kind: "ConfigMap",
+    })
 }
 
 /// What a server has after a manifest was applied.
@@ -66,7 +70,11 @@ fn applied(manifest: &Manifest) -> Value {
 }
 
 fn present(object: &Value) -> Observed {
-    Observed::Present(LiveObject { uid: "u".to_owned(), version: "7".to_owned(), text: object.to_string().into() })
+    Observed::Present(LiveObject {
+        uid: "u".to_owned(),
+        version: "7".to_owned(),
+        text: object.to_string().into(),
+    })
 }
 
 /// A world to plan in.
@@ -106,7 +114,10 @@ impl World {
     }
 
     fn want(&mut self, manifest: &Manifest) {
-        self.desired.entry(manifest.unit.clone()).or_default().push(manifest.clone());
+        self.desired
+            .entry(manifest.unit.clone())
+            .or_default()
+            .push(manifest.clone());
         self.observed.entry(manifest.id.clone()).or_insert(Observed::Absent);
     }
 
@@ -117,10 +128,13 @@ impl World {
     }
 
     fn recorded(&mut self, manifest: &Manifest) {
-        let stored = self.inventories.entry((mc(), manifest.unit.clone())).or_insert_with(|| Stored {
-            inventory: UnitInventory::new(uid(), manifest.unit.clone()),
-            version: Some("1".to_owned()),
-        });
+        let stored = self
+            .inventories
+            .entry((mc(), manifest.unit.clone()))
+            .or_insert_with(|| Stored {
+                inventory: UnitInventory::new(uid(), manifest.unit.clone()),
+                version: Some("1".to_owned()),
+            });
         stored.inventory.record(Entry {
             id: manifest.id.clone(),
             api_version: "v1".to_owned(),
@@ -130,14 +144,24 @@ impl World {
     }
 
     fn plan(&self) -> Plan {
-        let kind = Kind { group: String::new(), version: "v1".to_owned(), kind: "ConfigMap".to_owned() };
+        let kind = Kind {
+            group: String::new(),
+            version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+        };
         let observation = Observation {
             objects: self.observed.clone(),
             schemas: BTreeMap::from([(kind, std::sync::Arc::new(schema()))]),
             expanded: BTreeMap::new(),
         };
         let desired = self.desired.iter().map(|(unit, manifests)| {
-            (unit.clone(), DesiredUnit { manifests, recorded_on: mc() })
+            (
+                unit.clone(),
+                DesiredUnit {
+                    manifests,
+                    recorded_on: mc(),
+                },
+            )
         });
         build(&Inputs {
             fleet: &self.fleet,
@@ -148,7 +172,11 @@ impl World {
             targets: &|_| true,
             inventories: &self.inventories,
             observed: &BTreeMap::from([(target(), observation)]),
-            revised: Revised { fleet: uid(), revision: Revision::new("r"), time: 0 },
+            revised: Revised {
+                fleet: uid(),
+                revision: Revision::new("r"),
+                time: 0,
+            },
             newer: &BTreeMap::new(),
             adopt: false,
             now: NOW,
@@ -158,7 +186,10 @@ impl World {
 }
 
 fn short(changes: &[Change]) -> Vec<(&str, Action, Reason)> {
-    changes.iter().map(|change| (change.id.name.as_str(), change.action, change.reason)).collect()
+    changes
+        .iter()
+        .map(|change| (change.id.name.as_str(), change.action, change.reason))
+        .collect()
 }
 
 #[test]
@@ -169,7 +200,12 @@ fn what_was_applied_plans_to_nothing() {
     assert_eq!(short(&world.plan().changes), [("x", Action::Create, Reason::New)]);
     world.made(&object);
     let plan = world.plan();
-    assert_eq!((short(&plan.changes), plan.unchanged), (vec![], 1), "{:?}", plan.changes);
+    assert_eq!(
+        (short(&plan.changes), plan.unchanged),
+        (vec![], 1),
+        "{:?}",
+        plan.changes
+    );
 }
 
 #[test]
@@ -195,9 +231,14 @@ fn what_can_not_be_seen_is_left_alone_and_holds_up_what_needs_it() {
     needs.depends_on = vec![unseen.id.clone()];
     world.want(&unseen);
     world.want(&needs);
-    world.observed.insert(unseen.id.clone(), Observed::Unknown("timeout".to_owned()));
+    world
+        .observed
+        .insert(unseen.id.clone(), Observed::Unknown("timeout".to_owned()));
     let plan = world.plan();
-    assert_eq!(short(&plan.changes), [("x", Action::Leave, Reason::Unseen), ("y", Action::Create, Reason::New)]);
+    assert_eq!(
+        short(&plan.changes),
+        [("x", Action::Leave, Reason::Unseen), ("y", Action::Create, Reason::New)]
+    );
     assert_eq!(plan.changes[1].blocks, [Block::Dependency { needs: unseen.id }]);
     assert!(plan.has_unknowns());
 }
@@ -223,7 +264,10 @@ fn an_object_that_changes_hands_is_not_pruned_and_its_old_record_lets_go_last() 
     world.made(&before);
     world.want(&after);
     let plan = world.plan();
-    let expected = [("x", Action::Update, Reason::Changed), ("x", Action::Forget, Reason::Moved)];
+    let expected = [
+        ("x", Action::Update, Reason::Changed),
+        ("x", Action::Forget, Reason::Moved),
+    ];
     assert_eq!(short(&plan.changes), expected);
     assert_eq!(plan.graph.before[1], [0]);
     assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
@@ -234,7 +278,9 @@ fn nothing_is_pruned_that_a_failed_management_unit_may_want() {
     let mut world = World::new();
     world.made(&manifest(&cluster("a"), "x", "1"));
     world.want(&manifest(&cluster("a"), "y", "1"));
-    world.failed.insert(UnitId::ManagementCluster(mc()), "a template failed".to_owned());
+    world
+        .failed
+        .insert(UnitId::ManagementCluster(mc()), "a template failed".to_owned());
     let plan = world.plan();
     let change = plan.changes.iter().find(|change| change.id.name == "x").unwrap();
     assert!(!change.goes_ahead() && change.action == Action::Leave, "{change:?}");
@@ -250,7 +296,13 @@ fn nothing_is_pruned_that_a_unit_out_of_scope_wants() {
     world.elsewhere = vec![object.id.clone()];
     assert_eq!(short(&world.plan().changes), [("y", Action::Create, Reason::New)]);
     world.elsewhere.clear();
-    assert!(world.plan().changes.iter().any(|change| change.action == Action::Delete));
+    assert!(
+        world
+            .plan()
+            .changes
+            .iter()
+            .any(|change| change.action == Action::Delete)
+    );
 }
 
 #[test]

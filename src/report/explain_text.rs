@@ -11,7 +11,12 @@ use crate::fleet::{Explained, Origin};
 pub fn render(explained: &[Explained], style: Style) -> String {
     let left = |value: &Explained| format!("{}: {}", value.field, show(&value.value));
     // Columns line up, but one long value does not push all others off the screen.
-    let width = explained.iter().map(|value| left(value).chars().count()).filter(|&n| n <= 60).max().unwrap_or(0);
+    let width = explained
+        .iter()
+        .map(|value| left(value).chars().count())
+        .filter(|&n| n <= 60)
+        .max()
+        .unwrap_or(0);
     let mut out = String::new();
     for value in explained {
         let origin = style.paint(Tone::Faint, place(&value.origin));

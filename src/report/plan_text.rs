@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::style::{Style, Tone};
 use crate::plan::Plan;
-use crate::plan::preconditions::Met;
 use crate::plan::change::{Action, Block, Change, FieldDiff, OwnedBy, Preview, Reason};
+use crate::plan::preconditions::Met;
 use crate::resource::mark::MANAGED_BY_LABEL;
 
 /// How much is shown.

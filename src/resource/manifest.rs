@@ -105,7 +105,10 @@ impl Manifest {
 }
 
 fn text<'a>(value: Option<&'a Value>, what: &'static str) -> Result<&'a str, ManifestError> {
-    value.and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(ManifestError::Missing(what))
+    value
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .ok_or(ManifestError::Missing(what))
 }
 
 #[cfg(test)]

@@ -181,10 +181,7 @@ async fn a_list_that_never_answers_makes_its_objects_unknown() {
             well(path)
         }
     });
-    assert_eq!(
-        reason(server.observe().await),
-        "list configmaps: no answer within 2s"
-    );
+    assert_eq!(reason(server.observe().await), "list configmaps: no answer within 2s");
 }
 
 #[tokio::test]

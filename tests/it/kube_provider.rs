@@ -720,7 +720,10 @@ async fn twelve_hundred_objects_come_in_three_pages() {
     let Some(mut bench) = Bench::new("kp-many").await else {
         return;
     };
-    let options = Options { page: 500, ..Options::default() };
+    let options = Options {
+        page: 500,
+        ..Options::default()
+    };
     let provider = KubernetesProvider::connect(&[&bench.login.kubeconfig], "test", options).await;
     bench.provider = provider.expect("a provider");
     let all: Vec<Manifest> = (0..1_200)

@@ -20,7 +20,10 @@ fn keep(path: &str, wanted: &str) {
         return;
     }
     let found = fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == wanted, "{path} is not current: FLEETWRIGHT_BLESS=1 cargo test reference");
+    assert!(
+        found == wanted,
+        "{path} is not current: FLEETWRIGHT_BLESS=1 cargo test reference"
+    );
 }
 
 #[test]

@@ -221,9 +221,7 @@ pub(crate) fn management() -> ManagementCluster {
 }
 
 pub(crate) fn fleet(clusters: impl IntoIterator<Item = Cluster>) -> Fleet {
-    let limits = Limits {
-        deletes: Cap::Count(2),
-    };
+    let limits = Limits { deletes: Cap::Count(2) };
     Fleet {
         name: FleetName::new("acme"),
         uid: FleetUid::new("0b3c5f0e"),

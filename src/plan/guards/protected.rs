@@ -32,7 +32,10 @@ impl Guard for Protected {
             .map(|change| &change.unit)
             .collect();
         let mut by_unit: BTreeMap<&UnitId, Vec<ResourceId>> = BTreeMap::new();
-        for change in changes.iter().filter(|change| change.goes_ahead() && units.contains(&change.unit)) {
+        for change in changes
+            .iter()
+            .filter(|change| change.goes_ahead() && units.contains(&change.unit))
+        {
             by_unit.entry(&change.unit).or_default().push(change.id.clone());
         }
         by_unit
@@ -47,7 +50,9 @@ impl Guard for Protected {
                         .collect();
                     (
                         format!("{unit} would lose {}: elsewhere it would be a new one", lost.join(", ")),
-                        format!("put its management cluster, namespace or manifests back; to let it go for good, {list}"),
+                        format!(
+                            "put its management cluster, namespace or manifests back; to let it go for good, {list}"
+                        ),
                     )
                 } else {
                     (
@@ -55,7 +60,12 @@ impl Guard for Protected {
                         format!("to delete it, {list}; if it was renamed, add a Moved document"),
                     )
                 };
-                Refusal { guard: self.name(), message, lift, objects }
+                Refusal {
+                    guard: self.name(),
+                    message,
+                    lift,
+                    objects,
+                }
             })
             .collect()
     }
@@ -92,8 +102,15 @@ mod tests {
         ];
         let mut world = World::new();
         world.units.extend([changes[0].unit.clone(), changes[1].unit.clone()]);
-        let refused: Vec<_> = world.check(&Protected, &changes).into_iter().flat_map(|r| r.objects).collect();
-        assert_eq!(refused, [changes[1].id.clone(), changes[2].id.clone(), changes[3].id.clone()]);
+        let refused: Vec<_> = world
+            .check(&Protected, &changes)
+            .into_iter()
+            .flat_map(|r| r.objects)
+            .collect();
+        assert_eq!(
+            refused,
+            [changes[1].id.clone(), changes[2].id.clone(), changes[3].id.clone()]
+        );
     }
 
     #[test]

@@ -46,7 +46,9 @@ impl Ran {
 impl Workplace {
     /// With these files below `fleet/`.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("a directory") };
+        let place = Self {
+            folder: tempfile::tempdir().expect("a directory"),
+        };
         for (path, text) in files {
             place.write(path, text);
         }
@@ -67,7 +69,9 @@ impl Workplace {
                 }
             }
         }
-        let place = Self { folder: tempfile::tempdir().expect("a directory") };
+        let place = Self {
+            folder: tempfile::tempdir().expect("a directory"),
+        };
         copy(directory, &place.fleet());
         place
     }

@@ -214,19 +214,38 @@ fn no_run_deletes_more_than_the_cap() {
 
 #[test]
 fn a_pool_that_does_not_go_holds_up_no_other_cluster() {
-    let Some(stage) = Stage::of("stuck", "", &["stuck", "unstuck"]) else { return };
+    let Some(stage) = Stage::of("stuck", "", &["stuck", "unstuck"]) else {
+        return;
+    };
     stage.run(&["apply", "--yes"]).exits(0);
     let patch = r#"{"metadata":{"finalizers":["fleetwright.test/hold"]}}"#;
     stage.kubectl("stuck", &["patch", "nodepool", "stuck-a", "--type=merge", "-p", patch]);
     stage.without_cluster("stuck");
     stage.fleet("  decommission: [{cluster: stuck, reason: a test}]");
-    stage.cluster("unstuck", &["a: {profile: general, replicas: 1}", "b: {profile: general, replicas: 3}"]);
-    let applied = stage.run(&["apply", "--yes", "--concurrency", "1", "--wait=2s"]).exits(1);
+    stage.cluster(
+        "unstuck",
+        &[
+            "a: {profile: general, replicas: 1}",
+            "b: {profile: general, replicas: 3}",
+        ],
+    );
+    let applied = stage
+        .run(&["apply", "--yes", "--concurrency", "1", "--wait=2s"])
+        .exits(1);
     let place = |line: &str| {
-        applied.stderr.find(line).unwrap_or_else(|| panic!("{line} is not in\n{}", applied.stderr))
+        applied
+            .stderr
+            .find(line)
+            .unwrap_or_else(|| panic!("{line} is not in\n{}", applied.stderr))
     };
-    let failed = place("failed NodePool clusters-stuck/stuck-a: still there after 2 s: held by finalizers: fleetwright.test/hold");
-    assert!(place("updated NodePool clusters-unstuck/unstuck-a") < failed, "{}", applied.stderr);
+    let failed = place(
+        "failed NodePool clusters-stuck/stuck-a: still there after 2 s: held by finalizers: fleetwright.test/hold",
+    );
+    assert!(
+        place("updated NodePool clusters-unstuck/unstuck-a") < failed,
+        "{}",
+        applied.stderr
+    );
     // What has to be gone after it is not begun.
     place("skipped HostedCluster clusters-stuck/stuck: it needs NodePool clusters-stuck/stuck-a, which failed");
     assert!(stage.is_there("stuck", "hostedcluster", "stuck"));
