@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ipnet::IpNet;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::decode::decode;
@@ -113,12 +114,13 @@ impl Lock {
     pub fn parse(files: &[SourceFile]) -> (Self, Vec<Diagnostic>) {
         let mut lock = Self::default();
         let mut found = Vec::new();
-        for (index, file) in files
-            .iter()
+        let parsed: Vec<_> = files
+            .par_iter()
             .enumerate()
             .filter(|(_, file)| file.path.starts_with(DIRECTORY))
-        {
-            let mut parsed = yaml::parse_one(files, index);
+            .map(|(index, file)| (file, yaml::parse_one(files, index)))
+            .collect();
+        for (file, mut parsed) in parsed {
             found.append(&mut parsed.diagnostics);
             let [(node, inside)] = parsed.documents.as_slice() else {
                 lock.unreadable.insert(file.path.to_string());

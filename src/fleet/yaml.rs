@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde_saphyr::granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, Span as RawSpan};
 
 use super::node::{Entry, Node, Place, SourceFile, Yaml};
@@ -20,6 +21,7 @@ const MAX_DEPTH: usize = 48;
 const MAX_EXPANSION: usize = 100_000;
 
 /// What the files hold.
+#[derive(Default)]
 pub(super) struct Parsed {
     /// Every document that could be read, with what is wrong inside of it.
     pub(super) documents: Vec<(Node, Vec<Diagnostic>)>,
@@ -31,51 +33,64 @@ pub(super) struct Parsed {
 
 /// Parses every file; one that is no YAML doesn't hold up the others.
 pub(super) fn parse(files: &[SourceFile]) -> Parsed {
-    let mut parsed = Parsed {
-        documents: Vec::new(),
-        diagnostics: Vec::new(),
-        incomplete: false,
-    };
     let mut left = MAX_TREE;
-    for (index, file) in files.iter().enumerate() {
-        let size = file.text.len();
-        let budget = left.min(MAX_FILE);
-        if size > budget {
-            let (size, most) = (mebibytes(size), mebibytes(budget));
-            let place = Place {
-                file: number(index),
-                line: 1,
-                column: 1,
-                start: 0,
-                end: 0,
-            };
-            let what = if budget == MAX_FILE {
-                "a file"
-            } else {
-                "what is left for this tree"
-            };
-            parsed.incomplete = true;
-            parsed.diagnostics.push(
-                Diagnostic::new(
-                    Code::TooLarge,
-                    format!("this file has {size} MiB, {what} may have {most} MiB"),
-                )
-                .at(&place.span(files))
-                .hint("keep only fleet documents in the fleet directory, or split the file"),
-            );
-            continue;
-        }
-        left -= size;
-        let mut builder = Builder::new(number(index), files);
-        builder.run(&file.text);
-        parsed.incomplete |= builder.broken;
-        parsed.documents.append(&mut builder.documents);
-        parsed.diagnostics.append(&mut builder.diagnostics);
+    let budgets: Vec<usize> = files
+        .iter()
+        .map(|file| {
+            let budget = left.min(MAX_FILE);
+            if file.text.len() <= budget {
+                left -= file.text.len();
+            }
+            budget
+        })
+        .collect();
+    let all: Vec<Parsed> = budgets
+        .into_par_iter()
+        .enumerate()
+        .map(|(index, budget)| parse_within(budget, files, index))
+        .collect();
+    let mut parsed = Parsed::default();
+    for mut one in all {
+        parsed.incomplete |= one.incomplete;
+        parsed.documents.append(&mut one.documents);
+        parsed.diagnostics.append(&mut one.diagnostics);
     }
     parsed
 }
 
-/// Parses one file of the list, one that is part of this program.
+/// Parses one file of the list, unless it is larger than what is left for it.
+fn parse_within(budget: usize, files: &[SourceFile], index: usize) -> Parsed {
+    let size = files.get(index).map_or(0, |file| file.text.len());
+    if size <= budget {
+        return parse_one(files, index);
+    }
+    let (size, most) = (mebibytes(size), mebibytes(budget));
+    let place = Place {
+        file: number(index),
+        line: 1,
+        column: 1,
+        start: 0,
+        end: 0,
+    };
+    let what = if budget == MAX_FILE {
+        "a file"
+    } else {
+        "what is left for this tree"
+    };
+    let problem = Diagnostic::new(
+        Code::TooLarge,
+        format!("this file has {size} MiB, {what} may have {most} MiB"),
+    )
+    .at(&place.span(files))
+    .hint("keep only fleet documents in the fleet directory, or split the file");
+    Parsed {
+        documents: Vec::new(),
+        diagnostics: vec![problem],
+        incomplete: true,
+    }
+}
+
+/// Parses one file of the list, whatever its size.
 pub(super) fn parse_one(files: &[SourceFile], index: usize) -> Parsed {
     let mut builder = Builder::new(number(index), files);
     if let Some(file) = files.get(index) {

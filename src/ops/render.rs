@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::load::{LoadedFleet, Scope};
 use crate::resource::{Manifest, Target};
 
@@ -75,12 +77,9 @@ fn yaml(manifest: &Manifest) -> Result<String, RenderError> {
 /// # Errors
 /// Where a manifest can't be written as YAML.
 pub fn render_stream(loaded: &LoadedFleet, scope: &Scope) -> Result<String, RenderError> {
-    let mut out = String::new();
-    for manifest in in_scope(loaded, scope) {
-        out.push_str("---\n");
-        out.push_str(&yaml(manifest)?);
-    }
-    Ok(out)
+    let manifests: Vec<&Manifest> = in_scope(loaded, scope).collect();
+    let parts = manifests.par_iter().map(|manifest| Ok(format!("---\n{}", yaml(manifest)?)));
+    Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// One file an object: `<management cluster or oci>/<unit kind>/<unit>/<kind>.<name>.yaml`.

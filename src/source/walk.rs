@@ -5,6 +5,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::select::{is_hidden, is_wanted};
 use super::{Limits, Link, SourceError, Tree};
 use crate::diag::{Code, Diagnostic, Span};
@@ -67,16 +69,11 @@ pub(super) fn read(directory: &Path, limits: Limits) -> Result<Tree, SourceError
 
 impl Walk {
     fn refuse(&mut self, code: Code, path: &str, what: impl std::fmt::Display) {
-        let diagnostic = match path {
-            "" => Diagnostic::new(code, format!("the fleet directory holds {what}")),
-            path => Diagnostic::new(code, format!("`{path}` {what}")).at(&top_of(path)),
-        };
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.push(refusal(code, path, what));
     }
 
     fn unreadable(&mut self, path: &str, error: &io::Error) {
-        // Its kind alone: the message of an io::Error may hold an absolute path.
-        self.refuse(Code::Unreadable, path, format!("can't be read: {}", error.kind()));
+        self.diagnostics.push(unreadable(path, error));
     }
 
     fn directory(&mut self, here: &Here<'_>) {
@@ -223,13 +220,17 @@ impl Walk {
             self.refuse(Code::TooLarge, "", what);
         } else {
             files.reserve(self.found.len());
-            for found in std::mem::take(&mut self.found) {
-                if let Some(text) = self.text(&found) {
-                    files.push(SourceFile {
-                        path: found.path.as_str().into(),
-                        text,
-                    });
-                    real.push(found.real.into());
+            let texts: Vec<_> = self.found.par_iter().map(|found| self.text(found)).collect();
+            for (found, text) in std::mem::take(&mut self.found).into_iter().zip(texts) {
+                match text {
+                    Ok(text) => {
+                        files.push(SourceFile {
+                            path: found.path.as_str().into(),
+                            text,
+                        });
+                        real.push(found.real.into());
+                    }
+                    Err(problem) => self.diagnostics.push(*problem),
                 }
             }
         }
@@ -244,35 +245,43 @@ impl Walk {
         }
     }
 
-    fn text(&mut self, found: &Found) -> Option<Arc<str>> {
+    fn text(&self, found: &Found) -> Result<Arc<str>, Box<Diagnostic>> {
         let limit = self.limits.file_bytes;
         let mut bytes = Vec::with_capacity(usize::try_from(found.bytes).unwrap_or(0));
         // One byte more than allowed shows a file that has grown since its size was looked at.
-        let read = File::open(self.root.join(&found.real))
-            .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
-        if let Err(error) = read {
-            self.unreadable(&found.path, &error);
-            return None;
-        }
+        File::open(self.root.join(&found.real))
+            .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+            .map_err(|error| Box::new(unreadable(&found.path, &error)))?;
         if bytes.len() as u64 > limit {
-            self.refuse(Code::TooLarge, &found.path, format!("has grown beyond {limit} bytes"));
-            return None;
+            let what = format!("has grown beyond {limit} bytes");
+            return Err(Box::new(refusal(Code::TooLarge, &found.path, what)));
         }
         match std::str::from_utf8(&bytes) {
-            Ok(text) => Some(text.into()),
+            Ok(text) => Ok(text.into()),
             Err(error) => {
                 let offset = error.valid_up_to();
                 let span = span_at(&found.path, &bytes, offset, error.error_len());
                 let message = format!("`{}` is not UTF-8: byte {offset} begins no character", found.path);
-                self.diagnostics.push(
+                Err(Box::new(
                     Diagnostic::new(Code::Unreadable, message)
                         .at(&span)
                         .hint("save the file as UTF-8"),
-                );
-                None
+                ))
             }
         }
     }
+}
+
+fn refusal(code: Code, path: &str, what: impl std::fmt::Display) -> Diagnostic {
+    match path {
+        "" => Diagnostic::new(code, format!("the fleet directory holds {what}")),
+        path => Diagnostic::new(code, format!("`{path}` {what}")).at(&top_of(path)),
+    }
+}
+
+fn unreadable(path: &str, error: &io::Error) -> Diagnostic {
+    // Its kind alone: the message of an io::Error may hold an absolute path.
+    refusal(Code::Unreadable, path, format!("can't be read: {}", error.kind()))
 }
 
 fn child(parent: &str, name: &str) -> String {
