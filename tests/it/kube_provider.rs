@@ -188,7 +188,7 @@ async fn looking_at_what_is_as_it_should_be_sends_lists_and_secret_reads_alone()
     let mut sent = bench.login.requests_since(mark);
     // Lists of different kinds are under way at once.
     sent.sort();
-    let label = "labelSelector=fleetwright.dev%2Ffleet%3Dkp-quiet&limit=500";
+    let label = "labelSelector=fleetwright.dev%2Ffleet%3Dkp-quiet&limit=2500";
     let sent: Vec<_> = sent.iter().map(|(verb, path)| (verb.as_str(), path.as_str())).collect();
     assert_eq!(
         sent,

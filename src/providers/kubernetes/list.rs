@@ -10,8 +10,9 @@ use super::http::{Call, Http, HttpError, escape};
 use super::status::Refusal;
 use crate::providers::{Kind, LiveObject};
 
-/// kubectl's page too: large enough to cost few round trips, small enough to bound what is held twice.
-const PAGE: usize = 500;
+/// A server has the first page of a LIST in memory, and may have to ask its store for the others: so most fleets take one.
+/// Small enough, at some kilobytes an object, to bound what is held twice.
+const PAGE: usize = 2_500;
 /// A page's token is refused once the state that it belongs to is forgotten; then the whole LIST starts again.
 const RESTARTS: usize = 2;
 
