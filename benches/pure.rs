@@ -255,6 +255,8 @@ impl Applied {
         plan::build(&Inputs {
             fleet: &self.fleet,
             desired,
+            wanted_elsewhere: std::collections::BTreeSet::new(),
+            targets: &|_| true,
             failed: BTreeMap::new(),
             in_scope: &|_| true,
             inventories: &self.inventories,

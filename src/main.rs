@@ -13,13 +13,15 @@ fn main() -> ExitCode {
             let code = if error.use_stderr() { Exit::Error } else { Exit::Done };
             return match error.print() {
                 Ok(()) => ExitCode::from(code as u8),
+                // A reader that went away has what it wanted.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(code as u8),
                 Err(_) => ExitCode::from(Exit::Error as u8),
             };
         }
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let printer = Printer::new(cli.global(), no_color);
-    fleetwright::cli::start_logging(cli.global().verbose);
+    fleetwright::cli::start_logging(cli.global().verbose, printer.error_style());
     match cli.run(&printer) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {

@@ -16,9 +16,7 @@ use super::wait;
 use crate::inventory::InventoryKey;
 use crate::plan::change::{Action, Change};
 use crate::plan::{self, Plan, Revised};
-use crate::providers::{
-    DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest,
-};
+use crate::providers::{DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored, WriteRequest};
 use crate::resource::{ManagementClusterName, ResourceId, Target};
 
 /// What a run needs.
@@ -84,7 +82,7 @@ impl Outcome {
 pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     let changes = &run.plan.changes;
     let tried: Vec<bool> = changes.iter().map(Change::goes_ahead).collect();
-    let records = Records::new(run.stores, run.inventories, changes, run.revised);
+    let records = Records::new(run.stores, run.inventories, run.plan, run.revised);
     let units = changes
         .iter()
         .filter(|c| c.goes_ahead())
@@ -107,9 +105,14 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
                 unit: change.unit.clone(),
                 action: change.action,
             });
-            let waited_for = walk.is_waited_for(i);
-            let records = &records;
-            under_way.push(async move { (i, make(run, change, records, waited_for).await) });
+            let step = Step {
+                run,
+                observer,
+                records: &records,
+                change,
+                waited_for: walk.is_waited_for(i),
+            };
+            under_way.push(async move { (i, make(&step).await) });
         }
         let Some((i, made)) = under_way.next().await else { break };
         let result = match made {
@@ -142,13 +145,21 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     outcome
 }
 
-/// Makes one change.
-async fn make(
-    run: &Run<'_>,
-    change: &Change,
-    records: &Records<'_>,
+/// One change under way.
+struct Step<'a> {
+    run: &'a Run<'a>,
+    observer: &'a dyn Observer,
+    records: &'a Records<'a>,
+    change: &'a Change,
+    /// Whether others wait for it.
     waited_for: bool,
-) -> Result<ChangeResult, ProviderError> {
+}
+
+/// Makes one change.
+async fn make(step: &Step<'_>) -> Result<ChangeResult, ProviderError> {
+    let Step {
+        run, records, change, ..
+    } = *step;
     let Some(provider) = run.providers.get(&change.id.target).copied() else {
         return Ok(ChangeResult::Failed {
             message: format!("no provider for {}", change.id.target),
@@ -183,20 +194,25 @@ async fn make(
                 },
             )
         }
-        Action::Delete => delete(run, change, provider, waited_for).await?,
+        Action::Delete => delete(step, provider).await?,
     };
-    records.settle(change, end).await?;
+    // What did not work is settled by whoever called, errors and all.
+    if result.is_success() {
+        records.settle(change, end).await?;
+    }
     Ok(result)
 }
 
 /// Deletes. It is done when the object is seen gone; unless others wait for that, acceptance is enough for this run, and
 /// the inventory keeps the object until a later run sees it gone.
-async fn delete(
-    run: &Run<'_>,
-    change: &Change,
-    provider: &dyn Provider,
-    waited_for: bool,
-) -> Result<(ChangeResult, End), ProviderError> {
+async fn delete(step: &Step<'_>, provider: &dyn Provider) -> Result<(ChangeResult, End), ProviderError> {
+    let Step {
+        run,
+        observer,
+        change,
+        waited_for,
+        ..
+    } = *step;
     let Some(precondition) = &change.precondition else {
         return Ok((
             ChangeResult::Failed {
@@ -216,13 +232,21 @@ async fn delete(
         (true, None) => run.options.delete_deadline,
         (false, None) => Duration::ZERO,
     };
-    match wait::until_gone(run, change, provider, &precondition.uid, deadline).await {
+    let going = wait::Going {
+        change,
+        provider,
+        uid: &precondition.uid,
+        deadline,
+    };
+    match wait::until_gone(run, &going, observer).await {
         Observed::Absent => Ok((ChangeResult::Done, End::Gone)),
+        // Nothing of this run comes after it any more.
+        Observed::Present(_) if run.interrupted.load(Ordering::Relaxed) => Ok((ChangeResult::Deleting, End::Unchanged)),
         Observed::Present(_) if !waited_for && run.options.wait.is_none() => {
             Ok((ChangeResult::Deleting, End::Unchanged))
         }
-        Observed::Present(_) => {
-            let message = format!("still there after {} s: a finalizer holds it", deadline.as_secs());
+        Observed::Present(live) => {
+            let message = format!("still there after {} s: {}", deadline.as_secs(), wait::holds(&live));
             Ok((ChangeResult::Failed { message }, End::Unchanged))
         }
         Observed::Unknown(reason) => Ok((

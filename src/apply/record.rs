@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use futures::lock::Mutex;
 
 use crate::inventory::{Entry, InventoryKey, UnitInventory};
-use crate::plan::Revised;
 use crate::plan::change::Change;
-use crate::providers::{ProviderError, InventoryStore, Stored};
+use crate::plan::{Plan, Revised};
+use crate::providers::{InventoryStore, ProviderError, Stored};
 use crate::resource::ManagementClusterName;
 
 /// The key of a change.
@@ -45,33 +45,44 @@ struct Record<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Takes over the inventories of the units that have changes.
+    /// Takes over the inventories of the units that have changes, or objects that their record does not know as they are.
     pub(super) fn new(
         stores: &'a BTreeMap<ManagementClusterName, &'a dyn InventoryStore>,
         inventories: &BTreeMap<InventoryKey, Stored>,
-        changes: &'a [Change],
+        plan: &'a Plan,
         revised: &Revised,
     ) -> Self {
         let mut records: BTreeMap<InventoryKey, Record<'a>> = BTreeMap::new();
-        for change in changes.iter().filter(|change| change.goes_ahead()) {
-            let key = key(change);
-            let record = records.entry(key).or_insert_with_key(|key| {
-                let mut stored = inventories.get(key).cloned().unwrap_or_else(|| Stored {
-                    inventory: UnitInventory::new(revised.fleet.clone(), key.1.clone()),
-                    version: None,
-                });
-                stored.inventory.revision = revised.revision.clone();
-                stored.inventory.revision_time = revised.time;
-                Record {
-                    stored,
-                    changes: Vec::new(),
-                    dirty: false,
-                    announced: false,
-                    open: 0,
-                }
+        let open = |key: &InventoryKey| {
+            let mut stored = inventories.get(key).cloned().unwrap_or_else(|| Stored {
+                inventory: UnitInventory::new(revised.fleet.clone(), key.1.clone()),
+                version: None,
             });
+            stored.inventory.revision = revised.revision.clone();
+            stored.inventory.revision_time = revised.time;
+            Record {
+                stored,
+                changes: Vec::new(),
+                dirty: false,
+                announced: false,
+                open: 0,
+            }
+        };
+        for change in plan.changes.iter().filter(|change| change.goes_ahead()) {
+            let record = records.entry(key(change)).or_insert_with_key(open);
             record.changes.push(change);
             record.open += 1;
+        }
+        for settled in &plan.settled {
+            let key = (settled.recorded_on.clone(), settled.unit.clone());
+            let known = inventories
+                .get(&key)
+                .and_then(|stored| stored.inventory.get(&settled.entry.id));
+            if known != Some(&settled.entry) {
+                let record = records.entry(key).or_insert_with_key(open);
+                record.stored.inventory.record(settled.entry.clone());
+                record.dirty = true;
+            }
         }
         Self {
             stores,

@@ -9,7 +9,6 @@ use super::progress::Progress;
 use super::{Exit, Printer, common};
 use crate::apply::{ChangeResult, Options, Outcome};
 use crate::ops::{self, Planned};
-use crate::plan::change::Block;
 use crate::report::json;
 use crate::report::plan_text::PlanText;
 
@@ -72,13 +71,17 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         printer.complain("nothing was changed: a guard refuses (--keep-going does the rest without what is refused)");
         return Ok(Exit::Refused);
     }
-    let outcome = if planned.plan.changes.iter().any(crate::plan::change::Change::goes_ahead) {
-        if !args.yes && !confirmed(printer)? {
+    let changes = planned.plan.changes.iter().any(crate::plan::change::Change::goes_ahead);
+    let outcome = if changes || !planned.plan.settled.is_empty() {
+        if changes && !args.yes && !confirmed(printer)? {
             printer.complain("nothing was changed");
             return Ok(Exit::Error);
         }
-        let options =
-            Options { concurrency: args.concurrency.into(), wait: args.wait, ..Options::default() };
+        let options = Options {
+            concurrency: args.concurrency.into(),
+            wait: args.wait,
+            ..Options::default()
+        };
         runtime.block_on(apply(&loaded, &planned, options, printer))?
     } else {
         Outcome::default()
@@ -87,6 +90,9 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         printer.json(&json::apply(&planned.plan, &outcome, &loaded.diagnostics))?;
     } else {
         summarise(&outcome, printer);
+    }
+    if planned.plan.is_refused() {
+        printer.complain("some changes were not made: the plan says what they wait for");
     }
     Ok(exit(&loaded, &planned, &outcome))
 }
@@ -135,7 +141,10 @@ fn summarise(outcome: &Outcome, printer: &Printer) {
         (count(&|result| *result == ChangeResult::Done), "done"),
         (count(&|result| *result == ChangeResult::Deleting), "being deleted"),
         (count(&|result| matches!(result, ChangeResult::Failed { .. })), "failed"),
-        (count(&|result| matches!(result, ChangeResult::Skipped { .. })), "skipped"),
+        (
+            count(&|result| matches!(result, ChangeResult::Skipped { .. })),
+            "skipped",
+        ),
         (count(&|result| *result == ChangeResult::Interrupted), "not begun"),
     ]
     .into_iter()
@@ -157,11 +166,13 @@ fn summarise(outcome: &Outcome, printer: &Printer) {
 }
 
 fn exit(loaded: &ops::LoadedFleet, planned: &Planned, outcome: &Outcome) -> Exit {
-    let refused = !planned.plan.refusals.is_empty()
-        || planned.plan.changes.iter().any(|c| c.blocks.iter().any(|b| matches!(b, Block::Conflict { .. })));
-    if refused {
+    if planned.plan.is_refused() {
         Exit::Refused
-    } else if !outcome.is_success() || loaded.has_errors() || planned.plan.has_unknowns() {
+    } else if !outcome.is_success()
+        || loaded.has_errors()
+        || planned.plan.has_unknowns()
+        || planned.plan.waits_for_deletes()
+    {
         Exit::Error
     } else {
         Exit::Done

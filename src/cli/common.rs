@@ -10,6 +10,15 @@ use crate::report::style::Style;
 /// Loads the fleet and shows every problem on stderr.
 pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<LoadedFleet> {
     let loaded = load_silently(args)?;
+    show_problems(&loaded, printer);
+    for line in &loaded.notes {
+        printer.note(line);
+    }
+    Ok(loaded)
+}
+
+/// Shows every problem of the files on stderr; only errors when quiet.
+pub(super) fn show_problems(loaded: &LoadedFleet, printer: &Printer) {
     let shown: Vec<_> = loaded
         .diagnostics
         .iter()
@@ -20,10 +29,6 @@ pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<Loaded
         let style = diagnostics::Style { color: printer.error_style() == Style::Coloured };
         printer.complain(&diagnostics::render(&shown, &loaded.files, style));
     }
-    for line in &loaded.notes {
-        printer.note(line);
-    }
-    Ok(loaded)
 }
 
 /// Loads the fleet.

@@ -15,7 +15,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let loaded = common::load(&args.fleet, printer)?;
+    let loaded = common::load_silently(&args.fleet)?;
+    common::show_problems(&loaded, printer);
     if loaded.has_errors() {
         printer.complain("fleet.lock was left as it is: mend the errors first");
         return Ok(Exit::Error);

@@ -93,7 +93,7 @@ impl Cli {
 }
 
 /// Logs to stderr: warnings, with `-v` what is done, with `-vv` what is sent, with `-vvv` what libraries say too.
-pub fn start_logging(verbose: u8) {
+pub fn start_logging(verbose: u8, style: crate::report::style::Style) {
     let level = match verbose {
         0 => "warn",
         1 => "info",
@@ -101,7 +101,7 @@ pub fn start_logging(verbose: u8) {
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).with_ansi(style == crate::report::style::Style::Coloured).init();
 }
 
 /// An error with its causes, as people get to see it.

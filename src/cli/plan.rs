@@ -63,10 +63,11 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         Format::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,
         Format::Json => printer.json(&json::plan(plan, &loaded.diagnostics))?,
     }
-    if !plan.refusals.is_empty() {
+    if plan.is_refused() {
         return Ok(Exit::Refused);
     }
-    if loaded.has_errors() {
+    // What could not be looked at may have changed: "no changes" would be more than is known.
+    if loaded.has_errors() || plan.has_unknowns() {
         return Ok(Exit::Error);
     }
     Ok(match (args.detailed_exitcode, plan.has_changes(), plan.is_drift_only()) {

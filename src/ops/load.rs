@@ -86,8 +86,9 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
         if options.locked {
             return Err(LoadError::Locked(changes));
         }
+        let plural = if changes.len() == 1 { "" } else { "s" };
         notes.push(format!(
-            "note: fleet.lock is not up to date ({} files); run `fleetwright lock` and commit the result",
+            "note: fleet.lock is not up to date ({} file{plural}); run `fleetwright lock` and commit the result",
             changes.len()
         ));
     }
@@ -106,7 +107,8 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     let failed = failed(&fleet, &rendered, &diagnostics);
     let origin = source::origin(&tree)?;
     let revised = Revised { fleet: fleet.uid.clone(), revision: origin.revision, time: origin.time };
-    let files = loaded.files().to_vec();
+    let own_templates = tree.files.iter().filter(|file| file.path.starts_with(TEMPLATES));
+    let files = loaded.files().iter().chain(own_templates).cloned().collect();
     Ok(LoadedFleet {
         fleet,
         rendered,

@@ -13,7 +13,9 @@ use crate::providers::{
     InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored,
     WriteRequest,
 };
-use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
+use crate::plan::preconditions::Met;
+use crate::render::Precondition;
+use crate::resource::{FieldPath, ManagementClusterName, Manifest, PathElement, ResourceId, Revision, Target, UnitId};
 use crate::source::Ancestry;
 
 /// What a plan is made against.
@@ -107,6 +109,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     };
     let mut plan = decide(loaded, options, &seen)?;
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
+    check_preconditions(loaded, &mut plan, &seen).await;
     confirm(&mut plan, &seen).await;
     let Seen { providers, stores, inventories, .. } = seen;
     Ok(Planned { plan, providers, stores, inventories })
@@ -268,6 +271,61 @@ fn newer_units(loaded: &LoadedFleet, inventories: &BTreeMap<InventoryKey, Stored
         }
     }
     newer
+}
+
+/// Looks at what units need that nothing of ours makes, for those that are about to be made.
+async fn check_preconditions(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen) {
+    let mut found = Vec::new();
+    let mut known: BTreeMap<(Option<ManagementClusterName>, &Precondition), Met> = BTreeMap::new();
+    for unit in plan::preconditions::units_to_check(plan) {
+        let Some(rendered) = loaded.rendered.units.get(&unit) else { continue };
+        let on = loaded.recorded_on(&unit);
+        for precondition in &rendered.preconditions {
+            let key = (on.clone(), precondition);
+            let met = match known.get(&key) {
+                Some(met) => *met,
+                None => {
+                    let provider = on.as_ref().and_then(|name| seen.providers.get(name));
+                    let met = match provider {
+                        Some(provider) => is_met(precondition, provider, seen, on.as_ref()).await,
+                        None => Met::Unchecked,
+                    };
+                    known.insert(key, met);
+                    met
+                }
+            };
+            found.push((unit.clone(), precondition.clone(), met));
+        }
+    }
+    plan::preconditions::settle(plan, found);
+}
+
+async fn is_met(
+    precondition: &Precondition,
+    provider: &KubernetesProvider,
+    seen: &Seen,
+    on: Option<&ManagementClusterName>,
+) -> Met {
+    let told = |there: Option<bool>| there.map_or(Met::Unchecked, |there| if there { Met::Yes } else { Met::No });
+    match precondition {
+        Precondition::Object { id } => match provider.read(id, "v1").await {
+            Observed::Present(_) => Met::Yes,
+            Observed::Absent => Met::No,
+            Observed::Unknown(_) => Met::Unchecked,
+        },
+        Precondition::RouteApi => told(provider.serves("route.openshift.io", "Route").await),
+        Precondition::OciPlatform => {
+            let observation = on.and_then(|name| seen.observed.get(&Target::Kubernetes(name.clone())));
+            let field = |name: &str| PathElement::Field(name.to_owned());
+            let path = FieldPath::new(vec![field("spec"), field("platform"), field("oci")]);
+            let schemas = observation.map(|observation| &observation.schemas);
+            let hosted = schemas.and_then(|all| all.iter().find(|(kind, _)| kind.kind == "HostedCluster"));
+            told(hosted.map(|(_, schema)| schema.root().at(&path).is_some_and(|view| !view.is_open())))
+        }
+        Precondition::NodePortAddress { .. } | Precondition::DnsRecord { .. } | Precondition::Peering { .. } => {
+            Met::Unchecked
+        }
+    }
 }
 
 /// Has the server's dry-run confirm what was predicted, for the objects that change and for no other.

@@ -9,10 +9,11 @@ use super::change::{Action, Block, Change, Reason};
 use super::decide::{self, Context};
 use super::graph::{Cycle, Graph};
 use super::guards::{self, Facts, Refusal};
+use super::preconditions::Need;
 use crate::fleet::model::Fleet;
 use crate::inventory::{Entry, InventoryKey};
 use crate::providers::{Observation, Stored};
-use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
+use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Revision, Stewardship, Target, UnitId};
 
 /// The fleet and the revision that a plan is of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,6 +35,18 @@ pub struct Held {
     pub unit: UnitId,
     /// Why.
     pub reason: String,
+}
+
+/// An object that is as it should be, and that its inventory does not know as it is: a run ended before it could write that
+/// down, or the fleet files changed in a way that makes no difference. An apply completes the record; nothing else changes.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The unit.
+    pub unit: UnitId,
+    /// The management cluster whose inventory holds it.
+    pub recorded_on: ManagementClusterName,
+    /// What the record should say.
+    pub entry: Entry,
 }
 
 /// One unit of the desired state.
@@ -84,10 +97,14 @@ pub struct Plan {
     pub graph: Graph,
     /// Objects that are as they should be.
     pub unchanged: usize,
+    /// Those of them whose record is to be completed.
+    pub settled: Vec<Settled>,
     /// What guards refuse.
     pub refusals: Vec<Refusal>,
     /// Units that are left alone.
     pub held: Vec<Held>,
+    /// What has to be there and is not ours to make, for what is about to be made.
+    pub needs: Vec<Need>,
 }
 
 impl Plan {
@@ -96,7 +113,10 @@ impl Plan {
     fn pending(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| {
             change.action != Action::Leave
-                && !change.blocks.iter().any(|block| matches!(block, Block::NotManaged | Block::Dependency { .. }))
+                && !change
+                    .blocks
+                    .iter()
+                    .any(|block| matches!(block, Block::NotManaged | Block::Dependency { .. }))
         })
     }
 
@@ -105,17 +125,42 @@ impl Plan {
         self.pending().next().is_some()
     }
 
+    /// Whether something is refused: by a guard, or for a field that another manager owns.
+    pub fn is_refused(&self) -> bool {
+        let conflicts = |change: &Change| {
+            change
+                .blocks
+                .iter()
+                .any(|block| matches!(block, Block::Conflict { .. }))
+        };
+        !self.refusals.is_empty() || self.changes.iter().any(conflicts)
+    }
+
+    /// Whether something has to be gone before it can be made again.
+    pub fn waits_for_deletes(&self) -> bool {
+        let waits = |change: &Change| {
+            change
+                .blocks
+                .iter()
+                .any(|block| matches!(block, Block::Terminating { .. }))
+        };
+        self.changes.iter().any(waits)
+    }
+
     /// Whether something could not be looked at, or can't be planned.
     pub fn has_unknowns(&self) -> bool {
         self.changes
             .iter()
             .flat_map(|change| &change.blocks)
-            .any(|block| matches!(block, Block::Unknown { .. } | Block::Invalid { .. }))
+            .any(|block| matches!(block, Block::Unknown { .. } | Block::Invalid { .. } | Block::Precondition { .. }))
     }
 
     /// Whether all there is to change moved by itself.
     pub fn is_drift_only(&self) -> bool {
-        self.has_changes() && self.pending().all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
+        self.has_changes()
+            && self
+                .pending()
+                .all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
     }
 }
 
@@ -132,22 +177,27 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
     };
     let records = Records::new(inputs);
 
-    let decided: Vec<(Vec<Change>, usize)> = inputs
+    let decided: Vec<Decided> = inputs
         .desired
         .par_iter()
         .map(|(_, unit)| decide_unit(unit, inputs, &records, &context))
         .collect();
-    let mut unchanged = 0;
-    let mut changes = Vec::new();
-    for (of_unit, same) in decided {
-        changes.extend(of_unit);
-        unchanged += same;
+    let (mut changes, mut settled, mut unchanged) = (Vec::new(), Vec::new(), 0);
+    for of_unit in decided {
+        changes.extend(of_unit.changes);
+        settled.extend(of_unit.settled);
+        unchanged += of_unit.unchanged;
     }
     for ((recorded_on, unit), stored) in inputs.inventories {
         if inputs.failed.contains_key(unit) || !(inputs.in_scope)(unit) {
             continue;
         }
-        for entry in stored.inventory.entries.iter().filter(|entry| (inputs.targets)(&entry.id.target)) {
+        for entry in stored
+            .inventory
+            .entries
+            .iter()
+            .filter(|entry| (inputs.targets)(&entry.id.target))
+        {
             match records.fate(entry, unit) {
                 Fate::Kept => {}
                 Fate::Moved => changes.push(decide::moved(entry, unit, recorded_on)),
@@ -168,6 +218,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
         changes,
         graph,
         unchanged,
+        settled,
         refusals,
         held: inputs
             .failed
@@ -177,24 +228,53 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
                 reason: reason.clone(),
             })
             .collect(),
+        needs: Vec::new(),
     })
 }
 
-fn decide_unit(
-    unit: &DesiredUnit<'_>,
-    inputs: &Inputs<'_>,
-    records: &Records<'_>,
-    context: &Context<'_>,
-) -> (Vec<Change>, usize) {
-    let mut changes = Vec::new();
-    let mut same = 0;
-    for manifest in unit.manifests.iter().filter(|manifest| (inputs.targets)(&manifest.id.target)) {
+/// What was decided of one unit.
+#[derive(Default)]
+struct Decided {
+    changes: Vec<Change>,
+    settled: Vec<Settled>,
+    unchanged: usize,
+}
+
+fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, records: &Records<'_>, context: &Context<'_>) -> Decided {
+    let mut decided = Decided::default();
+    for manifest in unit
+        .manifests
+        .iter()
+        .filter(|manifest| (inputs.targets)(&manifest.id.target))
+    {
         match decide::wanted(manifest, &unit.recorded_on, records.entry(manifest), context) {
-            Some(change) => changes.push(change),
-            None => same += 1,
+            Some(change) => decided.changes.push(change),
+            None => {
+                decided.unchanged += 1;
+                decided.settled.extend(settle(manifest, unit, inputs, context));
+            }
         }
     }
-    (changes, same)
+    decided
+}
+
+/// What the record of an unchanged object lacks, if it does. What the fleet leaves to others is in no record, and a unit
+/// that was applied from a newer revision keeps the record of that.
+fn settle(manifest: &Manifest, unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, context: &Context<'_>) -> Option<Settled> {
+    if manifest.stewardship == Stewardship::Observed || inputs.newer.contains_key(&manifest.unit) {
+        return None;
+    }
+    let key = (unit.recorded_on.clone(), manifest.unit.clone());
+    let recorded = inputs
+        .inventories
+        .get(&key)
+        .and_then(|stored| stored.inventory.get(&manifest.id));
+    let entry = decide::entry(manifest, context).filter(|entry| Some(entry) != recorded)?;
+    Some(Settled {
+        unit: manifest.unit.clone(),
+        recorded_on: unit.recorded_on.clone(),
+        entry,
+    })
 }
 
 /// What the inventories hold, and what of it somebody wants.
@@ -257,7 +337,9 @@ fn may_be_wanted_by_a_failed_unit(
 ) -> Option<&'static str> {
     let failed = match unit {
         UnitId::ManagementCluster(_) => !inputs.failed.is_empty(),
-        UnitId::Cluster(_) => inputs.failed.contains_key(&UnitId::ManagementCluster(recorded_on.clone())),
+        UnitId::Cluster(_) => inputs
+            .failed
+            .contains_key(&UnitId::ManagementCluster(recorded_on.clone())),
         UnitId::Network(_) => false,
     };
     failed.then_some("a unit that may want it did not render")
@@ -294,15 +376,14 @@ fn refuse(changes: &mut [Change], inputs: &Inputs<'_>) -> Vec<Refusal> {
 fn block_dependents(changes: &mut [Change], graph: &Graph) -> Result<(), Cycle> {
     for wave in graph.waves(changes)? {
         for i in wave {
-            if changes[i].action == Action::Leave {
+            // One reason is enough; what it would wait for besides only hides it.
+            if changes[i].action == Action::Leave || !changes[i].blocks.is_empty() {
                 continue;
             }
-            let needs = graph.before[i]
-                .iter()
-                .find(|&&j| {
-                    let record_stays = changes[i].reason == Reason::Moved && !changes[j].goes_ahead();
-                    record_stays || stays_missing(&changes[j]) || stays_there(&changes[j])
-                });
+            let needs = graph.before[i].iter().find(|&&j| {
+                let record_stays = changes[i].reason == Reason::Moved && !changes[j].goes_ahead();
+                record_stays || stays_missing(&changes[j]) || stays_there(&changes[j])
+            });
             if let Some(&j) = needs {
                 let needs = changes[j].id.clone();
                 changes[i].blocks.push(Block::Dependency { needs });

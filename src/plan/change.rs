@@ -36,6 +36,8 @@ pub enum Reason {
     Changed,
     /// The live object was changed by someone else.
     Drifted,
+    /// What it is copied from changed; nobody touched the copy.
+    SourceChanged,
     /// It exists, made by someone else.
     Found,
     /// The fleet files do not hold it any more.
@@ -117,10 +119,22 @@ pub enum Block {
         /// What it needs.
         needs: ResourceId,
     },
+    /// The object was deleted and is not gone yet; only then can it be made again.
+    Terminating {
+        /// Since when, RFC 3339.
+        since: String,
+        /// What holds it, sorted as on the object.
+        finalizers: Vec<String>,
+    },
     /// The server says that it would refuse it.
     Invalid {
         /// In its words.
         message: String,
+    },
+    /// Something that it needs, and that is not ours to make, is not there.
+    Precondition {
+        /// What.
+        what: String,
     },
     /// No provider of this version writes objects of that control plane.
     NoProvider,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::build::Plan;
+use super::build::{Plan, Settled};
 use super::change::{Action, Block, Change, OwnedBy, Preview};
 use super::decide::{self, payload_value};
+use crate::inventory::Entry;
 use crate::providers::{Kind, Observation, Observed, ProviderError, Sensitive, WriteResponse};
 use crate::resource::Target;
 use crate::schema::{Gvk, Schema};
@@ -107,6 +108,20 @@ fn compare(
     Verdict::Changes
 }
 
+/// What the record of a change that changes nothing should say; it may say so already.
+fn settled(change: Change) -> Option<Settled> {
+    Some(Settled {
+        unit: change.unit,
+        recorded_on: change.recorded_on,
+        entry: Entry {
+            id: change.id,
+            api_version: change.api_version,
+            uid: Some(change.precondition?.uid),
+            digest: change.payload.digest,
+        },
+    })
+}
+
 /// Takes changes out; the graph's indices follow.
 fn drop_changes(plan: &mut Plan, dropped: &[usize]) {
     if dropped.is_empty() {
@@ -119,11 +134,13 @@ fn drop_changes(plan: &mut Plan, dropped: &[usize]) {
         place.push(stays.then_some(kept));
         kept += usize::from(stays);
     }
-    let mut i = 0;
-    plan.changes.retain(|_| {
-        i += 1;
-        place[i - 1].is_some()
-    });
+    let changes = std::mem::take(&mut plan.changes);
+    for (change, place) in changes.into_iter().zip(&place) {
+        match place {
+            Some(_) => plan.changes.push(change),
+            None => plan.settled.extend(settled(change)),
+        }
+    }
     let before = std::mem::take(&mut plan.graph.before);
     plan.graph.before = before
         .into_iter()

@@ -21,7 +21,12 @@ pub(super) enum Resolution {
         force: bool,
     },
     /// These conflicts are not to be overruled.
-    Refused(Vec<ssa::Conflict>),
+    Refused {
+        /// What is owned by whom.
+        conflicts: Vec<ssa::Conflict>,
+        /// The object as it would be if they were.
+        forced: Option<Value>,
+    },
     /// The server would refuse the document.
     Invalid(String),
     /// The live object can't be merged into; why.
@@ -37,14 +42,8 @@ pub(super) fn resolve(
     context: &Context<'_>,
 ) -> Resolution {
     let merge = |document: &Sensitive, force| {
-        ssa::apply(ssa::ApplyRequest {
-            live: Some(live),
-            config: document.expose(),
-            manager: MANAGER,
-            force,
-            schema,
-            now: context.now,
-        })
+        let request = request(document, live, schema, context);
+        ssa::apply(ssa::ApplyRequest { force, ..request })
     };
     let conflicts = match merge(document, false) {
         Ok(ssa::ApplyOutcome::Applied(result)) => {
@@ -65,8 +64,12 @@ pub(super) fn resolve(
             OnConflict::Force => force = true,
         }
     }
+    let refuse = |conflicts| Resolution::Refused {
+        conflicts,
+        forced: forced(document, live, schema, context),
+    };
     if !refused.is_empty() {
-        return Resolution::Refused(refused);
+        return refuse(refused);
     }
     let mut rest = document.expose().clone();
     for field in &yielded {
@@ -80,8 +83,33 @@ pub(super) fn resolve(
             force,
         },
         // What was yielded may be the key of what was not; then there is no way but to leave it all.
-        Ok(ssa::ApplyOutcome::Conflicts(conflicts)) => Resolution::Refused(conflicts),
+        Ok(ssa::ApplyOutcome::Conflicts(conflicts)) => refuse(conflicts),
         Err(error) => failed(&error),
+    }
+}
+
+/// What would come of a document if every conflict were overruled; none where it can't be merged.
+pub(super) fn forced(document: &Sensitive, live: &Value, schema: &Schema, context: &Context<'_>) -> Option<Value> {
+    let request = request(document, live, schema, context);
+    match ssa::apply(ssa::ApplyRequest { force: true, ..request }) {
+        Ok(ssa::ApplyOutcome::Applied(result)) => Some(result),
+        Ok(ssa::ApplyOutcome::Conflicts(_)) | Err(_) => None,
+    }
+}
+
+fn request<'a>(
+    document: &'a Sensitive,
+    live: &'a Value,
+    schema: &'a Schema,
+    context: &'a Context<'_>,
+) -> ssa::ApplyRequest<'a> {
+    ssa::ApplyRequest {
+        live: Some(live),
+        config: document.expose(),
+        manager: MANAGER,
+        force: false,
+        schema,
+        now: context.now,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::change::{
     Action, Block, Body, Change, FieldDiff, FieldOwner, OwnedBy, Ownership, Payload, Precondition, Preview, Reason,
 };
-use super::conflict::{Resolution, resolve};
+use super::conflict::{Resolution, forced, resolve};
 use super::mask::{is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
@@ -102,6 +102,19 @@ pub(super) fn wanted(
     Some(change)
 }
 
+/// What the inventory should say of an object that is there as it is wanted.
+pub(super) fn entry(manifest: &Manifest, context: &Context<'_>) -> Option<Entry> {
+    let Some(Observed::Present(live)) = context.observed(&manifest.id) else {
+        return None;
+    };
+    Some(Entry {
+        id: manifest.id.clone(),
+        api_version: manifest.api_version.clone(),
+        uid: Some(live.uid.clone()),
+        digest: Some(manifest.digest()),
+    })
+}
+
 fn body(manifest: &Manifest, context: &Context<'_>) -> Body {
     match context.expanded(&manifest.id) {
         Some(document) => Body::Secret(document.clone()),
@@ -137,6 +150,17 @@ fn present(
         Some(document) => document.clone(),
         None => Sensitive::new(manifest.body()),
     };
+    if let Some(block) = terminating(&live).filter(|_| manifest.stewardship == Stewardship::Managed) {
+        change.action = Action::Create;
+        change.reason = if entry.is_some() { Reason::Vanished } else { Reason::New };
+        change.blocks.push(block);
+        change.precondition = None;
+        change.payload.body = body(manifest, context);
+        return Some(change);
+    }
+    if let (Some(schema), Stewardship::Observed) = (schema, manifest.stewardship) {
+        return left_to_others(change, &document, &live, schema, context);
+    }
     let wanted = document.expose();
     if let Some(schema) = schema
         && !found
@@ -156,6 +180,42 @@ fn present(
         return Some(change);
     };
     predict(change, &document, live, schema, context)
+}
+
+/// An object that is on its way out is not there for long, whatever its contents.
+fn terminating(live: &Value) -> Option<Block> {
+    let since = live.pointer("/metadata/deletionTimestamp")?.as_str()?.to_owned();
+    let finalizers = live.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let names = finalizers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned);
+    Some(Block::Terminating {
+        since,
+        finalizers: names.collect(),
+    })
+}
+
+/// The fleet leaves the object to others: where its contents are what the files say, there is nothing to show; whose it is
+/// and what labels it has is theirs to say.
+fn left_to_others(
+    mut change: Change,
+    document: &Sensitive,
+    live: &Value,
+    schema: &Schema,
+    context: &Context<'_>,
+) -> Option<Change> {
+    change.reason = Reason::Found;
+    if let Some(wanted) = forced(document, live, schema, context) {
+        change.fields = field_diffs(&change.id, live, &wanted, schema, context.fleet);
+        change.fields.retain(|field| !field.field.starts_with(".metadata."));
+        change.preview = Preview::Predicted;
+        if change.fields.is_empty() {
+            return None;
+        }
+    }
+    Some(change)
 }
 
 /// Computes what the write would make of the object.
@@ -190,6 +250,10 @@ fn predict(
         } => {
             change.fields = field_diffs(&change.id, &before, &result, schema, context.fleet);
             change.preview = Preview::Predicted;
+            if change.reason == Reason::Drifted && context.expanded(&change.id).is_some() && is_all_ours(&change.fields)
+            {
+                change.reason = Reason::SourceChanged;
+            }
             change.payload.force = force;
             change.payload.body = if change.id.kind == "Secret" {
                 Body::Secret(document)
@@ -201,7 +265,11 @@ fn predict(
                 change.action == Action::Update && change.fields.is_empty() && owners(&before) == owners(&result);
             (!settled).then_some(change)
         }
-        Resolution::Refused(conflicts) => {
+        Resolution::Refused { conflicts, forced } => {
+            if let Some(forced) = forced {
+                change.fields = field_diffs(&change.id, &before, &forced, schema, context.fleet);
+                change.preview = Preview::Predicted;
+            }
             change.blocks.push(Block::Conflict {
                 fields: conflicts
                     .into_iter()
@@ -232,6 +300,12 @@ pub(super) fn owners(object: &Value) -> Vec<Value> {
         entry.remove("time");
     }
     entries
+}
+
+/// Whether all that differs was last set by ourselves.
+fn is_all_ours(fields: &[FieldDiff]) -> bool {
+    let is_ours = |field: &FieldDiff| field.owner.as_ref().is_some_and(|owner| owner.manager == MANAGER);
+    !fields.is_empty() && fields.iter().all(is_ours)
 }
 
 /// The document of a payload.

@@ -12,9 +12,10 @@ pub mod graph;
 pub mod guards;
 mod mask;
 mod ownership;
+pub mod preconditions;
 #[cfg(test)]
 mod tests;
 
-pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, build};
+pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, Settled, build};
 pub use confirm::document;
 pub use decide::MANAGER;

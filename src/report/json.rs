@@ -13,6 +13,7 @@ use crate::apply::{ChangeResult, Outcome};
 use crate::diag::Diagnostic;
 use crate::fleet::{Explained, Origin};
 use crate::plan::Plan;
+use crate::plan::preconditions::Met;
 use crate::plan::change::{Action, Block, Change, Preview, Reason};
 use crate::resource::{ResourceId, Target, UnitId};
 
@@ -41,6 +42,8 @@ pub struct PlanReport {
     pub refusals: Vec<RefusalReport>,
     /// Units that are left alone.
     pub held: Vec<HeldReport>,
+    /// What has to be there and is not made here, for what is about to be made.
+    pub needs: Vec<NeedReport>,
     /// Problems in the fleet files.
     pub diagnostics: Vec<DiagnosticReport>,
 }
@@ -107,7 +110,7 @@ pub struct ChangeReport {
     pub object: ObjectReport,
     /// `create`, `update`, `adopt`, `delete`, `forget`, `leave`.
     pub action: &'static str,
-    /// `new`, `vanished`, `changed`, `drifted`, `found`, `removed`, `gone`, `moved`, `unseen`.
+    /// `new`, `vanished`, `changed`, `drifted`, `sourceChanged`, `found`, `removed`, `gone`, `moved`, `unseen`.
     pub reason: &'static str,
     /// How the fields are known: `predicted`, `confirmed` (by the server's dry-run), `server`, `document`.
     pub preview: &'static str,
@@ -141,7 +144,8 @@ pub struct FieldReport {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitReport {
-    /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `invalid`, `noProvider`.
+    /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `terminating`, `invalid`, `precondition`,
+    /// `noProvider`.
     pub by: &'static str,
     /// In words.
     pub message: String,
@@ -169,6 +173,18 @@ pub struct HeldReport {
     pub unit: UnitReport,
     /// Why.
     pub reason: String,
+}
+
+/// Something that has to be there.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NeedReport {
+    /// In words.
+    pub what: String,
+    /// `yes`, `no`, `unchecked`.
+    pub met: &'static str,
+    /// Who needs it.
+    pub units: Vec<UnitReport>,
 }
 
 /// A problem in the fleet files.
@@ -235,6 +251,19 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                     reason: held.reason.clone(),
                 })
                 .collect(),
+            needs: plan
+                .needs
+                .iter()
+                .map(|need| NeedReport {
+                    what: need.what.clone(),
+                    met: match need.met {
+                        Met::Yes => "yes",
+                        Met::No => "no",
+                        Met::Unchecked => "unchecked",
+                    },
+                    units: need.units.iter().map(unit).collect(),
+                })
+                .collect(),
             diagnostics: self::diagnostics(diagnostics),
         },
     }
@@ -295,6 +324,7 @@ fn change(change: &Change) -> ChangeReport {
             Reason::Vanished => "vanished",
             Reason::Changed => "changed",
             Reason::Drifted => "drifted",
+            Reason::SourceChanged => "sourceChanged",
             Reason::Found => "found",
             Reason::Removed => "removed",
             Reason::Gone => "gone",
@@ -328,7 +358,9 @@ fn change(change: &Change) -> ChangeReport {
                     Block::NotManaged => "notManaged",
                     Block::Conflict { .. } => "conflict",
                     Block::Dependency { .. } => "dependency",
+                    Block::Terminating { .. } => "terminating",
                     Block::Invalid { .. } => "invalid",
+                    Block::Precondition { .. } => "precondition",
                     Block::NoProvider => "noProvider",
                 },
                 message: BlockText(block).to_string(),
@@ -513,11 +545,7 @@ pub fn status(clusters: &[ClusterStatus]) -> Versioned<StatusReport> {
                 .map(|status| ObjectStatusReport {
                     object: object(&status.id),
                     state: status_text::word(status),
-                    message: if cluster.is_ready() {
-                        String::new()
-                    } else {
-                        status_text::says(status)
-                    },
+                    message: status_text::says(status),
                     version: status.version.clone(),
                 })
                 .collect(),
@@ -590,5 +618,11 @@ pub fn explanation(cluster: &str, explained: &[Explained]) -> Versioned<Explanat
             overridden: value.overridden.iter().map(origin).collect(),
         })
         .collect();
-    Versioned { form: EXPLANATION, contents: ExplanationReport { cluster: cluster.to_owned(), values } }
+    Versioned {
+        form: EXPLANATION,
+        contents: ExplanationReport {
+            cluster: cluster.to_owned(),
+            values,
+        },
+    }
 }

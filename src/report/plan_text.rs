@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::style::{Style, Tone};
 use crate::plan::Plan;
-use crate::plan::change::{Action, Block, Change, FieldDiff, Preview, Reason};
+use crate::plan::preconditions::Met;
+use crate::plan::change::{Action, Block, Change, FieldDiff, OwnedBy, Preview, Reason};
+use crate::resource::mark::MANAGED_BY_LABEL;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +53,20 @@ impl PlanText {
         if !plan.held.is_empty() {
             writeln!(out)?;
         }
+        for need in plan.needs.iter().filter(|need| need.met != Met::Yes) {
+            let for_whom = match (need.units.len(), need.units.first()) {
+                (1, Some(unit)) => unit.to_string(),
+                (n, _) => format!("{n} clusters"),
+            };
+            let (tone, word) = match need.met {
+                Met::No => (Tone::Bad, "missing:"),
+                Met::Unchecked | Met::Yes => (Tone::Faint, "needed, not checked:"),
+            };
+            writeln!(out, "{} {} (for {for_whom})", style.paint(tone, word), need.what)?;
+        }
+        if plan.needs.iter().any(|need| need.met != Met::Yes) {
+            writeln!(out)?;
+        }
         for refusal in &plan.refusals {
             writeln!(
                 out,
@@ -81,8 +97,19 @@ impl PlanText {
         };
         let reason = style.paint(Tone::Faint, reason(change));
         writeln!(out, "  {} {}  {reason}", style.paint(tone, sign), change.id)?;
-        for field in &change.fields {
-            self.field(out, field)?;
+        let marks = change
+            .fields
+            .iter()
+            .filter(|field| change.action == Action::Adopt && is_mark(field))
+            .count();
+        for field in change.fields.iter().filter(|field| marks == 0 || !is_mark(field)) {
+            self.field(out, field, change.reason)?;
+        }
+        if marks > 0 {
+            writeln!(out, "      {} our labels and owner mark", style.paint(Tone::Good, "+"))?;
+        }
+        if change.action == Action::Update && change.fields.is_empty() && change.goes_ahead() {
+            writeln!(out, "      (nothing but who owns its fields differs)")?;
         }
         if change.preview == Preview::Server {
             writeln!(
@@ -92,21 +119,42 @@ impl PlanText {
         }
         for block in &change.blocks {
             writeln!(out, "      {} {}", style.paint(Tone::Bad, "waits:"), BlockText(block))?;
+            if let Block::Conflict { fields } = block {
+                writeln!(
+                    out,
+                    "        to settle it, add to `conflicts` in the Fleet document (`force` takes the field, `yield` leaves it):"
+                )?;
+                for owned in fields {
+                    writeln!(out, "          - {}", rule(&change.id.kind, owned))?;
+                }
+            }
         }
         Ok(())
     }
 
-    fn field(&self, out: &mut String, field: &FieldDiff) -> fmt::Result {
+    fn field(&self, out: &mut String, field: &FieldDiff, reason: Reason) -> fmt::Result {
         let style = self.style;
-        let owner = field.owner.as_ref().map(|owner| {
-            let when = owner.time.as_deref().unwrap_or("time not recorded");
-            format!("  set by {}, {when}", owner.manager)
-        });
-        let owner = style.paint(Tone::Faint, owner.unwrap_or_default());
+        let owner = match (&field.owner, reason) {
+            (Some(owner), _) => {
+                let when = owner.time.as_deref().unwrap_or("time not recorded");
+                format!("  set by {}, {when}", owner.manager)
+            }
+            (None, Reason::Drifted) if field.before.is_none() => {
+                "  was removed; by whom and when is not recorded".to_owned()
+            }
+            (None, Reason::Drifted) => "  by whom and when is not recorded".to_owned(),
+            (None, _) => String::new(),
+        };
+        let owner = style.paint(Tone::Faint, owner);
         let path = &field.field;
         match (&field.before, &field.after) {
             (None, Some(after)) => {
-                writeln!(out, "      {} {path}: {}", style.paint(Tone::Good, "+"), short(after))
+                writeln!(
+                    out,
+                    "      {} {path}: {}{owner}",
+                    style.paint(Tone::Good, "+"),
+                    short(after)
+                )
             }
             (Some(before), None) => {
                 writeln!(
@@ -143,7 +191,7 @@ impl PlanText {
                         Some(b'-') => Tone::Bad,
                         _ => Tone::Faint,
                     };
-                    writeln!(out, "          {}", self.style.paint(tone, line))?;
+                    writeln!(out, "          {}", self.style.paint(tone, visible(line)))?;
                 }
             }
             return Ok(());
@@ -161,12 +209,54 @@ fn short(value: &Value) -> String {
     }
 }
 
+/// Whether it is one of the labels and annotations by which we know our objects, put on for the first time: every adoption
+/// has the same handful.
+fn is_mark(field: &FieldDiff) -> bool {
+    let names = field
+        .field
+        .strip_prefix(".metadata.labels.")
+        .or_else(|| field.field.strip_prefix(".metadata.annotations."));
+    field.before.is_none() && names.is_some_and(|name| name.starts_with("fleetwright.dev/") || name == MANAGED_BY_LABEL)
+}
+
+/// A line of a live object's text: it must not steer the terminal.
+fn visible(line: &str) -> String {
+    line.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                c.escape_unicode().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}
+
+/// The rule by which a field would be taken.
+fn rule(kind: &str, owned: &OwnedBy) -> String {
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let quoted = |text: &str| {
+        if plain(text) {
+            text.to_owned()
+        } else {
+            Value::from(text).to_string()
+        }
+    };
+    let field = owned.field.trim_start_matches('.');
+    format!(
+        "{{kind: {kind}, field: {}, manager: {}, action: force}}",
+        quoted(field),
+        quoted(&owned.manager)
+    )
+}
+
 fn reason(change: &Change) -> &'static str {
     match change.reason {
         Reason::New => "new",
         Reason::Vanished => "was deleted by someone else: made again",
         Reason::Changed => "the fleet files changed",
         Reason::Drifted => "drift: changed by someone else",
+        Reason::SourceChanged => "what it is copied from changed",
         Reason::Found => "exists, made by someone else",
         Reason::Removed => "no longer in the fleet files",
         Reason::Gone => "gone already: dropped from the inventory",
@@ -185,14 +275,22 @@ impl fmt::Display for BlockText<'_> {
             Block::Unknown { reason } => write!(f, "its live state is not known: {reason}"),
             Block::NotManaged => f.write_str("the fleet leaves it to another tool (`manage:`)"),
             Block::Conflict { fields } => {
-                f.write_str("owned by another field manager:")?;
-                for field in fields {
-                    write!(f, " {} ({})", field.field, field.manager)?;
+                for (i, field) in fields.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{} is owned by field manager {}", field.field, field.manager)?;
                 }
-                f.write_str("; a rule under `conflicts` in the Fleet document settles it")
+                Ok(())
             }
             Block::Dependency { needs } => write!(f, "needs {needs}, which waits itself"),
+            Block::Terminating { since, finalizers } => {
+                write!(f, "it is still being deleted (since {since}")?;
+                if !finalizers.is_empty() {
+                    write!(f, "; held by finalizers: {}", finalizers.join(", "))?;
+                }
+                f.write_str("); the next run after that makes it")
+            }
             Block::Invalid { message } => write!(f, "the server would refuse it: {message}"),
+            Block::Precondition { what } => write!(f, "it needs {what}, which is not there"),
             Block::NoProvider => f.write_str("nothing in this run writes to that control plane"),
         }
     }

@@ -126,6 +126,7 @@ pub(super) fn word(object: &ObjectStatus) -> &'static str {
 /// What an object that is not ready says.
 pub(super) fn says(object: &ObjectStatus) -> String {
     match (&object.readiness, &object.missing) {
+        (Some(readiness), _) if readiness.state == State::Ready => String::new(),
         (Some(readiness), _) if readiness.message.is_empty() => readiness.reason.clone(),
         (Some(readiness), _) => format!("{}: {}", readiness.reason, readiness.message),
         (None, Some(missing)) => missing.clone(),

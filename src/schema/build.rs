@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::node::{
-    Element, Field, JsonType, ListKind, ListType, MapType, Node, Normal, Relation, Rest, Scalar, TypeRef,
+    Element, Field, JsonType, ListKind, ListType, MapType, Node, Normal, Relation, Rest, Scalar, TypeRef, by_length,
 };
 use super::{Origin, Schema, SchemaError};
 
@@ -264,7 +264,7 @@ impl Builder {
                 implied: false,
             });
         }
-        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        fields.sort_by(|a, b| by_length(&a.name, &b.name));
         let (rest, rest_declared) = match schema.get("additionalProperties") {
             Some(Value::Bool(false)) => (None, Rest::Undeclared),
             Some(Value::Bool(true)) => (Some(plain(DEDUCED)), Rest::Anything),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::build::{Builder, Finish, Place};
-use super::node::{Element, Field, JsonType, Node, Scalar, TypeRef};
+use super::node::{Element, Field, JsonType, Node, Scalar, TypeRef, by_length};
 use super::{Origin, Schema, SchemaError, api_version, object, object_meta, text};
 
 impl Schema {
@@ -89,10 +89,9 @@ fn embed(builder: &mut Builder, mut node: Node) -> Result<TypeRef, SchemaError> 
         .map
         .as_mut()
         .filter(|map| map.rest_declared == super::node::Rest::Typed)
+        && let Some(element) = rest.rest.as_mut()
     {
-        if let Some(element) = rest.rest.as_mut() {
-            embed_element(builder, element)?;
-        }
+        embed_element(builder, element)?;
     }
     if let Some(list) = node.list.as_mut().filter(|list| list.declared) {
         embed_element(builder, &mut list.items)?;
@@ -132,7 +131,7 @@ fn complete(builder: &mut Builder, node: &mut Node) -> Result<(), SchemaError> {
             implied: true,
         });
     }
-    fields.sort_by(|a, b| a.name.cmp(&b.name));
+    fields.sort_by(|a, b| by_length(&a.name, &b.name));
     map.fields = fields.into();
     Ok(())
 }

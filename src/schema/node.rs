@@ -1,5 +1,6 @@
 //! The types of a schema, as nodes that refer to one another by number.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -104,7 +105,7 @@ pub(crate) enum Rest {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MapType {
-    /// In order of name.
+    /// In the order of [`by_length`].
     pub(crate) fields: Box<[Field]>,
     /// The type of other keys; none where there may be none.
     pub(crate) rest: Option<Element>,
@@ -133,15 +134,29 @@ impl TypeRef {
     }
 }
 
+/// The order of fields: by the length of their names first, so that looking one up compares few bytes.
+pub(crate) fn by_length(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
 impl MapType {
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
-        let at = self.fields.binary_search_by(|field| (*field.name).cmp(name)).ok()?;
+        let at = self
+            .fields
+            .binary_search_by(|field| by_length(&field.name, name))
+            .ok()?;
         self.fields.get(at)
     }
 
     /// The type of a key, whether it is a field or not.
     pub(crate) fn element(&self, name: &str) -> Option<&Element> {
-        self.field(name).map(|field| &field.element).or(self.rest.as_ref())
+        self.lookup(name).1
+    }
+
+    /// The field of a name, if it is one, and its type, also where it is none.
+    pub(crate) fn lookup(&self, name: &str) -> (Option<&Field>, Option<&Element>) {
+        let field = self.field(name);
+        (field, field.map(|field| &field.element).or(self.rest.as_ref()))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Schema;
-use super::node::{Element, JsonType, ListKind, Node, Normal, Relation, Rest, TypeRef};
+use super::node::{Element, Field, JsonType, ListKind, Node, Normal, Relation, Rest, TypeRef};
 
 /// One place in a schema.
 #[derive(Clone, Copy, Debug)]
@@ -98,16 +98,14 @@ impl<'a> SchemaView<'a> {
     /// The declared fields, in order of name.
     pub fn fields(&self) -> impl Iterator<Item = FieldView<'a>> + use<'a> {
         let here = *self;
-        self.node()
-            .map
-            .iter()
-            .flat_map(|map| map.fields.iter())
-            .map(move |field| FieldView {
-                name: &field.name,
-                schema: here.to(&field.element),
-                required: field.required,
-                default: field.element.default.as_deref(),
-            })
+        let mut fields: Vec<&'a Field> = self.node().map.iter().flat_map(|map| map.fields.iter()).collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        fields.into_iter().map(move |field| FieldView {
+            name: &field.name,
+            schema: here.to(&field.element),
+            required: field.required,
+            default: field.element.default.as_deref(),
+        })
     }
 
     /// A declared field.

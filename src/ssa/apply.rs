@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::field_set::FieldSet;
 use super::managed::{EntryId, ManagedFields, ManagedFieldsError, Operation};
 use super::step::Step;
-use super::store::{Writing, store};
+use super::store::{Writing, record, store};
 use super::update::first_tracking;
 use super::updater::{Force, Updater, Written};
 use super::validate::{Duplicates, Violation, validate};
@@ -137,6 +137,14 @@ pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
         if let Some(entry) = managers.entries.get_mut(&writer) {
             request.now.clone_into(&mut entry.time);
         }
+    } else if request
+        .live
+        .is_some_and(|live| live["apiVersion"] == schema.api_version())
+    {
+        // What was read at this version is stored already.
+        let mut object = live;
+        record(&mut object, &managers);
+        return Ok(ApplyOutcome::Applied(object));
     }
     let writing = Writing {
         schema,

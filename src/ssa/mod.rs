@@ -1,9 +1,9 @@
 //! Server-side apply, computed here: field sets, managedFields, the merge.
 //!
-//! What an API server would store is [`apply`] for a server-side apply and [`update`] for any other write. [`is_noop`]
+//! What an API server would store is [`apply()`] for a server-side apply and [`update()`] for any other write. [`is_noop`]
 //! says without computing it that nothing would change. The rest reads what is stored: who owns a field
 //! ([`owner_of`]), which fields differ ([`field_changes`]), and what managedFields become when we take over from another
-//! tool ([`take_over`]).
+//! tool ([`take_over()`]).
 //!
 //! Invariant: pure; equal to the API server's own answer (differential tests against its library). May depend on
 //! `resource` and `schema`.

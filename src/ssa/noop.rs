@@ -197,8 +197,8 @@ impl Walk<'_> {
                 ) => continue,
                 _ => {}
             }
-            let field = map.field(name);
-            let Some(element) = map.element(name) else { return false };
+            let (field, element) = map.lookup(name);
+            let Some(element) = element else { return false };
             let is_member = field.is_none();
             let unowned = !is_member
                 && value.as_array().is_some_and(Vec::is_empty)
@@ -230,10 +230,11 @@ impl Walk<'_> {
             let owns = member == Ownership::None || owned.is_some_and(Map::is_empty);
             return owns && (desired.is_null() || forgotten);
         }
-        if desired.is_null() && !self.schema.resolve(element.to).nullable {
-            if let (Some(default), Some(live)) = (element.default.as_deref(), live) {
-                return owned.is_some_and(Map::is_empty) && equal(default, live);
-            }
+        if desired.is_null()
+            && !self.schema.resolve(element.to).nullable
+            && let (Some(default), Some(live)) = (element.default.as_deref(), live)
+        {
+            return owned.is_some_and(Map::is_empty) && equal(default, live);
         }
         self.value(element.to, desired, live, owned, member == Ownership::Itself)
     }

@@ -108,12 +108,17 @@ fn kept_times(writing: Writing<'_>, object: &Value, managers: &ManagedFields) ->
 }
 
 /// Puts the entries into the object.
-fn record(object: &mut Value, managers: &ManagedFields) {
-    let Some(entries) = managers.encode() else { return };
-    if !object["metadata"].is_object() {
-        object["metadata"] = Value::Object(Map::new());
+pub(super) fn record(object: &mut Value, managers: &ManagedFields) {
+    let (Some(object), Some(entries)) = (object.as_object_mut(), managers.encode()) else {
+        return;
+    };
+    let metadata = object.entry("metadata").or_insert(Value::Null);
+    if !metadata.is_object() {
+        *metadata = Value::Object(Map::new());
     }
-    object["metadata"]["managedFields"] = entries;
+    if let Some(metadata) = metadata.as_object_mut() {
+        metadata.insert("managedFields".to_owned(), entries);
+    }
 }
 
 /// What the server alone sets stays, whatever a writer sends.

@@ -389,7 +389,7 @@ fn taking_over_lets_a_later_release_remove_the_field() {
     let everything = before.owned_by(|_| true);
     let by_kubectl = |manager: &str, operation| manager.starts_with("kubectl") && operation == Operation::Update;
     let entries = take_over(&live, &by_kubectl, &everything, "us", NOW).unwrap();
-    let mut adopted = live.clone();
+    let mut adopted = live;
     adopted["metadata"]["managedFields"] = entries;
     assert_eq!(owned_by(&adopted, "kubectl-client-side-apply"), json!({}));
     let object = applied(Some(&adopted), &json!({"labels": {"x": "1"}}), "us");

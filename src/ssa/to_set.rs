@@ -31,8 +31,8 @@ fn collect(schema: &Schema, to: TypeRef, value: &Value) -> (bool, FieldSet) {
 fn of_map(schema: &Schema, map: &MapType, values: &serde_json::Map<String, Value>) -> FieldSet {
     let mut entries = Vec::with_capacity(values.len());
     for (name, value) in values {
-        let field = map.field(name);
-        let Some(element) = map.element(name) else { continue };
+        let (field, element) = map.lookup(name);
+        let Some(element) = element else { continue };
         let (leaf, below) = collect(schema, element.to, value);
         let empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
         let step = match field {

@@ -168,19 +168,19 @@ fn fold(managers: &mut ManagedFields) {
             continue;
         };
         let bucket = EntryId::new(FOLDED, Operation::Update, &version, "");
-        if !managers.entries.contains_key(&bucket) {
-            if let Some(mut entry) = managers.entries.remove(first) {
-                FOLDED.clone_into(&mut entry.manager);
-                entry.subresource.clear();
-                managers.entries.insert(bucket.clone(), entry);
-            }
+        if !managers.entries.contains_key(&bucket)
+            && let Some(mut entry) = managers.entries.remove(first)
+        {
+            FOLDED.clone_into(&mut entry.manager);
+            entry.subresource.clear();
+            managers.entries.insert(bucket.clone(), entry);
         }
         // The bucket itself, where its turn comes, is folded into itself and lost: so the server does it.
-        if let Some(folded) = managers.entries.remove(&id) {
-            if let Some(entry) = managers.entries.get_mut(&bucket) {
-                entry.fields = folded.fields.union(&entry.fields);
-                entry.time = folded.time;
-            }
+        if let Some(folded) = managers.entries.remove(&id)
+            && let Some(entry) = managers.entries.get_mut(&bucket)
+        {
+            entry.fields = folded.fields.union(&entry.fields);
+            entry.time = folded.time;
         }
         count -= 1;
     }

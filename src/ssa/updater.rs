@@ -53,13 +53,13 @@ impl Updater<'_> {
     /// The type of an object at another version; it must be valid there too.
     fn convert(&self, object: &Value, api_version: &str) -> Result<Version, SsaError> {
         let version = self.version(api_version)?;
-        if let Version::Known(root) = version {
-            if root != self.schema.root_type() {
-                validate(self.schema, root, object, Duplicates::Refused).map_err(|violation| SsaError::Conversion {
-                    api_version: api_version.to_owned(),
-                    violation,
-                })?;
-            }
+        if let Version::Known(root) = version
+            && root != self.schema.root_type()
+        {
+            validate(self.schema, root, object, Duplicates::Refused).map_err(|violation| SsaError::Conversion {
+                api_version: api_version.to_owned(),
+                violation,
+            })?;
         }
         Ok(version)
     }
@@ -200,7 +200,8 @@ impl Updater<'_> {
         };
         // What was applied before and is applied again can't be pruned; that is nearly always all of it.
         let pruning = last.filter(|last| {
-            !last.fields.is_empty() && !(last.api_version == entry.api_version && last.fields.is_subset(&entry.fields))
+            let again = last.api_version == entry.api_version && last.fields.is_subset(&entry.fields);
+            !(last.fields.is_empty() || again)
         });
         managers.entries.insert(writer.clone(), entry);
         if let Some(last) = pruning {

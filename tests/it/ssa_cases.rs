@@ -206,7 +206,7 @@ impl Case {
                             conflict.manager,
                             conflict.subresource,
                             version,
-                            go_path(&conflict.field.to_string())
+                            conflict.field.to_string()
                         ])
                     })
                     .collect();
@@ -237,11 +237,6 @@ impl Twist {
         entries.retain(|entry| entry["operation"] != "Apply");
         Some(live)
     }
-}
-
-/// The server quotes strings in paths as Go does, which differs from JSON in few characters.
-fn go_path(path: &str) -> String {
-    path.to_owned()
 }
 
 /// The names under which a coverage counter is kept.
@@ -363,7 +358,7 @@ fn shapes(own: &FieldSet, after: &Value, covered: &mut BTreeSet<&'static str>) {
                     PathElement::Field(name) => Some(name.as_str()),
                     _ => None,
                 });
-                let there = names.fold(Some(after), |here, name| here.and_then(|here| here.get(name?)));
+                let there = names.into_iter().try_fold(after, |here, name| here.get(name?));
                 if there.is_some_and(Value::is_array) {
                     covered.insert("atomic list");
                 }
@@ -554,11 +549,11 @@ impl History {
         }
         if kind.built_in && self.random.percent(30) {
             // Two items of one key: only kinds whose rules are switched off take them.
-            if let Some(items) = config.pointer_mut("/spec/ports").and_then(Value::as_array_mut) {
-                if let Some(mut item) = items.first().cloned() {
-                    item["name"] = json!("twice");
-                    items.push(item);
-                }
+            if let Some(items) = config.pointer_mut("/spec/ports").and_then(Value::as_array_mut)
+                && let Some(mut item) = items.first().cloned()
+            {
+                item["name"] = json!("twice");
+                items.push(item);
             }
         }
         if !status && self.random.percent(4) {

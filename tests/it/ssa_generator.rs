@@ -218,11 +218,12 @@ impl Generator<'_> {
                     };
                     out.insert(name.clone(), varied);
                 }
-                if !self.shape.plain && self.random.percent(4) {
-                    if let Value::Object(more) = self.object(of, 6) {
-                        for (name, entry) in more {
-                            out.entry(name).or_insert(entry);
-                        }
+                if !self.shape.plain
+                    && self.random.percent(4)
+                    && let Value::Object(more) = self.object(of, 6)
+                {
+                    for (name, entry) in more {
+                        out.entry(name).or_insert(entry);
                     }
                 }
                 Value::Object(out)
@@ -272,12 +273,13 @@ impl Generator<'_> {
             }
             kept.push(varied);
         }
-        if !self.shape.plain && self.random.percent(10) {
-            if let Value::Array(more) = self.list(of, 5) {
-                for item in more {
-                    if !kept.iter().any(|other| same_keys(other, &item, &keys, inner)) {
-                        kept.push(item);
-                    }
+        if !self.shape.plain
+            && self.random.percent(10)
+            && let Value::Array(more) = self.list(of, 5)
+        {
+            for item in more {
+                if !kept.iter().any(|other| same_keys(other, &item, &keys, inner)) {
+                    kept.push(item);
                 }
             }
         }

@@ -74,7 +74,7 @@ fn a_cluster_takes_microseconds_to_compare_and_tens_of_them_to_merge() {
     let mut fewer = desired.clone();
     fewer["spec"].as_object_mut().expect("a spec").remove("fips");
     let noop = each(300, || {
-        assert!(is_noop(black_box(&desired), &live, "fleetwright", &schema))
+        assert!(is_noop(black_box(&desired), &live, "fleetwright", &schema));
     });
     let same = each(100, || drop(black_box(merge(Some(&live), &desired))));
     let release = each(100, || drop(black_box(merge(Some(&live), &fewer))));

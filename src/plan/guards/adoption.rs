@@ -1,6 +1,6 @@
 //! What someone else made is taken over only when the user says so.
 
-use super::{Facts, Guard, Refusal, count};
+use super::{Facts, Guard, Refusal};
 use crate::plan::change::{Action, Change};
 
 /// Refuses adoptions without `--adopt`.
@@ -26,8 +26,12 @@ impl Guard for Adoption {
         vec![Refusal {
             guard: self.name(),
             message: format!(
-                "{} exists already, made by someone else",
-                count(objects.len(), "object")
+                "{} already, made by someone else",
+                if objects.len() == 1 {
+                    "1 object exists".to_owned()
+                } else {
+                    format!("{} objects exist", objects.len())
+                }
             ),
             lift: "look at the differences, then run again with --adopt".to_owned(),
             objects,

@@ -28,7 +28,7 @@ impl Guard for NotOurs {
             refusals.push(Refusal {
                 guard: self.name(),
                 message: format!(
-                    "{} would be deleted, but no longer carries our owner mark",
+                    "{} would be deleted without our owner mark: it was taken off, or is another object's",
                     count(unmarked.len(), "object")
                 ),
                 lift: "if it is to go, delete it by hand: the next run sees it gone and drops it from the inventory; \
@@ -41,7 +41,7 @@ impl Guard for NotOurs {
             refusals.push(Refusal {
                 guard: self.name(),
                 message: format!(
-                    "{} carries the owner mark of another fleet",
+                    "{} with the owner mark of another fleet",
                     count(foreign.len(), "object")
                 ),
                 lift: "take it out of one of the two fleets; two fleets never share an object".to_owned(),

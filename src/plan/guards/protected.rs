@@ -1,13 +1,14 @@
 //! A cluster or a network goes only when its end was committed to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, Guard, Refusal};
 use crate::plan::change::{Action, Change};
 use crate::resource::{ResourceId, UnitId};
 
-/// Refuses all deletes of a unit that left the files, and deletes of protected kinds in one that did not, unless the
-/// unit is listed under `decommission`.
+/// Refuses every change of a unit that left the files, and of one that would lose an object of a protected kind, unless the
+/// unit is listed under `decommission`. The whole unit waits: a cluster that moves to another management cluster would
+/// else be made there while the old one stands.
 pub(super) struct Protected;
 
 /// Kinds whose loss is the loss of a cluster or of a network.
@@ -24,29 +25,37 @@ impl Guard for Protected {
     }
 
     fn check(&self, changes: &[Change], facts: &Facts<'_>) -> Vec<Refusal> {
+        let deletes = || changes.iter().filter(|c| c.action == Action::Delete && c.goes_ahead());
+        let units: BTreeSet<&UnitId> = deletes()
+            .filter(|change| !facts.decommission.contains_key(&change.unit))
+            .filter(|change| !facts.units.contains(&change.unit) || is_protected(&change.id))
+            .map(|change| &change.unit)
+            .collect();
         let mut by_unit: BTreeMap<&UnitId, Vec<ResourceId>> = BTreeMap::new();
-        for change in changes.iter().filter(|c| c.action == Action::Delete && c.goes_ahead()) {
-            let removed = !facts.units.contains(&change.unit);
-            if (removed || is_protected(&change.id)) && !facts.decommission.contains_key(&change.unit) {
-                by_unit.entry(&change.unit).or_default().push(change.id.clone());
-            }
+        for change in changes.iter().filter(|change| change.goes_ahead() && units.contains(&change.unit)) {
+            by_unit.entry(&change.unit).or_default().push(change.id.clone());
         }
         by_unit
             .into_iter()
-            .map(|(unit, objects)| Refusal {
-                guard: self.name(),
-                message: if facts.units.contains(unit) {
-                    format!("{unit} would lose a protected object")
+            .map(|(unit, objects)| {
+                let (kind, name) = (unit.kind(), unit.name());
+                let list = format!("list it in the Fleet document: decommission: [{{{kind}: {name}, reason: …}}]");
+                let (message, lift) = if facts.units.contains(unit) {
+                    let lost: Vec<String> = deletes()
+                        .filter(|change| change.unit == *unit && is_protected(&change.id))
+                        .map(|change| format!("{} on {}", change.id, change.id.target))
+                        .collect();
+                    (
+                        format!("{unit} would lose {}: elsewhere it would be a new one", lost.join(", ")),
+                        format!("put its management cluster, namespace or manifests back; to let it go for good, {list}"),
+                    )
                 } else {
-                    format!("{unit} is no longer in the fleet files, and is not listed under `decommission`")
-                },
-                lift: format!(
-                    "to delete it, list it in the Fleet document: decommission: [{{{}: {}, reason: …}}]; \
-                     if it was renamed, add a Moved document",
-                    unit.kind(),
-                    unit.name()
-                ),
-                objects,
+                    (
+                        format!("{unit} is no longer in the fleet files, and is not listed under `decommission`"),
+                        format!("to delete it, {list}; if it was renamed, add a Moved document"),
+                    )
+                };
+                Refusal { guard: self.name(), message, lift, objects }
             })
             .collect()
     }
@@ -77,17 +86,14 @@ mod tests {
     fn a_pool_of_a_living_cluster_may_go_and_a_cluster_may_not() {
         let changes = [
             change("a", "NodePool", "a-x", Action::Delete),
-            change("a", "HostedCluster", "a", Action::Delete),
+            change("b", "HostedCluster", "b", Action::Delete),
+            change("b", "HostedCluster", "b-elsewhere", Action::Create),
             change("gone", "NodePool", "gone-x", Action::Delete),
         ];
         let mut world = World::new();
-        world.units.insert(changes[0].unit.clone());
-        let refused: Vec<_> = world
-            .check(&Protected, &changes)
-            .into_iter()
-            .flat_map(|r| r.objects)
-            .collect();
-        assert_eq!(refused, [changes[1].id.clone(), changes[2].id.clone()]);
+        world.units.extend([changes[0].unit.clone(), changes[1].unit.clone()]);
+        let refused: Vec<_> = world.check(&Protected, &changes).into_iter().flat_map(|r| r.objects).collect();
+        assert_eq!(refused, [changes[1].id.clone(), changes[2].id.clone(), changes[3].id.clone()]);
     }
 
     #[test]

@@ -149,6 +149,12 @@ impl Discovery {
             })
     }
 
+    /// Whether a kind is served at any version; none where its group did not answer.
+    pub(super) fn serves(&self, group: &str, kind: &str) -> Option<bool> {
+        let served = !self.versions(group, kind).is_empty();
+        (served || !self.failed.iter().any(|(failed, _)| failed == group)).then_some(served)
+    }
+
     /// The versions in which a kind is served.
     pub(super) fn versions(&self, group: &str, kind: &str) -> Vec<&str> {
         self.kinds
@@ -224,6 +230,21 @@ impl KubernetesProvider {
 
     /// What was discovered last, for a kind; asked anew where that is nothing, or lacks the kind (its CRD may have come
     /// since).
+    /// Whether the server has a kind, at any version; none where that can't be told. Asks nothing that an observation has
+    /// not asked already.
+    pub async fn serves(&self, group: &str, kind: &str) -> Option<bool> {
+        let last = self
+            .discovery
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        let discovery = match last {
+            Some(discovery) => discovery,
+            None => self.discover().await.ok()?,
+        };
+        discovery.serves(group, kind)
+    }
+
     pub(super) async fn discovered(&self, kind: &Kind) -> Result<Arc<Discovery>, ProviderError> {
         let last = self
             .discovery
