@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes one and the same fleet in the forms of all contenders: gen.py OUTDIR CLUSTERS
+"""Writes one and the same fleet in the forms of all contenders: gen.py OUTDIR CLUSTERS [FORM...]
 
 OUTDIR/fleet       for fleetwright: some lines a cluster
 OUTDIR/chart       a Helm chart: what differs between clusters stands in values.yaml
@@ -312,13 +312,14 @@ patches:
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    out = Path(sys.argv[1])
+    out, forms = Path(sys.argv[1]), sys.argv[3:]
     clusters = [cluster(number) for number in range(int(sys.argv[2]))]
     write(out / "sources" / "sources.yaml", SOURCES)
     for make in (fleet, flat, chart, kustomize):
-        make(out / make.__name__, clusters)
+        if not forms or make.__name__ in forms:
+            make(out / make.__name__, clusters)
     print(f"{len(clusters)} clusters, {6 * len(clusters)} objects", file=sys.stderr)
 
 

@@ -83,12 +83,12 @@ class Bench:
         line = f"{run.seconds:.2f} s, CPU {run.cpu:.2f} s, {run.mebibytes:.0f} MiB {run.output.strip()[-200:]}"
         print(f"  {name}: {line}", file=sys.stderr)
 
-    def data(self, clusters):
+    def data(self, clusters, *forms):
         """The fleet in all forms, made once; fleetwright's one a Git repository of its own, as its users have it."""
-        folder = self.o.out / "data" / str(clusters)
+        folder = self.o.out / "data" / "-".join([str(clusters), *forms])
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            subprocess.run([HERE / "gen.py", folder, str(clusters)], check=True)
+            subprocess.run([HERE / "gen.py", folder, str(clusters), *forms], check=True)
             fleet = folder / "fleet"
             subprocess.run([self.o.fleetwright, "lock", "--quiet", "--fleet", fleet], check=True, stdout=subprocess.DEVNULL)
             for args in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "fleet"]):
@@ -108,7 +108,7 @@ class Bench:
 
     def scale(self):
         for clusters in (10, 100, 1000, 10000):
-            data = self.data(clusters)
+            data = self.data(clusters, "fleet")
             for _ in range(min(self.o.repetitions, 3)):
                 fleet = ["--quiet", "--fleet", data / "fleet"]
                 self.take(f"fleetwright render, {clusters}", [self.o.fleetwright, "render", *fleet])
