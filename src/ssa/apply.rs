@@ -125,6 +125,7 @@ pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
     let updater = Updater {
         schema,
         ignored: reset_fields(schema, ""),
+        ignored_elsewhere: FieldSet::new(),
     };
     let force = if request.force { Force::Yes } else { Force::No };
     let before = managers.clone();

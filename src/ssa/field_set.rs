@@ -201,6 +201,14 @@ impl FieldSet {
         })
     }
 
+    /// Whether an item of a keyed list is in the set and nothing below it is.
+    pub(super) fn has_bare_item(&self) -> bool {
+        self.entries.iter().any(|entry| match &entry.children {
+            None => matches!(entry.step, Step::Key(_)),
+            Some(below) => below.has_bare_item(),
+        })
+    }
+
     /// The fields below which there are none.
     #[must_use]
     pub fn leaves(&self) -> Self {

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use super::field_set::{Entry, FieldSet};
 use super::step::Step;
 
+/// The key that says that the place itself is owned, besides what is below it.
+pub(super) const MEMBER: &str = ".";
+
 /// Why a `fieldsV1` can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FieldsError {
@@ -35,7 +38,7 @@ impl FieldSet {
     fn write(&self, member: bool) -> Map<String, Value> {
         let mut fields = Map::new();
         if member && !self.is_empty() {
-            fields.insert(".".to_owned(), Value::Object(Map::new()));
+            fields.insert(MEMBER.to_owned(), Value::Object(Map::new()));
         }
         for entry in &self.entries {
             let below = entry
@@ -54,7 +57,7 @@ fn read(fields: &Value) -> Result<(FieldSet, bool), FieldsError> {
     let mut member = false;
     let mut entries = Vec::with_capacity(fields.len());
     for (key, below) in fields {
-        if key == "." {
+        if key == MEMBER {
             member = true;
             continue;
         }

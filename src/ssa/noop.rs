@@ -7,18 +7,22 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::apply::without_managed_fields;
 use super::deduce::{Handle, Shape};
-use super::fields_v1::{set_member_key, write_step};
+use super::fields_v1::{MEMBER, set_member_key, write_step};
 use super::normal::same;
+use super::reconcile::is_in_line;
 use super::step::{Step, key_value};
+use super::update::first_tracking;
 use super::value::{equal, equal_structs, is_zero};
 use crate::schema::{Element, ListKind, ListType, MapType, Normal, Origin, Schema, TypeRef};
 
 /// True when every leaf of `desired` stands in `live` in the same normal form, and what `manager` applied last is
-/// just the fields that `desired` has.
+/// just the fields that `desired` has, and what others own is recorded as the schema has it now.
 pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) -> bool {
+    let entries = entries(live);
     // Who owns nothing has no entry.
-    let fields = match own_entry(live, manager) {
+    let fields = match entries.iter().find(|entry| is_own(entry, manager)) {
         None => None,
         Some(entry) if entry.get("apiVersion") != desired.get("apiVersion") => return false,
         Some(entry) => match entry.get("fieldsV1").and_then(Value::as_object) {
@@ -26,6 +30,10 @@ pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) ->
             fields => fields,
         },
     };
+    matches(desired, live, fields, schema) && others_stay(live, entries, manager, schema)
+}
+
+fn matches(desired: &Value, live: &Value, fields: Option<&Map<String, Value>>, schema: &Schema) -> bool {
     let (Some(desired), Some(live)) = (desired.as_object(), live.as_object()) else {
         return false;
     };
@@ -38,21 +46,35 @@ pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) ->
     walk.map(map, desired, Some(live), &mut Fields::new(fields), Level::Root)
 }
 
-fn own_entry<'a>(live: &'a Value, manager: &str) -> Option<&'a Map<String, Value>> {
-    live.get("metadata")?
-        .get("managedFields")?
-        .as_array()?
-        .iter()
-        .filter_map(Value::as_object)
-        .find(|entry| {
-            entry.get("manager").and_then(Value::as_str) == Some(manager)
-                && entry.get("operation").and_then(Value::as_str) == Some("Apply")
-                && entry
-                    .get("subresource")
-                    .and_then(Value::as_str)
-                    .unwrap_or("")
-                    .is_empty()
-        })
+fn entries(live: &Value) -> &[Value] {
+    let entries = live
+        .get("metadata")
+        .and_then(|metadata| metadata.get("managedFields"))
+        .and_then(Value::as_array);
+    entries.map_or(&[], Vec::as_slice)
+}
+
+fn is_own(entry: &Value, manager: &str) -> bool {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or("");
+    text("manager") == manager && text("operation") == "Apply" && text("subresource").is_empty()
+}
+
+/// Whether a write that changes nothing else leaves the record of the other managers as it is: any write drops entries
+/// that own nothing or are of a version that is gone, brings the others in line with the schema, and where nobody is
+/// recorded it begins to.
+fn others_stay(live: &Value, entries: &[Value], manager: &str, schema: &Schema) -> bool {
+    if entries.is_empty() {
+        let live = without_managed_fields(live);
+        return first_tracking(schema, &live, "").is_ok_and(|managers| managers.is_empty());
+    }
+    entries.iter().filter(|entry| !is_own(entry, manager)).all(|entry| {
+        let version = entry.get("apiVersion").and_then(Value::as_str);
+        let fields = entry.get("fieldsV1").and_then(Value::as_object);
+        match (version.and_then(|version| schema.root_at(version)), fields) {
+            (Some(root), Some(fields)) => !fields.is_empty() && is_in_line(schema, root, fields),
+            _ => false,
+        }
+    })
 }
 
 /// Where we are, as far as it matters: what identifies an object is compared and owned by nobody.
@@ -81,8 +103,6 @@ struct Fields<'a> {
     rest: Option<serde_json::map::Iter<'a>>,
     taken: usize,
 }
-
-const MEMBER: &str = ".";
 
 impl<'a> Fields<'a> {
     fn new(all: Option<&'a Map<String, Value>>) -> Self {
@@ -262,6 +282,10 @@ impl Walk<'_> {
     fn list(&self, list: &ListType, desired: &[Value], live: &[Value], fields: &mut Fields<'_>) -> bool {
         let mut after = 0;
         for item in desired {
+            // Its keys are defaults that nobody owns, so the next write takes it out.
+            if matches!(list.kind, ListKind::Map(_)) && item.as_object().is_some_and(Map::is_empty) {
+                return false;
+            }
             let (at, owned) = match &list.kind {
                 ListKind::Set => {
                     let Some(key) = set_member_key(item) else { return false };

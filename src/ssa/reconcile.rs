@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::field_set::{Entry, FieldSet};
+use super::fields_v1::MEMBER;
 use super::step::Step;
 use crate::schema::{ListKind, MapType, Relation, Schema, TypeRef};
 
@@ -76,7 +79,93 @@ fn entries(schema: &Schema, set: &FieldSet, to: impl Fn(&Step) -> Option<TypeRef
     changed.map(|entries| Change::Below(FieldSet { entries }))
 }
 
+/// Whether [`reconcile`] would leave a set as it is, told from its JSON.
+pub(super) fn is_in_line(schema: &Schema, to: TypeRef, fields: &Map<String, Value>) -> bool {
+    let below = || fields.iter().filter(|(key, _)| *key != MEMBER);
+    if below().next().is_none() {
+        return true;
+    }
+    let node = schema.resolve(to);
+    if let Some(map) = &node.map {
+        if is_untyped(schema, map) {
+            return true;
+        }
+        if to.relation.unwrap_or(map.relation) == Relation::Atomic {
+            return false;
+        }
+        return below().all(|(key, value)| {
+            let element = match key.strip_prefix("f:") {
+                Some(name) => map.element(name),
+                None => map.rest.as_ref(),
+            };
+            match (element, value.as_object()) {
+                (Some(element), Some(fields)) => is_in_line(schema, element.to, fields),
+                _ => true,
+            }
+        });
+    }
+    let (None, Some(list)) = (node.scalar, &node.list) else {
+        return true;
+    };
+    list.kind != ListKind::Atomic
+        && to.relation != Some(Relation::Atomic)
+        && below().all(|(_, value)| {
+            let fields = value.as_object();
+            fields.is_none_or(|fields| is_in_line(schema, list.items.to, fields))
+        })
+}
+
 /// A map of which nothing is declared: it can't have changed.
 fn is_untyped(schema: &Schema, map: &MapType) -> bool {
     map.fields.is_empty() && map.rest.as_ref().is_some_and(|rest| schema.is_deduced(rest.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_json_of_a_set_tells_as_much_as_the_set() {
+        let port = json!({"type": "object", "properties": {"port": {"type": "integer"}, "args": {"type": "array", "items": {"type": "string"}}}});
+        let spec = json!({"type": "object", "properties": {
+            "size": {"type": "integer"},
+            "args": {"type": "array", "items": {"type": "string"}},
+            "tags": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
+            "ports": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port"], "items": port},
+            "whole": {"type": "object", "x-kubernetes-map-type": "atomic", "properties": {"a": {"type": "string"}}},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "any": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+        }});
+        let versions = json!([{"name": "v1", "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}]);
+        let crd = json!({"spec": {"group": "example.com", "names": {"kind": "Thing"}, "versions": versions}});
+        let schema = Schema::from_crd(&crd, "v1").unwrap();
+        for (below, in_line) in [
+            (json!({"f:size": {}, "f:args": {}, "f:whole": {}, "f:tags": {}}), true),
+            (json!({"f:size": {"f:zz": {}}, "f:unknown": {"f:zz": {}}}), true),
+            (json!({"f:args": {".": {}}}), true),
+            (json!({"f:args": {".": {}, "v:\"x\"": {}}}), false),
+            (json!({"f:tags": {".": {}, "v:\"x\"": {}}}), true),
+            (json!({"f:tags": {"v:\"x\"": {"f:zz": {}}}}), true),
+            (
+                json!({"f:ports": {"k:{\"port\":1}": {".": {}, "f:port": {}, "f:args": {}}}}),
+                true,
+            ),
+            (json!({"f:ports": {"k:{\"port\":1}": {"f:args": {"i:0": {}}}}}), false),
+            (json!({"f:whole": {"f:a": {}}}), false),
+            (json!({"f:labels": {".": {}, "f:x": {"f:zz": {}}}}), true),
+            (json!({"f:any": {"f:x": {"f:zz": {}}}}), true),
+        ] {
+            let fields = json!({"f:spec": below});
+            let set = FieldSet::from_fields_v1(&fields).unwrap();
+            let told = is_in_line(&schema, schema.root_type(), fields.as_object().unwrap());
+            assert_eq!(told, in_line, "{fields}");
+            assert_eq!(
+                reconcile(&schema, schema.root_type(), &set).is_none(),
+                in_line,
+                "{fields}"
+            );
+        }
+    }
 }

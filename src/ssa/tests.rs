@@ -325,6 +325,60 @@ fn the_quick_test_sees_values_and_ownership() {
 }
 
 #[test]
+fn the_quick_test_heeds_what_a_write_does_to_the_record_of_others() {
+    let schema = schema();
+    let theirs = applied(None, &json!({"args": ["x"], "labels": {"x": "1"}}), "them");
+    let spec = json!({"replicas": 1});
+    let live = applied(Some(&theirs), &spec, "us");
+    assert!(is_noop(&thing(&spec), &live, "us", &schema));
+    let of_theirs = |key: &str, value: Value| {
+        let mut live = live.clone();
+        let entries = live["metadata"]["managedFields"].as_array_mut().unwrap();
+        let entry = entries.iter_mut().find(|entry| entry["manager"] == "them").unwrap();
+        entry[key] = value;
+        live
+    };
+    let within_a_list = json!({"f:spec": {"f:args": {"f:zz": {}}, "f:labels": {"f:x": {}}}});
+    for changed in [
+        of_theirs("fieldsV1", within_a_list),
+        of_theirs("fieldsV1", json!({})),
+        of_theirs("fieldsV1", Value::Null),
+    ] {
+        assert_ne!(applied(Some(&changed), &spec, "us"), changed);
+        assert!(!is_noop(&thing(&spec), &changed, "us", &schema), "{changed}");
+    }
+    // There the server has no answer.
+    let elsewhere = of_theirs("apiVersion", json!("example.com/v9"));
+    assert!(!is_noop(&thing(&spec), &elsewhere, "us", &schema));
+}
+
+#[test]
+fn where_nobody_is_recorded_even_applying_nothing_begins_a_record() {
+    let schema = schema();
+    let mut nothing = thing(&json!({}));
+    nothing.as_object_mut().unwrap().remove("spec");
+    assert!(is_noop(&nothing, &nothing, "us", &schema), "there is nothing to record");
+    let mut live = nothing.clone();
+    live["spec"] = json!({"replicas": 1});
+    assert!(!is_noop(&nothing, &live, "us", &schema));
+    let request = ApplyRequest {
+        live: Some(&live),
+        config: &nothing,
+        manager: "us",
+        force: false,
+        schema: &schema,
+        now: NOW,
+    };
+    let Ok(ApplyOutcome::Applied(after)) = apply(request) else {
+        panic!("nobody is in the way");
+    };
+    assert_eq!(
+        owned_by(&after, "before-first-apply"),
+        json!({"f:spec": {".": {}, "f:replicas": {}}})
+    );
+}
+
+#[test]
 fn changes_are_of_fields_in_order() {
     let before = thing(
         &json!({"replicas": 1, "memory": "1Gi", "ports": [{"port": 80, "protocol": "TCP"}], "tags": ["a"], "args": ["x"]}),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::apply::{SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, without_managed_fields};
+use super::field_set::FieldSet;
 use super::managed::{EntryId, ManagedFields, Operation, seconds};
 use super::store::{Writing, keep_identity, store};
 use super::updater::Updater;
@@ -108,6 +109,11 @@ fn track(
     let updater = Updater {
         schema,
         ignored: reset_fields(schema, request.subresource),
+        // A server knows what its status subresource resets at all versions, else at that of the request alone.
+        ignored_elsewhere: match request.subresource {
+            "" => FieldSet::new(),
+            subresource => reset_fields(schema, subresource),
+        },
     };
     let writer = EntryId::new(WRITER, Operation::Update, "", "");
     let mut managers = updater.update(objects, managers, &writer)?;

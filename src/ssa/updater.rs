@@ -20,6 +20,8 @@ pub(super) struct Updater<'a> {
     pub(super) schema: &'a Schema,
     /// Fields that the server throws away, whoever sends them.
     pub(super) ignored: FieldSet,
+    /// The same, as the fields of managers that wrote at other versions are concerned.
+    pub(super) ignored_elsewhere: FieldSet,
 }
 
 /// What came of a write that may meet conflicts.
@@ -105,7 +107,8 @@ impl Updater<'_> {
                     gone.push(id.clone());
                     continue;
                 };
-                others.insert(entry.api_version.clone(), compare(self.schema, root, before, after));
+                let comparison = compare(self.schema, root, before, after).without(&self.ignored_elsewhere);
+                others.insert(entry.api_version.clone(), comparison);
             }
             let comparison = others.get(&entry.api_version).unwrap_or(&own);
             let both = entry
@@ -198,9 +201,12 @@ impl Updater<'_> {
             subresource: writer.subresource.clone(),
             fields,
         };
-        // What was applied before and is applied again can't be pruned; that is nearly always all of it.
+        // What was applied before and is applied again can't be pruned, and that is nearly always all of it. An item that
+        // was applied as `{}` can: its keys are defaults that nobody owns, and without them there is no item.
         let pruning = last.filter(|last| {
-            let again = last.api_version == entry.api_version && last.fields.is_subset(&entry.fields);
+            let again = last.api_version == entry.api_version
+                && last.fields.is_subset(&entry.fields)
+                && !last.fields.has_bare_item();
             !(last.fields.is_empty() || again)
         });
         managers.entries.insert(writer.clone(), entry);

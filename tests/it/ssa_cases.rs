@@ -156,6 +156,8 @@ fn metadata(random: &mut Random) -> Value {
 /// One write.
 #[derive(Clone)]
 pub(crate) struct Case {
+    /// The seed of its history; none for one that was kept.
+    pub(crate) seed: Option<u64>,
     pub(crate) kind: usize,
     pub(crate) version: usize,
     pub(crate) question: Value,
@@ -369,6 +371,7 @@ fn shapes(own: &FieldSet, after: &Value, covered: &mut BTreeSet<&'static str>) {
 
 /// A history in the making.
 pub(crate) struct History {
+    seed: u64,
     random: Random,
     kind: usize,
     full: Value,
@@ -388,6 +391,7 @@ impl History {
         let full = kinds[kind].full(&mut random);
         let crowded = random.percent(6);
         Self {
+            seed,
             kind,
             full,
             live: Value::Null,
@@ -438,6 +442,7 @@ impl History {
             self.apply(kind, version, &now)
         };
         Case {
+            seed: Some(self.seed),
             kind: self.kind,
             version,
             question,
