@@ -5,10 +5,12 @@
 
 mod adoption;
 mod delete_cap;
+mod immutable;
 mod incomplete;
 mod not_ours;
 mod older_revision;
 mod protected;
+mod release_step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +70,8 @@ pub fn all() -> &'static [&'static dyn Guard] {
         &older_revision::OlderRevision,
         &not_ours::NotOurs,
         &adoption::Adoption,
+        &immutable::Immutable,
+        &release_step::ReleaseStep,
         &protected::Protected,
         &delete_cap::DeleteCap,
     ]
