@@ -131,7 +131,7 @@ fn rendering(c: &mut Criterion) {
         assert_eq!(objects, 6 * size, "{:?}", rendered.diagnostics);
         group.throughput(Throughput::Elements(size as u64));
         group.bench_function(BenchmarkId::from_parameter(size), |b| {
-            b.iter(|| files.render(&templates))
+            b.iter(|| files.render(&templates));
         });
     }
     group.finish();
@@ -144,7 +144,7 @@ fn rendering(c: &mut Criterion) {
     group.bench_function("load", |b| b.iter(|| fleet::load(black_box(&files.documents))));
     group.bench_function("parse the lock", |b| b.iter(|| Lock::parse(black_box(&files.lock))));
     group.bench_function("resolve", |b| {
-        b.iter(|| fleet::resolve(black_box(&loaded), &lock, &seed()))
+        b.iter(|| fleet::resolve(black_box(&loaded), &lock, &seed()));
     });
     group.bench_function("render", |b| b.iter(|| render::render(black_box(&fleet), &templates)));
     group.finish();
@@ -360,7 +360,7 @@ fn merging(c: &mut Criterion) {
             now: NOW,
         };
         group.bench_function(BenchmarkId::new("apply", kind), |b| {
-            b.iter(|| ssa::apply(black_box(request)))
+            b.iter(|| ssa::apply(black_box(request)));
         });
         group.bench_function(BenchmarkId::new("is_noop", kind), |b| {
             b.iter(|| ssa::is_noop(black_box(&config), black_box(&live), plan::MANAGER, schema));
