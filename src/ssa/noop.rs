@@ -72,7 +72,9 @@ fn others_stay(live: &Value, entries: &[Value], manager: &str, schema: &Schema) 
         let fields = entry.get("fieldsV1").and_then(Value::as_object);
         match (version.and_then(|version| schema.root_at(version)), fields) {
             (Some(root), Some(fields)) => !fields.is_empty() && is_in_line(schema, root, fields),
-            _ => false,
+            (Some(_), None) => false,
+            // Of a custom kind the server refuses the write, which changes nothing either.
+            (None, _) => schema.origin() == Origin::Custom,
         }
     })
 }

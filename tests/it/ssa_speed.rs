@@ -76,14 +76,26 @@ fn a_cluster_takes_microseconds_to_compare_and_tens_of_them_to_merge() {
     let noop = each(300, || {
         assert!(is_noop(black_box(&desired), &live, "fleetwright", &schema));
     });
+    // Another manager's record is looked through as well.
+    let mut shared = live.clone();
+    let entries = shared["metadata"]["managedFields"]
+        .as_array_mut()
+        .expect("managedFields");
+    let mut other = entries.first().cloned().expect("an entry");
+    other["manager"] = json!("other");
+    entries.push(other);
+    let beside_another = each(300, || {
+        assert!(is_noop(black_box(&desired), &shared, "fleetwright", &schema));
+    });
     let same = each(100, || drop(black_box(merge(Some(&live), &desired))));
     let release = each(100, || drop(black_box(merge(Some(&live), &fewer))));
     let changes = each(100, || drop(black_box(field_changes(Some(&live), &desired, &schema))));
     println!(
-        "schema {} KiB in {reading:?}; is_noop {noop:?}, apply {same:?}, apply with a release {release:?}, field_changes {changes:?}",
+        "schema {} KiB in {reading:?}; is_noop {noop:?}, beside another manager {beside_another:?}, apply {same:?}, apply with a release {release:?}, field_changes {changes:?}",
         schema.memory() / 1024
     );
     assert!(schema.memory() < 1 << 20, "{} bytes", schema.memory());
     assert!(noop < Duration::from_millis(2), "{noop:?}");
+    assert!(beside_another < Duration::from_millis(2), "{beside_another:?}");
     assert!(same < Duration::from_millis(20), "{same:?}");
 }
