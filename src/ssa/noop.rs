@@ -4,10 +4,11 @@
 //! and the JSON of our managedFields entry are walked together, and no set is built.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use serde_json::{Map, Value};
 
-use super::apply::without_managed_fields;
+use super::apply::{ApplyOutcome, ApplyRequest, apply, without_managed_fields};
 use super::deduce::{Handle, Shape};
 use super::fields_v1::{MEMBER, set_member_key, write_step};
 use super::normal::same;
@@ -30,20 +31,31 @@ pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) ->
             fields => fields,
         },
     };
-    matches(desired, live, fields, schema) && others_stay(live, entries, manager, schema)
-}
-
-fn matches(desired: &Value, live: &Value, fields: Option<&Map<String, Value>>, schema: &Schema) -> bool {
-    let (Some(desired), Some(live)) = (desired.as_object(), live.as_object()) else {
-        return false;
-    };
-    let root = schema.resolve(schema.root_type());
-    let Some(map) = &root.map else { return false };
     let walk = Walk {
         schema,
         status_ignored: schema.has_status_subresource(),
+        forgotten: Cell::new(false),
     };
-    walk.map(map, desired, Some(live), &mut Fields::new(fields), Level::Root)
+    if !walk.root(desired, live, fields) || !others_stay(live, entries, manager, schema) {
+        return false;
+    }
+    // What isn't kept is added anew by each write, and then taken from others who own it: so that is tried, if there is any.
+    !walk.forgotten.get()
+        || entries.iter().all(|entry| is_own(entry, manager))
+        || is_agreed((desired, live), manager, schema)
+}
+
+/// Whether applying meets no conflict.
+fn is_agreed((desired, live): (&Value, &Value), manager: &str, schema: &Schema) -> bool {
+    let request = ApplyRequest {
+        live: Some(live),
+        config: desired,
+        manager,
+        force: false,
+        schema,
+        now: "",
+    };
+    !matches!(apply(request), Ok(ApplyOutcome::Conflicts(_)))
 }
 
 fn entries(live: &Value) -> &[Value] {
@@ -143,9 +155,21 @@ impl<'a> Fields<'a> {
 struct Walk<'a> {
     schema: &'a Schema,
     status_ignored: bool,
+    /// Whether something is desired that the server doesn't keep.
+    forgotten: Cell<bool>,
 }
 
 impl Walk<'_> {
+    fn root(&self, desired: &Value, live: &Value, fields: Option<&Map<String, Value>>) -> bool {
+        let (Some(desired), Some(live)) = (desired.as_object(), live.as_object()) else {
+            return false;
+        };
+        let Some(map) = &self.schema.resolve(self.schema.root_type()).map else {
+            return false;
+        };
+        self.map(map, desired, Some(live), &mut Fields::new(fields), Level::Root)
+    }
+
     /// Compares a value whose place has these owned fields; `member` where the place is owned whatever stands there.
     fn value(
         &self,
@@ -247,6 +271,7 @@ impl Walk<'_> {
     ) -> bool {
         let zero = self.schema.origin() == Origin::BuiltIn && is_zero(desired);
         if live.is_none() && (is_hollow(desired) || zero) {
+            self.forgotten.set(true);
             // Null is absent; and what the server keeps in types of its own is absent when it is empty.
             let forgotten = level == Level::Metadata || self.schema.origin() == Origin::BuiltIn;
             let owns = member == Ownership::None || owned.is_some_and(Map::is_empty);

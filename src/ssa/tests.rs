@@ -353,6 +353,33 @@ fn the_quick_test_heeds_what_a_write_does_to_the_record_of_others() {
 }
 
 #[test]
+fn the_quick_test_sees_that_an_unkept_field_is_contested() {
+    let schema = schema();
+    let mut config = thing(&json!({"replicas": 1}));
+    config["metadata"]["labels"] = json!({});
+    let by = |live: Option<&Value>, manager: &str| {
+        let request = ApplyRequest {
+            live,
+            config: &config,
+            manager,
+            force: true,
+            schema: &schema,
+            now: NOW,
+        };
+        let Ok(ApplyOutcome::Applied(object)) = apply(request) else {
+            panic!("forced");
+        };
+        object
+    };
+    let ours = by(None, "us");
+    assert!(ours["metadata"].get("labels").is_none(), "empty metadata aren't kept");
+    assert!(is_noop(&config, &ours, "us", &schema));
+    let theirs = by(Some(&ours), "them");
+    assert_ne!(by(Some(&theirs), "us"), theirs);
+    assert!(!is_noop(&config, &theirs, "us", &schema));
+}
+
+#[test]
 fn where_nobody_is_recorded_even_applying_nothing_begins_a_record() {
     let schema = schema();
     let mut nothing = thing(&json!({}));
