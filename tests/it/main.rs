@@ -31,10 +31,10 @@ mod render_golden;
 mod render_properties;
 mod render_templates;
 mod ssa_cases;
+mod ssa_cluster;
 mod ssa_generator;
 mod ssa_oracle;
 mod ssa_reference;
 mod ssa_server;
-mod ssa_speed;
 #[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;

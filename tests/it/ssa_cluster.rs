@@ -1,11 +1,8 @@
-//! How long the merge takes. The bounds are for unoptimised builds on a busy machine, so they only catch a change of
-//! order; the figures are printed.
-
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+//! A whole HostedCluster by upstream's own schema: compact in memory, and found unchanged beside other managers.
+//! How long that takes is measured in `benches/`.
 
 use fleetwright::schema::Schema;
-use fleetwright::ssa::{ApplyOutcome, ApplyRequest, apply, field_changes, is_noop};
+use fleetwright::ssa::{ApplyOutcome, ApplyRequest, apply, is_noop};
 use serde_json::{Value, json};
 
 use super::ssa_reference::upstream;
@@ -38,45 +35,27 @@ fn hosted_cluster() -> Value {
     }})
 }
 
-fn each(times: u32, mut work: impl FnMut()) -> Duration {
-    work();
-    let start = Instant::now();
-    for _ in 0..times {
-        work();
-    }
-    start.elapsed() / times
-}
-
 #[test]
-fn a_cluster_takes_microseconds_to_compare_and_tens_of_them_to_merge() {
+fn a_cluster_is_found_unchanged_alone_and_beside_another_manager() {
     let Some(upstream) = upstream() else { return };
     let text = std::fs::read_to_string(upstream.join(super::ssa_reference::CRDS[0])).expect("the CRD is readable");
     let crd: Value = serde_yaml::from_str(&text).expect("YAML");
-    let start = Instant::now();
     let schema = Schema::from_crd(&crd, "v1beta1").expect("a schema");
-    let reading = start.elapsed();
+    assert!(schema.memory() < 1 << 20, "{} bytes", schema.memory());
     let desired = hosted_cluster();
-    let merge = |live: Option<&Value>, config: &Value| {
-        let request = ApplyRequest {
-            live,
-            config,
-            manager: "fleetwright",
-            force: false,
-            schema: &schema,
-            now: "2026-01-01T00:00:00Z",
-        };
-        match apply(request).expect("valid") {
-            ApplyOutcome::Applied(object) => object,
-            ApplyOutcome::Conflicts(conflicts) => panic!("{conflicts:?}"),
-        }
+    let request = ApplyRequest {
+        live: None,
+        config: &desired,
+        manager: "fleetwright",
+        force: false,
+        schema: &schema,
+        now: "2026-01-01T00:00:00Z",
     };
-    let live = merge(None, &desired);
-    let mut fewer = desired.clone();
-    fewer["spec"].as_object_mut().expect("a spec").remove("fips");
-    let noop = each(300, || {
-        assert!(is_noop(black_box(&desired), &live, "fleetwright", &schema));
-    });
-    // Another manager's record is looked through as well.
+    let ApplyOutcome::Applied(live) = apply(request).expect("valid") else {
+        panic!("a new object has no conflicts");
+    };
+    assert!(is_noop(&desired, &live, "fleetwright", &schema));
+
     let mut shared = live.clone();
     let entries = shared["metadata"]["managedFields"]
         .as_array_mut()
@@ -84,18 +63,9 @@ fn a_cluster_takes_microseconds_to_compare_and_tens_of_them_to_merge() {
     let mut other = entries.first().cloned().expect("an entry");
     other["manager"] = json!("other");
     entries.push(other);
-    let beside_another = each(300, || {
-        assert!(is_noop(black_box(&desired), &shared, "fleetwright", &schema));
-    });
-    let same = each(100, || drop(black_box(merge(Some(&live), &desired))));
-    let release = each(100, || drop(black_box(merge(Some(&live), &fewer))));
-    let changes = each(100, || drop(black_box(field_changes(Some(&live), &desired, &schema))));
-    println!(
-        "schema {} KiB in {reading:?}; is_noop {noop:?}, beside another manager {beside_another:?}, apply {same:?}, apply with a release {release:?}, field_changes {changes:?}",
-        schema.memory() / 1024
-    );
-    assert!(schema.memory() < 1 << 20, "{} bytes", schema.memory());
-    assert!(noop < Duration::from_millis(2), "{noop:?}");
-    assert!(beside_another < Duration::from_millis(2), "{beside_another:?}");
-    assert!(same < Duration::from_millis(20), "{same:?}");
+    assert!(is_noop(&desired, &shared, "fleetwright", &schema));
+
+    let mut fewer = desired.clone();
+    fewer["spec"].as_object_mut().expect("a spec").remove("fips");
+    assert!(!is_noop(&fewer, &live, "fleetwright", &schema));
 }
