@@ -43,6 +43,22 @@ impl std::fmt::Display for Span {
     }
 }
 
+/// The known word that a mistyped one is nearest to, if any is near; case does not count.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(word.len()))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
 /// A second place that explains the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,7 @@
 
 use super::node::{Entry, Node, Place, SourceFile, Yaml};
 use super::shape::{Field, Shape, quoted};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, nearest};
 
 /// Checks a tree.
 pub(super) fn check(node: &Node, shape: &Shape, files: &[SourceFile]) -> Vec<Diagnostic> {
@@ -218,18 +218,7 @@ pub(super) fn first_key(node: &Node) -> Place {
 
 /// The nearest known word, if any is near.
 pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let lower = word.to_lowercase();
-    known
-        .into_iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(word.len()))
-        .min()
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+    nearest(word, known).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
 /// The nearest known word, or all of them where they are few.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Severity, nearest};
 use crate::fleet::model::Fleet;
 use crate::fleet::{self, Loaded, Lock, Seed, SourceFile};
 use crate::plan::Revised;
@@ -221,11 +221,7 @@ pub struct ScopeError {
 
 /// `; did you mean `payments`?`, or nothing where no name is near.
 pub(super) fn did_you_mean<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> String {
-    known
-        .map(|name| (strsim::damerau_levenshtein(name, typed), name))
-        .filter(|(distance, name)| distance * 3 <= name.len().max(3))
-        .min()
-        .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+    nearest(typed, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 /// A scope, seen over a fleet.
