@@ -32,7 +32,7 @@ pub enum AccessError {
     #[error("the fleet has several management clusters in scope ({0}): give --context MANAGEMENT_CLUSTER=CONTEXT")]
     Ambiguous(String),
     /// The kubeconfig does not do.
-    #[error("management cluster {name} can't be reached")]
+    #[error("management cluster {name} can't be reached (--kubeconfig FILE, --context {name}=CONTEXT say how)")]
     Connect {
         /// The management cluster.
         name: ManagementClusterName,
