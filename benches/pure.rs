@@ -271,6 +271,7 @@ impl Applied {
                 api_version: manifest.api_version.clone(),
                 uid: Some(format!("uid-{number}")),
                 digest: Some(manifest.digest()),
+                oci: None,
             });
         }
         observation.schemas = schemas;

@@ -29,7 +29,8 @@
 //! With I/O:
 //!
 //! - [`source`]: reads the fleet's files and its Git revision
-//! - [`providers`]: Kubernetes (and OCI, later) behind one trait
+//! - [`providers`]: Kubernetes and OCI behind one trait
+//! - [`sandbox`]: both of their APIs as in-process services, with simulated operators and injected faults
 //! - [`apply`]: walks a plan, writes, waits, records
 //! - [`ops`]: one operation a file, made of the above
 //! - [`cli`]: clap types and printing choices
@@ -45,6 +46,7 @@ pub mod providers;
 pub mod render;
 pub mod report;
 pub mod resource;
+pub mod sandbox;
 pub mod schema;
 pub mod source;
 pub mod ssa;

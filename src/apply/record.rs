@@ -111,6 +111,7 @@ impl<'a> Records<'a> {
                     api_version: change.api_version.clone(),
                     uid: None,
                     digest: None,
+                    oci: None,
                 });
                 new = true;
             }
@@ -137,6 +138,7 @@ impl<'a> Records<'a> {
                     api_version: change.api_version.clone(),
                     uid: Some(uid),
                     digest: change.payload.digest,
+                    oci: None,
                 });
                 record.dirty = true;
             }

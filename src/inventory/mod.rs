@@ -23,6 +23,29 @@ pub struct Entry {
     /// Digest of the manifest last applied: where it equals the desired one, what differs now is drift.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// What only OCI needs to be known; none for Kubernetes objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oci: Option<OciEntry>,
+}
+
+/// What the record keeps of an OCI resource beside its OCID.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OciEntry {
+    /// Region id: the service endpoint to ask.
+    pub region: String,
+    /// OCID of the compartment that it was made in: a 404 means something only beside a list of that compartment.
+    pub compartment: String,
+    /// OCID of the tenancy, whose credentials are used; none: the default ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenancy: Option<String>,
+    /// Raised when the resource was seen gone and is made again; part of the retry token of its create, so that a lost
+    /// answer never makes a twin and a re-creation is never refused.
+    #[serde(default)]
+    pub incarnation: u32,
+    /// Keys of the freeform tags that we last set: one that is no longer wanted is taken off, one of somebody else's stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 /// The record of one unit. Stored as JSON under a versioned format.
@@ -107,6 +130,7 @@ mod tests {
             api_version: "v1".to_owned(),
             uid: uid.map(str::to_owned),
             digest: None,
+            oci: None,
         }
     }
 

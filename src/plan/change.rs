@@ -276,6 +276,7 @@ impl Change {
             uid: precondition.map(|precondition| precondition.uid.as_str()),
             force: self.payload.force,
             managed_fields: self.payload.managed_fields.as_ref(),
+            incarnation: 0,
         }
     }
 

@@ -118,6 +118,7 @@ fn settled(change: Change) -> Option<Settled> {
             api_version: change.api_version,
             uid: Some(change.precondition?.uid),
             digest: change.payload.digest,
+            oci: None,
         },
     })
 }

@@ -112,6 +112,7 @@ pub(super) fn entry(manifest: &Manifest, context: &Context<'_>) -> Option<Entry>
         api_version: manifest.api_version.clone(),
         uid: Some(live.uid.clone()),
         digest: Some(manifest.digest()),
+        oci: None,
     })
 }
 

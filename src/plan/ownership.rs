@@ -61,6 +61,7 @@ mod tests {
             api_version: "v1".to_owned(),
             uid: uid.map(str::to_owned),
             digest: None,
+            oci: None,
         }
     }
 

@@ -140,6 +140,7 @@ impl World {
             api_version: "v1".to_owned(),
             uid: Some("u".to_owned()),
             digest: Some(manifest.digest()),
+            oci: None,
         });
     }
 

@@ -4,6 +4,7 @@
 //! unknown; an error of any kind is unknown, never absent.
 
 pub mod kubernetes;
+pub mod oci;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -130,6 +131,8 @@ pub struct WriteRequest<'a> {
     /// Entries of other managers to be moved to ours first (taking over what another tool applied); the whole new
     /// `metadata.managedFields`.
     pub managed_fields: Option<&'a Value>,
+    /// How many times the object has been made before; part of OCI's retry token.
+    pub incarnation: u32,
 }
 
 /// What a write came to.

@@ -85,6 +85,7 @@ fn write<'a>(manifest: &'a Manifest, body: &'a Value, live: Option<&'a LiveObjec
         uid: live.map(|live| live.uid.as_str()),
         force,
         managed_fields: None,
+        incarnation: 0,
     }
 }
 
@@ -108,6 +109,7 @@ fn entry(manifest: &Manifest, uid: Option<&str>) -> Entry {
         api_version: manifest.api_version.clone(),
         uid: uid.map(str::to_owned),
         digest: None,
+        oci: None,
     }
 }
 
@@ -605,6 +607,7 @@ async fn managed_fields_of_another_tool_are_taken_over_before_the_apply() {
     let body = ours.body();
     let request = |live: &'static LiveObject| WriteRequest {
         managed_fields: Some(Box::leak(Box::new(fields.clone()))),
+        incarnation: 0,
         ..write(
             Box::leak(Box::new(ours.clone())),
             Box::leak(Box::new(body.clone())),

@@ -1,0 +1,16 @@
+//! The OCI API as a provider: networking, and what of load balancers, DNS and identity a fleet's networks need.
+//!
+//! Invariant: a 404 is unknown until a list of its compartment, proved readable, lacks the resource; nothing is created with
+//! a token that another resource had, and nothing is updated or deleted that carries another mark than ours. May depend on
+//! `providers`, `resource` and `inventory`; knows nothing of fleets or plans. The only module that names `oci_rust_sdk`.
+//!
+//! # Documents
+//!
+//! A resource is a document like any other: `apiVersion: oci.fleetwright.dev/v1alpha1`, `kind`, `metadata.name`, and a
+//! `spec` with the fields of OCI's create call under OCI's own names, and besides: `region` (id), `tenancy` (OCID, may be
+//! absent), and for some kinds what OCI has separate calls for (`securityRules` of a group, `peerId` of a gateway). What is
+//! observed has the same shape, `status` added (`id`, `lifecycleState`, `timeCreated`, …), and where its freeform tags name
+//! the resource as ours, the owner mark as the annotation that Kubernetes objects carry it in: so that the planner reads
+//! both alike.
+
+pub mod api;
