@@ -6,6 +6,7 @@ mod digest;
 mod ids;
 mod manifest;
 pub mod mark;
+pub mod oci;
 mod path;
 pub mod reference;
 
