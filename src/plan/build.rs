@@ -9,7 +9,7 @@ use super::change::{Action, Block, Change, Reason};
 use super::decide::{self, Context};
 use super::graph::{Cycle, Graph};
 use super::guards::{self, Facts, Refusal};
-use super::known::Known;
+use super::known::{Known, LookUps};
 use super::preconditions::Need;
 use crate::fleet::model::Fleet;
 use crate::inventory::{Entry, InventoryKey};
@@ -77,6 +77,8 @@ pub struct Inputs<'a> {
     pub inventories: &'a BTreeMap<InventoryKey, Stored>,
     /// What was seen, by target.
     pub observed: &'a BTreeMap<Target, Observation>,
+    /// What documents name and the fleet does not make, as it was found; empty where nothing is compared.
+    pub looked_up: &'a LookUps,
     /// What is applied.
     pub revised: Revised,
     /// Units last applied from a newer revision, and that revision.
@@ -172,7 +174,7 @@ impl Plan {
 /// # Errors
 /// Where objects wait for each other in a ring.
 pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
-    let known = Known::new(inputs.observed, inputs.inventories);
+    let known = Known::new(inputs.observed, inputs.inventories, inputs.looked_up);
     let context = Context {
         fleet: &inputs.revised.fleet,
         conflicts: &inputs.fleet.conflicts,

@@ -10,13 +10,13 @@ use super::change::{
 };
 use super::cloud;
 use super::conflict::{Resolution, forced, resolve};
-use super::known::{Known, restore};
+use super::known::{Known, Open, restore};
 use super::mask::{is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
 use crate::inventory::Entry;
 use crate::providers::{Kind, LiveObject, Observation, Observed, Sensitive};
-use crate::resource::{FleetUid, ManagementClusterName, Manifest, Reference, ResourceId, Stewardship, Target, UnitId};
+use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
 use crate::schema::Schema;
 use crate::ssa;
 
@@ -57,17 +57,17 @@ impl Context<'_> {
 
     /// The document that is wanted, with what is copied and what is referred to filled in, and the references that are
     /// known only after an apply.
-    fn document(&self, manifest: &Manifest) -> (Sensitive, Vec<Reference>) {
+    fn document(&self, manifest: &Manifest) -> (Sensitive, Open) {
         let mut document = match self.expanded(&manifest.id) {
             Some(document) => document.expose().clone(),
             None => manifest.body(),
         };
-        let unresolved = if manifest.refers() || manifest.id.target == Target::Oci {
+        let open = if manifest.refers() {
             self.known.fill(&mut document)
         } else {
-            Vec::new()
+            Open::default()
         };
-        (Sensitive::new(document), unresolved)
+        (Sensitive::new(document), open)
     }
 }
 
@@ -142,10 +142,17 @@ pub(super) fn entry(manifest: &Manifest, recorded: Option<&Entry>, context: &Con
 
 /// The change writes the whole document.
 fn write_whole(change: &mut Change, manifest: &Manifest, entry: Option<&Entry>, context: &Context<'_>) {
-    let (document, unresolved) = context.document(manifest);
+    let (document, open) = context.document(manifest);
     keep_place(change, document.expose(), entry);
-    change.unresolved = unresolved;
+    note(change, open);
     change.payload.body = payload(&change.id, document);
+}
+
+/// Notes what of the document is not known.
+fn note(change: &mut Change, open: Open) {
+    change.unresolved = open.unresolved;
+    let unknown = open.unknown.into_iter().map(|reason| Block::Unknown { reason });
+    change.blocks.extend(unknown);
 }
 
 /// Notes what the record keeps of an OCI document. One that was there and is gone is another one when it is made again.
@@ -195,7 +202,7 @@ fn present(
         Ownership::Foreign | Ownership::Replaced | Ownership::Unrecorded
     );
     let schema = context.schema(manifest);
-    let (document, unresolved) = context.document(manifest);
+    let (document, open) = context.document(manifest);
     if let Some(block) = terminating(&live).filter(|_| manifest.stewardship == Stewardship::Managed) {
         change.action = Action::Create;
         change.reason = if entry.is_some() { Reason::Vanished } else { Reason::New };
@@ -205,7 +212,11 @@ fn present(
         return Some(change);
     }
     keep_place(&mut change, document.expose(), entry);
-    change.unresolved = unresolved;
+    let compared = open.unknown.is_empty();
+    note(&mut change, open);
+    if !compared {
+        return Some(change);
+    }
     if manifest.id.target == Target::Oci {
         return cloud::present(change, manifest, document.expose().clone(), &live, entry);
     }

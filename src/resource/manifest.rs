@@ -96,9 +96,9 @@ impl Manifest {
         self.digest
     }
 
-    /// Whether it may hold references to other objects.
+    /// Whether it may hold references to other objects, or names to be looked up.
     pub fn refers(&self) -> bool {
-        self.canonical.contains("\"$ref\"")
+        self.canonical.contains("{\"$")
     }
 
     /// The version within the group: `v1beta1`.
