@@ -8,6 +8,7 @@ mod manifest;
 pub mod mark;
 mod path;
 pub mod reference;
+pub(crate) mod regions;
 
 pub use digest::Digest;
 pub use ids::{
