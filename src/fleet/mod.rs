@@ -22,7 +22,7 @@ mod ocid;
 mod placement;
 mod pools;
 mod problems;
-mod regions;
+pub(crate) mod regions;
 mod release;
 mod resolve;
 mod rules;

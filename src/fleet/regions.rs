@@ -4,10 +4,10 @@
 
 /// One region.
 #[derive(Debug)]
-pub(super) struct Region {
-    pub(super) id: &'static str,
-    pub(super) key: &'static str,
-    pub(super) realm: &'static str,
+pub(crate) struct Region {
+    pub(crate) id: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) realm: &'static str,
 }
 
 const fn region(id: &'static str, key: &'static str, realm: &'static str) -> Region {
@@ -15,12 +15,17 @@ const fn region(id: &'static str, key: &'static str, realm: &'static str) -> Reg
 }
 
 /// The region of that id or key.
-pub(super) fn find(word: &str) -> Option<&'static Region> {
+pub(crate) fn find(word: &str) -> Option<&'static Region> {
     REGIONS.iter().find(|region| region.id == word || region.key == word)
 }
 
+/// Every known region.
+pub(crate) fn all() -> impl Iterator<Item = &'static Region> {
+    REGIONS.iter()
+}
+
 /// Every known region's id.
-pub(super) fn ids() -> impl Iterator<Item = &'static str> {
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     REGIONS.iter().map(|region| region.id)
 }
 
