@@ -6,8 +6,10 @@ mod digest;
 mod ids;
 mod manifest;
 pub mod mark;
+pub mod oci;
 mod path;
 pub mod reference;
+pub(crate) mod regions;
 
 pub use digest::Digest;
 pub use ids::{
