@@ -11,6 +11,7 @@ mod output;
 mod prune;
 mod revision;
 mod scope;
+mod terminal;
 mod whole;
 
 use std::collections::BTreeMap;
