@@ -7,6 +7,7 @@ mod demo;
 mod drift;
 mod form;
 mod guards;
+mod in_cluster;
 mod moved;
 mod output;
 mod prune;
