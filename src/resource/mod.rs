@@ -4,6 +4,7 @@
 
 mod digest;
 mod ids;
+pub mod lookup;
 mod manifest;
 pub mod mark;
 mod path;
@@ -14,6 +15,7 @@ pub use ids::{
     ClusterName, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName, Ocid,
     ResourceId, Revision, Target, UnitId,
 };
+pub use lookup::{Compartment, Lookup, OciId};
 pub use manifest::{Manifest, ManifestError, Stewardship};
 pub use mark::OwnerMark;
 pub use path::{FieldPath, PathElement};
