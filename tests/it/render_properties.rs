@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fleetwright::diag::Code;
-use fleetwright::fleet::model::{Cluster, Dialect, Fleet, Manage, NetworkSource, SecretUse};
+use fleetwright::fleet::model::{Cluster, Dialect, Fleet, Manage, NetworkSource, Preset, SecretUse};
 use fleetwright::render::{Precondition, Rendered, TemplateSet, render};
 use fleetwright::resource::{
     ClusterName, Manifest, NetworkName, NodePoolName, OwnerMark, Stewardship, UnitId, mark::OWNER_ANNOTATION, reference,
 };
 use serde_json::json;
 
-use crate::render_fixture::{cluster, fleet, gpu_pool, hub, plan, routes};
+use crate::render_fixture::{cluster, fleet, gpu_pool, hub, managed, routes};
 use crate::render_golden::rendered;
 
 fn many() -> Vec<Cluster> {
@@ -19,7 +19,7 @@ fn many() -> Vec<Cluster> {
         .map(|i| {
             let mut cluster = cluster(&format!("c{i:03}"), dialects[i % 3]);
             if i % 4 == 0 {
-                cluster.network.source = NetworkSource::Managed(plan("hosted-public"));
+                cluster.network.source = managed(Preset::HostedPublic);
             }
             let pool = gpu_pool(cluster.name.as_str());
             cluster.node_pools.insert(NodePoolName::new("gpu"), pool);
@@ -229,7 +229,7 @@ fn everything_that_is_named_is_waited_for_and_there_is_no_cycle() {
 fn what_is_not_managed_is_only_observed() {
     let written = |manage: Manage| -> BTreeSet<String> {
         let mut cluster = cluster("a", Dialect::Oci);
-        cluster.network.source = NetworkSource::Managed(plan("hosted-private"));
+        cluster.network.source = managed(Preset::HostedPrivate);
         cluster.manage = manage;
         let rendered = rendered(&fleet([cluster]));
         let managed = manifests(&rendered, "a")
