@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::addresses;
 use super::decode::decode;
@@ -14,9 +14,9 @@ use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
 use super::model::{
-    Cap, ConflictRule, Decommission, Dialect, Identity, Limits, ManagementCluster, OnConflict, SecretRef,
+    Cap, ConflictRule, Decommission, Dialect, ExtraManifest, Identity, Limits, ManagementCluster, OnConflict, SecretRef,
 };
-use super::node::{Node, Place};
+use super::node::{Node, Place, SourceFile};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
 use super::spec;
@@ -60,6 +60,22 @@ pub(super) fn management_clusters(index: &Index<'_>, problems: &mut Problems<'_>
         }
     }
     all
+}
+
+/// Typed manifests, each with its place in the list that they were typed in.
+pub(super) fn extra_manifests(
+    typed: impl IntoIterator<Item = Map<String, Value>>,
+    list: Option<&Node>,
+    files: &[SourceFile],
+) -> Vec<ExtraManifest> {
+    let place = |position| Some(list?.item(position)?.place.span(files));
+    let typed = typed.into_iter().enumerate();
+    typed
+        .map(|(position, body)| ExtraManifest {
+            body: Value::Object(body),
+            span: place(position),
+        })
+        .collect()
 }
 
 fn manager(document: &Document, problems: &mut Problems<'_>) -> Option<Manager> {
@@ -140,7 +156,7 @@ fn manager(document: &Document, problems: &mut Problems<'_>) -> Option<Manager> 
             node_port_address: spec.node_port_address,
             labels: spec.labels,
             identities,
-            extra_manifests: spec.extra_manifests.into_iter().map(Value::Object).collect(),
+            extra_manifests: extra_manifests(spec.extra_manifests, node.get("extraManifests"), problems.files),
         },
     })
 }
