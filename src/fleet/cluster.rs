@@ -264,13 +264,11 @@ impl<'a> Resolver<'a, '_> {
             encryption_key: settings.encryption_key.as_ref().and_then(secret_use),
             hosted_cluster_patch: patch(settings),
             node_pools: BTreeMap::new(),
-            extra_manifests: settings
-                .extra_manifests
-                .iter()
-                .flatten()
-                .cloned()
-                .map(Value::Object)
-                .collect(),
+            extra_manifests: shared::extra_manifests(
+                settings.extra_manifests.iter().flatten().cloned(),
+                node.get("extraManifests"),
+                &self.loaded.files,
+            ),
             span: Some(declared.place.span(&self.loaded.files)),
             object_name,
             region,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::addresses;
 use super::compartments::{self, Setting};
@@ -15,10 +15,10 @@ use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
 use super::model::{
-    Cap, ConflictRule, Decommission, Dialect, Identity, Limits, ManagementCluster, ManagementNetwork, OnConflict,
-    SecretRef,
+    Cap, ConflictRule, Decommission, Dialect, ExtraManifest, Identity, Limits, ManagementCluster, ManagementNetwork,
+    OnConflict, SecretRef,
 };
-use super::node::{Node, Place};
+use super::node::{Node, Place, SourceFile};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
 use super::spec;
@@ -66,6 +66,22 @@ pub(super) fn management_clusters(
         }
     }
     all
+}
+
+/// Typed manifests, each with its place in the list that they were typed in.
+pub(super) fn extra_manifests(
+    typed: impl IntoIterator<Item = Map<String, Value>>,
+    list: Option<&Node>,
+    files: &[SourceFile],
+) -> Vec<ExtraManifest> {
+    let place = |position| Some(list?.item(position)?.place.span(files));
+    let typed = typed.into_iter().enumerate();
+    typed
+        .map(|(position, body)| ExtraManifest {
+            body: Value::Object(body),
+            span: place(position),
+        })
+        .collect()
 }
 
 fn manager(document: &Document, fleet: &spec::FleetSpec, problems: &mut Problems<'_>) -> Option<Manager> {
@@ -152,7 +168,7 @@ fn manager(document: &Document, fleet: &spec::FleetSpec, problems: &mut Problems
             router_address: spec.router_address,
             labels: spec.labels,
             identities,
-            extra_manifests: spec.extra_manifests.into_iter().map(Value::Object).collect(),
+            extra_manifests: extra_manifests(spec.extra_manifests, node.get("extraManifests"), problems.files),
         },
     })
 }

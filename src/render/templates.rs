@@ -85,7 +85,7 @@ impl TemplateSet {
             if name.starts_with('_') || BUILT_IN.iter().any(|(built_in, _)| built_in == name) {
                 match bounds::unbounded_operator(text) {
                     Some((range, why)) => {
-                        let message = format!("template `{name}` makes a text longer where it is kept");
+                        let message = format!("template `{name}` lets a value grow where it is kept");
                         let span = stretch(path, text, range);
                         diagnostics.push(Diagnostic::new(Code::TemplateBudget, message).at(&span).label(why));
                     }

@@ -160,7 +160,24 @@ pub struct ManagementCluster {
     /// OCI identities that its clusters use, by name.
     pub identities: BTreeMap<String, Identity>,
     /// Extra manifests, as typed.
-    pub extra_manifests: Vec<Value>,
+    pub extra_manifests: Vec<ExtraManifest>,
+}
+
+/// A manifest typed in the fleet files.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct ExtraManifest {
+    /// The document.
+    pub body: Value,
+    /// Where it was typed.
+    #[serde(skip)]
+    pub span: Option<Span>,
+}
+
+impl From<Value> for ExtraManifest {
+    fn from(body: Value) -> Self {
+        Self { body, span: None }
+    }
 }
 
 /// An OCIClusterIdentity to render.
@@ -284,7 +301,7 @@ pub struct Cluster {
     /// Its node pools.
     pub node_pools: BTreeMap<NodePoolName, NodePool>,
     /// Extra manifests, as typed.
-    pub extra_manifests: Vec<Value>,
+    pub extra_manifests: Vec<ExtraManifest>,
     /// Where it was typed.
     #[serde(skip)]
     pub span: Option<Span>,
