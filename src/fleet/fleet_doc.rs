@@ -8,7 +8,7 @@ use super::kind::Kind;
 use super::node::{Node, Place};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
-use super::regions;
+use crate::resource::regions;
 use crate::diag::{Code, Diagnostic};
 
 /// Checks them.

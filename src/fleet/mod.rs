@@ -22,7 +22,6 @@ mod ocid;
 mod placement;
 mod pools;
 mod problems;
-mod regions;
 mod release;
 mod resolve;
 mod rules;

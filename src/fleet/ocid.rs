@@ -4,7 +4,7 @@
 
 use super::node::Place;
 use super::problems::Problems;
-use super::regions;
+use crate::resource::regions;
 use crate::diag::{Code, Diagnostic};
 use crate::resource::Ocid;
 

@@ -9,6 +9,7 @@ pub mod mark;
 pub mod oci;
 mod path;
 pub mod reference;
+pub(crate) mod regions;
 
 pub use digest::Digest;
 pub use ids::{

@@ -14,3 +14,12 @@
 //! both alike.
 
 pub mod api;
+pub mod budget;
+pub mod client;
+pub mod counts;
+pub mod credentials;
+pub mod endpoint;
+pub mod error;
+mod retry;
+mod sign;
+pub mod transport;

@@ -4,10 +4,10 @@
 
 /// One region.
 #[derive(Debug)]
-pub(super) struct Region {
-    pub(super) id: &'static str,
-    pub(super) key: &'static str,
-    pub(super) realm: &'static str,
+pub(crate) struct Region {
+    pub(crate) id: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) realm: &'static str,
 }
 
 const fn region(id: &'static str, key: &'static str, realm: &'static str) -> Region {
@@ -15,12 +15,17 @@ const fn region(id: &'static str, key: &'static str, realm: &'static str) -> Reg
 }
 
 /// The region of that id or key.
-pub(super) fn find(word: &str) -> Option<&'static Region> {
+pub(crate) fn find(word: &str) -> Option<&'static Region> {
     REGIONS.iter().find(|region| region.id == word || region.key == word)
 }
 
+/// The second-level domain of a realm's endpoints; none for a realm that isn't known.
+pub(crate) fn domain(realm: &str) -> Option<&'static str> {
+    DOMAINS.iter().find(|(known, _)| *known == realm).map(|(_, domain)| *domain)
+}
+
 /// Every known region's id.
-pub(super) fn ids() -> impl Iterator<Item = &'static str> {
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     REGIONS.iter().map(|region| region.id)
 }
 
@@ -110,4 +115,27 @@ const REGIONS: &[Region] = &[
     region("us-newark-1", "pgc", "oc42"),
     region("eu-budapest-1", "jsk", "oc51"),
     region("sa-riodejaneiro-1", "hnw", "oc52"),
+];
+
+const DOMAINS: &[(&str, &str)] = &[
+    ("oc1", "oraclecloud.com"),
+    ("oc2", "oraclegovcloud.com"),
+    ("oc3", "oraclegovcloud.com"),
+    ("oc4", "oraclegovcloud.uk"),
+    ("oc8", "oraclecloud8.com"),
+    ("oc9", "oraclecloud9.com"),
+    ("oc10", "oraclecloud10.com"),
+    ("oc14", "oraclecloud14.com"),
+    ("oc15", "oraclecloud15.com"),
+    ("oc19", "oraclecloud.eu"),
+    ("oc20", "oraclecloud20.com"),
+    ("oc21", "oraclecloud21.com"),
+    ("oc23", "oraclecloud23.com"),
+    ("oc24", "oraclecloud24.com"),
+    ("oc26", "oraclecloud26.com"),
+    ("oc29", "oraclecloud29.com"),
+    ("oc35", "oraclecloud35.com"),
+    ("oc42", "oraclecloud42.com"),
+    ("oc51", "oraclecloud51.com"),
+    ("oc52", "oraclecloud52.com"),
 ];
