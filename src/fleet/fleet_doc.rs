@@ -8,8 +8,8 @@ use super::kind::Kind;
 use super::node::{Node, Place};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
-use crate::resource::regions;
 use crate::diag::{Code, Diagnostic};
+use crate::resource::regions;
 
 /// Checks them.
 pub(super) fn check(index: &Index<'_>, problems: &mut Problems<'_>) {

@@ -4,6 +4,7 @@
 //! fails, fails alone. May depend on `diag`, `resource` and `fleet::model`.
 
 mod block;
+mod bounds;
 mod context;
 pub mod crds;
 mod documents;

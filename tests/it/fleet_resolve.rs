@@ -214,6 +214,17 @@ fn a_rename_keeps_every_object() {
 }
 
 #[test]
+fn a_record_of_a_renamed_environment_moves_nothing() {
+    let first = resolve(TWO, &Lock::default());
+    let renamed = format!("{TWO}---\nkind: Moved\nspec: [{{from: environment/development, to: environment/dev}}]\n");
+    let second = resolve(&renamed, &first.lock);
+    assert_eq!(second.lock, first.lock);
+    assert!(second.fleet.moved.is_empty(), "no unit is called by it");
+    let ids = |fleet: &fleetwright::fleet::model::Fleet| json!(fleet.clusters);
+    assert_eq!(ids(&second.fleet), ids(&first.fleet));
+}
+
+#[test]
 fn a_rename_that_can_not_be_followed_makes_nothing_new() {
     let first = resolve(TWO, &Lock::default());
     let files = fleet(&format!(

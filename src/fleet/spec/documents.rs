@@ -197,9 +197,9 @@ pub(in crate::fleet) struct NetworkSpec {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::fleet) struct MovedSpec {
     /// What it was called.
-    #[schemars(regex(pattern = r"^(cluster|network|management)/[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    #[schemars(regex(pattern = r"^(cluster|network|management|environment)/[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     pub(in crate::fleet) from: String,
     /// What it is called now.
-    #[schemars(regex(pattern = r"^(cluster|network|management)/[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    #[schemars(regex(pattern = r"^(cluster|network|management|environment)/[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     pub(in crate::fleet) to: String,
 }

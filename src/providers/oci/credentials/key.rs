@@ -111,7 +111,7 @@ impl PrivateKey {
         &self.0.pem
     }
 
-    pub(super) fn rsa(&self) -> &RsaPrivateKey {
+    pub(in crate::providers::oci) fn rsa(&self) -> &RsaPrivateKey {
         &self.0.key
     }
 

@@ -4,13 +4,22 @@
 //! stands for anything. Keys change while the program runs: [`Credentials::get`] is asked before each call. May depend on
 //! nothing but the calls' shapes; addresses and files come in as values.
 //!
+//! Only the configuration file's and the Secret's keys are signed with as they are; the other two buy tokens with them. None
+//! of the four has met Oracle's own services: they are tried against servers that play those.
+//!
 //! - [`key`]: private keys in the forms that OpenSSL writes them
 //! - [`config_file`]: `~/.oci/config`, with API keys and session tokens
 //! - [`secret`]: an API key in a Kubernetes Secret
 //! - [`instance`]: instance principal: the certificate of the machine that we run on
 //! - [`workload`]: OKE workload identity: the service account of the pod that we run in
 
+mod ask;
+pub mod config_file;
+pub mod instance;
 pub mod key;
+pub mod secret;
+mod session;
+pub mod workload;
 
 use std::sync::Arc;
 
