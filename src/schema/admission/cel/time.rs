@@ -12,46 +12,46 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use super::super::format::go_duration;
 use super::value::opaque;
 
-opaque!(
+opaque! {
     Duration,
     i64,
     "google.protobuf.Duration",
     fn as_comparer(&self) -> Option<&dyn Comparer> {
         Some(self)
-    },
+    }
     fn as_adder<'b, 'w>(&'b self) -> Option<&'b (dyn Adder + 'w)>
     where
         Self: 'w,
     {
         Some(self)
-    },
+    }
     fn as_subtractor<'b, 'w>(&'b self) -> Option<&'b (dyn Subtractor + 'w)>
     where
         Self: 'w,
     {
         Some(self)
     }
-);
-opaque!(
+}
+opaque! {
     Time,
     Timestamp,
     "google.protobuf.Timestamp",
     fn as_comparer(&self) -> Option<&dyn Comparer> {
         Some(self)
-    },
+    }
     fn as_adder<'b, 'w>(&'b self) -> Option<&'b (dyn Adder + 'w)>
     where
         Self: 'w,
     {
         Some(self)
-    },
+    }
     fn as_subtractor<'b, 'w>(&'b self) -> Option<&'b (dyn Subtractor + 'w)>
     where
         Self: 'w,
     {
         Some(self)
     }
-);
+}
 
 fn mismatch(operator: &str, left: &dyn Val, right: &dyn Val) -> ExecutionError {
     let names = [left, right].map(|value| value.get_type().name().to_owned());
