@@ -24,6 +24,11 @@ pub(crate) fn domain(realm: &str) -> Option<&'static str> {
     DOMAINS.iter().find(|(known, _)| *known == realm).map(|(_, domain)| *domain)
 }
 
+/// Every known region.
+pub(crate) fn all() -> impl Iterator<Item = &'static Region> {
+    REGIONS.iter()
+}
+
 /// Every known region's id.
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     REGIONS.iter().map(|region| region.id)

@@ -11,10 +11,12 @@
 //! - [`http`]: the shape of a service
 //! - [`middleware`]: faults in front of a service
 //! - [`serve`]: a service over HTTP on loopback
+//! - [`oci`]: OCI's API
 
 pub mod clock;
 pub mod fault;
 pub mod http;
 pub mod middleware;
 pub mod serve;
+pub mod oci;
 pub mod store;
