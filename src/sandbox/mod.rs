@@ -9,14 +9,14 @@
 //! - [`store`]: what outlives the process, one file for both APIs
 //! - [`fault`]: where the sandbox can be told to fail, and what it counted
 //! - [`http`]: the shape of a service
-//! - [`oci`]: OCI's API
 //! - [`middleware`]: faults in front of a service
 //! - [`serve`]: a service over HTTP on loopback
+//! - [`oci`]: OCI's API
 
 pub mod clock;
 pub mod fault;
 pub mod http;
-pub mod oci;
 pub mod middleware;
+pub mod oci;
 pub mod serve;
 pub mod store;
