@@ -21,7 +21,7 @@ use super::counts::{Counter, Counts, Kind};
 use super::credentials::{Credentials, CredentialsError, KeyMaterial, Now};
 use super::endpoint::Endpoints;
 use super::error::{OciError, ServiceError, redact};
-use super::retry::{self, Jitter, Patience, Policy};
+use super::retry::{self, Jitter, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
 
@@ -96,7 +96,7 @@ struct Identity {
 /// How far a call has come: what is left to say of it when time runs out.
 #[derive(Default)]
 struct Progress {
-    attempts: u32,
+    tries: Tries,
     sent: bool,
     failed: Option<OciError>,
 }
@@ -234,7 +234,7 @@ impl Client {
             Err(_) => Err(OciError::Deadline {
                 operation,
                 deadline,
-                attempts: progress.attempts,
+                attempts: progress.tries.attempts,
                 sent: progress.sent,
                 source: progress.failed.map(Box::new),
             }),
@@ -274,7 +274,7 @@ impl Inner {
         let call = request.call;
         let mut asked_again = false;
         loop {
-            progress.attempts += 1;
+            progress.tries.attempts += 1;
             let signer = identity.signer(call.operation).await?;
             let error = match self.attempt(request, &signer, progress).await {
                 Ok(answer) => return Ok(answer),
@@ -293,10 +293,10 @@ impl Inner {
                     "the key was refused; its successor is tried"
                 );
             } else {
+                progress.tries.failed(&error);
                 let pause = {
                     let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
-                    self.policy
-                        .pause(call, patience, &error, progress.attempts, &mut jitter)
+                    self.policy.pause(call, patience, &error, progress.tries, &mut jitter)
                 };
                 // A pause beyond the deadline ends in a word that says less than this error does.
                 let Some(pause) = pause.filter(|pause| Instant::now() + *pause < until) else {
@@ -350,7 +350,7 @@ impl Inner {
             Ok(Err(source)) => Err(lost(!source.is::<NotSent>(), source)),
             Ok(Ok(answer)) => {
                 kind.status = Some(answer.status().as_u16());
-                self.read(call, &answer)
+                self.read(request, &answer)
             }
         };
         self.counter.request(kind);
@@ -361,7 +361,8 @@ impl Inner {
     }
 
     /// What an answer says.
-    fn read(&self, call: &Call, answer: &http::Response<Bytes>) -> Result<Answer, OciError> {
+    fn read(&self, request: &Request<'_>, answer: &http::Response<Bytes>) -> Result<Answer, OciError> {
+        let call = request.call;
         let text = |name: &str| {
             answer
                 .headers()
@@ -384,7 +385,10 @@ impl Inner {
                 code: redact(word("code")),
                 message: redact(word("message")),
                 operation: call.operation,
-                request_id: redact(&text("opc-request-id").unwrap_or_default()),
+                request_id: redact(&text("opc-request-id").unwrap_or_else(|| {
+                    let sent = request.headers.get("opc-request-id").and_then(|id| id.to_str().ok());
+                    sent.unwrap_or_default().to_owned()
+                })),
                 retry_after: text(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, now)),
                 skew,
             })));
