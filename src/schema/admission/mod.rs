@@ -20,12 +20,14 @@ mod error;
 mod format;
 mod identity;
 mod meta;
-mod names;
+pub(super) mod names;
 mod path;
 mod pattern;
 mod pipeline;
 mod scale;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod text;
 mod unknown;
 mod url;
@@ -72,6 +74,20 @@ pub enum AdmissionError {
     /// The functions of rules contradict each other: a fault of this program.
     #[error("no environment for rules: {0}")]
     Environment(String),
+}
+
+/// Why a rule or a message does not compile; none where it does.
+pub(super) fn expression_error(source: &str) -> Option<String> {
+    match cel::compile(&serde_json::json!([{"rule": source}])) {
+        Ok(_) => None,
+        Err(AdmissionError::Rule { why, .. }) => Some(why),
+        Err(other) => Some(other.to_string()),
+    }
+}
+
+/// Why a pattern is no regular expression; none where it is one.
+pub(super) fn pattern_error(pattern: &str) -> Option<String> {
+    pattern::go_regex(pattern).err().map(|error| error.to_string())
 }
 
 /// One version of a definition, compiled.
