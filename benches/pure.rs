@@ -307,6 +307,7 @@ impl Applied {
             in_scope: &|_| true,
             inventories: &self.inventories,
             observed: &self.observed,
+            looked_up: &BTreeMap::new(),
             revised: Revised {
                 fleet: self.fleet.uid.clone(),
                 revision: Revision::new("r"),

@@ -2,7 +2,7 @@
 """Measures fleetwright beside its peers and prints one table; run.sh builds what this needs and calls it.
 
   measure.py --out DIR --fleetwright BIN --helm BIN --flux BIN --assets DIR --upstream DIR [--clusters N]
-             [--repetitions N] [--only render|live|scale]
+             [--repetitions N] [--only render|live|scale|growth]
 
 Every figure is the wall time of a whole process, from start to end, and the most memory that it had (its resident set, as
 the kernel counted it for that child); of several repetitions, the median of each. Contenders take turns, so that a slow
@@ -115,6 +115,20 @@ class Bench:
                 plan = [self.o.fleetwright, "plan", *fleet, "--against", "nothing"]
                 self.take(f"fleetwright plan against nothing, {clusters}", plan)
 
+    def growth(self):
+        """A plan against a server in which nothing changed, over fleets of very different sizes."""
+        for clusters in (10, 100, 1000, 10000):
+            data = self.data(clusters, "fleet")
+            with self._server() as server:
+                server.kubectl("create", "-f", data / "sources")
+                environment = {**server.environment, "XDG_CACHE_HOME": str(server.folder / "cache")}
+                fleet = ["--quiet", "--fleet", data / "fleet"]
+                apply = [self.o.fleetwright, "apply", "--yes", "--concurrency", "8", *fleet]
+                self.take(f"fleetwright apply, first, {clusters}", apply, env=environment, server=server)
+                for _ in range(min(self.o.repetitions, 3)):
+                    plan = [self.o.fleetwright, "plan", "--detailed-exitcode", *fleet]
+                    self.take(f"fleetwright plan, no change, {clusters}", plan, env=environment, server=server)
+
     def live(self):
         data = self.data(self.o.clusters)
         for _ in range(self.o.servers):
@@ -217,10 +231,10 @@ def main():
     parser.add_argument("--clusters", type=int, default=1000)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--servers", type=int, default=3, help="fresh servers for each who creates")
-    parser.add_argument("--only", choices=["render", "live", "scale"], action="append")
+    parser.add_argument("--only", choices=["render", "live", "scale", "growth"], action="append")
     bench = Bench(parser.parse_args())
     print(f"{bench.o.clusters} clusters, {6 * bench.o.clusters} objects; {os.cpu_count()} CPUs; before: {load()}")
-    for part in bench.o.only or ["render", "live", "scale"]:
+    for part in bench.o.only or ["render", "live", "scale", "growth"]:
         getattr(bench, part)()
     print(f"after: {load()}\n")
     bench.report()

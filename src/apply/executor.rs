@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -16,9 +17,10 @@ use super::record::{End, Records, key};
 use super::wait;
 use crate::inventory::InventoryKey;
 use crate::plan::change::{Action, Change};
+use crate::plan::known::{field_of, resolve};
 use crate::plan::{self, Plan, Revised};
-use crate::providers::{DeleteRequest, InventoryStore, Observed, Provider, ProviderError, Stored};
-use crate::resource::{ManagementClusterName, ResourceId, Target};
+use crate::providers::{DeleteRequest, InventoryStore, LiveObject, Observed, Provider, ProviderError, Sensitive, Stored};
+use crate::resource::{ManagementClusterName, Reference, ResourceId, Target};
 
 /// What a run needs.
 pub struct Run<'a> {
@@ -99,6 +101,7 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     // All that is ready is under way; what is bounded is how much of it is talking. What waits for a finalizer holds
     // nobody up.
     let slots = Semaphore::new(run.options.concurrency);
+    let made = Made::default();
     let mut under_way = FuturesUnordered::new();
     loop {
         while let Some(i) = walk.ready.pop_front() {
@@ -107,6 +110,7 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
                 observer,
                 records: &records,
                 slots: &slots,
+                made: &made,
                 change: &changes[i],
                 waited_for: walk.is_waited_for(i),
             };
@@ -151,9 +155,32 @@ struct Step<'a> {
     observer: &'a dyn Observer,
     records: &'a Records<'a>,
     slots: &'a Semaphore,
+    made: &'a Made,
     change: &'a Change,
     /// Whether others wait for it.
     waited_for: bool,
+}
+
+/// What this run has made on OCI, for the documents that refer to it.
+type Made = Mutex<BTreeMap<ResourceId, LiveObject>>;
+
+fn locked(made: &Made) -> MutexGuard<'_, BTreeMap<ResourceId, LiveObject>> {
+    made.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The document that a change writes, with the ids of what was made before it.
+fn document(change: &Change, made: &Made) -> Result<Sensitive, String> {
+    let document = plan::document(change).ok_or("the plan holds no document for it")?;
+    if change.unresolved.is_empty() {
+        return Ok(document);
+    }
+    let mut body = document.expose().clone();
+    let made = locked(made);
+    let open = resolve(&mut body, |reference| field_of(made.get(&reference.id)?, &reference.field));
+    match open.first() {
+        None => Ok(Sensitive::new(body)),
+        Some(Reference { id, field }) => Err(format!("`{field}` of {id}, which it names, is not known")),
+    }
 }
 
 /// Makes one change.
@@ -180,18 +207,16 @@ async fn make(step: &Step<'_>) -> Result<ChangeResult, ProviderError> {
         Action::Leave => (ChangeResult::Done, End::Unchanged),
         Action::Forget => (ChangeResult::Done, End::Gone),
         Action::Create | Action::Update | Action::Adopt => {
-            let Some(body) = plan::document(change) else {
-                return Ok(ChangeResult::Failed {
-                    message: "the plan holds no document for it".to_owned(),
-                });
+            let body = match document(change, step.made) {
+                Ok(body) => body,
+                Err(message) => return Ok(ChangeResult::Failed { message }),
             };
             let response = provider.write(change.request(body.expose())).await?;
-            (
-                ChangeResult::Done,
-                End::Written {
-                    uid: response.object.uid,
-                },
-            )
+            let uid = response.object.uid.clone();
+            if change.id.target == Target::Oci {
+                locked(step.made).insert(change.id.clone(), response.object);
+            }
+            (ChangeResult::Done, End::Written { uid })
         }
         Action::Delete => {
             let asked = ask_to_delete(step, provider).await?;

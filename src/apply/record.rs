@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures::lock::Mutex;
 
-use crate::inventory::{Entry, InventoryKey, UnitInventory};
-use crate::plan::change::Change;
+use crate::inventory::{Entry, InventoryKey, OciEntry, UnitInventory};
+use crate::plan::change::{Action, Change};
 use crate::plan::{Plan, Revised};
 use crate::providers::{InventoryStore, ProviderError, Stored};
 use crate::resource::ManagementClusterName;
@@ -105,13 +105,19 @@ impl<'a> Records<'a> {
         let Record { stored, changes, .. } = &mut *record;
         let mut new = false;
         for change in changes.iter().filter(|change| change.writes()) {
-            if stored.inventory.get(&change.id).is_none() {
+            let known = stored.inventory.get(&change.id);
+            // What is made again is made under another retry token: the record has to know which before the call.
+            let incarnation = |entry: Option<&OciEntry>| entry.map(|entry| entry.incarnation);
+            let again = |entry: &Entry| incarnation(entry.oci.as_ref()) < incarnation(change.oci.as_ref());
+            if known.is_none_or(|entry| again(entry) && change.action == Action::Create) {
+                // Nor may the record say any more that the one before it was made: another run would raise it once more.
+                stored.inventory.remove(&change.id);
                 stored.inventory.record(Entry {
                     id: change.id.clone(),
                     api_version: change.api_version.clone(),
                     uid: None,
                     digest: None,
-                    oci: None,
+                    oci: change.oci.clone(),
                 });
                 new = true;
             }
@@ -138,7 +144,7 @@ impl<'a> Records<'a> {
                     api_version: change.api_version.clone(),
                     uid: Some(uid),
                     digest: change.payload.digest,
-                    oci: None,
+                    oci: change.oci.clone(),
                 });
                 record.dirty = true;
             }

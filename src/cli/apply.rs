@@ -111,7 +111,7 @@ async fn apply(
         outcome = &mut work => outcome,
         _ = tokio::signal::ctrl_c() => {
             interrupted.store(true, Ordering::Relaxed);
-            printer.complain("interrupted: finishing what is under way (once more to stop at once); the next run goes on");
+            progress.complain("interrupted: finishing what is under way (once more to stop at once); the next run goes on");
             tokio::select! {
                 outcome = &mut work => outcome,
                 _ = tokio::signal::ctrl_c() => {

@@ -4,6 +4,7 @@ use super::Printer;
 use super::args::{FleetArgs, TargetArgs};
 use crate::diag::Severity;
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
+use crate::providers::kubernetes::ServiceAccount;
 use crate::report::diagnostics;
 use crate::report::style::Style;
 
@@ -67,7 +68,7 @@ pub(super) fn scope(args: &FleetArgs, target: &TargetArgs) -> Scope {
 
 /// How the management clusters are reached.
 pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
-    let kubeconfigs = match &args.kubeconfig {
+    let kubeconfigs: Vec<std::path::PathBuf> = match &args.kubeconfig {
         // KUBECONFIG may list several files, as for kubectl.
         Some(paths) => std::env::split_paths(paths)
             .filter(|path| !path.as_os_str().is_empty())
@@ -81,11 +82,28 @@ pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
         .map(std::path::PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
+    let asked_for = args.kubeconfig.is_some() || !args.context.is_empty();
+    let here = in_cluster().filter(|_| !asked_for && kubeconfigs.iter().all(|path| !path.exists()));
     Ok(Access {
         kubeconfigs,
+        in_cluster: here,
         contexts: Access::contexts_of(&args.context),
         allow_exec: args.allow_exec,
         cache: cache.map(|path| path.join("fleetwright")),
+    })
+}
+
+/// What a pod finds out about the cluster that it runs in.
+fn in_cluster() -> Option<ServiceAccount> {
+    let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
+    let port: u16 = std::env::var("KUBERNETES_SERVICE_PORT").ok()?.parse().ok()?;
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    Some(ServiceAccount {
+        server: format!("https://{host}:{port}"),
+        folder: std::env::var_os("FLEETWRIGHT_SERVICE_ACCOUNT").map_or_else(
+            || "/var/run/secrets/kubernetes.io/serviceaccount".into(),
+            std::path::PathBuf::from,
+        ),
     })
 }
 

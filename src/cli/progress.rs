@@ -64,10 +64,10 @@ impl Observer for Progress<'_> {
                         self.line(&format!("{} {id}", style.paint(Tone::Warn, "deleting")));
                     }
                     ChangeResult::Failed { message } => {
-                        self.fail(&format!("{} {id}: {message}", style.paint(Tone::Bad, "failed")));
+                        self.complain(&format!("{} {id}: {message}", style.paint(Tone::Bad, "failed")));
                     }
                     ChangeResult::Skipped { needs } => {
-                        self.fail(&format!(
+                        self.complain(&format!(
                             "{} {id}: it needs {needs}, which failed",
                             style.paint(Tone::Bad, "skipped")
                         ));
@@ -86,8 +86,8 @@ impl Observer for Progress<'_> {
 }
 
 impl Progress<'_> {
-    /// Failures are said even when quiet.
-    fn fail(&self, text: &str) {
+    /// Says what has to be seen even when quiet, above the bar where there is one.
+    pub(super) fn complain(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
             None => self.printer.complain(text),

@@ -51,7 +51,7 @@ impl Checker<'_> {
                     let renames = pattern.as_str().contains("|network|");
                     match form(&self.key) {
                         _ if renames => problem.hints.push(
-                            "write it like `cluster/<name>`, `network/<name>` or `management/<name>`; an environment's name is in no object, so its rename needs no record"
+                            "write it like `cluster/<name>`, `network/<name>`, `management/<name>` or `environment/<name>`"
                                 .to_owned(),
                         ),
                         Some(example) => problem.hints.push(format!("write it like {example}")),

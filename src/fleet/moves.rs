@@ -40,6 +40,7 @@ fn one(item: &Node, index: &Index<'_>, lock: &mut Lock, problems: &mut Problems<
     let names = match kind {
         "cluster" => index.clusters.keys().copied().collect(),
         "network" => index.names(Kind::Network),
+        "environment" => index.names(Kind::Environment),
         _ => index.names(Kind::ManagementCluster),
     };
     if names.contains(&old) {
@@ -51,9 +52,11 @@ fn one(item: &Node, index: &Index<'_>, lock: &mut Lock, problems: &mut Problems<
         return None;
     }
     let unit = |name: &str| match kind {
-        "cluster" => UnitId::Cluster(ClusterName::new(name)),
-        "network" => UnitId::Network(NetworkName::new(name)),
-        _ => UnitId::ManagementCluster(ManagementClusterName::new(name)),
+        "cluster" => Some(UnitId::Cluster(ClusterName::new(name))),
+        "network" => Some(UnitId::Network(NetworkName::new(name))),
+        // It is in a label alone, which changes in place: the record is for whoever reads the history.
+        "environment" => None,
+        _ => Some(UnitId::ManagementCluster(ManagementClusterName::new(name))),
     };
     // A target that is gone by now was moved on, or decommissioned: old records may stay.
     if !names.contains(&new) && !was_moved_on(item, index, to.as_str()?) {
@@ -65,11 +68,9 @@ fn one(item: &Node, index: &Index<'_>, lock: &mut Lock, problems: &mut Problems<
         problems.add(problem, to.place);
         return None;
     }
-    repin(lock, &unit(old), new);
-    Some(Moved {
-        from: unit(old),
-        to: unit(new),
-    })
+    let (from, to) = (unit(old)?, unit(new)?);
+    repin(lock, &from, new);
+    Some(Moved { from, to })
 }
 
 /// Whether a later record takes its name as the old one.

@@ -4,9 +4,9 @@
 
 use super::node::Place;
 use super::problems::Problems;
-use super::regions;
 use crate::diag::{Code, Diagnostic};
 use crate::resource::Ocid;
+use crate::resource::regions;
 
 /// What an OCID should be.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use futures::future::try_join_all;
 
 use crate::fleet::model::Fleet;
-use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options};
+use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 use crate::resource::ManagementClusterName;
 
 /// How management clusters are reached.
@@ -14,6 +14,8 @@ use crate::resource::ManagementClusterName;
 pub struct Access {
     /// Kubeconfig files, the first winning; none: what KUBECONFIG or the home directory has, as the caller found it.
     pub kubeconfigs: Vec<PathBuf>,
+    /// The cluster that this program runs in; where it is given, no kubeconfig is read.
+    pub in_cluster: Option<ServiceAccount>,
     /// Contexts that overrule the fleet files', by management cluster; the empty key stands for the only one.
     pub contexts: BTreeMap<String, String>,
     /// Whether a kubeconfig may have programs run.
@@ -31,6 +33,9 @@ pub enum AccessError {
     /// `--context CONTEXT` with more than one management cluster.
     #[error("the fleet has several management clusters in scope ({0}): give --context MANAGEMENT_CLUSTER=CONTEXT")]
     Ambiguous(String),
+    /// No kubeconfig, and more than the one management cluster that the program runs in.
+    #[error("there is no kubeconfig, and of the cluster that this runs in only one of these can be meant: {0}")]
+    InClusterAmbiguous(String),
     /// The kubeconfig does not do.
     #[error("management cluster {name} can't be reached (--kubeconfig FILE, --context {name}=CONTEXT say how)")]
     Connect {
@@ -103,6 +108,22 @@ impl Access {
             schema_cache: self.cache.clone(),
             ..Options::default()
         };
+        if let Some(account) = &self.in_cluster {
+            let [name] = scope else {
+                let names: Vec<&str> = scope.iter().map(ManagementClusterName::as_str).collect();
+                return match names.as_slice() {
+                    [] => Ok(BTreeMap::new()),
+                    _ => Err(AccessError::InClusterAmbiguous(names.join(", "))),
+                };
+            };
+            return match KubernetesProvider::in_cluster(account, options).await {
+                Ok(provider) => Ok(BTreeMap::from([(name.clone(), provider)])),
+                Err(source) => Err(AccessError::Connect {
+                    name: name.clone(),
+                    source,
+                }),
+            };
+        }
         let connections = self.resolve(fleet, scope)?.into_iter().map(|(name, context)| {
             let (paths, options) = (&paths, options.clone());
             async move {

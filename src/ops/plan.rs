@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
 use crate::inventory::{Entry, InventoryKey};
+use crate::plan::known::LookUps;
 use crate::plan::preconditions::Met;
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
@@ -88,6 +89,7 @@ pub(super) struct Seen {
     stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     inventories: BTreeMap<InventoryKey, Stored>,
     pub(super) observed: BTreeMap<Target, Observation>,
+    looked_up: LookUps,
 }
 
 /// Makes a plan.
@@ -103,6 +105,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
             stores: BTreeMap::new(),
             inventories: BTreeMap::new(),
             observed: nothing(&desired(loaded, &options.scope)),
+            looked_up: LookUps::new(),
         },
     };
     let mut plan = decide(loaded, options, &seen)?;
@@ -134,7 +137,11 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
         .collect();
     let inventories = renamed(inventories(loaded, &stores).await?, loaded);
     tracing::info!(units = inventories.len(), "read the inventories");
-    let observed = observe(loaded, &providers, &desired(loaded, scope), &inventories, &view).await?;
+    let planes: BTreeMap<Target, &dyn Provider> = providers
+        .iter()
+        .map(|(name, provider)| (Target::Kubernetes(name.clone()), provider as &dyn Provider))
+        .collect();
+    let observed = observe(loaded, &planes, &desired(loaded, scope), &inventories, &view).await?;
     for (target, observation) in &observed {
         tracing::info!(%target, objects = observation.objects.len(), "observed");
     }
@@ -143,6 +150,7 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
         stores,
         inventories,
         observed,
+        looked_up: LookUps::new(),
     })
 }
 
@@ -159,6 +167,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
         targets: &|target| view.reaches(target),
         inventories: &seen.inventories,
         observed: &seen.observed,
+        looked_up: &seen.looked_up,
         revised: loaded.revised.clone(),
         newer: &newer,
         adopt: options.adopt,
@@ -257,25 +266,27 @@ fn renamed(mut inventories: BTreeMap<InventoryKey, Stored>, loaded: &LoadedFleet
 
 async fn observe(
     loaded: &LoadedFleet,
-    providers: &BTreeMap<ManagementClusterName, KubernetesProvider>,
+    planes: &BTreeMap<Target, &dyn Provider>,
     desired: &BTreeMap<UnitId, DesiredUnit<'_>>,
     inventories: &BTreeMap<InventoryKey, Stored>,
     scope: &ScopeView<'_>,
 ) -> Result<BTreeMap<Target, Observation>, PlanError> {
     let label = loaded.fleet.name.as_str();
-    let looks = providers.iter().map(|(name, provider)| async move {
-        let target = Target::Kubernetes(name.clone());
+    let shared = referred_to(loaded, desired);
+    let shared = &shared;
+    let looks = planes.iter().map(|(target, provider)| async move {
         let manifests: Vec<&Manifest> = desired
             .values()
             .flat_map(|unit| unit.manifests)
-            .filter(|m| m.id.target == target)
+            .chain(shared.iter().copied())
+            .filter(|manifest| manifest.id.target == *target)
             .collect();
         let wanted: BTreeSet<&ResourceId> = manifests.iter().map(|manifest| &manifest.id).collect();
         let recorded: Vec<&Entry> = inventories
             .iter()
             .filter(|((_, unit), _)| scope.holds(unit) && !loaded.failed.contains_key(unit))
             .flat_map(|(_, stored)| &stored.inventory.entries)
-            .filter(|entry| entry.id.target == target && !wanted.contains(&entry.id))
+            .filter(|entry| entry.id.target == *target && !wanted.contains(&entry.id))
             .collect();
         let request = ObserveRequest {
             desired: &manifests,
@@ -283,11 +294,31 @@ async fn observe(
             fleet_label: label,
         };
         match provider.observe(request).await {
-            Ok(observation) => Ok((target, observation)),
-            Err(source) => Err(PlanError::Observe { target, source }),
+            Ok(observation) => Ok((target.clone(), observation)),
+            Err(source) => Err(PlanError::Observe {
+                target: target.clone(),
+                source,
+            }),
         }
     });
     Ok(try_join_all(looks).await?.into_iter().collect())
+}
+
+/// What units out of scope make and those in scope refer to: a shared network's ids, say.
+fn referred_to<'a>(loaded: &'a LoadedFleet, desired: &BTreeMap<UnitId, DesiredUnit<'a>>) -> Vec<&'a Manifest> {
+    let needed: BTreeSet<&ResourceId> = desired
+        .values()
+        .flat_map(|unit| unit.manifests)
+        .flat_map(|manifest| &manifest.depends_on)
+        .collect();
+    loaded
+        .rendered
+        .units
+        .iter()
+        .filter(|(unit, _)| !desired.contains_key(unit))
+        .flat_map(|(_, unit)| &unit.manifests)
+        .filter(|manifest| manifest.id.target == Target::Oci && needed.contains(&manifest.id))
+        .collect()
 }
 
 /// Units whose inventory was last written from a commit that lies ahead of the one at hand.
@@ -364,9 +395,10 @@ async fn is_met(
             let hosted = schemas.and_then(|all| all.iter().find(|(kind, _)| kind.kind == "HostedCluster"));
             told(hosted.map(|(_, schema)| schema.root().at(&path).is_some_and(|view| !view.is_open())))
         }
-        Precondition::NodePortAddress { .. } | Precondition::DnsRecord { .. } | Precondition::Peering { .. } => {
-            Met::Unchecked
-        }
+        Precondition::NodePortAddress { .. }
+        | Precondition::DnsRecord { .. }
+        | Precondition::Existing { .. }
+        | Precondition::Peering { .. } => Met::Unchecked,
     }
 }
 

@@ -9,6 +9,7 @@ use super::change::{Action, Block, Change, Reason};
 use super::decide::{self, Context};
 use super::graph::{Cycle, Graph};
 use super::guards::{self, Facts, Refusal};
+use super::known::{Known, LookUps};
 use super::preconditions::Need;
 use crate::fleet::model::Fleet;
 use crate::inventory::{Entry, InventoryKey};
@@ -76,6 +77,8 @@ pub struct Inputs<'a> {
     pub inventories: &'a BTreeMap<InventoryKey, Stored>,
     /// What was seen, by target.
     pub observed: &'a BTreeMap<Target, Observation>,
+    /// What documents name and the fleet does not make, as it was found; empty where nothing is compared.
+    pub looked_up: &'a LookUps,
     /// What is applied.
     pub revised: Revised,
     /// Units last applied from a newer revision, and that revision.
@@ -171,10 +174,12 @@ impl Plan {
 /// # Errors
 /// Where objects wait for each other in a ring.
 pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
+    let known = Known::new(inputs.observed, inputs.inventories, inputs.looked_up);
     let context = Context {
         fleet: &inputs.revised.fleet,
         conflicts: &inputs.fleet.conflicts,
         observed: inputs.observed,
+        known: &known,
         now: inputs.now,
     };
     let records = Records::new(inputs);
@@ -271,7 +276,7 @@ fn settle(manifest: &Manifest, unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, cont
         .inventories
         .get(&key)
         .and_then(|stored| stored.inventory.get(&manifest.id));
-    let entry = decide::entry(manifest, context).filter(|entry| Some(entry) != recorded)?;
+    let entry = decide::entry(manifest, recorded, context).filter(|entry| Some(entry) != recorded)?;
     Some(Settled {
         unit: manifest.unit.clone(),
         recorded_on: unit.recorded_on.clone(),
@@ -376,6 +381,12 @@ fn refuse(changes: &mut [Change], inputs: &Inputs<'_>) -> Vec<Refusal> {
 /// What needs an object that is not there and will not be made is blocked too; so is the delete of what still holds
 /// something that stays.
 fn block_dependents(changes: &mut [Change], graph: &Graph) -> Result<(), Cycle> {
+    let places: BTreeMap<ResourceId, usize> = changes
+        .iter()
+        .enumerate()
+        .filter(|(_, change)| change.writes())
+        .map(|(i, change)| (change.id.clone(), i))
+        .collect();
     for wave in graph.waves(changes)? {
         for i in wave {
             // One reason is enough; what it would wait for besides only hides it.
@@ -386,8 +397,12 @@ fn block_dependents(changes: &mut [Change], graph: &Graph) -> Result<(), Cycle> 
                 let record_stays = changes[i].reason == Reason::Moved && !changes[j].goes_ahead();
                 record_stays || stays_missing(&changes[j]) || stays_there(&changes[j])
             });
-            if let Some(&j) = needs {
-                let needs = changes[j].id.clone();
+            let missing = || {
+                let made = |id: &ResourceId| places.get(id).is_some_and(|&j| changes[j].goes_ahead());
+                let mut open = changes[i].unresolved.iter().map(|reference| &reference.id);
+                open.find(|id| !made(id)).cloned()
+            };
+            if let Some(needs) = needs.map(|&j| changes[j].id.clone()).or_else(missing) {
                 changes[i].blocks.push(Block::Dependency { needs });
             }
         }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::inventory::OciEntry;
 use crate::providers::{Sensitive, WriteRequest};
-use crate::resource::{Digest, ManagementClusterName, ResourceId, UnitId};
+use crate::resource::{Digest, ManagementClusterName, Reference, ResourceId, UnitId};
 
 /// What is done with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -82,6 +83,9 @@ pub struct FieldDiff {
     /// Who set the present value, where managedFields record it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<FieldOwner>,
+    /// Whether only another resource could have it: no call changes it in place.
+    #[serde(skip)]
+    pub replaces: bool,
 }
 
 /// A field manager, and when it last wrote.
@@ -251,6 +255,12 @@ pub struct Change {
     /// What is written.
     #[serde(skip)]
     pub payload: Payload,
+    /// What the record is to keep of an OCI document; none for others, and for deletes.
+    #[serde(skip)]
+    pub oci: Option<OciEntry>,
+    /// References of the document to what is made before it in the same run.
+    #[serde(skip)]
+    pub unresolved: Vec<Reference>,
 }
 
 impl Change {
@@ -276,7 +286,7 @@ impl Change {
             uid: precondition.map(|precondition| precondition.uid.as_str()),
             force: self.payload.force,
             managed_fields: self.payload.managed_fields.as_ref(),
-            incarnation: 0,
+            incarnation: self.oci.as_ref().map_or(0, |entry| entry.incarnation),
         }
     }
 
@@ -313,6 +323,8 @@ pub(crate) mod tests {
             ownership: Ownership::Ours,
             depends_on: Vec::new(),
             payload: Payload::none(),
+            oci: None,
+            unresolved: Vec::new(),
         }
     }
 }

@@ -11,11 +11,14 @@ use crate::resource::Target;
 use crate::schema::{Gvk, Schema};
 
 /// Whether the server is asked about a change: those that change an object which is there. What an adoption that moves
-/// other managers' entries would come to takes two writes, and can't be asked for.
+/// other managers' entries would come to takes two writes, and can't be asked for; nor can what names something that is
+/// not there yet. OCI has no dry-run.
 pub fn is_wanted(change: &Change) -> bool {
     change.goes_ahead()
         && matches!(change.action, Action::Update | Action::Adopt)
         && change.payload.managed_fields.is_none()
+        && change.unresolved.is_empty()
+        && change.id.target != Target::Oci
 }
 
 /// The document that a change writes.
@@ -118,7 +121,7 @@ fn settled(change: Change) -> Option<Settled> {
             api_version: change.api_version,
             uid: Some(change.precondition?.uid),
             digest: change.payload.digest,
-            oci: None,
+            oci: change.oci,
         },
     })
 }

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::change::{
     Action, Block, Body, Change, FieldDiff, FieldOwner, OwnedBy, Ownership, Payload, Precondition, Preview, Reason,
 };
+use super::cloud;
 use super::conflict::{Resolution, forced, resolve};
+use super::known::{Known, Open, restore};
 use super::mask::{is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
@@ -29,6 +31,8 @@ pub(super) struct Context<'a> {
     pub(super) conflicts: &'a [ConflictRule],
     /// What was seen, by target; a target that is missing has no provider.
     pub(super) observed: &'a BTreeMap<Target, Observation>,
+    /// What references stand for.
+    pub(super) known: &'a Known<'a>,
     /// The time to write into predicted managedFields, RFC 3339.
     pub(super) now: &'a str,
 }
@@ -49,6 +53,21 @@ impl Context<'_> {
 
     fn expanded(&self, id: &ResourceId) -> Option<&Sensitive> {
         self.observed.get(&id.target)?.expanded.get(id)
+    }
+
+    /// The document that is wanted, with what is copied and what is referred to filled in, and the references that are
+    /// known only after an apply.
+    fn document(&self, manifest: &Manifest) -> (Sensitive, Open) {
+        let mut document = match self.expanded(&manifest.id) {
+            Some(document) => document.expose().clone(),
+            None => manifest.body(),
+        };
+        let open = if manifest.refers() {
+            self.known.fill(&mut document)
+        } else {
+            Open::default()
+        };
+        (Sensitive::new(document), open)
     }
 }
 
@@ -76,6 +95,8 @@ pub(super) fn wanted(
             digest: Some(manifest.digest()),
             ..Payload::none()
         },
+        oci: None,
+        unresolved: Vec::new(),
     };
     if manifest.stewardship == Stewardship::Observed {
         change.blocks.push(Block::NotManaged);
@@ -89,7 +110,7 @@ pub(super) fn wanted(
                 Some(Entry { uid: Some(_), .. }) => Reason::Vanished,
                 _ => Reason::New,
             };
-            change.payload.body = body(manifest, context);
+            write_whole(&mut change, manifest, entry, context);
         }
         Some(Observed::Present(live)) => return present(change, manifest, live, entry, context),
     }
@@ -97,29 +118,60 @@ pub(super) fn wanted(
         // What it would be is known all the same: it is shown as a create that waits.
         change.action = Action::Create;
         change.reason = Reason::New;
-        change.payload.body = body(manifest, context);
+        write_whole(&mut change, manifest, entry, context);
     }
     Some(change)
 }
 
 /// What the inventory should say of an object that is there as it is wanted.
-pub(super) fn entry(manifest: &Manifest, context: &Context<'_>) -> Option<Entry> {
+pub(super) fn entry(manifest: &Manifest, recorded: Option<&Entry>, context: &Context<'_>) -> Option<Entry> {
     let Some(Observed::Present(live)) = context.observed(&manifest.id) else {
         return None;
     };
+    let before = recorded.and_then(|entry| entry.oci.as_ref());
+    let oci = (manifest.id.target == Target::Oci)
+        .then(|| cloud::entry(context.document(manifest).0.expose(), before, false));
     Some(Entry {
         id: manifest.id.clone(),
         api_version: manifest.api_version.clone(),
         uid: Some(live.uid.clone()),
         digest: Some(manifest.digest()),
-        oci: None,
+        oci,
     })
 }
 
-fn body(manifest: &Manifest, context: &Context<'_>) -> Body {
-    match context.expanded(&manifest.id) {
-        Some(document) => Body::Secret(document.clone()),
-        None => Body::Plain(manifest.canonical().into()),
+/// The change writes the whole document.
+fn write_whole(change: &mut Change, manifest: &Manifest, entry: Option<&Entry>, context: &Context<'_>) {
+    let (document, open) = context.document(manifest);
+    keep_place(change, document.expose(), entry);
+    note(change, open);
+    change.payload.body = payload(&change.id, document);
+}
+
+/// Notes what of the document is not known.
+fn note(change: &mut Change, open: Open) {
+    change.unresolved = open.unresolved;
+    let unknown = open.unknown.into_iter().map(|reason| Block::Unknown { reason });
+    change.blocks.extend(unknown);
+}
+
+/// Notes what the record keeps of an OCI document. One that was there and is gone is another one when it is made again.
+fn keep_place(change: &mut Change, document: &Value, entry: Option<&Entry>) {
+    if change.id.target == Target::Oci {
+        let before = entry.and_then(|entry| entry.oci.as_ref());
+        let made_again = change.action == Action::Create && change.reason == Reason::Vanished;
+        change.oci = Some(cloud::entry(document, before, made_again));
+    }
+}
+
+/// A document as it is written; what is copied from a Secret stays out of sight.
+fn payload(id: &ResourceId, document: Sensitive) -> Body {
+    let mut whole = document.expose().clone();
+    restore(&mut whole);
+    if id.kind == "Secret" && id.group.is_empty() {
+        Body::Secret(Sensitive::new(whole))
+    } else {
+        Body::Plain(whole.to_string().into_boxed_str())
     }
 }
 
@@ -150,17 +202,23 @@ fn present(
         Ownership::Foreign | Ownership::Replaced | Ownership::Unrecorded
     );
     let schema = context.schema(manifest);
-    let document = match context.expanded(&manifest.id) {
-        Some(document) => document.clone(),
-        None => Sensitive::new(manifest.body()),
-    };
+    let (document, open) = context.document(manifest);
     if let Some(block) = terminating(&live).filter(|_| manifest.stewardship == Stewardship::Managed) {
         change.action = Action::Create;
         change.reason = if entry.is_some() { Reason::Vanished } else { Reason::New };
         change.blocks.push(block);
         change.precondition = None;
-        change.payload.body = body(manifest, context);
+        write_whole(&mut change, manifest, entry, context);
         return Some(change);
+    }
+    keep_place(&mut change, document.expose(), entry);
+    let compared = open.unknown.is_empty();
+    note(&mut change, open);
+    if !compared {
+        return Some(change);
+    }
+    if manifest.id.target == Target::Oci {
+        return cloud::present(change, manifest, document.expose().clone(), &live, entry);
     }
     if let (Some(schema), Stewardship::Observed) = (schema, manifest.stewardship) {
         return left_to_others(change, &document, &live, schema, context);
@@ -181,7 +239,7 @@ fn present(
     };
     let Some(schema) = schema else {
         // Without a schema only the server can say what would come of it; `confirm` asks it.
-        change.payload.body = body(manifest, context);
+        change.payload.body = payload(&change.id, document);
         return Some(change);
     };
     predict(change, &document, live, schema, context)
@@ -260,11 +318,7 @@ fn predict(
                 change.reason = Reason::SourceChanged;
             }
             change.payload.force = force;
-            change.payload.body = if change.id.kind == "Secret" {
-                Body::Secret(document)
-            } else {
-                Body::Plain(document.expose().to_string().into_boxed_str())
-            };
+            change.payload.body = payload(&change.id, document);
             // All that differed was yielded to other managers, or is no difference in its normal form.
             let settled =
                 change.action == Action::Update && change.fields.is_empty() && owners(&before) == owners(&result);
@@ -361,6 +415,7 @@ pub(crate) fn field_diffs(
                 field: change.field.to_string(),
                 before: change.before.map(show),
                 after: change.after.map(show),
+                replaces: false,
             }
         })
         .collect()
@@ -382,6 +437,8 @@ fn recorded(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName) -
         ownership: Ownership::Nobody,
         depends_on: Vec::new(),
         payload: Payload::none(),
+        oci: None,
+        unresolved: Vec::new(),
     }
 }
 

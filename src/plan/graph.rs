@@ -26,17 +26,23 @@ fn ring(ids: &[ResourceId]) -> String {
     names.join(" → ")
 }
 
-/// How late a kind is made and how early it is deleted: what holds others comes first.
+/// How late a kind is made and how early it is deleted: what holds others comes first. Networks outlive what is in them.
 fn rank(id: &ResourceId) -> u8 {
-    if id.target == Target::Oci {
-        return 0;
-    }
-    match id.kind.as_str() {
-        "Namespace" | "CustomResourceDefinition" => 1,
-        "Secret" | "ConfigMap" | "ServiceAccount" | "OCIClusterIdentity" => 2,
-        "HostedCluster" | "Cluster" => 4,
-        "NodePool" => 5,
-        _ => 3,
+    match (&id.target, id.kind.as_str()) {
+        (Target::Oci, "Vcn" | "Drg") => 0,
+        (
+            Target::Oci,
+            "InternetGateway" | "NatGateway" | "ServiceGateway" | "LocalPeeringGateway" | "DrgAttachment"
+            | "RemotePeeringConnection",
+        ) => 1,
+        (Target::Oci, "RouteTable" | "SecurityList" | "NetworkSecurityGroup" | "DhcpOptions") => 2,
+        (Target::Oci, "Subnet" | "RouteTableRules") => 3,
+        (Target::Oci, _) => 4,
+        (Target::Kubernetes(_), "Namespace" | "CustomResourceDefinition") => 5,
+        (Target::Kubernetes(_), "Secret" | "ConfigMap" | "ServiceAccount" | "OCIClusterIdentity") => 6,
+        (Target::Kubernetes(_), "HostedCluster" | "Cluster") => 8,
+        (Target::Kubernetes(_), "NodePool") => 9,
+        (Target::Kubernetes(_), _) => 7,
     }
 }
 

@@ -5,11 +5,13 @@
 
 mod build;
 pub mod change;
+mod cloud;
 pub mod confirm;
 mod conflict;
 mod decide;
 pub mod graph;
 pub mod guards;
+pub mod known;
 mod mask;
 mod ownership;
 pub mod preconditions;

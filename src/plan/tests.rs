@@ -173,6 +173,7 @@ impl World {
             targets: &|_| true,
             inventories: &self.inventories,
             observed: &BTreeMap::from([(target(), observation)]),
+            looked_up: &BTreeMap::new(),
             revised: Revised {
                 fleet: uid(),
                 revision: Revision::new("r"),

@@ -3,6 +3,8 @@
 //! `{{ name }}` gives `"name"` with its quotes, so a name such as `no`, `1e3` or `a: b` stays a string, whoever wrote the
 //! template; nothing has to be remembered. What is to enter as text (a macro's output) is marked `| safe`, or is safe already.
 
+use std::io;
+
 use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{Error, ErrorKind, Output, State};
 
@@ -39,9 +41,7 @@ pub(super) fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Va
             .write_str(if value.is_true() { "true" } else { "false" })
             .map_err(Error::from),
         _ => {
-            let json = serde_json::to_string(value).map_err(|error| {
-                Error::new(ErrorKind::BadSerialization, "the value can't be written as JSON").with_source(error)
-            })?;
+            let json = json(value)?;
             spend(state, json.len())?;
             escaped(out, &json).map_err(Error::from)
         }
@@ -71,9 +71,27 @@ pub(super) fn fail(message: &str) -> Result<Value, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message.to_owned()))
 }
 
-/// The function `ref`: a reference to an OCI document's id.
-pub(super) fn reference(kind: &str, name: &str) -> Value {
-    Value::from(Serde(crate::resource::Reference::to_oci(kind, name).to_value()))
+/// The function `ref`: a reference to a field of an OCI document, its id unless another is named.
+pub(super) fn reference(kind: &str, name: &str, field: Option<&str>) -> Value {
+    let mut reference = crate::resource::Reference::to_oci(kind, name);
+    if let Some(field) = field {
+        field.clone_into(&mut reference.field);
+    }
+    Value::from(Serde(reference.to_value()))
+}
+
+/// A list may hold itself so often that its JSON has no end: it is written within the budget.
+fn json(value: &Value) -> Result<String, Error> {
+    let mut json = Bounded::default();
+    serde_json::to_writer(&mut json, value).map_err(|error| {
+        if error.is_io() {
+            Error::new(ErrorKind::WriteFailure, "output budget").with_source(OverBudget)
+        } else {
+            Error::new(ErrorKind::BadSerialization, "the value can't be written as JSON").with_source(error)
+        }
+    })?;
+    String::from_utf8(json.into_bytes())
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, "the value is no text").with_source(error))
 }
 
 fn spend(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
@@ -116,4 +134,29 @@ fn escaped(out: &mut Output<'_>, json: &str) -> std::fmt::Result {
         rest = tail.as_str();
     }
     out.write_str(rest)
+}
+
+/// A writer that stops at the output budget.
+#[derive(Default)]
+pub(super) struct Bounded(Vec<u8>);
+
+impl Bounded {
+    /// What was written.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > OUTPUT_BUDGET {
+            return Err(io::Error::other(OverBudget));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -4,14 +4,18 @@
 //! fails, fails alone. May depend on `diag`, `resource` and `fleet::model`.
 
 mod block;
+mod bounds;
 mod context;
 pub mod crds;
 mod documents;
 mod emit;
+mod endpoint;
 mod extra;
 mod finish;
 mod firewall;
+mod flows;
 mod precondition;
+pub mod reachability;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,7 +175,8 @@ impl Renderer<'_> {
             },
         }
         .finish(documents)?;
-        Ok(unit(manifests, precondition::of_cluster(cluster)))
+        let management = self.fleet.management_clusters.get(&cluster.management_cluster);
+        Ok(unit(manifests, precondition::of_cluster(cluster, management)))
     }
 
     fn management_cluster(&self, cluster: &ManagementCluster, id: &UnitId) -> Result<Unit, Vec<Diagnostic>> {

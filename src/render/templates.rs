@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
-use super::emit::{self, OUTPUT_BUDGET, OverBudget};
-use crate::diag::{Code, Diagnostic, Span};
+use super::bounds;
+use super::emit::{self, Bounded, OverBudget};
+use crate::diag::{Code, Diagnostic, Span, nearest};
 
 /// Instructions that one template may take for one unit; a cluster with 500 node pools stays well within them by test.
 const FUEL: u64 = 2_000_000;
@@ -27,19 +29,30 @@ pub(super) const CLUSTER: &[&str] = &[
     "copies.yaml.j2",
     "hosted-cluster.yaml.j2",
     "node-pools.yaml.j2",
+    "endpoint.yaml.j2",
 ];
-pub(super) const MANAGEMENT_CLUSTER: &[&str] = &["namespace.yaml.j2", "copies.yaml.j2", "identities.yaml.j2"];
+pub(super) const MANAGEMENT_CLUSTER: &[&str] = &[
+    "namespace.yaml.j2",
+    "copies.yaml.j2",
+    "identities.yaml.j2",
+    "management-network.yaml.j2",
+];
 /// Of a network that is to be made, be it one cluster's or shared.
 pub(super) const NETWORK: &[&str] = &["network.yaml.j2"];
 
 /// The built-in templates: name and text.
 const BUILT_IN: &[(&str, &str)] = &[
     ("copies.yaml.j2", include_str!("../../templates/copies.yaml.j2")),
+    ("endpoint.yaml.j2", include_str!("../../templates/endpoint.yaml.j2")),
     (
         "hosted-cluster.yaml.j2",
         include_str!("../../templates/hosted-cluster.yaml.j2"),
     ),
     ("identities.yaml.j2", include_str!("../../templates/identities.yaml.j2")),
+    (
+        "management-network.yaml.j2",
+        include_str!("../../templates/management-network.yaml.j2"),
+    ),
     ("namespace.yaml.j2", include_str!("../../templates/namespace.yaml.j2")),
     ("network.yaml.j2", include_str!("../../templates/network.yaml.j2")),
     ("node-pools.yaml.j2", include_str!("../../templates/node-pools.yaml.j2")),
@@ -70,7 +83,14 @@ impl TemplateSet {
         }
         for (name, text, path) in overrides {
             if name.starts_with('_') || BUILT_IN.iter().any(|(built_in, _)| built_in == name) {
-                set.add(name, text, path, &mut diagnostics);
+                match bounds::unbounded_operator(text) {
+                    Some((range, why)) => {
+                        let message = format!("template `{name}` lets a value grow where it is kept");
+                        let span = stretch(path, text, range);
+                        diagnostics.push(Diagnostic::new(Code::TemplateBudget, message).at(&span).label(why));
+                    }
+                    None => set.add(name, text, path, &mut diagnostics),
+                }
             } else {
                 diagnostics.push(unknown_name(name, path));
             }
@@ -102,12 +122,12 @@ impl TemplateSet {
     /// # Errors
     /// A diagnostic at the place in the template that failed.
     pub(super) fn evaluate(&self, name: &str, context: &Value) -> Result<String, Box<Diagnostic>> {
-        let mut out = Bounded(Vec::new());
+        let mut out = Bounded::default();
         self.environment
             .get_template(name)
             .and_then(|template| template.render_captured_to(context.clone(), &mut out).map(drop))
             .map_err(|error| Box::new(self.diagnose(name, None, &error)))?;
-        String::from_utf8(out.0).map_err(|_| {
+        String::from_utf8(out.into_bytes()).map_err(|_| {
             let message = format!("the output of template `{name}` is no text");
             Box::new(Diagnostic::new(Code::TemplateOutput, message).at(&self.start(name)))
         })
@@ -151,9 +171,12 @@ fn environment() -> Environment<'static> {
     // Not for the escaping, which `emit::format` does, but so that what macros and captured blocks give counts as safe.
     environment.set_auto_escape_callback(|_| AutoEscape::Json);
     environment.set_formatter(emit::format);
+    bounds::install(&mut environment);
     environment.add_filter("text", |value: &Value| emit::text(value));
     environment.add_function("fail", |message: &str| emit::fail(message));
-    environment.add_function("ref", |kind: &str, name: &str| emit::reference(kind, name));
+    environment.add_function("ref", |kind: &str, name: &str, field: Option<&str>| {
+        emit::reference(kind, name, field)
+    });
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
         environment.set_syntax(syntax);
     }
@@ -199,8 +222,8 @@ fn start(path: &Arc<str>) -> Span {
 
 /// The span of an error: its range where the engine knows it, else its line.
 fn span(path: &Arc<str>, source: &str, error: &Error) -> Span {
+    let line = error.line().unwrap_or(1);
     let range = error.range().unwrap_or_else(|| {
-        let line = error.line().unwrap_or(1);
         let start: usize = source
             .split_inclusive('\n')
             .take(line.saturating_sub(1))
@@ -212,48 +235,34 @@ fn span(path: &Arc<str>, source: &str, error: &Error) -> Span {
             .map_or(0, str::len);
         start..start + length
     });
+    let mut span = stretch(path, source, range);
+    if source.is_empty() {
+        span.line = u32::try_from(line).unwrap_or(u32::MAX);
+    }
+    span
+}
+
+/// A range of a template's text.
+fn stretch(path: &Arc<str>, source: &str, range: Range<usize>) -> Span {
     let before = source.get(..range.start).unwrap_or("");
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    let line = match source {
-        "" => error.line().unwrap_or(1),
-        _ => before.matches('\n').count() + 1,
-    };
+    let line = before.matches('\n').count() + 1;
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Span {
         file: path.clone(),
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-        start: u32::try_from(range.start).unwrap_or(u32::MAX),
-        end: u32::try_from(range.end).unwrap_or(u32::MAX),
+        line: number(line),
+        column: number(column),
+        start: number(range.start),
+        end: number(range.end),
     }
 }
 
 fn unknown_name(name: &str, path: &Arc<str>) -> Diagnostic {
     let message = format!("there is no built-in template `{name}` that this could replace");
-    let near = BUILT_IN
-        .iter()
-        .map(|(known, _)| (strsim::damerau_levenshtein(known, name), *known))
-        .min()
-        .filter(|(distance, _)| *distance <= 4);
+    let near = nearest(name, BUILT_IN.iter().map(|(known, _)| *known));
     let diagnostic = Diagnostic::new(Code::NotAllowed, message).at(&start(path));
     match near {
-        Some((_, known)) => diagnostic.hint(format!("did you mean `{known}`?")),
+        Some(known) => diagnostic.hint(format!("did you mean `{known}`?")),
         None => diagnostic.hint("a part that other templates include has a name that begins with `_`"),
-    }
-}
-
-/// A writer that stops at the output budget.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > OUTPUT_BUDGET {
-            return Err(io::Error::other(OverBudget));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

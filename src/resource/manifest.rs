@@ -96,6 +96,11 @@ impl Manifest {
         self.digest
     }
 
+    /// Whether it may hold references to other objects, or names to be looked up.
+    pub fn refers(&self) -> bool {
+        self.canonical.contains("{\"$")
+    }
+
     /// The version within the group: `v1beta1`.
     pub fn version(&self) -> &str {
         self.api_version

@@ -4,16 +4,20 @@
 
 mod digest;
 mod ids;
+pub mod lookup;
 mod manifest;
 pub mod mark;
+pub mod oci;
 mod path;
 pub mod reference;
+pub(crate) mod regions;
 
 pub use digest::Digest;
 pub use ids::{
     ClusterName, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName, Ocid,
     ResourceId, Revision, Target, UnitId,
 };
+pub use lookup::{Compartment, Lookup, OciId};
 pub use manifest::{Manifest, ManifestError, Stewardship};
 pub use mark::OwnerMark;
 pub use path::{FieldPath, PathElement};

@@ -2,8 +2,14 @@
 //!
 //! Every point is named and counted. Whether one strikes is drawn from a seed, in the order in which the points are passed.
 
+mod schedule;
+mod spec;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+
+pub use self::schedule::Schedule;
+pub use self::spec::{Spec, SpecError};
 
 /// A place where something can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +36,46 @@ pub enum Point {
     WatchStale,
     /// A page of a list is shorter than asked for; more follow.
     ShortPage,
+}
+
+impl Point {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 11] = [
+        Self::Conflict,
+        Self::NoEtagMatch,
+        Self::TooManyRequests,
+        Self::InternalError,
+        Self::Unavailable,
+        Self::AnswerLost,
+        Self::Slow,
+        Self::LostRights,
+        Self::WatchDropped,
+        Self::WatchStale,
+        Self::ShortPage,
+    ];
+
+    /// The name by which users know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Conflict => "409",
+            Self::NoEtagMatch => "412",
+            Self::TooManyRequests => "429",
+            Self::InternalError => "500",
+            Self::Unavailable => "503",
+            Self::AnswerLost => "answer-lost",
+            Self::Slow => "slow",
+            Self::LostRights => "lost-rights",
+            Self::WatchDropped => "watch-dropped",
+            Self::WatchStale => "watch-stale",
+            Self::ShortPage => "short-page",
+        }
+    }
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// Says which points strike.

@@ -22,6 +22,20 @@ pub trait Api: Send + Sync {
     fn call(&self, request: Request) -> BoxFuture<'_, Response>;
 }
 
+/// An extension of an answer that the caller is not to get: the request was carried out, and then the connection broke.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost;
+
+/// Whether the caller is not to get this answer.
+pub fn is_lost(response: &Response) -> bool {
+    response.extensions().get::<Lost>().is_some()
+}
+
+/// The connection broke before the answer was there.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the connection was closed before the answer came")]
+pub struct ConnectionClosed;
+
 /// A body of known bytes.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()

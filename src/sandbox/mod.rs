@@ -10,9 +10,13 @@
 //! - [`fault`]: where the sandbox can be told to fail, and what it counted
 //! - [`http`]: the shape of a service
 //! - [`oci`]: OCI's API
+//! - [`middleware`]: faults in front of a service
+//! - [`serve`]: a service over HTTP on loopback
 
 pub mod clock;
 pub mod fault;
 pub mod http;
 pub mod oci;
+pub mod middleware;
+pub mod serve;
 pub mod store;

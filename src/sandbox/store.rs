@@ -3,6 +3,8 @@
 //! Services keep their state in memory and write it through. Rows of both APIs are in one file and in one order: what a
 //! crash loses is the last moments of both, never of one alone.
 
+pub mod disk;
+
 /// One row that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {

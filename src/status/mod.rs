@@ -2,7 +2,7 @@
 //!
 //! Invariant: the object is all there is: no clock, no second object, no call, so that the same bytes always give the
 //! same answer, in a wait, in `status` and in a test. What only time or another object could tell is `InProgress` or
-//! `Unknown`, never a guess at `Ready`. May depend on no other module.
+//! `Unknown`, never a guess at `Ready`. May depend on `resource` alone.
 //!
 //! The rules are kstatus' where a kind is Kubernetes' own, and the operators' words where it is theirs; each family has a
 //! file. Common to all, in this order:
@@ -17,6 +17,7 @@ mod capi;
 mod core;
 mod generic;
 mod hypershift;
+mod oci;
 mod view;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 pub use self::hypershift::{Scope, Upgrade, hosted_cluster, upgrade};
 use self::view::View;
+use crate::resource::reference::OCI_GROUP;
 
 /// How far an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -105,6 +107,7 @@ pub fn readiness(object: &Value) -> Readiness {
         | "controlplane.cluster.x-k8s.io"
         | "bootstrap.cluster.x-k8s.io"
         | "addons.cluster.x-k8s.io" => capi::readiness(&view, group, kind),
+        OCI_GROUP => oci::readiness(&view, kind),
         "" | "apps" | "batch" | "apiextensions.k8s.io" => core::readiness(&view, group, kind),
         _ => generic::readiness(&view),
     }

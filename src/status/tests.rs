@@ -801,3 +801,26 @@ fn oci_infrastructure_is_ready_by_its_field_and_its_condition() {
         );
     }
 }
+
+#[test]
+fn an_oci_resource_is_what_its_lifecycle_state_says() {
+    let gateway = json!({
+        "apiVersion": "oci.fleetwright.dev/v1alpha1", "kind": "LocalPeeringGateway", "metadata": {"name": "a"},
+        "spec": {"peerId": "ocid1.localpeeringgateway.oc1.iad.b"},
+        "status": {"lifecycleState": "AVAILABLE", "peeringStatus": "PEERED"}
+    });
+    let with = |pointer: &str, value: &str| with(&gateway, &[(pointer, json!(value))]);
+    check("joined", &gateway, State::Ready, "Ready");
+    let half = with("/status/peeringStatus", "PENDING");
+    check("half joined", &half, State::InProgress, "PENDING");
+    let broken = with("/status/peeringStatus", "REVOKED");
+    check("left alone", &broken, State::Failed, "PeeringBroken");
+    let new = with("/status/lifecycleState", "PROVISIONING");
+    check("new", &new, State::InProgress, "PROVISIONING");
+    let going = with("/status/lifecycleState", "TERMINATING");
+    check("going", &going, State::Terminating, "TERMINATING");
+    let record = json!({"apiVersion": "oci.fleetwright.dev/v1alpha1", "kind": "DnsRecords", "metadata": {"name": "a"}});
+    check("records", &record, State::Ready, "Ready");
+    let nonsense = json!({"apiVersion": "oci.fleetwright.dev/v1alpha1", "kind": "Vnc", "metadata": {"name": "a"}});
+    check("no kind", &nonsense, State::Unknown, "UnknownKind");
+}

@@ -1,6 +1,6 @@
 //! What resolving promises: layers, lock, renames, isolation, independence of the order of files.
 
-use fleetwright::fleet::model::{NetworkSource, Scale};
+use fleetwright::fleet::model::Scale;
 use fleetwright::fleet::{Lock, LockChangeKind, Resolved, SourceFile, explain, explain_derived, load};
 use proptest::prelude::*;
 use serde_json::json;
@@ -141,14 +141,13 @@ fn names_and_ranges_are_derived() {
             ("Ignition", address)
         ]
     );
-    let NetworkSource::Managed(plan) = &a.network.source else {
-        panic!("a network of its own")
-    };
-    assert_eq!(plan.vcn.prefix_len(), 20);
-    assert_eq!(a.network.machine, [plan.workers]);
+    let plan = a.network.source.plan().unwrap();
+    let [vcn] = plan.vcn[..] else { panic!("one range") };
+    assert_eq!(vcn.prefix_len(), 20);
+    assert_eq!(a.network.machine, plan.workers());
     let pool: ipnet::IpNet = "10.16.0.0/12".parse().unwrap();
     let excluded: ipnet::IpNet = "10.16.0.0/16".parse().unwrap();
-    assert!(pool.contains(&plan.vcn) && !excluded.contains(&plan.vcn));
+    assert!(pool.contains(&vcn) && !excluded.contains(&vcn));
 }
 
 #[test]
@@ -211,6 +210,17 @@ fn a_rename_keeps_every_object() {
     assert_eq!(newcomer.name.as_str(), "a");
     assert_ne!(newcomer.id, old.id);
     assert_ne!(newcomer.object_name, old.object_name);
+}
+
+#[test]
+fn a_record_of_a_renamed_environment_moves_nothing() {
+    let first = resolve(TWO, &Lock::default());
+    let renamed = format!("{TWO}---\nkind: Moved\nspec: [{{from: environment/development, to: environment/dev}}]\n");
+    let second = resolve(&renamed, &first.lock);
+    assert_eq!(second.lock, first.lock);
+    assert!(second.fleet.moved.is_empty(), "no unit is called by it");
+    let ids = |fleet: &fleetwright::fleet::model::Fleet| json!(fleet.clusters);
+    assert_eq!(ids(&second.fleet), ids(&first.fleet));
 }
 
 #[test]
@@ -283,10 +293,8 @@ fn a_typed_network_is_not_handed_out_to_another() {
     ];
     let (_, resolved) = resolved(&files, &Lock::default());
     let a = resolved.fleet.clusters.values().next().unwrap();
-    let NetworkSource::Managed(plan) = &a.network.source else {
-        panic!("a network of its own")
-    };
-    assert_eq!(plan.vcn.to_string(), "10.17.16.0/20");
+    let plan = a.network.source.plan().unwrap();
+    assert_eq!(plan.vcn[0].to_string(), "10.17.16.0/20");
 }
 
 #[test]

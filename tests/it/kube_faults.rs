@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fleetwright::providers::kubernetes::{KubernetesProvider, Options};
-use fleetwright::providers::{ObserveRequest, Observed, Provider, ProviderError};
+use fleetwright::providers::{ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse};
 use fleetwright::resource::{ClusterName, ManagementClusterName, Manifest, Stewardship, Target, UnitId};
 use serde_json::{Value, json};
 
@@ -268,4 +268,73 @@ async fn a_list_whose_token_expired_begins_again_and_not_for_ever() {
     let always = expired(|_| false);
     assert!(reason(always.observe().await).contains("410"));
     assert_eq!(always.lists(), 6);
+}
+
+/// Creates a ConfigMap on a server that says that it is busy, and then that the object is there already: this one.
+async fn create_over(live: Value) -> Result<WriteResponse, ProviderError> {
+    let answers = Mutex::new(0);
+    let server = Scripted::start(move |path| {
+        if path.contains("?fieldManager=") {
+            let mut answers = answers.lock().expect("the count");
+            *answers += 1;
+            let (code, reason) = if *answers == 1 {
+                (503, "Busy")
+            } else {
+                (409, "AlreadyExists")
+            };
+            return Some(status(code, reason));
+        }
+        if path.ends_with("/configmaps/x") {
+            return Some((200, live.to_string()));
+        }
+        well(path)
+    });
+    let id = config_map().id;
+    let request = WriteRequest {
+        id: &id,
+        api_version: "v1",
+        body: &marked("1"),
+        version: None,
+        uid: None,
+        force: false,
+        managed_fields: None,
+        incarnation: 0,
+    };
+    server.provider().await.write(request).await
+}
+
+fn marked(value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"key": value},
+        "metadata": {"name": "x", "namespace": "n", "annotations": {"fleetwright.dev/owner": "the mark"}}})
+}
+
+#[tokio::test]
+async fn a_create_that_was_repeated_finds_what_the_first_made() {
+    let server_added = json!({"uid": "u", "resourceVersion": "7", "annotations": {"another": "one"}});
+    let mut live = marked("1");
+    for (key, value) in server_added.as_object().expect("a map") {
+        match value {
+            Value::Object(more) => {
+                let map = live["metadata"][key].as_object_mut().expect("a map");
+                map.extend(more.clone());
+            }
+            value => live["metadata"][key] = value.clone(),
+        }
+    }
+    let made = create_over(live.clone()).await.expect("it is what was to be made");
+    assert_eq!((&*made.object.uid, &*made.object.version), ("u", "7"));
+
+    let with = |pointer: &str, value: Value| {
+        let mut other = live.clone();
+        *other.pointer_mut(pointer).expect("a field") = value;
+        other
+    };
+    for other in [
+        with("/data/key", json!("2")),
+        with("/metadata/annotations/fleetwright.dev~1owner", json!("another mark")),
+        with("/metadata/annotations", json!({})),
+    ] {
+        let error = create_over(other).await.expect_err("it is another");
+        assert!(matches!(error, ProviderError::Exists(_)), "{error}");
+    }
 }

@@ -29,6 +29,7 @@ mod render_demo;
 mod render_fixture;
 mod render_golden;
 mod render_properties;
+mod render_reachability;
 mod render_templates;
 mod ssa_cases;
 mod ssa_cluster;

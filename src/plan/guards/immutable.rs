@@ -2,6 +2,7 @@
 
 use super::{Facts, Guard, Refusal};
 use crate::plan::change::{Action, Change, Reason};
+use crate::resource::Target;
 
 /// Refuses changes of fields that are fixed at creation.
 ///
@@ -47,6 +48,20 @@ fn fixed(kind: &str) -> &'static [&'static str] {
     }
 }
 
+fn is_fixed(kind: &str, field: &str) -> bool {
+    fixed(kind).iter().any(|of| is_within(field, of))
+}
+
+fn lift(change: &Change) -> &'static str {
+    if change.id.target == Target::Oci {
+        "put the old value back (`fleetwright explain` shows what sets it), or make a network of another name and move \
+         the clusters there: what hangs on this one keeps it from being made anew"
+    } else {
+        "put the old value back (`fleetwright explain` shows what sets it), or make a cluster of another name and \
+         decommission this one"
+    }
+}
+
 /// Whether a field is another one, or lies in it.
 fn is_within(field: &str, of: &str) -> bool {
     field
@@ -65,21 +80,20 @@ impl Guard for Immutable {
             .filter(|change| {
                 change.goes_ahead()
                     && matches!(change.action, Action::Update | Action::Adopt)
-                    && change.reason != Reason::Drifted
+                    // What OCI can't change in place can't be put back either.
+                    && (change.reason != Reason::Drifted || change.fields.iter().any(|diff| diff.replaces))
             })
             .filter_map(|change| {
                 let fields: Vec<&str> = change
                     .fields
                     .iter()
+                    .filter(|diff| diff.replaces || is_fixed(&change.id.kind, &diff.field))
                     .map(|diff| diff.field.as_str())
-                    .filter(|field| fixed(&change.id.kind).iter().any(|of| is_within(field, of)))
                     .collect();
                 (!fields.is_empty()).then(|| Refusal {
                     guard: self.name(),
                     message: format!("{} can't be changed in place: {}", change.id, fields.join(", ")),
-                    lift: "put the old value back (`fleetwright explain` shows what sets it), or make a cluster of \
-                           another name and decommission this one"
-                        .to_owned(),
+                    lift: lift(change).to_owned(),
                     objects: vec![change.id.clone()],
                 })
             })
@@ -101,6 +115,7 @@ mod tests {
             before: None,
             after: Some("new".into()),
             owner: None,
+            replaces: false,
         }];
         change
     }

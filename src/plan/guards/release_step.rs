@@ -81,6 +81,7 @@ mod tests {
             before: image(before),
             after: image(after),
             owner: None,
+            replaces: false,
         }];
         !World::new().check(&ReleaseStep, &[upgrade]).is_empty()
     }

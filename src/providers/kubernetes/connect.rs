@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use ::http::HeaderValue;
 use ::http::header::USER_AGENT;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{
+    AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
+};
 
 use super::discovery::Discovery;
 use super::http::Http;
@@ -102,7 +104,62 @@ impl std::fmt::Debug for KubernetesProvider {
     }
 }
 
+/// What a pod is given to talk to the API server of the cluster that it runs in.
+#[derive(Clone, Debug)]
+pub struct ServiceAccount {
+    /// The server's address, `https://10.0.0.1:443`.
+    pub server: String,
+    /// The folder with `token`, which is read again as it is renewed, and `ca.crt`.
+    pub folder: PathBuf,
+}
+
+/// The context by which errors name the cluster that we run in.
+const IN_CLUSTER: &str = "in-cluster";
+
+impl ServiceAccount {
+    fn kubeconfig(&self) -> Kubeconfig {
+        let file = |name: &str| Some(self.folder.join(name).to_string_lossy().into_owned());
+        Kubeconfig {
+            clusters: vec![NamedCluster {
+                name: IN_CLUSTER.to_owned(),
+                cluster: Some(Cluster {
+                    server: Some(self.server.clone()),
+                    certificate_authority: file("ca.crt"),
+                    ..Cluster::default()
+                }),
+                ..NamedCluster::default()
+            }],
+            auth_infos: vec![NamedAuthInfo {
+                name: IN_CLUSTER.to_owned(),
+                auth_info: Some(AuthInfo {
+                    token_file: file("token"),
+                    ..AuthInfo::default()
+                }),
+                ..NamedAuthInfo::default()
+            }],
+            contexts: vec![NamedContext {
+                name: IN_CLUSTER.to_owned(),
+                context: Some(Context {
+                    cluster: IN_CLUSTER.to_owned(),
+                    user: Some(IN_CLUSTER.to_owned()),
+                    ..Context::default()
+                }),
+                ..NamedContext::default()
+            }],
+            ..Kubeconfig::default()
+        }
+    }
+}
+
 impl KubernetesProvider {
+    /// Makes a client for the cluster that this program runs in; nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where the service account's files can't be read.
+    pub async fn in_cluster(account: &ServiceAccount, options: Options) -> Result<Self, ConnectError> {
+        Self::by(account.kubeconfig(), IN_CLUSTER, options).await
+    }
+
     /// Makes a client; nothing is sent yet. Several kubeconfigs are merged as kubectl merges them, the first winning.
     ///
     /// # Errors
@@ -117,6 +174,14 @@ impl KubernetesProvider {
             let next = Kubeconfig::read_from(path).map_err(kubeconfig_error)?;
             merged = merged.merge(next).map_err(kubeconfig_error)?;
         }
+        Self::by(merged, context, options).await
+    }
+
+    async fn by(merged: Kubeconfig, context: &str, options: Options) -> Result<Self, ConnectError> {
+        let kubeconfig_error = |source| ConnectError::Kubeconfig {
+            context: context.to_owned(),
+            source: Box::new(source),
+        };
         if options.exec_plugins == ExecPlugins::Refuse && runs_programs(&merged, context) {
             return Err(ConnectError::ExecRefused {
                 context: context.to_owned(),

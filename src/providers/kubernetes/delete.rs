@@ -7,7 +7,7 @@ use super::KubernetesProvider;
 use super::discovery::kind_of;
 use super::http::Call;
 use super::status::Refusal;
-use crate::providers::{DeleteRequest, ProviderError};
+use crate::providers::{DeleteRequest, Observed, ProviderError};
 use crate::resource::ResourceId;
 
 impl KubernetesProvider {
@@ -39,6 +39,16 @@ impl KubernetesProvider {
         let refusal = Refusal::about(&answer, id);
         if refusal.code == 404 && refusal.reason == "NotFound" {
             return Ok(());
+        }
+        // The server's words on a precondition that fails are no form to go by; what is there now is.
+        if refusal.code == 409
+            && let Observed::Present(live) = self.look_up(&discovery, &kind, id).await
+            && live.uid != request.uid
+        {
+            return Err(ProviderError::Invalid {
+                id: Box::new(id.clone()),
+                message: "another object has taken its name since it was read, and is left alone".to_owned(),
+            });
         }
         Err(refusal.into_error("delete", id))
     }

@@ -14,8 +14,7 @@
 //!   another tool's managedFields are taken over.
 //! - **delete**: one DELETE with the UID as precondition.
 //!
-//! Connections are pooled HTTP/1.1, which is what kube's client speaks: for thousands of GETs, HTTP/2 was measured to be as
-//! fast and no faster, for the server is what takes the time.
+//! Connections are pooled HTTP/1.1, which is what kube's client speaks.
 
 mod connect;
 mod copy;
@@ -33,7 +32,7 @@ mod write;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options};
+pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,

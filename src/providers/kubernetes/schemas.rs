@@ -17,6 +17,10 @@ use crate::schema::{Gvk, Schema};
 /// What is known of one kind: the hash of its document, and its schema, where the document has one.
 type Known = (String, Option<Arc<Schema>>);
 
+/// Documents kept on disk; the ones written first go first. A server has a few that matter, and servers of one version
+/// have the same; what goes although it is needed is asked for again.
+const KEPT: usize = 256;
+
 /// The schemas of one server, kept in memory, and as documents on disk where there is a folder for that.
 #[derive(Debug)]
 pub(super) struct Schemas {
@@ -180,7 +184,33 @@ async fn store(file: &Path, text: &str) -> std::io::Result<()> {
     }
     let partial = file.with_extension(format!("{}.partial", std::process::id()));
     tokio::fs::write(&partial, text).await?;
-    tokio::fs::rename(&partial, file).await
+    tokio::fs::rename(&partial, file).await?;
+    match file.parent() {
+        Some(folder) => evict(folder, KEPT).await,
+        None => Ok(()),
+    }
+}
+
+/// Removes the oldest documents beyond so many.
+async fn evict(folder: &Path, kept: usize) -> std::io::Result<()> {
+    let mut documents = Vec::new();
+    let mut entries = tokio::fs::read_dir(folder).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_name().to_string_lossy().starts_with("openapi-") {
+            // Another run may have removed it since.
+            let Ok(metadata) = entry.metadata().await else { continue };
+            documents.push((metadata.modified()?, entry.path()));
+        }
+    }
+    documents.sort();
+    let surplus = documents.len().saturating_sub(kept);
+    for (_, path) in documents.into_iter().take(surplus) {
+        match tokio::fs::remove_file(&path).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The schema of each kind that the document has.
@@ -218,5 +248,29 @@ mod tests {
         ] {
             assert_eq!(link(url).hash(), None);
         }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_documents_go_and_other_files_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let hour = |n: u64| std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(n * 3600);
+        for (name, age) in [
+            ("openapi-b.json", 2),
+            ("openapi-a.json", 3),
+            ("openapi-c.json.7.partial", 1),
+            ("else", 0),
+        ] {
+            std::fs::write(file(name), "{}").unwrap();
+            let written = std::fs::File::options().write(true).open(file(name)).unwrap();
+            written.set_modified(hour(age)).unwrap();
+        }
+        evict(folder.path(), 1).await.unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["else", "openapi-a.json"]);
     }
 }

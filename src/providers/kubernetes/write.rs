@@ -16,8 +16,9 @@ use super::discovery::kind_of;
 use super::http::{Answer, Call, HttpError, escape};
 use super::list::Item;
 use super::status::Refusal;
-use crate::providers::{Kind, ProviderError, WriteRequest, WriteResponse};
+use crate::providers::{Kind, LiveObject, Observed, ProviderError, WriteRequest, WriteResponse};
 use crate::resource::ResourceId;
+use crate::resource::mark::OWNER_ANNOTATION;
 
 /// Our name in managedFields.
 pub(super) const FIELD_MANAGER: &str = "fleetwright";
@@ -93,12 +94,31 @@ impl KubernetesProvider {
             .map_err(|error| error.during(target.what()))?;
         let creating = version.is_none();
         match answer.status {
-            200 if creating => Err(ProviderError::Exists(Box::new(request.id.clone()))),
-            200 | 201 => target.response(&answer),
             // Whichever of its checks the server came to first, the object is there.
-            409 if creating => Err(ProviderError::Exists(Box::new(request.id.clone()))),
+            200 | 409 if creating => match self.made_before(&request, mode).await {
+                Some(object) => Ok(WriteResponse { object }),
+                None => Err(ProviderError::Exists(Box::new(request.id.clone()))),
+            },
+            200 | 201 => target.response(&answer),
             _ => Err(target.refusal(&answer)),
         }
+    }
+
+    /// The object, where it is what this very create makes. A client repeats a request whose answer was lost, or was that
+    /// the server is busy; the first may have come through.
+    async fn made_before(&self, request: &WriteRequest<'_>, mode: Mode) -> Option<LiveObject> {
+        if mode == Mode::Preview {
+            return None;
+        }
+        let Observed::Present(live) = self.read_one(request.id, request.api_version).await else {
+            return None;
+        };
+        let object = live.parse().ok()?;
+        let mark = |object: &Value| object.pointer("/metadata/annotations")?.get(OWNER_ANNOTATION).cloned();
+        // Without a mark of ours there is nothing to tell it from what somebody else made alike.
+        let ours = mark(request.body).is_some_and(|wanted| mark(&object) == Some(wanted));
+        (ours && object.pointer("/metadata/deletionTimestamp").is_none() && holds(&object, request.body))
+            .then_some(live)
     }
 
     /// Replaces managedFields, as of one version of the object; the answer is the version after that.
@@ -126,6 +146,20 @@ impl KubernetesProvider {
         } else {
             Err(target.refusal(&answer))
         }
+    }
+}
+
+/// Whether a live object has all that was sent, to the letter. What the server writes in another form is not recognised:
+/// then the next run finds the object with its mark, and goes on from there.
+fn holds(live: &Value, sent: &Value) -> bool {
+    match (live, sent) {
+        (Value::Object(live), Value::Object(sent)) => sent
+            .iter()
+            .all(|(key, value)| live.get(key).is_some_and(|live| holds(live, value))),
+        (Value::Array(live), Value::Array(sent)) => {
+            live.len() == sent.len() && live.iter().zip(sent).all(|(live, sent)| holds(live, sent))
+        }
+        (live, sent) => live == sent,
     }
 }
 

@@ -14,3 +14,31 @@
 //! both alike.
 
 pub mod api;
+pub mod budget;
+mod calls;
+pub mod client;
+pub mod counts;
+pub mod credentials;
+mod delete;
+mod document;
+pub mod endpoint;
+pub mod error;
+mod failure;
+mod kinds;
+mod lookup;
+mod observe;
+mod parts;
+mod provider;
+mod retry;
+mod services;
+mod shelf;
+mod sign;
+mod step;
+mod tags;
+pub mod transport;
+mod wait;
+mod write;
+
+pub use self::document::ADOPT_ANNOTATION;
+pub use self::lookup::{FoundResource, LookupError};
+pub use self::provider::{Details, OciProvider, Options};

@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::models::Body;
 use super::refusal::Refusal;
 use super::state::Record;
-use crate::fleet::regions::Region;
+use crate::resource::regions::Region;
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

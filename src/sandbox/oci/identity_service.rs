@@ -13,7 +13,7 @@ use super::models::Body;
 use super::refusal::Refusal;
 use super::route::{Route, route};
 use super::state::{Record, State, time};
-use crate::fleet::regions::{self, Region};
+use crate::resource::regions::{self, Region};
 
 pub(super) static COMPARTMENT: Kind = Kind {
     name: "Compartment",

@@ -18,7 +18,7 @@ use super::models::Body;
 use super::refusal::Refusal;
 use super::state::State;
 use super::{retry, route, signature};
-use crate::fleet::regions::{self, Region};
+use crate::resource::regions::{self, Region};
 use crate::sandbox::clock::Clock;
 use crate::sandbox::fault::{Faults, Point};
 use crate::sandbox::http::{Api, Request, Response, full};

@@ -18,7 +18,7 @@ use super::log::Log;
 use super::models::Body;
 use super::refusal::Refusal;
 use super::retry::Tokens;
-use crate::fleet::regions::{self, Region};
+use crate::resource::regions::{self, Region};
 use crate::sandbox::store::{Store, StoreError, Write};
 
 /// How long what is gone is still shown.

@@ -6,11 +6,15 @@ mod crash;
 mod demo;
 mod drift;
 mod form;
+mod guards;
+mod in_cluster;
 mod moved;
 mod output;
 mod prune;
+mod ready;
 mod revision;
 mod scope;
+mod terminal;
 mod whole;
 
 use std::collections::BTreeMap;

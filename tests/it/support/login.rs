@@ -18,7 +18,7 @@ pub(crate) fn token_file() -> String {
 }
 
 /// A user that nobody else in this process is: its requests can be told from those of other tests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Login {
     /// User name, as RBAC knows it.
     pub(crate) user: String,

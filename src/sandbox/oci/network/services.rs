@@ -6,7 +6,7 @@ use super::super::call::{Call, Reply};
 use super::super::list;
 use super::super::refusal::Refusal;
 use super::super::state::State;
-use crate::fleet::regions::Region;
+use crate::resource::regions::Region;
 
 /// One label.
 pub(super) struct Service {

@@ -19,6 +19,11 @@ pub(crate) fn find(word: &str) -> Option<&'static Region> {
     REGIONS.iter().find(|region| region.id == word || region.key == word)
 }
 
+/// The second-level domain of a realm's endpoints; none for a realm that isn't known.
+pub(crate) fn domain(realm: &str) -> Option<&'static str> {
+    DOMAINS.iter().find(|(known, _)| *known == realm).map(|(_, domain)| *domain)
+}
+
 /// Every known region.
 pub(crate) fn all() -> impl Iterator<Item = &'static Region> {
     REGIONS.iter()
@@ -115,4 +120,27 @@ const REGIONS: &[Region] = &[
     region("us-newark-1", "pgc", "oc42"),
     region("eu-budapest-1", "jsk", "oc51"),
     region("sa-riodejaneiro-1", "hnw", "oc52"),
+];
+
+const DOMAINS: &[(&str, &str)] = &[
+    ("oc1", "oraclecloud.com"),
+    ("oc2", "oraclegovcloud.com"),
+    ("oc3", "oraclegovcloud.com"),
+    ("oc4", "oraclegovcloud.uk"),
+    ("oc8", "oraclecloud8.com"),
+    ("oc9", "oraclecloud9.com"),
+    ("oc10", "oraclecloud10.com"),
+    ("oc14", "oraclecloud14.com"),
+    ("oc15", "oraclecloud15.com"),
+    ("oc19", "oraclecloud.eu"),
+    ("oc20", "oraclecloud20.com"),
+    ("oc21", "oraclecloud21.com"),
+    ("oc23", "oraclecloud23.com"),
+    ("oc24", "oraclecloud24.com"),
+    ("oc26", "oraclecloud26.com"),
+    ("oc29", "oraclecloud29.com"),
+    ("oc35", "oraclecloud35.com"),
+    ("oc42", "oraclecloud42.com"),
+    ("oc51", "oraclecloud51.com"),
+    ("oc52", "oraclecloud52.com"),
 ];

@@ -1,0 +1,83 @@
+//! Decisions about OCI documents: there are no field managers there, so what is wanted is compared with what is there.
+
+use serde_json::Value;
+
+use super::change::{Action, Block, Body, Change, FieldDiff, Ownership, Preview, Reason};
+use super::known::restore;
+use crate::inventory::{Entry, OciEntry};
+use crate::resource::oci::{self, FieldDifference};
+use crate::resource::{Manifest, Stewardship};
+
+/// The document is there: nothing to do, or an update, or an adoption.
+pub(super) fn present(
+    mut change: Change,
+    manifest: &Manifest,
+    mut wanted: Value,
+    live: &Value,
+    entry: Option<&Entry>,
+) -> Option<Change> {
+    let Some(kind) = oci::kind(&manifest.id.kind) else {
+        let message = format!("{} is no kind of OCI document", manifest.id.kind);
+        change.blocks.push(Block::Invalid { message });
+        return Some(change);
+    };
+    let former = entry.and_then(|entry| entry.oci.as_ref()).map_or(&[][..], |entry| &entry.tags);
+    let differences = oci::differences(kind, &wanted["spec"], &live["spec"], former);
+    if manifest.stewardship == Stewardship::Observed {
+        change.reason = Reason::Found;
+        change.fields = differences.into_iter().map(field_diff).collect();
+        change.preview = Preview::Predicted;
+        return (!change.fields.is_empty()).then_some(change);
+    }
+    let found = matches!(
+        change.ownership,
+        Ownership::Foreign | Ownership::Replaced | Ownership::Unrecorded
+    );
+    // What cannot carry a tag has no mark to lose.
+    let unmarked = change.ownership == Ownership::Unmarked && kind.is_tagged();
+    if differences.is_empty() && !found && !unmarked {
+        return None;
+    }
+    let unchanged = entry.and_then(|entry| entry.digest) == Some(manifest.digest());
+    (change.action, change.reason) = match (found, unchanged) {
+        (true, _) if change.ownership == Ownership::Unrecorded => (Action::Adopt, Reason::Unrecorded),
+        (true, _) => (Action::Adopt, Reason::Found),
+        (false, true) => (Action::Update, Reason::Drifted),
+        (false, false) => (Action::Update, Reason::Changed),
+    };
+    change.preview = Preview::Predicted;
+    change.fields = differences.into_iter().map(field_diff).collect();
+    restore(&mut wanted);
+    change.payload.body = Body::Plain(wanted.to_string().into_boxed_str());
+    Some(change)
+}
+
+fn field_diff(difference: FieldDifference) -> FieldDiff {
+    let FieldDifference {
+        path,
+        before,
+        after,
+        change,
+    } = difference;
+    FieldDiff {
+        field: path.to_string(),
+        before,
+        after,
+        owner: None,
+        replaces: change != oci::Change::InPlace,
+    }
+}
+
+/// What the record should keep of a document beside its OCID: where it is, and the tags that are ours.
+pub(super) fn entry(document: &Value, before: Option<&OciEntry>, made_again: bool) -> OciEntry {
+    let spec = &document["spec"];
+    let text = |name: &str| spec[name].as_str().map(str::to_owned);
+    let tags = spec["freeformTags"].as_object();
+    OciEntry {
+        region: text("region").unwrap_or_default(),
+        compartment: text("compartmentId").unwrap_or_default(),
+        tenancy: text("tenancy"),
+        incarnation: before.map_or(0, |entry| entry.incarnation) + u32::from(made_again),
+        tags: tags.into_iter().flat_map(|tags| tags.keys().cloned()).collect(),
+    }
+}

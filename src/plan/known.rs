@@ -1,0 +1,280 @@
+//! What the references of a document stand for, as far as that is known before anything is made.
+//!
+//! A reference to what is there becomes its value. One to what is still to be made becomes a text that says so, for the
+//! comparison and for people, and the reference again in the document that is written: the executor fills it then.
+//!
+//! What is looked up by name (`$lookup`, `$compartment`, `$service`) is no reference: it is there already or it is an
+//! error, and whoever makes a plan has asked for it before.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::inventory::InventoryKey;
+use crate::providers::{LiveObject, Observation, Observed, Stored};
+use crate::resource::reference::oci_id;
+use crate::resource::{Reference, ResourceId, Target};
+
+/// How a field is shown whose value is known only when what it refers to is there.
+pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
+
+/// Keys of the objects that stand for something to be looked up.
+const LOOKED_UP: [&str; 3] = ["$lookup", "$compartment", "$service"];
+
+/// Something to be looked up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LookUp {
+    /// Region of the document that it stands in; empty where the document has none, and the look-up names its own.
+    pub region: String,
+    /// OCID of the document's tenancy, where it names one.
+    pub tenancy: Option<String>,
+    /// What stands in the document, as canonical JSON text.
+    pub what: String,
+}
+
+/// What look-ups came to: a value, or why there is none.
+pub type LookUps = BTreeMap<LookUp, Result<Value, String>>;
+
+impl LookUp {
+    fn new(document: &Value, what: &Value) -> Self {
+        let text = |name: &str| document["spec"][name].as_str().map(str::to_owned);
+        Self {
+            region: text("region").unwrap_or_default(),
+            tenancy: text("tenancy"),
+            what: what.to_string(),
+        }
+    }
+
+    /// Everything to be looked up for a document.
+    pub fn all(document: &Value) -> Vec<Self> {
+        let mut found = Vec::new();
+        let mut copy = document.clone();
+        visit(&mut copy, &mut |value| {
+            if is_looked_up(value) {
+                found.push(Self::new(document, value));
+                return Visited::Whole;
+            }
+            Visited::Within
+        });
+        found
+    }
+}
+
+fn is_looked_up(value: &Value) -> bool {
+    value
+        .as_object()
+        .is_some_and(|map| LOOKED_UP.iter().any(|key| map.contains_key(*key)))
+}
+
+/// What could not be filled in.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    /// References to what is still to be made; [`KNOWN_AFTER_APPLY`] stands for them.
+    pub(super) unresolved: Vec<Reference>,
+    /// Why something that was looked up is not known.
+    pub(super) unknown: Vec<String>,
+}
+
+/// What can be said of references.
+pub(super) struct Known<'a> {
+    looked_up: &'a LookUps,
+    observed: &'a BTreeMap<Target, Observation>,
+    /// OCIDs of what is recorded: what can't be looked at now, or is out of scope, has the id that it had.
+    recorded: BTreeMap<&'a ResourceId, &'a str>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(
+        observed: &'a BTreeMap<Target, Observation>,
+        inventories: &'a BTreeMap<InventoryKey, Stored>,
+        looked_up: &'a LookUps,
+    ) -> Self {
+        let entries = inventories.values().flat_map(|stored| &stored.inventory.entries);
+        Self {
+            looked_up,
+            observed,
+            recorded: entries
+                .filter(|entry| entry.id.target == Target::Oci)
+                .filter_map(|entry| Some((&entry.id, entry.uid.as_deref()?)))
+                .collect(),
+        }
+    }
+
+    fn value(&self, reference: &Reference) -> Option<Value> {
+        let seen = self
+            .observed
+            .get(&reference.id.target)
+            .and_then(|observation| observation.objects.get(&reference.id));
+        match seen {
+            Some(Observed::Present(live)) => field_of(live, &reference.field),
+            Some(Observed::Absent) => None,
+            Some(Observed::Unknown(_)) | None => {
+                let uid = self.recorded.get(&reference.id).filter(|_| reference.field == "id")?;
+                Some(Value::from(*uid))
+            }
+        }
+    }
+
+    /// Fills a document in. What nobody looked up stays as it is: then nothing is compared either.
+    pub(super) fn fill(&self, document: &mut Value) -> Open {
+        let mut open = Open::default();
+        let whole = document.clone();
+        visit(document, &mut |value| {
+            if let Some(reference) = Reference::parse(value) {
+                *value = self.value(&reference).unwrap_or_else(|| {
+                    let placeholder = placeholder(&reference);
+                    open.unresolved.push(reference);
+                    placeholder
+                });
+                return Visited::Whole;
+            }
+            if !is_looked_up(value) {
+                return Visited::Within;
+            }
+            match self.looked_up.get(&LookUp::new(&whole, value)) {
+                Some(Ok(found)) => *value = found.clone(),
+                Some(Err(reason)) => open.unknown.push(reason.clone()),
+                None => {}
+            }
+            Visited::Whole
+        });
+        open
+    }
+}
+
+/// Fills a document's references in by what was made meanwhile; gives those that stay open.
+pub fn resolve(document: &mut Value, value: impl Fn(&Reference) -> Option<Value>) -> Vec<Reference> {
+    let mut open = Vec::new();
+    visit(document, &mut |at| {
+        let Some(reference) = Reference::parse(at) else {
+            return Visited::Within;
+        };
+        match value(&reference) {
+            Some(found) => *at = found,
+            None => open.push(reference),
+        }
+        Visited::Whole
+    });
+    open
+}
+
+/// A field of a live OCI document: its OCID as `id`, else a path of names below `status` or `spec`, joined by dots.
+pub fn field_of(live: &LiveObject, field: &str) -> Option<Value> {
+    if field == "id" {
+        return Some(Value::from(live.uid.as_str()));
+    }
+    let document = live.parse().ok()?;
+    let path = field.replace('.', "/");
+    let at = |part: &str| document.pointer(&format!("/{part}/{path}")).cloned();
+    at("status").or_else(|| at("spec")).filter(|value| !value.is_null())
+}
+
+fn placeholder(reference: &Reference) -> Value {
+    let Reference { id, field } = reference;
+    Value::from(format!("{KNOWN_AFTER_APPLY} {}/{}.{field}", id.kind, id.name))
+}
+
+/// Puts the references back that [`Known::fill`] took out.
+pub(super) fn restore(document: &mut Value) {
+    match document {
+        Value::String(text) => {
+            if let Some(reference) = parse(text) {
+                *document = reference.to_value();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(restore),
+        Value::Object(map) => map.values_mut().for_each(restore),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn parse(text: &str) -> Option<Reference> {
+    let (kind, rest) = text.strip_prefix(KNOWN_AFTER_APPLY)?.strip_prefix(' ')?.split_once('/')?;
+    let (name, field) = rest.rsplit_once('.')?;
+    Some(Reference {
+        id: oci_id(kind, name),
+        field: field.to_owned(),
+    })
+}
+
+enum Visited {
+    /// There is nothing more to see in it.
+    Whole,
+    /// Its members come next.
+    Within,
+}
+
+/// Calls `see` on every value, from the outside in.
+fn visit(value: &mut Value, see: &mut impl FnMut(&mut Value) -> Visited) {
+    if let Visited::Whole = see(value) {
+        return;
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| visit(item, see)),
+        Value::Object(map) => map.values_mut().for_each(|member| visit(member, see)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn live(text: &Value) -> LiveObject {
+        LiveObject {
+            uid: "ocid1.subnet.oc1.iad.a".to_owned(),
+            version: String::new(),
+            text: text.to_string().into_boxed_str(),
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_filled_in_and_what_is_to_come_stays_a_reference() {
+        let mut observation = Observation::default();
+        let there = Observed::Present(live(&json!({"status": {"address": {"ip": "10.0.0.7"}}})));
+        observation.objects.insert(oci_id("Subnet", "there"), there);
+        observation.objects.insert(oci_id("Subnet", "a.b"), Observed::Absent);
+        let observed = BTreeMap::from([(Target::Oci, observation)]);
+        let inventories = BTreeMap::new();
+        let (found, lost) = (json!({"$service": "all"}), json!({"$compartment": {"path": "a/b"}}));
+        let look_up = |what: &Value| LookUp {
+            region: "eu-frankfurt-1".to_owned(),
+            tenancy: None,
+            what: what.to_string(),
+        };
+        let looked_up = LookUps::from([
+            (look_up(&found), Ok("ocid1.service".into())),
+            (look_up(&lost), Err("no such compartment".to_owned())),
+        ]);
+        let known = Known::new(&observed, &inventories, &looked_up);
+
+        let to_come = Reference::to_oci("Subnet", "a.b");
+        let original = json!({"list": [to_come.to_value()], "x": "(known after apply)"});
+        let mut document = original.clone();
+        document["here"] = Reference::to_oci("Subnet", "there").to_value();
+        document["ip"] = json!({"$ref": {"kind": "Subnet", "name": "there"}, "field": "address.ip"});
+        document["spec"] = json!({"region": "eu-frankfurt-1", "a": found, "b": lost});
+        assert_eq!(LookUp::all(&document), [look_up(&found), look_up(&lost)]);
+        let open = known.fill(&mut document);
+        assert_eq!(open.unresolved, [to_come]);
+        assert_eq!(open.unknown, ["no such compartment"]);
+        assert_eq!(document["spec"]["a"], "ocid1.service");
+        assert_eq!(document["here"], "ocid1.subnet.oc1.iad.a");
+        assert_eq!(document["ip"], "10.0.0.7");
+        assert_eq!(document["list"][0], "(known after apply) Subnet/a.b.id");
+        restore(&mut document);
+        assert_eq!(document["list"], original["list"]);
+        assert_eq!(document["x"], original["x"], "a text that only looks alike stays");
+    }
+
+    #[test]
+    fn what_was_made_meanwhile_is_filled_in() {
+        let reference = Reference::to_oci("Vcn", "a");
+        let mut document = json!({"vcnId": reference.to_value()});
+        assert_eq!(resolve(&mut document, |_| None), [reference]);
+        assert!(resolve(&mut document, |_| Some("ocid1.vcn".into())).is_empty());
+        assert_eq!(document, json!({"vcnId": "ocid1.vcn"}));
+    }
+}

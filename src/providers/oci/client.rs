@@ -1,0 +1,515 @@
+//! Calls, signed, sent, repeated where that is safe, and counted.
+//!
+//! Invariant: all attempts of a call bear the same retry token, body and `opc-request-id`; each waits for the budget and is
+//! signed afresh. May depend on the exchange and the credentials that it is given; knows no kind of resource.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::Instant;
+use url::Url;
+
+use super::api::{Answer, Call, Exchange};
+use super::budget::{Budget, Purse, Rate};
+use super::counts::{Counter, Counts, Kind};
+use super::credentials::{Credentials, CredentialsError, KeyMaterial, Now};
+use super::endpoint::Endpoints;
+use super::error::{OciError, ServiceError, redact};
+use super::retry::{self, Jitter, Patience, Policy};
+use super::sign::Signer;
+use super::transport::NotSent;
+
+/// How to talk to OCI.
+#[derive(Clone)]
+pub struct Options {
+    /// What sends a request.
+    pub exchange: Arc<dyn Exchange>,
+    /// Whose key signs the calls of a tenancy, by its OCID.
+    pub credentials: BTreeMap<String, Arc<dyn Credentials>>,
+    /// Whose key signs where a call names no tenancy, or the one that this key is of.
+    pub default_credentials: Option<Arc<dyn Credentials>>,
+    /// Where calls go.
+    pub endpoints: Endpoints,
+    /// Calls per tenancy and region; none: as many as the caller makes.
+    pub budget: Option<Rate>,
+    /// How long one call may take, retries included, from when the budget lets it through.
+    pub deadline: Duration,
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
+    /// Attempts of one call.
+    pub attempts: u32,
+    /// Seeds what spreads retries; none: a different one each time.
+    pub seed: Option<u64>,
+    /// The clock by which requests are dated.
+    pub now: Now,
+}
+
+impl Options {
+    /// The defaults: Oracle's endpoints, a budget, no credentials. A service answers within seconds or not at all; two minutes
+    /// outlast the restart of one.
+    pub fn new(exchange: Arc<dyn Exchange>) -> Self {
+        Self {
+            exchange,
+            credentials: BTreeMap::new(),
+            default_credentials: None,
+            endpoints: Endpoints::new(),
+            budget: Some(Rate::default()),
+            deadline: Duration::from_secs(120),
+            attempt_timeout: Duration::from_secs(30),
+            attempts: 8,
+            seed: None,
+            now: Arc::new(Timestamp::now),
+        }
+    }
+}
+
+/// A client of all services in all regions. Clones share budget, counts and signers.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    exchange: Arc<dyn Exchange>,
+    identities: BTreeMap<String, Identity>,
+    default: Option<Identity>,
+    endpoints: Endpoints,
+    budget: Option<Budget>,
+    deadline: Duration,
+    attempt_timeout: Duration,
+    policy: Policy,
+    jitter: Mutex<Jitter>,
+    now: Now,
+    counter: Counter,
+}
+
+/// A source of keys, and the signer of its latest one.
+struct Identity {
+    credentials: Arc<dyn Credentials>,
+    signer: Mutex<Option<Arc<Signer>>>,
+}
+
+/// How far a call has come: what is left to say of it when time runs out.
+#[derive(Default)]
+struct Progress {
+    attempts: u32,
+    sent: bool,
+    failed: Option<OciError>,
+}
+
+impl Client {
+    /// A client.
+    pub fn new(options: Options) -> Self {
+        let identity = |credentials| Identity {
+            credentials,
+            signer: Mutex::new(None),
+        };
+        let seed = options
+            .seed
+            .unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish());
+        Self(Arc::new(Inner {
+            exchange: options.exchange,
+            identities: options
+                .credentials
+                .into_iter()
+                .map(|(tenancy, credentials)| (tenancy, identity(credentials)))
+                .collect(),
+            default: options.default_credentials.map(identity),
+            endpoints: options.endpoints,
+            budget: options.budget.map(Budget::new),
+            deadline: options.deadline,
+            attempt_timeout: options.attempt_timeout,
+            policy: Policy {
+                attempts: options.attempts.max(1),
+            },
+            jitter: Mutex::new(Jitter::new(seed)),
+            now: options.now,
+            counter: Counter::default(),
+        }))
+    }
+
+    /// Makes a call.
+    ///
+    /// # Errors
+    /// Where the service refuses, or no answer that makes sense came in time.
+    pub async fn call(&self, call: Call) -> Result<Answer, OciError> {
+        self.run(&call, Patience::Settled).await
+    }
+
+    /// Makes a call that names what was made moments ago: that it isn't found is no answer yet. Waits for up to four minutes.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_fresh(&self, call: Call) -> Result<Answer, OciError> {
+        self.run(&call, Patience::Fresh).await
+    }
+
+    /// Makes a call whose answer is a list, page by page, to its end.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; a list that is known in part is an error.
+    pub async fn list(&self, mut call: Call) -> Result<Vec<Value>, OciError> {
+        let nonsense = |operation, what: &str| OciError::Nonsense {
+            operation,
+            what: what.to_owned(),
+            sent: true,
+        };
+        let mut items = Vec::new();
+        let mut seen = BTreeSet::new();
+        loop {
+            let answer = self.run(&call, Patience::Settled).await?;
+            match answer.body {
+                Value::Array(page) => items.extend(page),
+                Value::Object(mut object) => match object.remove("items") {
+                    Some(Value::Array(page)) => items.extend(page),
+                    _ => return Err(nonsense(call.operation, "the answer holds no list")),
+                },
+                _ => return Err(nonsense(call.operation, "the answer is no list")),
+            }
+            // An empty page may have a next one.
+            let Some(page) = answer.next_page else { return Ok(items) };
+            if !seen.insert(page.clone()) {
+                return Err(nonsense(
+                    call.operation,
+                    "the list comes back to a page that it had already",
+                ));
+            }
+            call.query.retain(|(name, _)| *name != "page");
+            call.query.push(("page", page));
+        }
+    }
+
+    /// What was asked up to now, and what is left of the budget.
+    pub fn counts(&self) -> Counts {
+        self.0
+            .counter
+            .snapshot(self.0.budget.as_ref().map(Budget::left).unwrap_or_default())
+    }
+
+    async fn run(&self, call: &Call, patience: Patience) -> Result<Answer, OciError> {
+        let inner = &*self.0;
+        let operation = call.operation;
+        let url = inner
+            .endpoints
+            .url(call.service, &call.place.region, &call.path, &call.query)
+            .map_err(|source| OciError::Endpoint { operation, source })?;
+        let headers = inner.headers(call)?;
+        let body = call.body.as_ref().map(|body| Bytes::from(body.to_string()));
+        let request = Request {
+            call,
+            url,
+            headers,
+            body,
+        };
+        let deadline = match patience {
+            Patience::Settled => inner.deadline,
+            Patience::Fresh => inner.deadline.max(retry::FRESH_WINDOW),
+        };
+        let (identity, signer) = inner.signer(call, deadline).await?;
+        let purse = Purse {
+            tenancy: signer
+                .material()
+                .tenancy
+                .clone()
+                .or_else(|| call.place.tenancy.clone())
+                .unwrap_or_default(),
+            region: call.place.region.clone(),
+        };
+        inner.take(&purse).await;
+        let mut progress = Progress::default();
+        let attempts = inner.attempts(
+            &request,
+            identity,
+            &purse,
+            patience,
+            Instant::now() + deadline,
+            &mut progress,
+        );
+        match tokio::time::timeout(deadline, attempts).await {
+            Ok(result) => result,
+            Err(_) => Err(OciError::Deadline {
+                operation,
+                deadline,
+                attempts: progress.attempts,
+                sent: progress.sent,
+                source: progress.failed.map(Box::new),
+            }),
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("tenancies", &self.0.identities.keys().collect::<Vec<_>>())
+            .field("default", &self.0.default.is_some())
+            .field("endpoints", &self.0.endpoints)
+            .field("budget", &self.0.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all attempts have in common.
+struct Request<'a> {
+    call: &'a Call,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+}
+
+impl Inner {
+    async fn attempts(
+        &self,
+        request: &Request<'_>,
+        identity: &Identity,
+        purse: &Purse,
+        patience: Patience,
+        until: Instant,
+        progress: &mut Progress,
+    ) -> Result<Answer, OciError> {
+        let call = request.call;
+        let mut asked_again = false;
+        loop {
+            progress.attempts += 1;
+            let signer = identity.signer(call.operation).await?;
+            let error = match self.attempt(request, &signer, progress).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            // Keys are rotated while we run: one that was good a moment ago may have a successor.
+            if error.status() == Some(401) && !asked_again {
+                asked_again = true;
+                identity.credentials.refused(signer.material()).await;
+                let next = identity.signer(call.operation).await?;
+                if next.material() == signer.material() {
+                    return Err(error);
+                }
+                tracing::info!(
+                    operation = call.operation,
+                    "the key was refused; its successor is tried"
+                );
+            } else {
+                let pause = {
+                    let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+                    self.policy
+                        .pause(call, patience, &error, progress.attempts, &mut jitter)
+                };
+                // A pause beyond the deadline ends in a word that says less than this error does.
+                let Some(pause) = pause.filter(|pause| Instant::now() + *pause < until) else {
+                    return Err(error);
+                };
+                tracing::debug!(operation = call.operation, ?pause, %error, "another attempt");
+                progress.failed = Some(error);
+                tokio::time::sleep(pause).await;
+            }
+            self.counter.retry();
+            self.take(purse).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        signer: &Signer,
+        progress: &mut Progress,
+    ) -> Result<Answer, OciError> {
+        let call = request.call;
+        let operation = call.operation;
+        let lost = |sent, source| OciError::Transport {
+            operation,
+            sent,
+            source,
+        };
+        let mut headers = request.headers.clone();
+        let now = (self.now)();
+        signer
+            .sign(&call.method, &request.url, &mut headers, request.body.as_deref(), now)
+            .map_err(|error| lost(false, Box::new(error)))?;
+        let mut message = http::Request::new(request.body.clone().unwrap_or_default());
+        *message.method_mut() = call.method.clone();
+        *message.uri_mut() = request
+            .url
+            .as_str()
+            .parse()
+            .map_err(|error: http::uri::InvalidUri| lost(false, Box::new(error)))?;
+        *message.headers_mut() = headers;
+
+        progress.sent = true;
+        let answered = tokio::time::timeout(self.attempt_timeout, self.exchange.exchange(message)).await;
+        let mut kind = Kind {
+            service: call.service,
+            operation,
+            status: None,
+        };
+        let result = match answered {
+            Err(elapsed) => Err(lost(true, Box::new(elapsed))),
+            Ok(Err(source)) => Err(lost(!source.is::<NotSent>(), source)),
+            Ok(Ok(answer)) => {
+                kind.status = Some(answer.status().as_u16());
+                self.read(call, &answer)
+            }
+        };
+        self.counter.request(kind);
+        if let Err(error) = &result {
+            progress.sent = error.outcome_unknown();
+        }
+        result
+    }
+
+    /// What an answer says.
+    fn read(&self, call: &Call, answer: &http::Response<Bytes>) -> Result<Answer, OciError> {
+        let text = |name: &str| {
+            answer
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .filter(|value| !value.is_empty())
+                .map(str::to_owned)
+        };
+        if !answer.status().is_success() {
+            let body: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
+            let word = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+            let now = (self.now)();
+            let skew = text("date")
+                .filter(|_| answer.status().as_u16() == 401)
+                .and_then(|date| retry::parse_http_date(&date))
+                .map(|theirs| now.as_second() - theirs.as_second())
+                .filter(|skew| skew.abs() > 300);
+            return Err(OciError::Service(Box::new(ServiceError {
+                status: answer.status().as_u16(),
+                code: redact(word("code")),
+                message: redact(word("message")),
+                operation: call.operation,
+                request_id: redact(&text("opc-request-id").unwrap_or_default()),
+                retry_after: text(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, now)),
+                skew,
+            })));
+        }
+        let body = if answer.body().is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(answer.body()).map_err(|_| OciError::Nonsense {
+                operation: call.operation,
+                what: "the answer is no JSON".to_owned(),
+                sent: true,
+            })?
+        };
+        Ok(Answer {
+            body,
+            etag: text("etag"),
+            next_page: text("opc-next-page"),
+            work_request: text("opc-work-request-id"),
+        })
+    }
+
+    fn headers(&self, call: &Call) -> Result<HeaderMap, OciError> {
+        let request_id = {
+            let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+            format!("{:016X}{:016X}", jitter.next(), jitter.next())
+        };
+        let mut headers = HeaderMap::new();
+        let mut set = |name: &'static str, value: &str| {
+            let value = HeaderValue::from_str(value).map_err(|_| OciError::Nonsense {
+                operation: call.operation,
+                what: format!("`{name}` can't be sent"),
+                sent: false,
+            })?;
+            headers.insert(HeaderName::from_static(name), value);
+            Ok(())
+        };
+        set("accept", "application/json")?;
+        set("user-agent", concat!("fleetwright/", env!("CARGO_PKG_VERSION")))?;
+        set("opc-request-id", &request_id)?;
+        if call.body.is_some() {
+            set("content-type", "application/json")?;
+        }
+        if let Some(token) = &call.retry_token {
+            if token.is_empty() || token.len() > 64 {
+                return Err(OciError::Nonsense {
+                    operation: call.operation,
+                    what: "a retry token has 1 to 64 bytes".to_owned(),
+                    sent: false,
+                });
+            }
+            set("opc-retry-token", token)?;
+        }
+        if let Some(etag) = &call.if_match {
+            set("if-match", etag)?;
+        }
+        Ok(headers)
+    }
+
+    /// Who signs the calls of a place, and with what now.
+    async fn signer(&self, call: &Call, deadline: Duration) -> Result<(&Identity, Arc<Signer>), OciError> {
+        let operation = call.operation;
+        let wrong = |source| OciError::Credentials { operation, source };
+        let named = call.place.tenancy.as_deref();
+        let own = named.and_then(|tenancy| self.identities.get(tenancy));
+        let identity = own.or(self.default.as_ref()).ok_or_else(|| {
+            wrong(named.map_or(CredentialsError::NoDefault, |tenancy| {
+                CredentialsError::NoneFor(tenancy.to_owned())
+            }))
+        })?;
+        let signer = match tokio::time::timeout(deadline, identity.signer(operation)).await {
+            Ok(signer) => signer?,
+            Err(_) => {
+                return Err(OciError::Deadline {
+                    operation,
+                    deadline,
+                    attempts: 0,
+                    sent: false,
+                    source: None,
+                });
+            }
+        };
+        // One identity a tenant: the default one does not act for another.
+        if own.is_none()
+            && let Some(named) = named
+            && signer.material().tenancy.as_deref() != Some(named)
+        {
+            return Err(wrong(CredentialsError::NoneFor(named.to_owned())));
+        }
+        Ok((identity, signer))
+    }
+
+    async fn take(&self, purse: &Purse) {
+        if let Some(budget) = &self.budget {
+            self.counter.waited(budget.take(purse).await);
+        }
+    }
+}
+
+impl Identity {
+    /// The signer of the key that is good now.
+    async fn signer(&self, operation: &'static str) -> Result<Arc<Signer>, OciError> {
+        let wrong = |source| OciError::Credentials { operation, source };
+        let material = self.credentials.get().await.map_err(wrong)?;
+        if material.key_id.expose().is_empty() {
+            return Err(wrong(CredentialsError::Missing {
+                place: "the credentials".to_owned(),
+                part: "key id",
+            }));
+        }
+        let known = self.known(&material);
+        if let Some(signer) = known {
+            return Ok(signer);
+        }
+        let signer = Signer::new(material).map(Arc::new).map_err(|error| {
+            wrong(CredentialsError::Unreadable {
+                place: "the key".to_owned(),
+                source: Box::new(error),
+            })
+        })?;
+        *self.signer.lock().unwrap_or_else(PoisonError::into_inner) = Some(signer.clone());
+        Ok(signer)
+    }
+
+    fn known(&self, material: &KeyMaterial) -> Option<Arc<Signer>> {
+        let signer = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
+        signer.as_ref().filter(|signer| signer.material() == material).cloned()
+    }
+}

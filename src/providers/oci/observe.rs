@@ -1,0 +1,444 @@
+//! Observation: one LIST for each kind in each compartment, and little besides.
+//!
+//! What a list does not hold is absent only where that list could be read; what the inventory knows by its OCID is asked
+//! for by that, too, before it is called absent. A list that fails makes unknown what should have been in it, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt as _;
+use serde_json::{Map, Value, json};
+
+use super::api::Place;
+use super::document::{ADOPT_ANNOTATION, Document, Live, Phase};
+use super::failure::chain;
+use super::kinds::{Route, group_rules, route};
+use super::provider::{Details, Known, OciProvider, Subject};
+use super::services::{self, OracleService};
+use super::shelf::{Found, Shelf};
+use super::tags;
+use super::write::placed;
+use crate::inventory::Entry;
+use crate::providers::{LiveObject, Observation, ObserveRequest, Observed};
+use crate::resource::oci::{self, Call as By, OciKind};
+use crate::resource::reference::Reference;
+use crate::resource::{Manifest, ResourceId};
+
+/// A list to be made: of a kind, in a compartment.
+type ShelfKey = (Place, String, &'static str);
+
+/// What is looked for.
+struct Sought<'a> {
+    id: &'a ResourceId,
+    /// Its document; null for what is recorded alone.
+    body: Value,
+    desired: bool,
+    entry: Option<&'a Entry>,
+    /// Where the document says that it is.
+    at: Option<(Place, String)>,
+}
+
+/// What was found of what is sought.
+enum Sight {
+    There(Place, Live),
+    Observed(Observed),
+}
+
+impl OciProvider {
+    /// See [`crate::providers::Provider::observe`].
+    pub(super) async fn observe_all(&self, request: &ObserveRequest<'_>) -> Observation {
+        let sought = sought(request.desired, request.recorded);
+        let shelves = self.shelves(&sought).await;
+        let mut sights: BTreeMap<&ResourceId, Sight> = BTreeMap::new();
+        // In the order in which a network is built: what names a VCN comes after the VCN.
+        for kind in oci::KINDS {
+            for one in sought.iter().filter(|one| one.id.kind == kind.name) {
+                let sight = match route(kind.name) {
+                    Some(route) => self.look_for(one, kind, route, &shelves, &sights).await,
+                    None => Sight::Observed(self.look_for_part(one, &sights).await),
+                };
+                sights.insert(one.id, sight);
+            }
+        }
+        let mut observation = Observation::default();
+        let shows: Vec<_> = sought.iter().map(|one| self.shown(one, &sights)).collect();
+        let shown: Vec<_> = futures::stream::iter(shows)
+            .buffer_unordered(self.options.concurrency)
+            .collect()
+            .await;
+        observation.objects.extend(shown);
+        observation
+    }
+
+    /// All lists, a few at a time.
+    async fn shelves(&self, sought: &[Sought<'_>]) -> BTreeMap<ShelfKey, Result<Shelf, String>> {
+        let mut keys: BTreeSet<ShelfKey> = BTreeSet::new();
+        for one in sought {
+            let Some(route) = route(&one.id.kind) else { continue };
+            for (place, compartment) in one.compartments() {
+                keys.insert((place, compartment, route.name));
+            }
+        }
+        let lists: Vec<_> = keys.into_iter().map(|key| self.shelf(key)).collect();
+        futures::stream::iter(lists)
+            .buffer_unordered(self.options.concurrency)
+            .collect()
+            .await
+    }
+
+    async fn shelf(&self, key: ShelfKey) -> (ShelfKey, Result<Shelf, String>) {
+        let (place, compartment, name) = &key;
+        let shelf = match (route(name), oci::kind(name)) {
+            (Some(route), Some(kind)) => match self.list(route, place, compartment).await {
+                Ok(items) => Ok(Shelf::new(items, kind, &self.fleet)),
+                Err(error) => Err(chain(&error)),
+            },
+            _ => Err("there is no such kind".to_owned()),
+        };
+        (key, shelf)
+    }
+
+    async fn look_for(
+        &self,
+        one: &Sought<'_>,
+        kind: &'static OciKind,
+        route: &'static Route,
+        shelves: &BTreeMap<ShelfKey, Result<Shelf, String>>,
+        sights: &BTreeMap<&ResourceId, Sight>,
+    ) -> Sight {
+        let unknown = |reason: String| Sight::Observed(Observed::Unknown(reason));
+        let compartments = one.compartments();
+        if compartments.is_empty() {
+            return unknown("its region or compartment is not known".to_owned());
+        }
+        let mut failure = None;
+        for (place, compartment) in &compartments {
+            let shelf = match shelves.get(&(place.clone(), compartment.clone(), route.name)) {
+                Some(Ok(shelf)) => shelf,
+                Some(Err(error)) => {
+                    failure = Some(error.clone());
+                    continue;
+                }
+                None => continue,
+            };
+            let recorded = one.entry.and_then(|entry| shelf.by_ocid(entry.uid.as_deref()?));
+            let live = match shelf.marked(one.id, kind) {
+                Found::One(live) => Some(live),
+                Found::Several(ocids) => match recorded {
+                    Some(live) => Some(live),
+                    None => return unknown(format!("more than one resource carries its mark: {}", ocids.join(", "))),
+                },
+                Found::Nothing => recorded,
+            };
+            if let Some(live) = live {
+                self.seen(one, place, live);
+                return Sight::There(place.clone(), live.clone());
+            }
+        }
+        if let Some(error) = failure {
+            return unknown(error);
+        }
+        // Every list was read, and none has it. Lists lag behind, and things are moved to other compartments.
+        let (place, compartment) = &compartments[0];
+        let subject = Subject {
+            id: one.id,
+            kind,
+            route,
+            place,
+        };
+        let known = self.known(one.id).and_then(|known| known.ocid);
+        let recorded = one.entry.and_then(|entry| entry.uid.clone()).or(known);
+        for ocid in recorded.iter().map(String::as_str).chain(one.adopts()) {
+            match self.get(subject, ocid).await {
+                Ok(live) if live.phase(kind) == Phase::Gone => {}
+                Ok(live) => {
+                    self.seen(one, place, &live);
+                    return Sight::There(place.clone(), live);
+                }
+                Err(error) if error.is_not_found() => {
+                    if one.adopts() == Some(ocid) {
+                        return unknown(format!("{ocid}, which is to be adopted, can't be seen"));
+                    }
+                }
+                Err(error) => return unknown(chain(&error)),
+            }
+        }
+        self.learn(
+            one.id,
+            Known {
+                place: place.clone(),
+                compartment: compartment.clone(),
+                ocid: None,
+            },
+        );
+        let shelf = shelves.get(&(place.clone(), compartment.clone(), route.name));
+        match shelf.and_then(|shelf| one.by_name(shelf.as_ref().ok()?, kind, sights)) {
+            Some(live) => {
+                self.seen(one, place, live);
+                Sight::There(place.clone(), live.clone())
+            }
+            None => Sight::Observed(Observed::Absent),
+        }
+    }
+
+    fn seen(&self, one: &Sought<'_>, place: &Place, live: &Live) {
+        let compartment = live
+            .text("compartmentId")
+            .map(str::to_owned)
+            .or_else(|| one.compartments().first().map(|(_, compartment)| compartment.clone()));
+        self.learn(
+            one.id,
+            Known {
+                place: place.clone(),
+                compartment: compartment.unwrap_or_default(),
+                ocid: Some(live.ocid.clone()),
+            },
+        );
+    }
+
+    async fn look_for_part(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
+        let spec = if one.desired {
+            let Some(spec) = one.body.get("spec").and_then(|spec| resolved(spec, sights)) else {
+                // What it is a part of is not there: neither is it.
+                return self.part_of_nothing(one, sights);
+            };
+            Some(spec)
+        } else {
+            None
+        };
+        let Some((place, compartment)) = one.compartments().into_iter().next() else {
+            return Observed::Unknown("its region or compartment is not known".to_owned());
+        };
+        let ocid = one.entry.and_then(|entry| entry.uid.clone());
+        self.learn(
+            one.id,
+            Known {
+                place: place.clone(),
+                compartment,
+                ocid,
+            },
+        );
+        let words = spec.as_ref().map(services::words).unwrap_or_default();
+        let known = match self.words(&place, &words).await {
+            Ok(known) => known,
+            Err(reason) => return Observed::Unknown(reason),
+        };
+        let concrete = match spec.as_ref().map(|spec| services::resolved(spec, &known)).transpose() {
+            Ok(concrete) => concrete,
+            Err(word) => return Observed::Unknown(format!("the region has no service `{word}`")),
+        };
+        match self.read_part(one.id, &place, concrete.as_ref()).await {
+            Observed::Present(live) => Observed::Present(in_words(live, &words, &known)),
+            other => other,
+        }
+    }
+
+    /// A part whose references lead to nothing yet. Where they lead to what is unknown, so is the part.
+    fn part_of_nothing(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
+        let references = crate::resource::reference::references(&one.body);
+        let unknown = references
+            .iter()
+            .find_map(|(_, reference)| match sights.get(&reference.id) {
+                Some(Sight::Observed(Observed::Unknown(reason))) => Some(format!("{}: {reason}", reference.id)),
+                _ => None,
+            });
+        match (unknown, one.entry.and_then(|entry| entry.uid.as_ref())) {
+            (Some(reason), _) => Observed::Unknown(reason),
+            (None, None) => Observed::Absent,
+            (None, Some(_)) => Observed::Unknown("what it is a part of is gone".to_owned()),
+        }
+    }
+
+    async fn shown(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> (ResourceId, Observed) {
+        (one.id.clone(), self.show(one, sights).await)
+    }
+
+    /// The document of what was found.
+    async fn show(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
+        let (place, live) = match sights.get(one.id) {
+            Some(Sight::There(place, live)) => (place, live),
+            Some(Sight::Observed(observed)) => return observed.clone(),
+            None => return Observed::Unknown("there is no such kind".to_owned()),
+        };
+        let (Some(kind), Some(route)) = (oci::kind(&one.id.kind), route(&one.id.kind)) else {
+            return Observed::Unknown("there is no such kind".to_owned());
+        };
+        if one.desired && live.phase(kind) == Phase::Going {
+            return Observed::Unknown(format!("{} is being deleted", live.ocid));
+        }
+        let empty = json!({});
+        let desired = one.body.get("spec").unwrap_or(&empty);
+        let words = services::words(desired);
+        let known = match self.words(place, &words).await {
+            Ok(known) => known,
+            Err(reason) => return Observed::Unknown(reason),
+        };
+        let mut document = Document::of(one.id, live, route, kind, place);
+        let rules = kind.field("securityRules").is_some_and(|field| field.call == By::Rules);
+        if rules && one.desired {
+            match self.details(live, kind, place, resolved(desired, sights)).await {
+                Ok(read) => read.put_into(&mut document),
+                Err(reason) => return Observed::Unknown(reason),
+            }
+        }
+        let version = live.etag.as_deref();
+        Observed::Present(in_words(document.into_live(&live.ocid, version), &words, &known))
+    }
+
+    async fn words(&self, place: &Place, words: &[String]) -> Result<std::sync::Arc<[OracleService]>, String> {
+        if words.is_empty() {
+            return Ok(std::sync::Arc::new([]));
+        }
+        let services = self.services(place).await;
+        services.map_err(|error| chain(&error))
+    }
+
+    /// The rules of a group: read, or known to be as they were left.
+    async fn details(
+        &self,
+        live: &Live,
+        kind: &OciKind,
+        place: &Place,
+        desired: Option<Value>,
+    ) -> Result<Rules, String> {
+        if self.options.details == Details::Changed
+            && let Some(desired) = desired
+            && let Some((digest, Some(since))) = tags::digest(&live.shown)
+            && digest == tags::spec_digest(kind, &desired)
+        {
+            return Ok(Rules {
+                rules: desired.get("securityRules").cloned(),
+                unread_since: Some(since.to_owned()),
+            });
+        }
+        let rules = group_rules::read(&self.client, place, &live.ocid).await;
+        rules
+            .map(|rules| Rules {
+                rules: Some(Value::Array(rules)),
+                unread_since: None,
+            })
+            .map_err(|error| chain(&error))
+    }
+}
+
+/// What is known of a group's rules.
+struct Rules {
+    rules: Option<Value>,
+    /// Where they were not read: as of when they are known.
+    unread_since: Option<String>,
+}
+
+impl Rules {
+    fn put_into(self, document: &mut Document<'_>) {
+        if let Some(rules) = self.rules {
+            document.spec.insert("securityRules".to_owned(), rules);
+        }
+        if let Some(since) = self.unread_since {
+            document
+                .status
+                .insert("unread".to_owned(), json!({"securityRules": since}));
+        }
+    }
+}
+
+impl<'a> Sought<'a> {
+    /// Where it may be: where its document says, then where it was made.
+    fn compartments(&self) -> Vec<(Place, String)> {
+        let recorded = self.entry.and_then(|entry| entry.oci.as_ref()).map(|oci| {
+            let place = Place {
+                tenancy: oci.tenancy.clone(),
+                region: oci.region.clone(),
+            };
+            (place, oci.compartment.clone())
+        });
+        let mut all: Vec<(Place, String)> = self.at.iter().cloned().chain(recorded).collect();
+        all.dedup();
+        all
+    }
+
+    /// The OCID that the document asks to be taken over.
+    fn adopts(&self) -> Option<&str> {
+        self.body
+            .pointer("/metadata/annotations")?
+            .get(ADOPT_ANNOTATION)?
+            .as_str()
+    }
+
+    fn by_name<'s>(&self, shelf: &'s Shelf, kind: &OciKind, sights: &BTreeMap<&ResourceId, Sight>) -> Option<&'s Live> {
+        let spec = self.body.get("spec")?;
+        let name = spec.get("displayName")?.as_str()?;
+        let vcn = match spec.get("vcnId") {
+            None | Some(Value::Null) => None,
+            // In a VCN that is not there yet, nothing can be.
+            Some(vcn) => Some(resolved(vcn, sights)?.as_str()?.to_owned()),
+        };
+        shelf.named(name, vcn.as_deref(), kind)
+    }
+}
+
+fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a>> {
+    let mut entries: BTreeMap<&ResourceId, &'a Entry> = recorded.iter().map(|entry| (&entry.id, *entry)).collect();
+    let mut all: Vec<Sought<'a>> = desired
+        .iter()
+        .map(|manifest| {
+            let body = manifest.body();
+            Sought {
+                id: &manifest.id,
+                at: body.get("spec").and_then(placed),
+                body,
+                desired: true,
+                entry: entries.remove(&manifest.id),
+            }
+        })
+        .collect();
+    all.extend(entries.into_values().map(|entry| Sought {
+        id: &entry.id,
+        body: Value::Null,
+        desired: false,
+        entry: Some(entry),
+        at: None,
+    }));
+    all
+}
+
+/// A value with its references resolved by what was seen; none where one leads to nothing that is there.
+fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
+    if let Some(Reference { id, field }) = Reference::parse(value) {
+        return match sights.get(&id)? {
+            Sight::There(_, live) => live.shown.get(&field).cloned(),
+            Sight::Observed(_) => None,
+        };
+    }
+    match value {
+        Value::Object(map) => {
+            if map.keys().any(|key| key.starts_with('$') && key != "$service") {
+                return None;
+            }
+            let map: Option<Map<String, Value>> = map
+                .iter()
+                .map(|(key, value)| Some((key.clone(), resolved(value, sights)?)))
+                .collect();
+            map.map(Value::Object)
+        }
+        Value::Array(items) => items
+            .iter()
+            .map(|item| resolved(item, sights))
+            .collect::<Option<_>>()
+            .map(Value::Array),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value.clone()),
+    }
+}
+
+/// The object, in the words that the desired document uses.
+fn in_words(live: LiveObject, words: &[String], known: &[OracleService]) -> LiveObject {
+    if words.is_empty() {
+        return live;
+    }
+    let Ok(mut document) = live.parse() else { return live };
+    if let Some(spec) = document.get_mut("spec") {
+        services::worded(spec, words, known);
+    }
+    LiveObject {
+        text: document.to_string().into_boxed_str(),
+        ..live
+    }
+}

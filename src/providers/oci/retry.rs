@@ -1,0 +1,301 @@
+//! Which failures are worth another attempt, and when.
+//!
+//! Invariant: pure but for the jitter it is given. A call that may have been carried out is made again only where a second
+//! time does no harm: it is idempotent, or bears a retry token.
+
+use std::time::Duration;
+
+use http::Method;
+use jiff::Timestamp;
+
+use super::api::Call;
+use super::error::OciError;
+
+/// How patient a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// What the call names is settled: not being found is an answer.
+    Settled,
+    /// What the call names was made moments ago, and may not be seen everywhere yet.
+    Fresh,
+}
+
+/// Limits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Policy {
+    /// Attempts of a call in all.
+    pub(super) attempts: u32,
+}
+
+/// Attempts at a call that a state or a lock forbids: what holds it may not pass by itself, and who asked waits for it better
+/// than a transport can.
+const CONFLICT_ATTEMPTS: u32 = 4;
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// OCI's services agree with each other within about four minutes: nine attempts at these pauses.
+const FIRST_FRESH_PAUSE: Duration = Duration::from_millis(3_500);
+const LONGEST_FRESH_PAUSE: Duration = Duration::from_secs(45);
+const FRESH_ATTEMPTS: u32 = 9;
+pub(super) const FRESH_WINDOW: Duration = Duration::from_secs(4 * 60);
+
+impl Policy {
+    /// How long to wait before the next attempt; none where there is none.
+    pub(super) fn pause(
+        self,
+        call: &Call,
+        patience: Patience,
+        error: &OciError,
+        attempts: u32,
+        jitter: &mut Jitter,
+    ) -> Option<Duration> {
+        if patience == Patience::Fresh && is_not_seen_yet(error) {
+            return (attempts < self.attempts.max(FRESH_ATTEMPTS))
+                .then(|| jitter.backoff(FIRST_FRESH_PAUSE, LONGEST_FRESH_PAUSE, attempts));
+        }
+        let limit = match error {
+            OciError::Service(service) => match (service.status, service.code.as_str()) {
+                (429, _) => self.attempts,
+                (409, "IncorrectState" | "LockConflict" | "ExternalServerIncorrectState") => {
+                    self.attempts.min(CONFLICT_ATTEMPTS)
+                }
+                (500 | 502..=504, _) if is_repeatable(call) => self.attempts,
+                _ => return None,
+            },
+            OciError::Transport { sent, .. } if !sent || is_repeatable(call) => self.attempts,
+            OciError::Transport { .. }
+            | OciError::Deadline { .. }
+            | OciError::Credentials { .. }
+            | OciError::Endpoint { .. }
+            | OciError::Nonsense { .. } => return None,
+        };
+        if attempts >= limit {
+            return None;
+        }
+        let backoff = jitter.backoff(FIRST_PAUSE, LONGEST_PAUSE, attempts);
+        let asked = error.service().and_then(|service| service.retry_after);
+        // All who were told the same time would come back at once: a little later each.
+        Some(asked.map_or(backoff, |asked| {
+            asked.saturating_add(jitter.below(FIRST_PAUSE)).max(backoff)
+        }))
+    }
+}
+
+/// Whether a second time does no harm.
+pub(super) fn is_repeatable(call: &Call) -> bool {
+    call.retry_token.is_some() || matches!(call.method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE)
+}
+
+fn is_not_seen_yet(error: &OciError) -> bool {
+    match (error.status(), error.code()) {
+        (Some(404), _) => true,
+        (Some(400), Some(code)) => code == "RelatedResourceNotAuthorizedOrNotFound",
+        _ => false,
+    }
+}
+
+/// `Retry-After`: seconds, or a date.
+pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    // A time that has passed is no time to wait.
+    let until = parse_http_date(value)?;
+    Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// A time as HTTP writes it.
+pub(super) fn parse_http_date(value: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(value).ok().map(|zoned| zoned.timestamp())
+}
+
+/// Randomness from a seed: to spread what would come at once, never for secrets.
+#[derive(Debug)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number (splitmix64).
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: Duration) -> Duration {
+        #[expect(clippy::cast_precision_loss, reason = "32 bits are exact in an f64")]
+        let share = (self.next() >> 32) as f64 / f64::from(u32::MAX);
+        limit.mul_f64(share)
+    }
+
+    /// Twice as long after each attempt, half of it by chance.
+    fn backoff(&mut self, first: Duration, longest: Duration, attempts: u32) -> Duration {
+        let doubled = first.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
+        let half = doubled.min(longest) / 2;
+        half + self.below(half)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::oci::api::{Place, Service};
+    use crate::providers::oci::error::ServiceError;
+
+    const POLICY: Policy = Policy { attempts: 8 };
+
+    fn call(method: Method, token: Option<&str>) -> Call {
+        Call {
+            service: Service::Core,
+            place: Place {
+                tenancy: None,
+                region: "r".to_owned(),
+            },
+            operation: "Some",
+            method,
+            path: "/x".to_owned(),
+            query: Vec::new(),
+            body: None,
+            retry_token: token.map(str::to_owned),
+            if_match: None,
+        }
+    }
+
+    fn refused(status: u16, code: &str) -> OciError {
+        OciError::Service(Box::new(ServiceError {
+            status,
+            code: code.to_owned(),
+            message: String::new(),
+            operation: "Some",
+            request_id: String::new(),
+            retry_after: None,
+            skew: None,
+        }))
+    }
+
+    fn lost(sent: bool) -> OciError {
+        OciError::Transport {
+            operation: "Some",
+            sent,
+            source: "gone".into(),
+        }
+    }
+
+    fn again(call: &Call, error: &OciError) -> bool {
+        POLICY
+            .pause(call, Patience::Settled, error, 1, &mut Jitter::new(1))
+            .is_some()
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_again_only_where_that_does_no_harm() {
+        let action = call(Method::POST, None);
+        for (call, repeatable) in [
+            (call(Method::GET, None), true),
+            (call(Method::PUT, None), true),
+            (call(Method::DELETE, None), true),
+            (call(Method::POST, Some("token")), true),
+            (call(Method::PATCH, None), false),
+            (action.clone(), false),
+        ] {
+            assert_eq!(again(&call, &lost(true)), repeatable, "{:?}", call.method);
+            assert_eq!(again(&call, &refused(500, "InternalServerError")), repeatable);
+            assert_eq!(again(&call, &refused(503, "ServiceUnavailable")), repeatable);
+        }
+        // Refused, or never sent: nothing has happened.
+        assert!(again(&action, &lost(false)));
+        assert!(again(&action, &refused(429, "TooManyRequests")));
+        assert!(again(&action, &refused(409, "IncorrectState")));
+    }
+
+    #[test]
+    fn refusals_that_stay_are_not_repeated() {
+        let get = call(Method::GET, None);
+        for (status, code) in [
+            (400, "InvalidParameter"),
+            (400, "RelatedResourceNotAuthorizedOrNotFound"),
+            (401, "NotAuthenticated"),
+            (403, "NotAuthorized"),
+            (404, "NotAuthorizedOrNotFound"),
+            (409, "Conflict"),
+            (409, "InvalidatedRetryToken"),
+            (412, "NoEtagMatch"),
+            (501, "MethodNotImplemented"),
+        ] {
+            assert!(!again(&get, &refused(status, code)), "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn what_is_fresh_is_waited_for_about_four_minutes() {
+        let mut jitter = Jitter::new(7);
+        for error in [
+            refused(404, "NotAuthorizedOrNotFound"),
+            refused(400, "RelatedResourceNotAuthorizedOrNotFound"),
+        ] {
+            let pauses: Vec<Duration> = (1..20)
+                .map_while(|n| POLICY.pause(&call(Method::POST, None), Patience::Fresh, &error, n, &mut jitter))
+                .collect();
+            assert_eq!(pauses.len(), 8);
+            assert!(pauses.iter().sum::<Duration>() <= FRESH_WINDOW);
+        }
+        let refused = refused(400, "InvalidParameter");
+        assert!(
+            POLICY
+                .pause(&call(Method::GET, None), Patience::Fresh, &refused, 1, &mut jitter)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn pauses_grow_to_their_bound_and_honour_what_was_asked() {
+        let get = call(Method::GET, None);
+        let mut jitter = Jitter::new(3);
+        let pauses: Vec<Duration> = (1..20)
+            .map_while(|n| POLICY.pause(&get, Patience::Settled, &refused(503, ""), n, &mut jitter))
+            .collect();
+        assert_eq!(pauses.len(), 7);
+        for (n, pause) in pauses.iter().enumerate() {
+            let full = Duration::from_secs(1 << n).min(LONGEST_PAUSE);
+            assert!(*pause >= full / 2 && *pause <= full, "{n}: {pause:?}");
+        }
+        let mut asked = refused(429, "TooManyRequests");
+        if let OciError::Service(error) = &mut asked {
+            error.retry_after = Some(Duration::from_secs(77));
+        }
+        let pause = POLICY.pause(&get, Patience::Settled, &asked, 1, &mut jitter).unwrap();
+        assert!(
+            pause >= Duration::from_secs(77) && pause <= Duration::from_secs(78),
+            "{pause:?}"
+        );
+        // The same seed, the same pauses.
+        let draw = |seed| {
+            (0..5)
+                .map(|_| 0)
+                .scan(Jitter::new(seed), |jitter, _: i32| Some(jitter.next()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(draw(5), draw(5));
+        assert_ne!(draw(5), draw(6));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2026-05-04T03:02:01Z".parse().unwrap();
+        assert_eq!(retry_after(" 12", now), Some(Duration::from_secs(12)));
+        assert_eq!(
+            retry_after("Mon, 04 May 2026 03:03:01 GMT", now),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(retry_after("Mon, 04 May 2026 03:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
+        assert_eq!(retry_after("-5", now), None);
+    }
+}
