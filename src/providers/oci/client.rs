@@ -25,6 +25,8 @@ use super::retry::{self, Jitter, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
 
+const REQUEST_ID: &str = "opc-request-id";
+
 /// How to talk to OCI.
 #[derive(Clone)]
 pub struct Options {
@@ -338,7 +340,7 @@ impl Inner {
             .map_err(|error: http::uri::InvalidUri| lost(false, Box::new(error)))?;
         *message.headers_mut() = headers;
 
-        progress.sent = true;
+        let sent_before = std::mem::replace(&mut progress.sent, true);
         let answered = tokio::time::timeout(self.attempt_timeout, self.exchange.exchange(message)).await;
         let mut kind = Kind {
             service: call.service,
@@ -353,9 +355,10 @@ impl Inner {
                 self.read(request, &answer)
             }
         };
+        tracing::debug!(operation, status = kind.status, request_id = ?request.headers.get(REQUEST_ID), "asked");
         self.counter.request(kind);
         if let Err(error) = &result {
-            progress.sent = error.outcome_unknown();
+            progress.sent = sent_before || error.outcome_unknown();
         }
         result
     }
@@ -385,8 +388,8 @@ impl Inner {
                 code: redact(word("code")),
                 message: redact(word("message")),
                 operation: call.operation,
-                request_id: redact(&text("opc-request-id").unwrap_or_else(|| {
-                    let sent = request.headers.get("opc-request-id").and_then(|id| id.to_str().ok());
+                request_id: redact(&text(REQUEST_ID).unwrap_or_else(|| {
+                    let sent = request.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
                     sent.unwrap_or_default().to_owned()
                 })),
                 retry_after: text(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, now)),
@@ -427,7 +430,7 @@ impl Inner {
         };
         set("accept", "application/json")?;
         set("user-agent", concat!("fleetwright/", env!("CARGO_PKG_VERSION")))?;
-        set("opc-request-id", &request_id)?;
+        set(REQUEST_ID, &request_id)?;
         if call.body.is_some() {
             set("content-type", "application/json")?;
         }
