@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::oci_args::OciArgs;
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Global {
@@ -87,6 +89,9 @@ pub(super) struct TargetArgs {
     /// Let the kubeconfig run the credential program that it names
     #[arg(long)]
     pub(super) allow_exec: bool,
+
+    #[command(flatten)]
+    pub(super) oci: OciArgs,
 
     #[command(flatten)]
     pub(super) pod: PodArgs,

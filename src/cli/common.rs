@@ -90,6 +90,7 @@ pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
         contexts: Access::contexts_of(&args.context),
         allow_exec: args.allow_exec,
         cache: cache.map(|path| path.join("fleetwright")),
+        oci: args.oci.access(args.pod.service_host.clone()),
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use futures::future::try_join_all;
 
+use super::cloud::OciAccess;
 use crate::fleet::model::Fleet;
 use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 use crate::resource::ManagementClusterName;
@@ -22,6 +23,8 @@ pub struct Access {
     pub allow_exec: bool,
     /// Where schemas are kept between runs.
     pub cache: Option<PathBuf>,
+    /// How the OCI API is reached.
+    pub oci: OciAccess,
 }
 
 /// Why the management clusters are not reached.
