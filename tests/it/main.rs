@@ -30,6 +30,7 @@ mod render_crds;
 mod render_demo;
 mod render_fixture;
 mod render_golden;
+mod render_networks;
 mod render_properties;
 mod render_reachability;
 mod render_templates;
