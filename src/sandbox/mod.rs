@@ -9,8 +9,10 @@
 //! - [`store`]: what outlives the process, one file for both APIs
 //! - [`fault`]: where the sandbox can be told to fail, and what it counted
 //! - [`http`]: the shape of a service
+//! - [`kubernetes`]: a Kubernetes API server
 
 pub mod clock;
 pub mod fault;
 pub mod http;
+pub mod kubernetes;
 pub mod store;
