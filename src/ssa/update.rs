@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::apply::{SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, with_status_of, without_managed_fields};
+use super::apply::{
+    SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, with_status_of, without_managed_fields,
+};
 use super::field_set::FieldSet;
 use super::managed::{EntryId, ManagedFields, Operation, seconds};
 use super::store::{Writing, keep_identity, store};
