@@ -5,9 +5,11 @@
 //!
 //! Invariant: pure; recursive types are graphs, never endless. May depend on `resource` alone.
 
+pub mod admission;
 mod build;
-mod crd;
+pub mod crd;
 mod defaults;
+pub mod document;
 mod node;
 mod object_meta;
 mod openapi;

@@ -9,8 +9,9 @@
     reason = "clippy takes only functions marked as tests for tests; here all is"
 )]
 
+mod admission_server;
+mod admission_upstream;
 mod architecture;
-mod cel_spike;
 mod cli;
 mod e2e;
 mod fleet_broken;
