@@ -13,6 +13,7 @@
 //! - [`operators`]: what controllers do to the objects, simulated
 //! - [`serve`]: a service over HTTP on loopback
 //! - [`oci`]: OCI's API
+//! - [`kubernetes`]: a Kubernetes API server
 
 mod client;
 pub mod clock;
@@ -22,4 +23,5 @@ pub mod middleware;
 pub mod oci;
 pub mod operators;
 pub mod serve;
+pub mod kubernetes;
 pub mod store;

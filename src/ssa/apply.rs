@@ -96,6 +96,14 @@ pub enum SsaError {
 /// # Errors
 /// Where a server would refuse the request, other than for conflicts.
 pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
+    apply_through(request, "")
+}
+
+/// Computes what a server would store after an apply through a subresource (`status`), which leaves the rest as it is.
+///
+/// # Errors
+/// Where a server would refuse the request, other than for conflicts.
+pub fn apply_through(request: ApplyRequest<'_>, subresource: &str) -> Result<ApplyOutcome, SsaError> {
     let schema = request.schema;
     check_type(schema, request.config)?;
     if request.config["metadata"]
@@ -121,10 +129,10 @@ pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
     } else {
         request.manager
     };
-    let writer = EntryId::new(manager, Operation::Apply, "", "");
+    let writer = EntryId::new(manager, Operation::Apply, "", subresource);
     let updater = Updater {
         schema,
-        ignored: reset_fields(schema, ""),
+        ignored: reset_fields(schema, subresource),
         ignored_elsewhere: FieldSet::new(),
     };
     let force = if request.force { Force::Yes } else { Force::No };
@@ -151,10 +159,25 @@ pub fn apply(request: ApplyRequest<'_>) -> Result<ApplyOutcome, SsaError> {
         schema,
         stored: request.live,
         live: request.live.map(|_| &live),
-        subresource: "",
+        subresource,
     };
-    let object = merged.unwrap_or_else(|| live.clone());
+    let mut object = merged.unwrap_or_else(|| live.clone());
+    if subresource == "status" {
+        object = with_status_of(&live, &object);
+    }
     Ok(ApplyOutcome::Applied(store(writing, object, managers)))
+}
+
+/// An object with the status of another.
+pub(super) fn with_status_of(object: &Value, other: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(entries) = object.as_object_mut() {
+        match other.get("status") {
+            Some(status) => entries.insert("status".to_owned(), status.clone()),
+            None => entries.remove("status"),
+        };
+    }
+    object
 }
 
 fn named(managers: &ManagedFields, conflicts: std::collections::BTreeMap<EntryId, FieldSet>) -> Vec<Conflict> {

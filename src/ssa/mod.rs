@@ -32,7 +32,7 @@ mod updater;
 mod validate;
 mod value;
 
-pub use apply::{ApplyOutcome, ApplyRequest, Conflict, SsaError, apply};
+pub use apply::{ApplyOutcome, ApplyRequest, Conflict, SsaError, apply, apply_through};
 pub use changes::{FieldChange, field_changes};
 pub use field_set::FieldSet;
 pub use fields_v1::FieldsError;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::apply::{SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, without_managed_fields};
+use super::apply::{
+    SsaError, check_type, empty, read, reset_fields, strip_bookkeeping, with_status_of, without_managed_fields,
+};
 use super::field_set::FieldSet;
 use super::managed::{EntryId, ManagedFields, Operation, seconds};
 use super::store::{Writing, keep_identity, store};
@@ -210,14 +212,7 @@ fn sort_key(id: &EntryId) -> String {
 fn finish(request: &UpdateRequest<'_>, live: &Value, new: Value, managers: ManagedFields) -> Value {
     let mut object = new;
     if request.subresource == "status" {
-        let status = object.get("status").cloned();
-        object = live.clone();
-        if let Some(entries) = object.as_object_mut() {
-            match status {
-                Some(status) => entries.insert("status".to_owned(), status),
-                None => entries.remove("status"),
-            };
-        }
+        object = with_status_of(live, &object);
     } else if request.live.is_some() {
         keep_identity(&mut object, live);
     }

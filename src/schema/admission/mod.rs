@@ -10,7 +10,8 @@
 //! on `schema` alone.
 //!
 //! Not mirrored: the cost limits of rules (a rule is stopped after so many steps instead), the static types of CEL (a
-//! field that no schema has is an error when the rule runs, not when the definition is made).
+//! field that no schema has is an error when the rule runs, not when the definition is made), the order of the keys of
+//! owner references where they are shown, sums of keyed lists and sets in rules (their items follow one another).
 
 mod cel;
 mod check;
@@ -100,6 +101,7 @@ struct Compiled {
     shape: Shape,
     group: String,
     kind: String,
+    plural: String,
     namespaced: bool,
     scale: Option<Scale>,
 }
@@ -124,6 +126,7 @@ impl Admission {
             shape,
             group: spec["group"].as_str().unwrap_or_default().to_owned(),
             kind: schema.kind().to_owned(),
+            plural: spec["names"]["plural"].as_str().unwrap_or_default().to_owned(),
             namespaced: spec["scope"] == "Namespaced",
             scale: Scale::of(&chosen["subresources"]["scale"]),
             schema,
@@ -171,8 +174,10 @@ impl Admission {
 
     /// The errors, and those of rules that are excused since they were there before.
     fn update(&self, new: &Value, old: &Value) -> (Vec<FieldError>, Vec<FieldError>) {
-        let mut errors = self.type_errors(new);
-        if !errors.is_empty() {
+        let mut errors = self.common_errors(new, old);
+        let wrong_type = self.type_errors(new);
+        if !wrong_type.is_empty() {
+            errors.extend(wrong_type);
             return (errors, Vec::new());
         }
         let Compiled { shape, scale, .. } = &*self.0;
@@ -196,8 +201,10 @@ impl Admission {
     }
 
     fn update_status(&self, new: &Value, old: &Value) -> (Vec<FieldError>, Vec<FieldError>) {
-        let mut errors = self.type_errors(new);
-        if !errors.is_empty() {
+        let mut errors = self.common_errors(new, old);
+        let wrong_type = self.type_errors(new);
+        if !wrong_type.is_empty() {
+            errors.extend(wrong_type);
             return (errors, Vec::new());
         }
         let Compiled { shape, scale, .. } = &*self.0;
@@ -214,6 +221,15 @@ impl Admission {
         }
         let excused = self.run_rules(new, Some(old), &mut errors);
         (errors, excused)
+    }
+
+    /// What is looked at in the metadata of every kind before its own strategy does so once more: of an update, causes
+    /// come up several times.
+    fn common_errors(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let metadata = Metadata::new(new, "metadata");
+        let mut errors = metadata.on_create(self.0.namespaced, meta::path_segment);
+        errors.extend(metadata.on_update(&Metadata::new(old, "metadata")));
+        errors
     }
 
     /// Adds what the rules say, unless the object has another shape than they expect; gives what is excused.

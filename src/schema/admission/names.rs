@@ -3,15 +3,20 @@
 const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const KEY: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 
+/// Names of DNS are measured in characters by their words, all else in bytes; both are.
 fn too_long(most: usize) -> String {
     format!("must be no more than {most} bytes")
+}
+
+fn too_many_characters(most: usize) -> String {
+    format!("must be no more than {most} characters")
 }
 
 fn mismatch(message: &str, pattern: &str, examples: &[&str]) -> String {
     let quoted: Vec<String> = examples.iter().map(|example| format!("'{example}', ")).collect();
     format!(
         "{message} (e.g. {}regex used for validation is '{pattern}')",
-        quoted.join("or ")
+        quoted.join(" or ")
     )
 }
 
@@ -30,7 +35,7 @@ fn is_subdomain(text: &str) -> bool {
 pub(super) fn label(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 63 {
-        wrong.push(too_long(63));
+        wrong.push(too_many_characters(63));
     }
     if !is_label(text) {
         wrong.push(if is_subdomain(text) {
@@ -48,7 +53,7 @@ pub(super) fn label(text: &str) -> Vec<String> {
 pub(in super::super) fn letter_label(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 63 {
-        wrong.push(too_long(63));
+        wrong.push(too_many_characters(63));
     }
     if !is_label(text) || !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         let message = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic \
@@ -62,7 +67,7 @@ pub(in super::super) fn letter_label(text: &str) -> Vec<String> {
 pub(in super::super) fn subdomain(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 253 {
-        wrong.push(too_long(253));
+        wrong.push(too_many_characters(253));
     }
     if !is_subdomain(text) {
         let message = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
@@ -87,7 +92,12 @@ pub(super) fn qualified(text: &str) -> Vec<String> {
             if prefix.is_empty() {
                 wrong.push("prefix part must be non-empty".to_owned());
             } else {
-                wrong.extend(subdomain(prefix).into_iter().map(|one| format!("prefix part {one}")));
+                let in_bytes = |one: String| one.replace("253 characters", "253 bytes");
+                wrong.extend(
+                    subdomain(prefix)
+                        .into_iter()
+                        .map(|one| format!("prefix part {}", in_bytes(one))),
+                );
             }
             name
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::{FieldError, Rejected};
 use super::meta::{Metadata, unreadable};
-use super::text::quote;
+use super::text::{quote, settle_numbers};
 use super::{Admission, unknown};
 
 /// What becomes of unknown and repeated fields.
@@ -64,6 +64,9 @@ pub fn admit(admission: &Admission, request: Request<'_>) -> Result<Admitted, Re
     let mut object = request.object.clone();
     schema.prune(&mut object);
     schema.apply_defaults(&mut object);
+    if request.old.is_some() {
+        versioned(admission, &object)?;
+    }
     let (errors, excused) = match (request.old, request.subresource) {
         (None, _) => {
             prepare_create(admission, &mut object);
@@ -81,10 +84,28 @@ pub fn admit(admission: &Admission, request: Request<'_>) -> Result<Admitted, Re
     if !errors.is_empty() {
         return Err(invalid(admission, &object, errors));
     }
+    settle_numbers(&mut object);
     warnings.extend(excused.iter().map(ToString::to_string));
     let old = request.old.map(|old| Metadata::new(old, "metadata"));
     warnings.extend(Metadata::new(&object, "metadata").warnings(old.as_ref()));
     Ok(Admitted { object, warnings })
+}
+
+/// An update must say which version of the object it has seen. That is found out where objects are stored, which names the
+/// kind by its plural.
+fn versioned(admission: &Admission, object: &Value) -> Result<(), Rejected> {
+    if object["metadata"]["resourceVersion"]
+        .as_str()
+        .is_some_and(|version| !version.is_empty())
+    {
+        return Ok(());
+    }
+    let error = FieldError::invalid("metadata.resourceVersion", 0, "must be specified for an update");
+    let mut rejected = invalid(admission, object, vec![error]);
+    if let Rejected::Invalid { kind, .. } = &mut rejected {
+        kind.clone_from(&admission.0.plural);
+    }
+    Err(rejected)
 }
 
 fn invalid(admission: &Admission, object: &Value, errors: Vec<FieldError>) -> Rejected {
@@ -157,6 +178,9 @@ fn prepare_create(admission: &Admission, object: &mut Value) {
         entries.remove("status");
     }
     if let Some(metadata) = metadata(object) {
+        if !admission.is_namespaced() {
+            metadata.remove("namespace");
+        }
         metadata.remove("deletionTimestamp");
         metadata.remove("deletionGracePeriodSeconds");
         metadata.insert("generation".to_owned(), json!(1));

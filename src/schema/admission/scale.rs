@@ -71,7 +71,6 @@ fn replicas(object: &Value, path: &str) -> Option<FieldError> {
 /// The value at a path; an error where something on the way is no object.
 fn find<'a>(object: &'a Value, path: &str) -> Result<Option<&'a Value>, String> {
     let mut here = object;
-    let mut passed = String::new();
     for name in path.trim_start_matches('.').split('.') {
         let Value::Object(entries) = here else {
             if here.is_null() {
@@ -79,10 +78,9 @@ fn find<'a>(object: &'a Value, path: &str) -> Result<Option<&'a Value>, String> 
             }
             let (shown, of) = (shown(here), go_type(here));
             return Err(format!(
-                "{passed} accessor error: {shown} is of the type {of}, expected map[string]interface{{}}"
+                "{path} accessor error: {shown} is of the type {of}, expected map[string]interface{{}}"
             ));
         };
-        passed = format!("{passed}.{name}");
         match entries.get(name) {
             Some(entry) => here = entry,
             None => return Ok(None),

@@ -62,6 +62,23 @@ pub(super) fn float(value: f64) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
+/// Makes whole floats the integers that they are read back as: JSON has no point in them once it is written by Go.
+pub(super) fn settle_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().unwrap_or_default();
+            if float.fract() == 0.0 && float.abs() < 9.2e18 {
+                #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range")]
+                let integer = float as i64;
+                *value = integer.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(settle_numbers),
+        Value::Object(entries) => entries.values_mut().for_each(settle_numbers),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// A value as JSON: keys sorted, and what HTML gives a meaning escaped.
 pub(super) fn json_text(value: &Value) -> String {
     let mut out = String::new();

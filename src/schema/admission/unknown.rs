@@ -13,11 +13,13 @@ pub(super) fn fields(schema: &Schema, object: &Value) -> Vec<String> {
         let known = object_meta::schema();
         in_metadata(&known, metadata, &Path::ROOT.field("metadata"), &mut found);
     }
-    let mut below = Vec::new();
+    let mut below = Found::default();
     let walk = Walk { schema };
     walk.visit(object, Some(schema.root_type()), &Path::ROOT, &mut below);
-    below.sort();
-    found.append(&mut below);
+    below.fields.sort();
+    below.in_embedded_metadata.sort();
+    found.append(&mut below.fields);
+    found.append(&mut below.in_embedded_metadata);
     found
 }
 
@@ -44,12 +46,18 @@ fn in_metadata(schema: &Value, value: &Value, path: &Path<'_>, found: &mut Vec<S
     }
 }
 
+#[derive(Default)]
+struct Found {
+    fields: Vec<String>,
+    in_embedded_metadata: Vec<String>,
+}
+
 struct Walk<'s> {
     schema: &'s Schema,
 }
 
 impl Walk<'_> {
-    fn visit(&self, value: &Value, of: Option<TypeRef>, path: &Path<'_>, found: &mut Vec<String>) {
+    fn visit(&self, value: &Value, of: Option<TypeRef>, path: &Path<'_>, found: &mut Found) {
         let node = of.map(|of| self.schema.resolve(of));
         let keeps = node.is_some_and(|node| node.preserve_unknown);
         match value {
@@ -57,13 +65,17 @@ impl Walk<'_> {
                 for (name, entry) in entries {
                     let is_frame = matches!(name.as_str(), "apiVersion" | "kind" | "metadata");
                     if is_frame && node.is_some_and(|node| node.embedded) {
+                        if name == "metadata" && !path.is_root() {
+                            let known = object_meta::schema();
+                            in_metadata(&known, entry, &path.field(name), &mut found.in_embedded_metadata);
+                        }
                         continue;
                     }
                     let path = path.field(name);
                     match node.and_then(|node| below(node, name)) {
                         Some(to) => self.visit(entry, to, &path, found),
                         None if keeps => {}
-                        None => found.push(path.dotted()),
+                        None => found.fields.push(path.dotted()),
                     }
                 }
             }
