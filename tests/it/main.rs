@@ -22,6 +22,7 @@ mod fleet_support;
 mod kube_faults;
 mod kube_provider;
 mod kube_support;
+mod oci_provider;
 mod reference;
 mod render_admission;
 mod render_crds;
