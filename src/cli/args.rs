@@ -87,6 +87,31 @@ pub(super) struct TargetArgs {
     /// Let the kubeconfig run the credential program that it names
     #[arg(long)]
     pub(super) allow_exec: bool,
+
+    #[command(flatten)]
+    pub(super) pod: PodArgs,
+}
+
+/// What a pod finds out about the cluster that it runs in; nobody types it.
+#[derive(Debug, Args)]
+pub(super) struct PodArgs {
+    /// The API server's address
+    #[arg(long, value_name = "HOST", env = "KUBERNETES_SERVICE_HOST", hide = true)]
+    pub(super) service_host: Option<String>,
+
+    /// Its port
+    #[arg(long, value_name = "PORT", env = "KUBERNETES_SERVICE_PORT", hide = true)]
+    pub(super) service_port: Option<String>,
+
+    /// Folder of the service account's files
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "FLEETWRIGHT_SERVICE_ACCOUNT",
+        default_value = "/var/run/secrets/kubernetes.io/serviceaccount",
+        hide = true
+    )]
+    pub(super) service_account: PathBuf,
 }
 
 /// A kind of control plane.

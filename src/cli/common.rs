@@ -1,7 +1,7 @@
 //! What several commands do alike: load the fleet and show its problems, read the shared options.
 
 use super::Printer;
-use super::args::{FleetArgs, TargetArgs};
+use super::args::{FleetArgs, PodArgs, TargetArgs};
 use crate::diag::Severity;
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::providers::kubernetes::ServiceAccount;
@@ -83,7 +83,7 @@ pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
         .filter(|path| path.is_absolute())
         .or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
     let asked_for = args.kubeconfig.is_some() || !args.context.is_empty();
-    let here = in_cluster().filter(|_| !asked_for && kubeconfigs.iter().all(|path| !path.exists()));
+    let here = in_cluster(&args.pod).filter(|_| !asked_for && kubeconfigs.iter().all(|path| !path.exists()));
     Ok(Access {
         kubeconfigs,
         in_cluster: here,
@@ -93,17 +93,18 @@ pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
     })
 }
 
-/// What a pod finds out about the cluster that it runs in.
-fn in_cluster() -> Option<ServiceAccount> {
-    let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
-    let port: u16 = std::env::var("KUBERNETES_SERVICE_PORT").ok()?.parse().ok()?;
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
+/// The cluster that this runs in, where it runs in a pod.
+fn in_cluster(pod: &PodArgs) -> Option<ServiceAccount> {
+    let host = pod.service_host.as_deref().filter(|host| !host.is_empty())?;
+    let port: u16 = pod.service_port.as_deref()?.parse().ok()?;
+    let server = if host.contains(':') {
+        format!("https://[{host}]:{port}")
+    } else {
+        format!("https://{host}:{port}")
+    };
     Some(ServiceAccount {
-        server: format!("https://{host}:{port}"),
-        folder: std::env::var_os("FLEETWRIGHT_SERVICE_ACCOUNT").map_or_else(
-            || "/var/run/secrets/kubernetes.io/serviceaccount".into(),
-            std::path::PathBuf::from,
-        ),
+        server,
+        folder: pod.service_account.clone(),
     })
 }
 

@@ -95,6 +95,8 @@ codes! {
     NsLength = "FW0530", Error, "Names that make a namespace too long (ns-length).";
     CapociName = "FW0531", Error, "A name that Cluster API Provider OCI refuses (capoci-name).";
     WaiverExpired = "FW0532", Warning, "A waiver that has expired, or names no rule.";
+    ScaleDensity = "FW0533", Warning, "Many control planes on few nodes (scale-density).";
+    OciLimits = "FW0534", Warning, "More of a thing than OCI gives unless asked (oci-limits).";
     // FW06xx: rendering
     Template = "FW0601", Error, "A template failed.";
     TemplateBudget = "FW0602", Error, "A template ran out of its budget of steps or output.";

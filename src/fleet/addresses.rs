@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::model::{Preset, Role, SubnetPlan};
 use crate::resource::Digest;
 
 /// Which ranges are in use.
@@ -62,17 +63,11 @@ impl Taken {
     }
 }
 
-/// The subnets of a VCN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Subnets {
-    pub(super) workers: Ipv4Net,
-    pub(super) load_balancers: Ipv4Net,
-    pub(super) endpoint: Ipv4Net,
-}
-
-/// The lower half for workers; of the upper half the first fourth for load balancers and a small one behind it for the
-/// private endpoint. The rest stays free. A VCN is a /16 to a /24: OCI takes no larger one, and a smaller one has no room.
-pub(super) fn split(vcn: Ipv4Net) -> Option<Subnets> {
+/// Cuts a VCN into the subnets of a preset: the lower half for workers (pods, where they have addresses), of the upper half
+/// the first fourth for load balancers, and a small one behind it for the endpoint. The rest is for what else a preset has,
+/// or stays free. A VCN is a /16 to a /24: OCI takes no larger one, and a smaller one has no room. Of an IPv6 range each
+/// subnet gets a /64.
+pub(super) fn split(vcn: Ipv4Net, v6: Option<Ipv6Net>, preset: Preset) -> Option<Vec<SubnetPlan>> {
     let prefix = vcn.prefix_len();
     if !(16..=24).contains(&prefix) {
         return None;
@@ -80,11 +75,43 @@ pub(super) fn split(vcn: Ipv4Net) -> Option<Subnets> {
     let half = 1u32 << (31 - prefix);
     let upper = u32::from(vcn.network()) + half;
     let small = (prefix + 6).min(29);
-    Some(Subnets {
-        workers: Ipv4Net::new(vcn.network(), prefix + 1).ok()?,
-        load_balancers: Ipv4Net::new(Ipv4Addr::from(upper), prefix + 3).ok()?,
-        endpoint: Ipv4Net::new(Ipv4Addr::from(upper + half / 4), small).ok()?,
-    })
+    let lower_half = (u32::from(vcn.network()), prefix + 1);
+    let balancers = (upper, prefix + 3);
+    let endpoint = (upper + half / 4, small);
+    let behind = upper + half / 2;
+    let private = |role, cut| (role, cut, false);
+    let public = |role, cut| (role, cut, true);
+    let cuts = match preset {
+        Preset::HostedPrivate | Preset::HostedPublic => vec![
+            private(Role::Workers, lower_half),
+            private(Role::Endpoint, endpoint),
+            (Role::LoadBalancers, balancers, preset == Preset::HostedPublic),
+        ],
+        Preset::SelfManaged => vec![
+            public(Role::ControlPlaneEndpoint, endpoint),
+            private(Role::ControlPlane, (behind, small)),
+            private(Role::Worker, lower_half),
+            public(Role::ServiceLb, balancers),
+        ],
+        Preset::Oke => vec![
+            public(Role::ControlPlaneEndpoint, endpoint),
+            private(Role::Worker, (behind, prefix + 2)),
+            private(Role::Pod, lower_half),
+            public(Role::ServiceLb, balancers),
+        ],
+    };
+    let mut sixes = v6.and_then(|net| net.subnets(64).ok());
+    cuts.into_iter()
+        .map(|(role, (address, length), public)| {
+            let v4 = IpNet::V4(Ipv4Net::new(Ipv4Addr::from(address), length).ok()?);
+            let v6 = sixes.as_mut().and_then(Iterator::next).map(IpNet::V6);
+            Some(SubnetPlan {
+                role,
+                cidrs: std::iter::once(v4).chain(v6).collect(),
+                public,
+            })
+        })
+        .collect()
 }
 
 /// The same net without host bits, if it is IPv4.
@@ -127,17 +154,20 @@ mod tests {
 
     #[test]
     fn subnets_are_disjoint_and_inside() {
-        for prefix in 16..=24 {
+        let v6: Ipv6Net = "fd12:3456:789a::/60".parse().unwrap();
+        for (prefix, preset) in (16..=24).flat_map(|prefix| Preset::ALL.map(|preset| (prefix, preset))) {
             let vcn = Ipv4Net::new(Ipv4Addr::new(10, 16, 0, 0), prefix).unwrap();
-            let subnets = split(vcn).unwrap();
-            let all = [subnets.workers, subnets.load_balancers, subnets.endpoint];
-            let mut taken = Taken::default();
-            for net in all {
-                assert!(vcn.contains(&net));
-                assert!(!taken.overlaps(net), "{net} of {vcn}");
-                taken.add(net);
+            let subnets = split(vcn, Some(v6), preset).unwrap();
+            assert!(subnets.len() >= 3);
+            let mut seen: Vec<IpNet> = Vec::new();
+            for net in subnets.iter().flat_map(|subnet| &subnet.cidrs) {
+                assert!(IpNet::V4(vcn).contains(net) || IpNet::V6(v6).contains(net));
+                let apart = |other: &IpNet| !other.contains(net) && !net.contains(other);
+                assert!(seen.iter().all(apart), "{net} of {vcn}, {preset:?}");
+                seen.push(*net);
             }
+            assert_eq!(seen.len(), 2 * subnets.len());
         }
-        assert_eq!(split("10.0.0.0/8".parse().unwrap()), None);
+        assert_eq!(split("10.0.0.0/8".parse().unwrap(), None, Preset::HostedPrivate), None);
     }
 }

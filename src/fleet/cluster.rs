@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::addresses::Taken;
+use super::cluster_network::own_balancer;
 use super::decode::decode;
+use super::endpoint;
+use super::existing::Around;
 use super::index::{Declared, Index, STRUCTURE, base_layers, flatten};
 use super::kind::Kind;
 use super::layers::merge;
 use super::load::Loaded;
 use super::lock::{Identities, LockedCluster};
-use super::model::{self, ClusterNetwork, Etcd, NetworkSource, SecretUse};
+use super::model::{self, Etcd, SecretUse};
 use super::networks::{self, Networks};
 use super::node::{Node, Yaml};
 use super::ocid::{self, Expected};
@@ -23,11 +26,11 @@ use super::problems::Problems;
 use super::release;
 use super::rules;
 use super::services;
-use super::shared::{self, Management, Manager};
+use super::shared::{self, Management};
 use super::spec::{self, Settings};
 use super::waivers::Waivers;
 use crate::diag::{Code, Diagnostic};
-use crate::resource::{ClusterName, EnvironmentName, FleetUid, NetworkName, Ocid};
+use crate::resource::{ClusterName, EnvironmentName, FleetUid};
 
 /// What networks and clusters are resolved with.
 #[derive(Clone, Copy)]
@@ -36,36 +39,6 @@ pub(super) struct Common<'a> {
     pub(super) compartments: &'a BTreeMap<String, String>,
     pub(super) management: &'a Management,
     pub(super) uid: &'a FleetUid,
-}
-
-impl Common<'_> {
-    /// A compartment, by OCID or by name.
-    pub(super) fn compartment(&self, node: Option<&Node>, region: &str, problems: &mut Problems<'_>) -> Option<Ocid> {
-        let node = node?;
-        let text = node.as_str()?;
-        let kinds = &["compartment", "tenancy"];
-        let expected = Expected {
-            key: "compartment",
-            kinds,
-            region: Some(region),
-        };
-        if text.starts_with("ocid1.") {
-            return Some(ocid::check(text, expected, node.place, problems));
-        }
-        if let Some(ocid) = self.compartments.get(text) {
-            return Some(ocid::check(ocid, expected, node.place, problems));
-        }
-        let mut problem = Diagnostic::new(Code::Dangling, format!("the fleet has no compartment called `{text}`"));
-        problem.hints.extend(super::check::suggest(
-            text,
-            self.compartments.keys().map(String::as_str),
-        ));
-        problem
-            .hints
-            .push("type its OCID, or name it in `compartments` of the `Fleet` document".to_owned());
-        problems.add(problem, node.place);
-        None
-    }
 }
 
 /// Resolves one cluster after another.
@@ -184,7 +157,23 @@ impl<'a> Resolver<'a, '_> {
         });
         pin.management_cluster.clone_from(&manager.model.name);
 
-        let network = self.network(&merged, (declared, &region), (pin, manager), problems)?;
+        let tenancy = settings.tenancy.as_ref().map(|text| {
+            let expected = Expected {
+                key: "tenancy",
+                kinds: &["tenancy"],
+                region: Some(&region),
+            };
+            let place = node.get("tenancy").map_or(declared.place, |node| node.place);
+            ocid::check(text, expected, place, problems)
+        });
+        let within = (region.as_str(), tenancy.as_ref());
+        let compartment = self.common.compartment(node.get("compartment"), within, problems);
+        let around = Around {
+            region: &region,
+            tenancy: tenancy.as_ref(),
+            compartment: compartment.as_ref(),
+        };
+        let network = self.network(&merged, (declared, around), (pin, manager), problems)?;
         let release = release::control_plane(&merged, (self.index, declared.place), problems)?;
         let channel = settings
             .channel
@@ -207,12 +196,27 @@ impl<'a> Resolver<'a, '_> {
         let availability = settings.availability.unwrap_or(spec::Availability::High);
         let infrastructure = settings.infrastructure_availability.unwrap_or(availability);
         let etcd = settings.etcd.clone().unwrap_or_default();
+        let own = own_balancer(settings).then(|| endpoint::hostname(&object_name, &base_domain));
+        let address = own.as_ref().or(manager.model.node_port_address.as_ref());
         let services = services::derive(
             &merged,
             (&object_name, &base_domain),
-            manager,
+            (manager, address),
             (declared.place, problems),
         );
+        let dns_zone = settings.dns.as_ref().and_then(|dns| dns.zone.clone());
+        let endpoint = own.and_then(|hostname| {
+            let typed = node.at(&["network", "endpoint", "loadBalancer"]);
+            let wish = endpoint::Wish {
+                hostname,
+                services: &services,
+                plan: network.source.plan(),
+                dns_zone: dns_zone.as_deref(),
+                manager,
+                place: typed.map_or(declared.place, |node| node.place),
+            };
+            endpoint::derive(wish, problems)
+        });
         let mut cluster = model::Cluster {
             name: ClusterName::new(declared.name),
             id: pin.id.clone(),
@@ -221,20 +225,8 @@ impl<'a> Resolver<'a, '_> {
             owner: settings.owner.clone(),
             manage: settings.manage.map_or(model::Manage::All, networks::manage),
             dialect: manager.model.dialect,
-            tenancy: settings.tenancy.as_ref().map(|text| {
-                let place = node.get("tenancy").map_or(declared.place, |node| node.place);
-                ocid::check(
-                    text,
-                    Expected {
-                        key: "tenancy",
-                        kinds: &["tenancy"],
-                        region: Some(&region),
-                    },
-                    place,
-                    problems,
-                )
-            }),
-            compartment: self.common.compartment(node.get("compartment"), &region, problems),
+            tenancy,
+            compartment,
             identity: settings.identity.clone(),
             control_plane_namespace: format!("{namespace}-{}", object_name.replace('.', "-")),
             infra_id: format!("{object_name}-{}", pin.id.get(..5).unwrap_or(&pin.id)),
@@ -264,19 +256,19 @@ impl<'a> Resolver<'a, '_> {
             }
             .to_owned(),
             services,
+            endpoint,
+            dns_zone,
             pull_secret,
             ssh_key: settings.ssh_key.as_ref().and_then(secret_use),
             trust_bundle: settings.trust_bundle.as_ref().and_then(secret_use),
             encryption_key: settings.encryption_key.as_ref().and_then(secret_use),
             hosted_cluster_patch: patch(settings),
             node_pools: BTreeMap::new(),
-            extra_manifests: settings
-                .extra_manifests
-                .iter()
-                .flatten()
-                .cloned()
-                .map(Value::Object)
-                .collect(),
+            extra_manifests: shared::extra_manifests(
+                settings.extra_manifests.iter().flatten().cloned(),
+                node.get("extraManifests"),
+                &self.loaded.files,
+            ),
             span: Some(declared.place.span(&self.loaded.files)),
             object_name,
             region,
@@ -362,76 +354,6 @@ impl<'a> Resolver<'a, '_> {
             }
         }
     }
-
-    fn network(
-        &mut self,
-        merged: &Merged,
-        (declared, region): (&Declared<'_>, &str),
-        (pin, manager): (&mut LockedCluster, &Manager),
-        problems: &mut Problems<'_>,
-    ) -> Option<ClusterNetwork> {
-        let settings = merged.settings.network.clone().unwrap_or_default();
-        let node = merged.node.get("network")?;
-        let mut machine = ranges(settings.machine, node.get("machine"), problems);
-        let source = if let Some(existing) = &settings.existing {
-            pin.addresses = None;
-            NetworkSource::Existing(networks::existing(existing, node.get("existing")?, region, problems))
-        } else if let Some(name) = &settings.shared {
-            pin.addresses = None;
-            let key = NetworkName::new(name);
-            let place = node.get("shared").map_or(declared.place, |node| node.place);
-            let Some(found) = self.networks.get(&key) else {
-                let message = format!("there is no network called `{name}`, or it has an error");
-                let mut problem = Diagnostic::new(Code::Dangling, message);
-                let names = self.networks.keys().map(NetworkName::as_str);
-                problem.hints.extend(super::check::suggest(name, names));
-                problems.add(problem, place);
-                return None;
-            };
-            if found.region != region {
-                let message = format!("network `{name}` is in `{}`, the cluster in `{region}`", found.region);
-                problems.add(Diagnostic::new(Code::NotAllowed, message), place);
-            }
-            if let (true, NetworkSource::Managed(plan)) = (machine.is_empty(), &found.source) {
-                machine = vec![plan.workers];
-            }
-            NetworkSource::Shared { name: key }
-        } else {
-            let wish = networks::Wish {
-                preset: settings.preset,
-                peer: settings.peer_with,
-                vcn: node.get("vcn"),
-                region,
-                id: &pin.id,
-                label: &pin.object_name,
-                place: declared.place,
-            };
-            let common = self.common;
-            let plan = networks::plan(wish, &mut pin.addresses, (&common, self.taken, manager), problems)?;
-            if machine.is_empty() {
-                machine = vec![plan.workers];
-            }
-            NetworkSource::Managed(plan)
-        };
-        Some(ClusterNetwork {
-            machine,
-            cluster: ranges(settings.cluster, node.get("cluster"), problems),
-            host_prefix: settings.host_prefix,
-            service: ranges(settings.service, node.get("service"), problems),
-            kind: match settings.kind {
-                Some(spec::NetworkType::OpenShiftSDN) => "OpenShiftSDN",
-                Some(spec::NetworkType::Calico) => "Calico",
-                Some(spec::NetworkType::Other) => "Other",
-                Some(spec::NetworkType::OVNKubernetes) | None => "OVNKubernetes",
-            }
-            .to_owned(),
-            source,
-        })
-    }
-}
-
-fn ranges(value: Option<spec::OneOrMany>, node: Option<&Node>, problems: &mut Problems<'_>) -> Vec<ipnet::IpNet> {
-    value.map_or_else(Vec::new, |value| shared::ranges(&shared::many(value), node, problems))
 }
 
 /// Whether an environment serves production.

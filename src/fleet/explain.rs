@@ -9,7 +9,7 @@ use super::index::{Declared, Index, STRUCTURE, flatten};
 use super::kind::Kind;
 use super::layers::excludes;
 use super::load::Loaded;
-use super::model::{Fleet, NetworkSource};
+use super::model::Fleet;
 use super::node::{Entry, Node, Yaml};
 use crate::diag::Span;
 
@@ -136,14 +136,11 @@ pub fn explain_derived(fleet: &Fleet, cluster: &str) -> Option<Vec<Derived>> {
         json!(cluster.network.machine),
         "network.machine, or the network's workers",
     );
-    if let NetworkSource::Managed(plan) = &cluster.network.source {
+    if let Some(plan) = cluster.network.source.plan() {
         add("network.vcn", json!(plan.vcn), &format!("network.vcn, or {lock}"));
-        for (field, net) in [
-            ("workers", plan.workers),
-            ("loadBalancers", plan.load_balancers),
-            ("endpoint", plan.endpoint),
-        ] {
-            add(&format!("network.{field}"), json!(net), "network.vcn");
+        for subnet in &plan.subnets {
+            let field = format!("network.subnets.{}", subnet.role.name());
+            add(&field, json!(subnet.cidrs), "network.vcn, network.preset");
         }
         add("network.dnsLabel", json!(plan.dns_label), "objectName, id");
     }

@@ -3,6 +3,7 @@
 //! Invariant: reports only.
 
 use super::addresses;
+use super::compartments;
 use super::index::Index;
 use super::kind::Kind;
 use super::node::{Node, Place};
@@ -26,17 +27,19 @@ pub(super) fn check(index: &Index<'_>, problems: &mut Problems<'_>) {
         }
     }
     for entry in fleet.get("compartments").map_or(&[][..], Node::entries) {
+        let text = entry.value.as_str().unwrap_or_default();
+        if !text.starts_with("ocid1.") {
+            if let Err(problem) = compartments::path(text) {
+                problems.add(*problem, entry.value.place);
+            }
+            continue;
+        }
         let expected = Expected {
             key: &entry.key,
             kinds: &["compartment", "tenancy"],
             region: None,
         };
-        ocid::check(
-            entry.value.as_str().unwrap_or_default(),
-            expected,
-            entry.value.place,
-            problems,
-        );
+        ocid::check(text, expected, entry.value.place, problems);
     }
     sections(fleet, problems);
     for environment in index.of(Kind::Environment) {

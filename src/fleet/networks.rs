@@ -1,24 +1,23 @@
-//! Where the workers' OCI network comes from: made here, shared, or there already.
+//! The networks that clusters share.
 //!
-//! Invariant: an address block, once the lock has it, is not looked for again.
+//! Invariant: a network with an error is left out, so that the clusters in it fail.
 
 use std::collections::BTreeMap;
 
-use ipnet::{IpNet, Ipv4Net};
-
-use super::addresses::{self, Taken};
+use super::addresses::Taken;
 use super::cluster::Common;
 use super::decode::decode;
+use super::existing::{self, Around};
 use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
 use super::lock::{Identities, Lock, LockedNetwork};
-use super::model::{ExistingNetwork, Manage, Network, NetworkPlan, NetworkSource};
-use super::node::{Node, Place};
+use super::model::{Manage, Network, NetworkSource, Preset};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
 use super::shared::{self, Manager};
 use super::spec;
+use super::vcn::{self, Wish};
 use crate::diag::{Code, Diagnostic};
 use crate::resource::NetworkName;
 
@@ -76,27 +75,57 @@ fn network(
             addresses: None,
         }
     });
+    let typed = spec
+        .tenancy
+        .as_ref()
+        .or(common.spec.defaults.as_ref().and_then(|all| all.tenancy.as_ref()));
+    let tenancy = typed.map(|text| {
+        let expected = Expected {
+            key: "tenancy",
+            kinds: &["tenancy"],
+            region: Some(&spec.region),
+        };
+        let place = node.get("tenancy").map_or(document.place, |node| node.place);
+        ocid::check(text, expected, place, problems)
+    });
+    let within = (spec.region.as_str(), tenancy.as_ref());
+    let compartment = common.compartment(node.get("compartment"), within, problems);
     let source = match &spec.existing {
         Some(existing) => {
-            NetworkSource::Existing(self::existing(existing, node.get("existing")?, &spec.region, problems))
+            let around = Around {
+                region: &spec.region,
+                tenancy: tenancy.as_ref(),
+                compartment: compartment.as_ref(),
+            };
+            NetworkSource::Existing(existing::resolve(
+                existing,
+                node.get("existing")?,
+                (common, around),
+                problems,
+            )?)
         }
         None => {
             let wish = Wish {
-                preset: spec.preset,
+                preset: spec.preset.map_or(Preset::HostedPrivate, preset),
                 peer: spec.peer_with,
-                vcn: node.get("vcn"),
+                node,
+                availability_domain: spec.availability_domain.as_deref(),
+                public_ips: spec.public_ips.as_deref().unwrap_or_default(),
+                endpoint_balancer: false,
                 region: &spec.region,
                 id: &pin.id,
                 label: &pin.object_name,
                 place: document.place,
             };
-            NetworkSource::Managed(plan(wish, &mut pin.addresses, (common, taken, manager), problems)?)
+            let plan = vcn::plan(wish, &mut pin.addresses, (common, taken, manager), problems)?;
+            NetworkSource::Managed(Box::new(plan))
         }
     };
     Some(Network {
         object_name: pin.object_name.clone(),
         id: pin.id.clone(),
-        compartment: common.compartment(node.get("compartment"), &spec.region, problems),
+        tenancy,
+        compartment,
         manage: spec.manage.map_or(Manage::All, manage),
         management_cluster: manager.model.name.clone(),
         region: spec.region,
@@ -105,6 +134,15 @@ fn network(
         defined_tags: spec.defined_tags,
         name,
     })
+}
+
+fn preset(preset: spec::NetworkPreset) -> Preset {
+    match preset {
+        spec::NetworkPreset::HostedPrivate => Preset::HostedPrivate,
+        spec::NetworkPreset::HostedPublic => Preset::HostedPublic,
+        spec::NetworkPreset::SelfManaged => Preset::SelfManaged,
+        spec::NetworkPreset::Oke => Preset::Oke,
+    }
 }
 
 /// The management cluster that writes a shared network.
@@ -158,170 +196,4 @@ pub(super) fn manage(manage: spec::Manage) -> Manage {
         spec::Manage::Pools => Manage::Pools,
         spec::Manage::All => Manage::All,
     }
-}
-
-/// A network that exists.
-pub(super) fn existing(
-    existing: &spec::Existing,
-    node: &Node,
-    region: &str,
-    problems: &mut Problems<'_>,
-) -> ExistingNetwork {
-    let mut ocid = |text: &Option<String>, key: &str, kind: &str| {
-        let text = text.as_ref()?;
-        let expected = Expected {
-            key,
-            kinds: &[kind],
-            region: Some(region),
-        };
-        Some(ocid::check(
-            text,
-            expected,
-            node.get(key).unwrap_or(node).place,
-            problems,
-        ))
-    };
-    let endpoint_subnet = ocid(&existing.endpoint_subnet, "endpointSubnet", "subnet");
-    let worker_subnet = ocid(&existing.worker_subnet, "workerSubnet", "subnet");
-    let vcn = ocid(&existing.vcn, "vcn", "vcn");
-    if vcn.is_none() {
-        let problem = Diagnostic::new(Code::MissingKey, "an existing network needs the OCID of its `vcn`");
-        problems.add(problem, super::check::first_key(node));
-    }
-    ExistingNetwork {
-        vcn: vcn.unwrap_or_else(|| crate::resource::Ocid::new("")),
-        endpoint_subnet,
-        worker_subnet,
-    }
-}
-
-/// A network to be made.
-#[derive(Clone, Copy)]
-pub(super) struct Wish<'a> {
-    pub(super) preset: Option<spec::NetworkPreset>,
-    pub(super) peer: Option<spec::PeerWith>,
-    /// The typed range.
-    pub(super) vcn: Option<&'a Node>,
-    pub(super) region: &'a str,
-    pub(super) id: &'a str,
-    /// What the DNS label is made of.
-    pub(super) label: &'a str,
-    pub(super) place: Place,
-}
-
-/// Plans a network, and pins its addresses.
-pub(super) fn plan(
-    wish: Wish<'_>,
-    pin: &mut Option<IpNet>,
-    (common, taken, manager): (&Common<'_>, &mut Taken, &Manager),
-    problems: &mut Problems<'_>,
-) -> Option<NetworkPlan> {
-    let (vcn, place) = match wish.vcn {
-        Some(node) => {
-            let net = match addresses::parse(node.as_str().unwrap_or_default()) {
-                Ok(net) => net,
-                Err(message) => {
-                    problems.add(Diagnostic::new(Code::BadRange, message), node.place);
-                    return None;
-                }
-            };
-            // What is typed is not pinned: the file says it already.
-            *pin = None;
-            let net = addresses::v4(net);
-            if net.is_none() {
-                problems.add(
-                    Diagnostic::new(Code::BadRange, "a VCN that is made here has an IPv4 range"),
-                    node.place,
-                );
-            }
-            (net?, node.place)
-        }
-        None => (block(&wish, pin, (common, taken), problems)?, wish.place),
-    };
-    taken.add(vcn);
-    let Some(subnets) = addresses::split(vcn) else {
-        let message = format!("`{vcn}` can't be split into subnets");
-        let hint = "a VCN that is made here is a /16 to a /24";
-        problems.add(Diagnostic::new(Code::BadRange, message).hint(hint), place);
-        return None;
-    };
-    let peered = wish.peer == Some(spec::PeerWith::Management);
-    Some(NetworkPlan {
-        preset: match wish.preset {
-            Some(spec::NetworkPreset::HostedPublic) => "hosted-public",
-            Some(spec::NetworkPreset::HostedPrivate) | None => "hosted-private",
-        }
-        .to_owned(),
-        vcn: vcn.into(),
-        workers: subnets.workers.into(),
-        endpoint: subnets.endpoint.into(),
-        load_balancers: subnets.load_balancers.into(),
-        dns_label: dns_label(wish.label, wish.id),
-        peer_with_management: peered,
-        management_cidrs: if peered {
-            manager.model.cidrs.clone()
-        } else {
-            Vec::new()
-        },
-    })
-}
-
-/// The pinned block, or a new one from the region's pool.
-fn block(
-    wish: &Wish<'_>,
-    pin: &mut Option<IpNet>,
-    (common, taken): (&Common<'_>, &mut Taken),
-    problems: &mut Problems<'_>,
-) -> Option<Ipv4Net> {
-    if let Some(net) = pin.and_then(addresses::v4) {
-        return Some(net);
-    }
-    let Some(addresses) = &common.spec.addresses else {
-        let problem = Diagnostic::new(
-            Code::NoAddresses,
-            "this network needs an address block, and the fleet has no pools",
-        )
-        .hint("give `addresses: {pools: {<region>: <range>}}` in the `Fleet` document")
-        .hint("or type its range (`network: {vcn: …}`), or name a network that exists (`network: {existing: …}`)");
-        problems.add(problem, wish.place);
-        return None;
-    };
-    let Some(pool) = addresses.pools.get(wish.region) else {
-        let message = format!("the fleet has no address pool for `{}`", wish.region);
-        let hint = format!(
-            "add `{}: <range>` to `addresses.pools` of the `Fleet` document",
-            wish.region
-        );
-        problems.add(Diagnostic::new(Code::NoAddresses, message).hint(hint), wish.place);
-        return None;
-    };
-    let Some(range) = addresses::parse(pool).ok().and_then(addresses::v4) else {
-        let message = format!("the address pool of `{}` can't be used", wish.region);
-        problems.add(Diagnostic::new(Code::NoAddresses, message), wish.place);
-        return None;
-    };
-    let found = taken.free(range, addresses.per_cluster, wish.id);
-    if found.is_none() {
-        let message = format!(
-            "no /{} is left in `{pool}`, the pool of `{}`",
-            addresses.per_cluster, wish.region
-        );
-        let hint = "give the region a larger range, or each cluster a smaller block: a longer `perCluster`";
-        problems.add(Diagnostic::new(Code::NoAddresses, message).hint(hint), wish.place);
-    }
-    *pin = found.map(IpNet::V4);
-    found
-}
-
-/// A VCN's DNS label: at most 15 letters and digits, a letter first; the id's end keeps two long names apart.
-fn dns_label(name: &str, id: &str) -> String {
-    let mut label: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    if !label.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        label.insert(0, 'n');
-    }
-    if label.len() > 15 || label.len() < name.len() {
-        label.truncate(10);
-        label.extend(id.chars().take(5));
-    }
-    label
 }

@@ -76,7 +76,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     let moved = moves::follow(&index, &mut lock, &mut problems);
     let lost_rename = problems.found.len() > before || index.moved.iter().any(|document| document.broken);
     let compartments = spec.compartments.clone().unwrap_or_default();
-    let management = shared::management_clusters(&index, &mut problems);
+    let management = shared::management_clusters(&index, &spec, &mut problems);
     let mut taken = taken(&index, &spec, &lock, &mut problems);
     rules::reserve(&index, loaded, &mut taken);
     for net in management

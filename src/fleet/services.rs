@@ -10,11 +10,11 @@ use super::shared::Manager;
 use super::spec::{self, Publish, Strategy};
 use crate::diag::{Code, Diagnostic};
 
-/// The services of one cluster.
+/// The services of one cluster; those published by node port without an address of their own get the one given.
 pub(super) fn derive(
     merged: &Merged,
     (cluster, base_domain): (&str, &str),
-    manager: &Manager,
+    (manager, address): (&Manager, Option<&String>),
     (place, problems): (Place, &mut Problems<'_>),
 ) -> Vec<Service> {
     let publish = merged.settings.publish.unwrap_or(Publish::NodePort);
@@ -35,9 +35,8 @@ pub(super) fn derive(
                 Publish::Route => Strategy::Route,
             });
             let node_port = matches!(strategy, Strategy::NodePort);
-            let address = typed.address.filter(|_| node_port);
-            let address = address.or_else(|| manager.model.node_port_address.clone().filter(|_| node_port));
-            lacks_address |= node_port && address.is_none();
+            let found = typed.address.or_else(|| address.cloned()).filter(|_| node_port);
+            lacks_address |= node_port && found.is_none();
             let derived = matches!(strategy, Strategy::Route).then(|| format!("{host}.{cluster}.{base_domain}"));
             Service {
                 name: name.to_owned(),
@@ -48,7 +47,7 @@ pub(super) fn derive(
                 }
                 .to_owned(),
                 hostname: typed.hostname.filter(|_| !node_port).or(derived),
-                address,
+                address: found,
                 port: typed.port.filter(|_| node_port),
             }
         })

@@ -5,23 +5,25 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::addresses;
+use super::compartments::{self, Setting};
 use super::decode::decode;
 use super::fleet_doc;
 use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
 use super::model::{
-    Cap, ConflictRule, Decommission, Dialect, Identity, Limits, ManagementCluster, OnConflict, SecretRef,
+    Cap, ConflictRule, Decommission, Dialect, ExtraManifest, Identity, Limits, ManagementCluster, ManagementNetwork,
+    OnConflict, SecretRef,
 };
-use super::node::{Node, Place};
+use super::node::{Node, Place, SourceFile};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
 use super::spec;
 use crate::diag::{Code, Diagnostic};
-use crate::resource::{ClusterName, ManagementClusterName, NetworkName, UnitId};
+use crate::resource::{ClusterName, ManagementClusterName, NetworkName, Ocid, UnitId};
 
 /// A management cluster, and what only resolving needs to know of it.
 #[derive(Debug)]
@@ -41,14 +43,18 @@ pub(super) type Management = BTreeMap<ManagementClusterName, Manager>;
 const IDENTITY_NAMESPACE: &str = "cluster-api-provider-oci-system";
 
 /// Resolves the management clusters.
-pub(super) fn management_clusters(index: &Index<'_>, problems: &mut Problems<'_>) -> Management {
+pub(super) fn management_clusters(
+    index: &Index<'_>,
+    fleet: &spec::FleetSpec,
+    problems: &mut Problems<'_>,
+) -> Management {
     let mut all = Management::new();
     for document in index
         .of(Kind::ManagementCluster)
         .filter(|document| !index.is_broken(document))
     {
         let before = problems.found.len();
-        let Some(manager) = manager(document, problems) else {
+        let Some(manager) = manager(document, fleet, problems) else {
             continue;
         };
         let errors = problems.found.iter().skip(before);
@@ -62,7 +68,23 @@ pub(super) fn management_clusters(index: &Index<'_>, problems: &mut Problems<'_>
     all
 }
 
-fn manager(document: &Document, problems: &mut Problems<'_>) -> Option<Manager> {
+/// Typed manifests, each with its place in the list that they were typed in.
+pub(super) fn extra_manifests(
+    typed: impl IntoIterator<Item = Map<String, Value>>,
+    list: Option<&Node>,
+    files: &[SourceFile],
+) -> Vec<ExtraManifest> {
+    let place = |position| Some(list?.item(position)?.place.span(files));
+    let typed = typed.into_iter().enumerate();
+    typed
+        .map(|(position, body)| ExtraManifest {
+            body: Value::Object(body),
+            span: place(position),
+        })
+        .collect()
+}
+
+fn manager(document: &Document, fleet: &spec::FleetSpec, problems: &mut Problems<'_>) -> Option<Manager> {
     let node = &document.spec;
     let spec: spec::ManagementClusterSpec = match decode(node) {
         Ok(spec) => spec,
@@ -86,6 +108,8 @@ fn manager(document: &Document, problems: &mut Problems<'_>) -> Option<Manager> 
         ocid::check(text, expected, node.place, problems)
     });
     let cidrs = ranges(&spec.cidrs, node.get("cidrs"), problems);
+    let network = spec.network.as_ref().zip(node.get("network"));
+    let network = network.and_then(|(typed, node)| network_of(typed, (node, &spec.region), fleet, problems));
     let mut identities = BTreeMap::new();
     for (name, identity) in spec.identities {
         let place = node
@@ -137,11 +161,74 @@ fn manager(document: &Document, problems: &mut Problems<'_>) -> Option<Manager> 
             routes: spec.routes,
             operator_version: spec.operator_version,
             cidrs,
+            network,
+            nodes: spec.nodes,
+            compact: spec.compact,
             node_port_address: spec.node_port_address,
+            router_address: spec.router_address,
             labels: spec.labels,
             identities,
-            extra_manifests: spec.extra_manifests.into_iter().map(Value::Object).collect(),
+            extra_manifests: extra_manifests(spec.extra_manifests, node.get("extraManifests"), problems.files),
         },
+    })
+}
+
+/// What a management cluster tells of its own VCN.
+fn network_of(
+    typed: &spec::ManagementNetwork,
+    (node, region): (&Node, &str),
+    fleet: &spec::FleetSpec,
+    problems: &mut Problems<'_>,
+) -> Option<ManagementNetwork> {
+    let tenancy = fleet
+        .defaults
+        .as_ref()
+        .and_then(|all| all.tenancy.as_deref())
+        .map(Ocid::new);
+    let names = fleet.compartments.clone().unwrap_or_default();
+    let setting = Setting {
+        text: &typed.compartment,
+        place: node.get("compartment").unwrap_or(node).place,
+        names: &names,
+        region,
+        tenancy: tenancy.as_ref(),
+    };
+    let compartment = compartments::resolve(setting, problems);
+    let mut ocid = |text: &str, key: &'static str, kind: &'static str, node: &Node| {
+        let expected = Expected {
+            key,
+            kinds: &[kind],
+            region: Some(region),
+        };
+        ocid::check(text, expected, node.place, problems)
+    };
+    let vcn = ocid(&typed.vcn, "vcn", "vcn", node.get("vcn").unwrap_or(node));
+    let drg = typed.drg.as_ref();
+    let drg = drg.map(|text| ocid(text, "drg", "drg", node.get("drg").unwrap_or(node)));
+    let list = node.get("routeTables").unwrap_or(node);
+    let tables = typed.route_tables.iter().enumerate();
+    let route_tables = tables
+        .map(|(at, text)| ocid(text, "routeTables", "routetable", list.item(at).unwrap_or(list)))
+        .collect();
+    let list = node.get("nodes").unwrap_or(node);
+    let mut nodes = Vec::new();
+    for (at, text) in typed.nodes.iter().enumerate() {
+        match text.parse() {
+            Ok(address) => nodes.push(address),
+            Err(_) => {
+                let problem = Diagnostic::new(Code::BadRange, format!("`{text}` is no IP address"));
+                problems.add(problem, list.item(at).unwrap_or(list).place);
+            }
+        }
+    }
+    Some(ManagementNetwork {
+        region: region.to_owned(),
+        tenancy,
+        compartment: compartment?,
+        vcn,
+        route_tables,
+        drg,
+        nodes,
     })
 }
 

@@ -395,9 +395,10 @@ async fn is_met(
             let hosted = schemas.and_then(|all| all.iter().find(|(kind, _)| kind.kind == "HostedCluster"));
             told(hosted.map(|(_, schema)| schema.root().at(&path).is_some_and(|view| !view.is_open())))
         }
-        Precondition::NodePortAddress { .. } | Precondition::DnsRecord { .. } | Precondition::Peering { .. } => {
-            Met::Unchecked
-        }
+        Precondition::NodePortAddress { .. }
+        | Precondition::DnsRecord { .. }
+        | Precondition::Existing { .. }
+        | Precondition::Peering { .. } => Met::Unchecked,
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::build::Plan;
 use super::change::{Action, Block};
 use crate::render::Precondition;
-use crate::resource::UnitId;
+use crate::resource::{OciId, UnitId};
 
 /// Whether it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -102,10 +102,30 @@ fn words(precondition: &Precondition) -> String {
         }
         Precondition::Peering { gateway, cidrs } => {
             format!(
-                "a peering of {} with the VCN of {}, and routes back",
-                gateway.name,
-                cidrs.join(", ")
+                "security rules in the VCN of {} that admit what comes through {}",
+                cidrs.join(", "),
+                gateway.name
             )
+        }
+        Precondition::Existing {
+            resource,
+            region,
+            role,
+            within,
+        } => {
+            let what = match resource {
+                OciId::Known(ocid) => ocid.as_str(),
+                OciId::Named(lookup) => &lookup.name,
+            };
+            let range = if within.is_empty() {
+                String::new()
+            } else {
+                format!(", within {}", within.join(", "))
+            };
+            match role.as_str() {
+                "vcn" => format!("the VCN {what} in {region}"),
+                role => format!("the subnet {what} in {region}, for {role}{range}"),
+            }
         }
     }
 }

@@ -151,6 +151,9 @@ pub enum ProviderError {
     /// The object changed since it was read.
     #[error("{0} changed since it was read")]
     Stale(Box<ResourceId>),
+    /// Another object has taken the name of the one that was to be deleted.
+    #[error("{0} was replaced by another object of its name, which is left alone")]
+    Replaced(Box<ResourceId>),
     /// A create found the object there already.
     #[error("{0} exists already")]
     Exists(Box<ResourceId>),

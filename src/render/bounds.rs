@@ -14,6 +14,9 @@ use super::emit::{OUTPUT_BUDGET, OverBudget};
 
 /// Operators that make texts longer, in one tag.
 const OPERATORS: usize = 32;
+/// Lists, maps and tuples that a template may write where they are kept: each may hold the one before, and what is deep
+/// takes as many frames of the stack.
+const LITERALS: usize = 32;
 /// Members that lists and maps put together may have.
 const MEMBERS: usize = 100_000;
 /// Bytes that one character takes at most, once it is escaped.
@@ -164,6 +167,7 @@ fn members(args: &[Value]) -> Result<(), Error> {
 /// The first operator that might make a text longer and longer: where in the template, and why it can't be there.
 pub(super) fn unbounded_operator(source: &str) -> Option<(Range<usize>, &'static str)> {
     let mut macros = 0_usize;
+    let mut literals = 0;
     let mut rest = 0;
     while let Some(tag) = next_tag(source, rest) {
         rest = tag.end;
@@ -180,6 +184,14 @@ pub(super) fn unbounded_operator(source: &str) -> Option<(Range<usize>, &'static
         if let Some(found) = tag.refused(macros > 0) {
             return Some(found);
         }
+        // A loop keeps nothing but in a namespace, so that only there a list can come to hold itself many times.
+        let most = if tag.fills_a_namespace() { 0 } else { LITERALS };
+        for token in tag.literals() {
+            literals += 1;
+            if literals > LITERALS || most == 0 {
+                return Some((token.start..token.start + token.text.len(), NESTED));
+            }
+        }
     }
     None
 }
@@ -188,6 +200,8 @@ const STORED: &str =
     "the result could grow without end; `[a, b] | join` puts texts together, `[a, b] | sum` adds numbers";
 const CALLED: &str =
     "in a macro, what is handed on could grow without end; put the texts together with `[a, b] | join`";
+const NESTED: &str =
+    "lists could come to hold each other without end; what a namespace keeps is no list, and a template keeps few";
 const MANY: &str = "there are too many of them in one place; put the texts together with `[a, b, c] | join`";
 
 /// One `{{ … }}` or `{% … %}`.
@@ -248,6 +262,26 @@ impl Tag<'_> {
             return Some((token.start..token.start + token.text.len(), why));
         }
         None
+    }
+
+    fn fills_a_namespace(&self) -> bool {
+        let target = self.tokens.iter().take_while(|token| token.text != "=");
+        self.keyword == "set" && target.into_iter().any(|token| token.text == ".")
+    }
+
+    /// What makes a list, a map, a tuple or a namespace, where it is kept.
+    fn literals(&self) -> impl Iterator<Item = &Token<'_>> {
+        let kept = matches!(self.keyword, "set" | "with");
+        let before = |at: usize| at.checked_sub(1).and_then(|at| self.tokens.get(at));
+        let tokens = self.tokens.iter().enumerate().filter(move |_| kept);
+        tokens
+            .filter(move |(at, token)| match token.text {
+                // An index, or a call, else.
+                "[" | "(" => !before(*at).is_some_and(|token| token.text.ends_with(|c| is_word(c) || ")]".contains(c))),
+                "{" | "dict" | "namespace" | "zip" => true,
+                _ => false,
+            })
+            .map(|(_, token)| token)
     }
 
     /// A number of its own: `x * 1 + x` adds no number.
@@ -360,10 +394,14 @@ mod tests {
             "{% macro m(x) %}{{ m(x ~ x) }}{% endmacro %}",
             "{% macro m(x) %}{% if m(x ~ x) %}{% endif %}{% endmacro %}",
             "{# {{ #}{% set x = {'a': {'b': x ~ x}} %}",
+            "{% set ns.x = [ns.x] %}",
+            "{% set ns.x = (ns.x, 1) %}",
+            "{% set ns.x = dict(a=ns.x) %}",
         ] {
             assert!(is_refused(kept), "{kept}");
         }
         assert!(is_refused(&format!("{{{{ x{} }}}}", " ~ x".repeat(100))));
+        assert!(is_refused(&"{% set x = [x] %}".repeat(100)));
     }
 
     #[test]
@@ -375,6 +413,7 @@ mod tests {
             "{% set n = n + 1 %}{% set n = 1 + n %}{% set n = n - m %}",
             "{% set text = 'a ~ b' %}{% set t = \"a\\\" + b\" %}",
             "{% set n = a ** b %}",
+            "{% set ns.n = f(pools[0]) %}{% set ns = namespace(n=0) %}{% set l = [1, [2]] %}",
             "{% raw %}{% set x = x ~ x %}{% endraw %}",
             "{# {% set x = x ~ x %} #}",
             "a + b ~ c * {x ~ y}",

@@ -2,21 +2,24 @@
 //!
 //! `fleet` (name, uid), `cluster`, `managementCluster` as in the model; and worked out here, so that no template has to:
 //! `namespaces` and `copies` of this unit, `services` in the one order, `links` (OCIDs of the network, or references to
-//! what will have one), `network` (what to make, where the unit makes a network; else null).
+//! what will have one), `network` (what to make, where the unit makes a network; else null), `balancer` and `records` (what
+//! leads to the cluster), `remoteRegions` (of networks that are peered with the management cluster from another region).
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
+use super::endpoint;
 use super::firewall::{self, Subnet};
 use crate::diag::{Code, Diagnostic};
 use crate::fleet::model::{
-    Cluster, Dialect, ExistingNetwork, Fleet, ManagementCluster, Network, NetworkPlan, NetworkSource, SecretRef,
-    SecretUse, Service,
+    Cluster, Dialect, ExistingNetwork, Fleet, Manage, ManagementCluster, Network, NetworkPlan, NetworkSource,
+    SecretRef, SecretUse, Service,
 };
-use crate::resource::{ClusterName, ManagementClusterName, Ocid, Reference};
+use crate::resource::{ClusterName, Compartment, ManagementClusterName, OciId, Ocid, Reference};
 
 /// HyperShift's list of services can't change after creation, its order included; so there is one order.
 const SERVICE_ORDER: [&str; 4] = ["APIServer", "OAuthServer", "Konnectivity", "Ignition"];
@@ -46,8 +49,14 @@ struct NetworkContext<'a> {
     /// The stem of its objects' names.
     stem: &'a str,
     region: &'a str,
-    compartment: Option<&'a Ocid>,
+    tenancy: Option<&'a Ocid>,
+    compartment: Option<&'a Compartment>,
     plan: &'a NetworkPlan,
+    /// The VCN's IPv4 ranges.
+    ranges: Vec<IpNet>,
+    /// And its IPv6 ones.
+    ipv6: Vec<IpNet>,
+    /// Whether anything in it has addresses on the internet.
     public: bool,
     subnets: Vec<Subnet>,
     freeform_tags: BTreeMap<String, String>,
@@ -130,19 +139,13 @@ impl<'a> Contexts<'a> {
         if cluster.dialect == Dialect::Oci && problems.is_empty() {
             problems.extend(missing(cluster, &links));
         }
-        let network = match &cluster.network.source {
-            NetworkSource::Managed(plan) => Some(NetworkContext {
-                stem: &cluster.object_name,
-                region: &cluster.region,
-                compartment: compartment(cluster.compartment.as_ref(), &mut problems),
-                plan,
-                public: is_public(plan),
-                subnets: firewall::subnets(plan, is_public(plan)),
-                freeform_tags: tags(&cluster.freeform_tags, cluster.owner.as_ref()),
-                defined_tags: &cluster.defined_tags,
-            }),
-            NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
-        };
+        let network = cluster.network.source.plan().map(|plan| NetworkContext {
+            tenancy: cluster.tenancy.as_ref(),
+            compartment: compartment(cluster.compartment.as_ref(), &mut problems),
+            freeform_tags: tags(&cluster.freeform_tags, cluster.owner.as_ref()),
+            defined_tags: &cluster.defined_tags,
+            ..NetworkContext::of(plan, &cluster.object_name, &cluster.region)
+        });
         if !problems.is_empty() {
             let place = |problem: Diagnostic| match (&cluster.span, &problem.span) {
                 (Some(span), None) => problem.at(span),
@@ -170,6 +173,11 @@ impl<'a> Contexts<'a> {
             services => Value::from(Serde(services(cluster))),
             links => Value::from(Serde(&links)),
             network => Value::from(Serde(&network)),
+            balancer => Value::from(Serde(endpoint::balancer(cluster))),
+            records => Value::from(Serde(endpoint::records(
+                cluster,
+                self.fleet.management_clusters.get(&cluster.management_cluster),
+            ))),
         })
     }
 
@@ -191,7 +199,28 @@ impl<'a> Contexts<'a> {
             managementCluster => self.management.get(&cluster.name).cloned(),
             namespaces => Value::from(Serde(&namespaces)),
             copies => Value::from(Serde(&copies)),
+            remoteRegions => Value::from(Serde(&self.remote_regions(&cluster.name))),
         }
+    }
+
+    /// The regions of the networks of ours that are peered with a management cluster from another region.
+    fn remote_regions(&self, management: &ManagementClusterName) -> BTreeSet<&str> {
+        let clusters = self.fleet.clusters.values();
+        let clusters = clusters.map(|it| (&it.network.source, it.manage, it.region.as_str()));
+        let networks = self
+            .fleet
+            .networks
+            .values()
+            .map(|it| (&it.source, it.manage, it.region.as_str()));
+        clusters
+            .chain(networks)
+            .filter(|(source, manage, _)| {
+                let peering = source.plan().and_then(|plan| plan.peering.as_ref());
+                let remote = peering.is_some_and(|peering| peering.remote && peering.with == *management);
+                remote && *manage != Manage::Observe
+            })
+            .map(|(.., region)| region)
+            .collect()
     }
 
     /// A shared network's context.
@@ -200,19 +229,13 @@ impl<'a> Contexts<'a> {
     /// Where a network to be made lacks a compartment.
     pub(super) fn network(&self, network: &Network) -> Result<Value, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        let context = match &network.source {
-            NetworkSource::Managed(plan) => Some(NetworkContext {
-                stem: &network.object_name,
-                region: &network.region,
-                compartment: compartment(network.compartment.as_ref(), &mut problems),
-                plan,
-                public: is_public(plan),
-                subnets: firewall::subnets(plan, is_public(plan)),
-                freeform_tags: network.freeform_tags.clone(),
-                defined_tags: &network.defined_tags,
-            }),
-            NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
-        };
+        let context = network.source.plan().map(|plan| NetworkContext {
+            tenancy: network.tenancy.as_ref(),
+            compartment: compartment(network.compartment.as_ref(), &mut problems),
+            freeform_tags: network.freeform_tags.clone(),
+            defined_tags: &network.defined_tags,
+            ..NetworkContext::of(plan, &network.object_name, &network.region)
+        });
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -288,16 +311,34 @@ fn tags(typed: &BTreeMap<String, String>, owner: Option<&String>) -> BTreeMap<St
     tags
 }
 
-fn is_public(plan: &NetworkPlan) -> bool {
-    plan.preset == "hosted-public"
+/// For what is given otherwise.
+static NO_TAGS: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+
+impl<'a> NetworkContext<'a> {
+    /// What follows from the plan alone.
+    fn of(plan: &'a NetworkPlan, stem: &'a str, region: &'a str) -> Self {
+        let (ipv6, ranges) = plan.vcn.iter().partition(|net| net.addr().is_ipv6());
+        Self {
+            stem,
+            region,
+            tenancy: None,
+            compartment: None,
+            plan,
+            ranges,
+            ipv6,
+            public: plan.subnets.iter().any(|subnet| subnet.public),
+            subnets: firewall::subnets(plan),
+            freeform_tags: BTreeMap::new(),
+            defined_tags: &NO_TAGS,
+        }
+    }
 }
 
 fn known(existing: &ExistingNetwork) -> Links {
-    let value = |ocid: &Ocid| serde_json::Value::from(ocid.as_str());
     Links {
-        vcn: Some(value(&existing.vcn)),
-        endpoint_subnet: existing.endpoint_subnet.as_ref().map(value),
-        worker_subnet: existing.worker_subnet.as_ref().map(value),
+        vcn: Some(existing.vcn.to_value()),
+        endpoint_subnet: existing.endpoint_subnet.as_ref().map(OciId::to_value),
+        worker_subnet: existing.worker_subnet.as_ref().map(OciId::to_value),
     }
 }
 
@@ -310,7 +351,7 @@ fn made(stem: &str) -> Links {
     }
 }
 
-fn compartment<'a>(typed: Option<&'a Ocid>, problems: &mut Vec<Diagnostic>) -> Option<&'a Ocid> {
+fn compartment<'a>(typed: Option<&'a Compartment>, problems: &mut Vec<Diagnostic>) -> Option<&'a Compartment> {
     if typed.is_none() {
         problems.push(Diagnostic::new(
             Code::MissingKey,

@@ -71,9 +71,13 @@ pub(super) fn fail(message: &str) -> Result<Value, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message.to_owned()))
 }
 
-/// The function `ref`: a reference to an OCI document's id.
-pub(super) fn reference(kind: &str, name: &str) -> Value {
-    Value::from(Serde(crate::resource::Reference::to_oci(kind, name).to_value()))
+/// The function `ref`: a reference to a field of an OCI document, its id unless another is named.
+pub(super) fn reference(kind: &str, name: &str, field: Option<&str>) -> Value {
+    let mut reference = crate::resource::Reference::to_oci(kind, name);
+    if let Some(field) = field {
+        field.clone_into(&mut reference.field);
+    }
+    Value::from(Serde(reference.to_value()))
 }
 
 /// A list may hold itself so often that its JSON has no end: it is written within the budget.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::finish::Document;
 use crate::diag::Span;
+use crate::fleet::model::ExtraManifest;
 
 /// Core and well-known kinds that live in no namespace. Another such kind says so itself, with `namespace: null`.
 const CLUSTER_SCOPED: [&str; 17] = [
@@ -27,13 +28,13 @@ const CLUSTER_SCOPED: [&str; 17] = [
 ];
 
 /// The documents, each in `namespace` unless it names another, says `null`, or is of a kind that has none.
-/// `span` is where their unit was typed: the model does not keep their own places.
+/// `unit` is where their unit was typed, for those whose own place is not known.
 pub(super) fn documents<'a>(
-    typed: &'a [Value],
+    typed: &'a [ExtraManifest],
     namespace: Option<&'a str>,
-    span: Option<&'a Span>,
+    unit: Option<&'a Span>,
 ) -> impl Iterator<Item = Document> + 'a {
-    typed.iter().map(move |body| {
+    typed.iter().map(move |ExtraManifest { body, span }| {
         let mut body = body.clone();
         let scoped = body
             .get("kind")
@@ -48,7 +49,7 @@ pub(super) fn documents<'a>(
         }
         Document {
             body,
-            span: span.cloned(),
+            span: span.as_ref().or(unit).cloned(),
             origin: "an extra manifest".to_owned(),
         }
     })

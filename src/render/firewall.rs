@@ -1,325 +1,257 @@
-//! The openings that a hosted cluster's network needs, by role of the subnet.
+//! Flows as rules: of security lists and of network security groups, each rule in one place alone.
 //!
-//! The rules of CAPOCI's and HyperShift's defaults are not enough here: CAPOCI's are made of constant ranges and admit Calico, not OVN's
-//! Geneve. So every opening is said, in ranges of the plan alone, and none needs the id of another object.
+//! A group holds the rules of what can be told its group: machines and load balancers that Cluster API Provider OCI or we
+//! make. A list holds those of whatever else is put into a subnet: workers, for which the platform's API has no field for
+//! groups, and the load balancers that a guest makes. No rule needs the id of another object, and none is made that a wider
+//! one of the same subnet covers.
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::fleet::model::NetworkPlan;
+use super::flows::{self, End, Flow, Ports, Protocol};
+use crate::fleet::model::{NetworkPlan, Role, SubnetPlan};
 
-/// What OCI's own resolver, time and metadata services answer at.
-const LINK_LOCAL: &str = "169.254.169.254/32";
-const ANYWHERE: &str = "0.0.0.0/0";
-/// kube-apiserver, Konnectivity, and what is published by Route.
-const CONTROL_PLANE: [Ports; 3] = [Ports::one(6443), Ports::one(8091), Ports::one(443)];
-const NODE_PORTS: Ports = Ports { min: 30000, max: 32767 };
-/// kube-proxy's health check, which load balancers ask.
-const HEALTH: Ports = Ports::one(10256);
-
-/// One subnet of a network that we make.
+/// One subnet of a network that we make, and its rules.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Subnet {
     role: &'static str,
-    cidr: IpNet,
+    cidr: Option<IpNet>,
+    ipv6: Option<IpNet>,
     dns_label: &'static str,
     public: bool,
-    rules: Rules,
-}
-
-/// The same rules in the two forms that OCI has for them.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Rules {
-    /// For a security list.
+    /// Of its security list.
     ingress: Vec<Value>,
-    /// For a security list.
+    /// Of its security list.
     egress: Vec<Value>,
-    /// For a network security group.
-    group: Vec<Value>,
+    /// Of its network security group; none where there is no group.
+    group: Option<Vec<Value>>,
 }
 
 /// The subnets of a plan.
-pub(super) fn subnets(plan: &NetworkPlan, public: bool) -> Vec<Subnet> {
-    vec![
-        Subnet {
-            role: "workers",
-            cidr: plan.workers,
-            dns_label: "workers",
-            public: false,
-            rules: workers(plan),
-        },
-        Subnet {
-            role: "endpoint",
-            cidr: plan.endpoint,
-            dns_label: "endpoint",
-            public: false,
-            rules: endpoint(plan),
-        },
-        Subnet {
-            role: "load-balancers",
-            cidr: plan.load_balancers,
-            dns_label: "lb",
-            public,
-            rules: load_balancers(plan, public),
-        },
-    ]
+pub(super) fn subnets(plan: &NetworkPlan) -> Vec<Subnet> {
+    let flows = flows::of(plan);
+    plan.subnets.iter().map(|subnet| made(subnet, plan, &flows)).collect()
 }
 
-fn workers(plan: &NetworkPlan) -> Rules {
-    let mut rules = Rules::default();
-    let own = plan.workers.to_string();
-    let between = [
-        (
-            Protocol::Tcp,
-            Ports { min: 9000, max: 9999 },
-            "host services and node exporters",
-        ),
-        (Protocol::Tcp, Ports { min: 10250, max: 10259 }, "kubelet"),
-        (Protocol::Udp, Ports::one(6081), "Geneve"),
-        (Protocol::Udp, Ports { min: 9000, max: 9999 }, "host services"),
-        (Protocol::Udp, Ports::one(500), "IPsec key exchange"),
-        (Protocol::Udp, Ports::one(4500), "IPsec through NAT"),
-        (Protocol::Tcp, NODE_PORTS, "node ports"),
-        (Protocol::Udp, NODE_PORTS, "node ports"),
-    ];
-    rules.both(&own, Protocol::Icmp, None, "between workers");
-    rules.both(&own, Protocol::Esp, None, "IPsec between workers");
-    for (protocol, ports, what) in between {
-        rules.both(&own, protocol, Some(ports), &format!("{what} between workers"));
-    }
-    let balancers = plan.load_balancers.to_string();
-    rules.ingress(
-        &balancers,
-        Protocol::Tcp,
-        Some(NODE_PORTS),
-        "node ports from load balancers",
-    );
-    rules.ingress(
-        &balancers,
-        Protocol::Udp,
-        Some(NODE_PORTS),
-        "node ports from load balancers",
-    );
-    rules.ingress(
-        &balancers,
-        Protocol::Tcp,
-        Some(HEALTH),
-        "health checks of load balancers",
-    );
-    rules.ingress(ANYWHERE, Protocol::PathMtu, None, "path MTU discovery");
-    for ports in CONTROL_PLANE {
-        rules.egress(
-            &plan.endpoint.to_string(),
-            Protocol::Tcp,
-            Some(ports),
-            "the control plane's private endpoint",
-        );
-    }
-    for cidr in &plan.management_cidrs {
-        for ports in CONTROL_PLANE.into_iter().chain([NODE_PORTS]) {
-            rules.egress(&cidr.to_string(), Protocol::Tcp, Some(ports), "the control plane");
-        }
-    }
-    rules.egress(LINK_LOCAL, Protocol::Tcp, Some(Ports::one(53)), "DNS");
-    rules.egress(LINK_LOCAL, Protocol::Udp, Some(Ports::one(53)), "DNS");
-    rules.egress(LINK_LOCAL, Protocol::Udp, Some(Ports::one(123)), "time");
-    rules.egress(LINK_LOCAL, Protocol::Tcp, Some(Ports::one(80)), "instance metadata");
-    rules.egress(
-        ANYWHERE,
-        Protocol::Tcp,
-        Some(Ports::one(443)),
-        "registries and Oracle's services",
-    );
-    rules
-}
-
-fn endpoint(plan: &NetworkPlan) -> Rules {
-    let mut rules = Rules::default();
-    for ports in CONTROL_PLANE {
-        rules.ingress(
-            &plan.workers.to_string(),
-            Protocol::Tcp,
-            Some(ports),
-            "the control plane, for workers",
-        );
-    }
-    for cidr in &plan.management_cidrs {
-        for ports in CONTROL_PLANE.into_iter().chain([NODE_PORTS]) {
-            rules.egress(&cidr.to_string(), Protocol::Tcp, Some(ports), "the control plane");
-        }
-    }
-    rules.ingress(ANYWHERE, Protocol::PathMtu, None, "path MTU discovery");
-    rules
-}
-
-fn load_balancers(plan: &NetworkPlan, public: bool) -> Rules {
-    let mut rules = Rules::default();
-    let sources = if public {
-        vec![ANYWHERE.to_owned()]
-    } else {
-        let own = std::iter::once(&plan.vcn);
-        own.chain(&plan.management_cidrs).map(IpNet::to_string).collect()
+fn made(subnet: &SubnetPlan, plan: &NetworkPlan, flows: &[Flow]) -> Subnet {
+    let mut made = Subnet {
+        role: subnet.role.name(),
+        cidr: subnet.cidrs.iter().find(|net| net.addr().is_ipv4()).copied(),
+        ipv6: subnet.cidrs.iter().find(|net| net.addr().is_ipv6()).copied(),
+        dns_label: subnet.role.dns_label(),
+        public: subnet.public,
+        ingress: Vec::new(),
+        egress: Vec::new(),
+        group: is_in_group(subnet.role, plan).then(Vec::new),
     };
-    for source in &sources {
-        for port in [80, 443] {
-            rules.ingress(source, Protocol::Tcp, Some(Ports::one(port)), "the guest's ingress");
+    for rule in needed(rules(subnet, plan, flows)) {
+        // A group holds for what names it; that a path's MTU is told must hold for all.
+        match (&mut made.group, rule.direction) {
+            (Some(group), _) if rule.protocol != Protocol::PathMtu || rule.direction == Direction::Egress => {
+                group.push(rule.to_value(true));
+            }
+            (_, Direction::Ingress) => made.ingress.push(rule.to_value(false)),
+            (_, Direction::Egress) => made.egress.push(rule.to_value(false)),
         }
     }
-    let workers = plan.workers.to_string();
-    rules.egress(&workers, Protocol::Tcp, Some(NODE_PORTS), "node ports of workers");
-    rules.egress(&workers, Protocol::Udp, Some(NODE_PORTS), "node ports of workers");
-    rules.egress(&workers, Protocol::Tcp, Some(HEALTH), "health checks of workers");
-    rules.ingress(ANYWHERE, Protocol::PathMtu, None, "path MTU discovery");
+    made
+}
+
+/// Whether what is in a subnet can be told its group.
+fn is_in_group(role: Role, plan: &NetworkPlan) -> bool {
+    match role {
+        Role::Workers | Role::LoadBalancers | Role::ServiceLb => false,
+        Role::Endpoint => plan.endpoint_balancer,
+        Role::ControlPlaneEndpoint | Role::ControlPlane | Role::Worker | Role::Pod => true,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Ingress,
+    Egress,
+}
+
+/// The far end of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remote {
+    Cidr(IpNet),
+    /// Oracle's services, by the label that OCI knows them under.
+    Services,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    direction: Direction,
+    remote: Remote,
+    protocol: Protocol,
+    what: &'static str,
+}
+
+/// All rules of a subnet, as the flows give them.
+fn rules(subnet: &SubnetPlan, plan: &NetworkPlan, flows: &[Flow]) -> Vec<Rule> {
+    let own = End::Role(subnet.role);
+    let mut rules = Vec::new();
+    for flow in flows {
+        let mut add = |direction, end| {
+            for remote in remotes(end, flow.protocol, plan) {
+                rules.push(Rule {
+                    direction,
+                    remote,
+                    protocol: flow.protocol,
+                    what: flow.what,
+                });
+            }
+        };
+        if flow.to == own {
+            add(Direction::Ingress, flow.from);
+        }
+        if flow.from == own {
+            add(Direction::Egress, flow.to);
+        }
+    }
     rules
 }
 
-#[derive(Clone, Copy)]
-struct Ports {
-    min: u16,
-    max: u16,
-}
-
-impl Ports {
-    const fn one(port: u16) -> Self {
-        Self { min: port, max: port }
+fn remotes(end: End, protocol: Protocol, plan: &NetworkPlan) -> Vec<Remote> {
+    if end == End::Services {
+        return vec![Remote::Services];
     }
+    let mut nets = flows::ranges(end, plan);
+    if end == End::Anywhere && protocol == Protocol::PathMtu && plan.is_dual() {
+        nets.push(IpNet::V6(Ipv6Net::default()));
+    }
+    // Nothing carries IPv4 in IPv4 between IPv6 addresses.
+    nets.retain(|net| net.addr().is_ipv4() || protocol != Protocol::Ipip);
+    nets.into_iter().map(Remote::Cidr).collect()
 }
 
-#[derive(Clone, Copy)]
-enum Protocol {
-    Icmp,
-    /// ICMP "fragmentation needed" alone.
-    PathMtu,
-    Tcp,
-    Udp,
-    Esp,
+/// Those that no other one covers; of two alike the first.
+fn needed(rules: Vec<Rule>) -> Vec<Rule> {
+    let covered = |at: usize, rule: &Rule| {
+        rules.iter().enumerate().any(|(other_at, other)| {
+            let wider = other.direction == rule.direction && other.covers(rule);
+            wider && other_at != at && (other_at < at || !rule.covers(other))
+        })
+    };
+    rules
+        .iter()
+        .enumerate()
+        .filter(|(at, rule)| !covered(*at, rule))
+        .map(|(_, rule)| *rule)
+        .collect()
+}
+
+impl Rule {
+    fn covers(&self, other: &Self) -> bool {
+        let remote = match (self.remote, other.remote) {
+            (Remote::Cidr(ours), Remote::Cidr(theirs)) => ours.contains(&theirs),
+            (ours, theirs) => ours == theirs,
+        };
+        let within = |ours: Ports, theirs: Ports| ours.min <= theirs.min && theirs.max <= ours.max;
+        let protocol = match (self.protocol, other.protocol) {
+            (Protocol::All, _) | (Protocol::Icmp, Protocol::PathMtu) => true,
+            (Protocol::Tcp(ours), Protocol::Tcp(theirs)) | (Protocol::Udp(ours), Protocol::Udp(theirs)) => {
+                within(ours, theirs)
+            }
+            (ours, theirs) => ours == theirs,
+        };
+        remote && protocol
+    }
+
+    fn to_value(self, in_group: bool) -> Value {
+        let (end, kind) = match self.direction {
+            Direction::Ingress => ("source", "sourceType"),
+            Direction::Egress => ("destination", "destinationType"),
+        };
+        let (remote, remote_kind) = match self.remote {
+            Remote::Cidr(net) => (Value::from(net.to_string()), "CIDR_BLOCK"),
+            Remote::Services => (json!({"$service": "all"}), "SERVICE_CIDR_BLOCK"),
+        };
+        let v6 = matches!(self.remote, Remote::Cidr(IpNet::V6(_)));
+        let mut rule = Map::from_iter([
+            (end.to_owned(), remote),
+            (kind.to_owned(), remote_kind.into()),
+            ("protocol".to_owned(), self.protocol.number(v6).into()),
+            ("isStateless".to_owned(), false.into()),
+            ("description".to_owned(), self.what.into()),
+        ]);
+        let range = |Ports { min, max }| json!({"destinationPortRange": {"min": min, "max": max}});
+        match self.protocol {
+            Protocol::Tcp(ports) => drop(rule.insert("tcpOptions".to_owned(), range(ports))),
+            Protocol::Udp(ports) => drop(rule.insert("udpOptions".to_owned(), range(ports))),
+            // ICMPv6 calls it "packet too big".
+            Protocol::PathMtu if v6 => drop(rule.insert("icmpOptions".to_owned(), json!({"type": 2, "code": 0}))),
+            Protocol::PathMtu => drop(rule.insert("icmpOptions".to_owned(), json!({"type": 3, "code": 4}))),
+            Protocol::All | Protocol::Icmp | Protocol::Esp | Protocol::Ipip => {}
+        }
+        if in_group {
+            let word = match self.direction {
+                Direction::Ingress => "INGRESS",
+                Direction::Egress => "EGRESS",
+            };
+            rule.insert("direction".to_owned(), word.into());
+        }
+        Value::Object(rule)
+    }
 }
 
 impl Protocol {
     /// IANA's number, as OCI spells it.
-    fn number(self) -> &'static str {
+    fn number(self, v6: bool) -> &'static str {
         match self {
+            Self::All => "all",
+            Self::Icmp | Self::PathMtu if v6 => "58",
             Self::Icmp | Self::PathMtu => "1",
-            Self::Tcp => "6",
-            Self::Udp => "17",
+            Self::Ipip => "4",
+            Self::Tcp(_) => "6",
+            Self::Udp(_) => "17",
             Self::Esp => "50",
         }
     }
-}
-
-impl Rules {
-    fn both(&mut self, cidr: &str, protocol: Protocol, ports: Option<Ports>, description: &str) {
-        self.ingress(cidr, protocol, ports, description);
-        self.egress(cidr, protocol, ports, description);
-    }
-
-    fn ingress(&mut self, source: &str, protocol: Protocol, ports: Option<Ports>, description: &str) {
-        let mut rule = rule(protocol, ports, description);
-        rule.insert("source".to_owned(), source.into());
-        rule.insert("sourceType".to_owned(), "CIDR_BLOCK".into());
-        self.ingress.push(Value::Object(rule.clone()));
-        rule.insert("direction".to_owned(), "INGRESS".into());
-        self.group.push(Value::Object(rule));
-    }
-
-    fn egress(&mut self, destination: &str, protocol: Protocol, ports: Option<Ports>, description: &str) {
-        let mut rule = rule(protocol, ports, description);
-        rule.insert("destination".to_owned(), destination.into());
-        rule.insert("destinationType".to_owned(), "CIDR_BLOCK".into());
-        self.egress.push(Value::Object(rule.clone()));
-        rule.insert("direction".to_owned(), "EGRESS".into());
-        self.group.push(Value::Object(rule));
-    }
-}
-
-fn rule(protocol: Protocol, ports: Option<Ports>, description: &str) -> Map<String, Value> {
-    let mut rule = Map::new();
-    rule.insert("protocol".to_owned(), protocol.number().into());
-    rule.insert("isStateless".to_owned(), false.into());
-    rule.insert("description".to_owned(), description.into());
-    let range = ports.map(|Ports { min, max }| json!({"destinationPortRange": {"min": min, "max": max}}));
-    match (protocol, range) {
-        (Protocol::Tcp, Some(range)) => drop(rule.insert("tcpOptions".to_owned(), range)),
-        (Protocol::Udp, Some(range)) => drop(rule.insert("udpOptions".to_owned(), range)),
-        (Protocol::PathMtu, _) => drop(rule.insert("icmpOptions".to_owned(), json!({"type": 3, "code": 4}))),
-        _ => {}
-    }
-    rule
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plan() -> NetworkPlan {
-        NetworkPlan {
-            preset: "hosted-private".to_owned(),
-            vcn: "10.16.0.0/20".parse().unwrap(),
-            workers: "10.16.0.0/21".parse().unwrap(),
-            endpoint: "10.16.8.0/26".parse().unwrap(),
-            load_balancers: "10.16.9.0/24".parse().unwrap(),
-            dns_label: "a".to_owned(),
-            peer_with_management: true,
-            management_cidrs: vec!["10.0.0.0/16".parse().unwrap(), "10.1.0.0/16".parse().unwrap()],
+    fn rule(remote: &str, protocol: Protocol) -> Rule {
+        Rule {
+            direction: Direction::Egress,
+            remote: Remote::Cidr(remote.parse().unwrap()),
+            protocol,
+            what: "",
         }
     }
 
-    fn opens(rules: &[Value], cidr: &str, protocol: &str, port: u64) -> bool {
-        rules.iter().any(|rule| {
-            let options = rule.get("tcpOptions").or_else(|| rule.get("udpOptions"));
-            let range = options.map(|options| &options["destinationPortRange"]);
-            rule["protocol"] == protocol
-                && (rule["source"] == cidr || rule["destination"] == cidr)
-                && range.is_some_and(|r| (r["min"].as_u64().unwrap()..=r["max"].as_u64().unwrap()).contains(&port))
-        })
+    fn left(rules: &[Rule]) -> Vec<usize> {
+        let kept = needed(rules.to_vec());
+        let same = |kept: &Rule, rule: &Rule| kept.remote == rule.remote && kept.protocol == rule.protocol;
+        let at = |kept: &Rule| rules.iter().position(|rule| same(kept, rule)).unwrap();
+        kept.iter().map(at).collect()
     }
 
     #[test]
-    fn workers_reach_what_they_need_and_no_more_comes_in() {
-        let rules = workers(&plan());
-        for (cidr, protocol, port) in [
-            ("10.16.8.0/26", "6", 6443),
-            ("10.0.0.0/16", "6", 8091),
-            ("10.1.0.0/16", "6", 31000),
-            ("169.254.169.254/32", "17", 53),
-            ("169.254.169.254/32", "6", 80),
-            ("0.0.0.0/0", "6", 443),
-            ("10.16.0.0/21", "17", 6081),
-            ("10.16.0.0/21", "6", 10250),
-        ] {
-            assert!(opens(&rules.egress, cidr, protocol, port), "egress {cidr} {port}");
-        }
-        assert!(opens(&rules.ingress, "10.16.9.0/24", "6", 30080));
-        assert!(opens(&rules.ingress, "10.16.9.0/24", "6", 10256));
-        for port in [22, 2379, 2380, 22623, 22624] {
-            for rule in &rules.ingress {
-                assert!(!opens(
-                    std::slice::from_ref(rule),
-                    rule["source"].as_str().unwrap(),
-                    "6",
-                    port
-                ));
-            }
-        }
+    fn what_a_wider_rule_covers_is_left_out() {
+        let tcp = |min, max| Protocol::Tcp(Ports { min, max });
+        let rules = [
+            rule("10.0.0.0/24", tcp(443, 443)),
+            rule("0.0.0.0/0", tcp(443, 443)),
+            rule("10.0.0.0/24", tcp(80, 80)),
+            rule("10.0.0.0/24", Protocol::Udp(Ports { min: 443, max: 443 })),
+            rule("10.0.0.0/24", tcp(79, 81)),
+            rule("10.0.0.0/24", Protocol::PathMtu),
+            rule("10.0.0.0/24", Protocol::Icmp),
+        ];
+        assert_eq!(left(&rules), [1, 3, 4, 6]);
     }
 
     #[test]
-    fn only_a_public_network_opens_its_load_balancers_to_everyone() {
-        let private = load_balancers(&plan(), false);
-        assert!(!opens(&private.ingress, "0.0.0.0/0", "6", 443));
-        assert!(opens(&private.ingress, "10.16.0.0/20", "6", 443));
-        assert!(opens(&load_balancers(&plan(), true).ingress, "0.0.0.0/0", "6", 443));
-    }
-
-    #[test]
-    fn a_group_holds_both_directions_and_stays_within_the_limit_of_120() {
-        for subnet in subnets(&plan(), true) {
-            let rules = &subnet.rules;
-            assert_eq!(rules.group.len(), rules.ingress.len() + rules.egress.len());
-            assert!(rules.group.len() <= 120, "{}", rules.group.len());
-            assert!(rules.group.iter().all(|rule| rule["direction"].is_string()));
-        }
+    fn of_two_alike_one_stays() {
+        let twice = [rule("10.0.0.0/24", Protocol::Icmp), rule("10.0.0.0/24", Protocol::Icmp)];
+        assert_eq!(left(&twice), [0]);
+        assert_eq!(needed(twice.to_vec()).len(), 1);
     }
 }

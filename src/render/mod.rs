@@ -9,10 +9,13 @@ mod context;
 pub mod crds;
 mod documents;
 mod emit;
+mod endpoint;
 mod extra;
 mod finish;
 mod firewall;
+mod flows;
 mod precondition;
+pub mod reachability;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -172,7 +175,8 @@ impl Renderer<'_> {
             },
         }
         .finish(documents)?;
-        Ok(unit(manifests, precondition::of_cluster(cluster)))
+        let management = self.fleet.management_clusters.get(&cluster.management_cluster);
+        Ok(unit(manifests, precondition::of_cluster(cluster, management)))
     }
 
     fn management_cluster(&self, cluster: &ManagementCluster, id: &UnitId) -> Result<Unit, Vec<Diagnostic>> {

@@ -1,15 +1,16 @@
 //! What a unit needs that no document of ours makes: said, so that a plan can show and check it.
 //!
 //! Not made, and why: a load balancer in front of a management cluster's nodes (its backends are that cluster's nodes, which
-//! the fleet doesn't know, and one serves all clusters on it); DNS records (whose zone they go to is not in the fleet); the
-//! far end of a peering (the management cluster's VCN belongs to whoever made that cluster).
+//! the fleet doesn't know unless it says so, and one serves all clusters on it); DNS records without a zone or a known target; the
+//! rules of the far side of a peering (the management cluster's VCN belongs to whoever made that cluster).
 
 use serde::Serialize;
 
+use super::endpoint;
 use crate::fleet::model::{
-    Cluster, Dialect, Manage, ManagementCluster, Network, NetworkPlan, NetworkSource, SecretUse,
+    Cluster, Dialect, ExistingNetwork, Manage, ManagementCluster, Network, NetworkPlan, NetworkSource, SecretUse,
 };
-use crate::resource::{Reference, ResourceId, Target};
+use crate::resource::{OciId, Reference, ResourceId, Target};
 
 /// One thing that has to be there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -40,7 +41,18 @@ pub enum Precondition {
     RouteApi,
     /// The management cluster's HostedCluster and NodePool CRDs admit `platform.type: OCI` (see `render::crds`).
     OciPlatform,
-    /// Our peering gateway is connected to one of the management cluster's VCN, which routes back.
+    /// A VCN or subnet that others made: it is there, in its region, and fits what it is used for.
+    Existing {
+        /// What it is, or what it is found by.
+        resource: OciId,
+        /// OCI region id.
+        region: String,
+        /// `vcn`, `endpoint`, `workers`.
+        role: String,
+        /// Ranges of which one holds the subnet's; of any range where empty.
+        within: Vec<String>,
+    },
+    /// The security rules of the management cluster's VCN admit the network that is peered with it.
     Peering {
         /// Our side.
         gateway: ResourceId,
@@ -50,19 +62,25 @@ pub enum Precondition {
 }
 
 /// What a cluster needs, sorted. Nothing where nothing of it is written.
-pub(super) fn of_cluster(cluster: &Cluster) -> Vec<Precondition> {
+pub(super) fn of_cluster(cluster: &Cluster, management: Option<&ManagementCluster>) -> Vec<Precondition> {
     let mut needs = Vec::new();
     if matches!(cluster.manage, Manage::All) {
         secrets(cluster, &mut needs);
-        published(cluster, &mut needs);
+        published(cluster, management, &mut needs);
     }
     if cluster.dialect == Dialect::Oci && matches!(cluster.manage, Manage::All | Manage::Pools) {
         needs.push(Precondition::OciPlatform);
     }
-    if let NetworkSource::Managed(plan) = &cluster.network.source
-        && cluster.manage != Manage::Observe
-    {
-        needs.extend(peering(&cluster.object_name, plan));
+    match &cluster.network.source {
+        NetworkSource::Managed(plan) if cluster.manage != Manage::Observe => {
+            needs.extend(peering(&cluster.object_name, plan));
+        }
+        // Documents of the other dialects name nothing of OCI.
+        NetworkSource::Existing(existing) if cluster.dialect == Dialect::Oci => {
+            let machine = cluster.network.machine.iter().map(ToString::to_string).collect();
+            needs.extend(there(existing, &cluster.region, machine));
+        }
+        _ => {}
     }
     needs.sort();
     needs.dedup();
@@ -75,7 +93,12 @@ pub(super) fn of_network(network: &Network) -> Vec<Precondition> {
         NetworkSource::Managed(plan) if network.manage != Manage::Observe => {
             peering(&network.object_name, plan).into_iter().collect()
         }
-        _ => Vec::new(),
+        NetworkSource::Existing(existing) => {
+            let mut needs = there(existing, &network.region, Vec::new());
+            needs.sort();
+            needs
+        }
+        NetworkSource::Managed(_) | NetworkSource::Shared { .. } => Vec::new(),
     }
 }
 
@@ -115,7 +138,26 @@ fn secrets(cluster: &Cluster, needs: &mut Vec<Precondition>) {
     }
 }
 
-fn published(cluster: &Cluster, needs: &mut Vec<Precondition>) {
+/// The parts of an existing network.
+fn there(existing: &ExistingNetwork, region: &str, machine: Vec<String>) -> Vec<Precondition> {
+    let part = |resource: &OciId, role: &str, within: Vec<String>| Precondition::Existing {
+        resource: resource.clone(),
+        region: region.to_owned(),
+        role: role.to_owned(),
+        within,
+    };
+    let vcn = part(&existing.vcn, "vcn", Vec::new());
+    let endpoint = existing.endpoint_subnet.as_ref();
+    let workers = existing.worker_subnet.as_ref();
+    std::iter::once(vcn)
+        .chain(endpoint.map(|id| part(id, "endpoint", Vec::new())))
+        .chain(workers.map(|id| part(id, "workers", machine)))
+        .collect()
+}
+
+fn published(cluster: &Cluster, management: Option<&ManagementCluster>, needs: &mut Vec<Precondition>) {
+    let own = cluster.endpoint.as_ref().map(|own| &own.hostname);
+    let made = endpoint::records(cluster, management);
     let by = |strategy: &'static str| {
         cluster
             .services
@@ -123,7 +165,7 @@ fn published(cluster: &Cluster, needs: &mut Vec<Precondition>) {
             .filter(move |service| service.strategy == strategy)
     };
     for first in by("NodePort") {
-        if let Some(address) = &first.address {
+        if let Some(address) = first.address.as_ref().filter(|address| Some(*address) != own) {
             let mut ports: Vec<u16> = by("NodePort")
                 .filter(|service| service.address.as_ref() == Some(address))
                 .filter_map(|service| service.port)
@@ -137,7 +179,8 @@ fn published(cluster: &Cluster, needs: &mut Vec<Precondition>) {
         needs.push(Precondition::RouteApi);
     }
     for service in by("Route").chain(by("LoadBalancer")) {
-        if let Some(hostname) = &service.hostname {
+        let hostname = service.hostname.as_ref();
+        if let Some(hostname) = hostname.filter(|name| made.iter().all(|record| record.domain != **name)) {
             needs.push(Precondition::DnsRecord {
                 hostname: hostname.clone(),
                 service: service.name.clone(),
@@ -148,9 +191,15 @@ fn published(cluster: &Cluster, needs: &mut Vec<Precondition>) {
 }
 
 fn peering(stem: &str, plan: &NetworkPlan) -> Option<Precondition> {
-    plan.peer_with_management.then(|| Precondition::Peering {
-        gateway: Reference::to_oci("LocalPeeringGateway", &format!("{stem}-management")).id,
-        cidrs: plan.management_cidrs.iter().map(ToString::to_string).collect(),
+    let peering = plan.peering.as_ref()?;
+    let kind = if peering.remote {
+        "DrgAttachment"
+    } else {
+        "LocalPeeringGateway"
+    };
+    Some(Precondition::Peering {
+        gateway: Reference::to_oci(kind, &format!("{stem}-management")).id,
+        cidrs: peering.cidrs.iter().map(ToString::to_string).collect(),
     })
 }
 

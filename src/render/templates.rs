@@ -29,19 +29,30 @@ pub(super) const CLUSTER: &[&str] = &[
     "copies.yaml.j2",
     "hosted-cluster.yaml.j2",
     "node-pools.yaml.j2",
+    "endpoint.yaml.j2",
 ];
-pub(super) const MANAGEMENT_CLUSTER: &[&str] = &["namespace.yaml.j2", "copies.yaml.j2", "identities.yaml.j2"];
+pub(super) const MANAGEMENT_CLUSTER: &[&str] = &[
+    "namespace.yaml.j2",
+    "copies.yaml.j2",
+    "identities.yaml.j2",
+    "management-network.yaml.j2",
+];
 /// Of a network that is to be made, be it one cluster's or shared.
 pub(super) const NETWORK: &[&str] = &["network.yaml.j2"];
 
 /// The built-in templates: name and text.
 const BUILT_IN: &[(&str, &str)] = &[
     ("copies.yaml.j2", include_str!("../../templates/copies.yaml.j2")),
+    ("endpoint.yaml.j2", include_str!("../../templates/endpoint.yaml.j2")),
     (
         "hosted-cluster.yaml.j2",
         include_str!("../../templates/hosted-cluster.yaml.j2"),
     ),
     ("identities.yaml.j2", include_str!("../../templates/identities.yaml.j2")),
+    (
+        "management-network.yaml.j2",
+        include_str!("../../templates/management-network.yaml.j2"),
+    ),
     ("namespace.yaml.j2", include_str!("../../templates/namespace.yaml.j2")),
     ("network.yaml.j2", include_str!("../../templates/network.yaml.j2")),
     ("node-pools.yaml.j2", include_str!("../../templates/node-pools.yaml.j2")),
@@ -74,7 +85,7 @@ impl TemplateSet {
             if name.starts_with('_') || BUILT_IN.iter().any(|(built_in, _)| built_in == name) {
                 match bounds::unbounded_operator(text) {
                     Some((range, why)) => {
-                        let message = format!("template `{name}` makes a text longer where it is kept");
+                        let message = format!("template `{name}` lets a value grow where it is kept");
                         let span = stretch(path, text, range);
                         diagnostics.push(Diagnostic::new(Code::TemplateBudget, message).at(&span).label(why));
                     }
@@ -163,7 +174,9 @@ fn environment() -> Environment<'static> {
     bounds::install(&mut environment);
     environment.add_filter("text", |value: &Value| emit::text(value));
     environment.add_function("fail", |message: &str| emit::fail(message));
-    environment.add_function("ref", |kind: &str, name: &str| emit::reference(kind, name));
+    environment.add_function("ref", |kind: &str, name: &str, field: Option<&str>| {
+        emit::reference(kind, name, field)
+    });
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
         environment.set_syntax(syntax);
     }

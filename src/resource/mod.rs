@@ -4,6 +4,7 @@
 
 mod digest;
 mod ids;
+pub mod lookup;
 mod manifest;
 pub mod mark;
 pub mod oci;
@@ -16,6 +17,7 @@ pub use ids::{
     ClusterName, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName, Ocid,
     ResourceId, Revision, Target, UnitId,
 };
+pub use lookup::{Compartment, Lookup, OciId};
 pub use manifest::{Manifest, ManifestError, Stewardship};
 pub use mark::OwnerMark;
 pub use path::{FieldPath, PathElement};

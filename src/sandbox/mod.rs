@@ -9,14 +9,17 @@
 //! - [`store`]: what outlives the process, one file for both APIs
 //! - [`fault`]: where the sandbox can be told to fail, and what it counted
 //! - [`http`]: the shape of a service
-//! - [`oci`]: OCI's API
 //! - [`middleware`]: faults in front of a service
+//! - [`operators`]: what controllers do to the objects, simulated
 //! - [`serve`]: a service over HTTP on loopback
+//! - [`oci`]: OCI's API
 
+mod client;
 pub mod clock;
 pub mod fault;
 pub mod http;
-pub mod oci;
 pub mod middleware;
+pub mod oci;
+pub mod operators;
 pub mod serve;
 pub mod store;

@@ -7,7 +7,7 @@
 
 pub mod admission;
 mod build;
-mod crd;
+pub mod crd;
 mod defaults;
 pub mod document;
 mod node;

@@ -16,6 +16,7 @@ fn large(clusters: usize) -> Vec<SourceFile> {
 metadata: {name: large}
 spec:
   addresses: {pools: {us-ashburn-1: 10.0.0.0/9, eu-frankfurt-1: 11.0.0.0/9}, perCluster: 23}
+  thresholds: {networksPerRegion: 1000}
   defaults:
     baseDomain: clusters.acme.example
     pullSecret: {from: fleetwright/pull-secret}

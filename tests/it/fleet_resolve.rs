@@ -1,6 +1,6 @@
 //! What resolving promises: layers, lock, renames, isolation, independence of the order of files.
 
-use fleetwright::fleet::model::{NetworkSource, Scale};
+use fleetwright::fleet::model::Scale;
 use fleetwright::fleet::{Lock, LockChangeKind, Resolved, SourceFile, explain, explain_derived, load};
 use proptest::prelude::*;
 use serde_json::json;
@@ -141,14 +141,13 @@ fn names_and_ranges_are_derived() {
             ("Ignition", address)
         ]
     );
-    let NetworkSource::Managed(plan) = &a.network.source else {
-        panic!("a network of its own")
-    };
-    assert_eq!(plan.vcn.prefix_len(), 20);
-    assert_eq!(a.network.machine, [plan.workers]);
+    let plan = a.network.source.plan().unwrap();
+    let [vcn] = plan.vcn[..] else { panic!("one range") };
+    assert_eq!(vcn.prefix_len(), 20);
+    assert_eq!(a.network.machine, plan.workers());
     let pool: ipnet::IpNet = "10.16.0.0/12".parse().unwrap();
     let excluded: ipnet::IpNet = "10.16.0.0/16".parse().unwrap();
-    assert!(pool.contains(&plan.vcn) && !excluded.contains(&plan.vcn));
+    assert!(pool.contains(&vcn) && !excluded.contains(&vcn));
 }
 
 #[test]
@@ -294,10 +293,8 @@ fn a_typed_network_is_not_handed_out_to_another() {
     ];
     let (_, resolved) = resolved(&files, &Lock::default());
     let a = resolved.fleet.clusters.values().next().unwrap();
-    let NetworkSource::Managed(plan) = &a.network.source else {
-        panic!("a network of its own")
-    };
-    assert_eq!(plan.vcn.to_string(), "10.17.16.0/20");
+    let plan = a.network.source.plan().unwrap();
+    assert_eq!(plan.vcn[0].to_string(), "10.17.16.0/20");
 }
 
 #[test]

@@ -580,7 +580,7 @@ async fn a_delete_takes_the_object_that_was_meant_and_no_other() {
         .delete(delete("00000000-0000-0000-0000-000000000000"))
         .await
         .expect_err("another");
-    assert!(matches!(error, ProviderError::Stale(_)), "{error:?}");
+    assert!(matches!(error, ProviderError::Replaced(_)), "{error:?}");
     assert_eq!(bench.get("configmap", "c")["metadata"]["uid"], made.uid.as_str());
     bench.provider.delete(delete(&made.uid)).await.expect("deleted");
     assert!(matches!(bench.provider.read(&wanted.id, "v1").await, Observed::Absent));

@@ -9,8 +9,9 @@
     reason = "clippy takes only functions marked as tests for tests; here all is"
 )]
 
+mod admission_server;
+mod admission_upstream;
 mod architecture;
-mod cel_spike;
 mod cli;
 mod e2e;
 mod fleet_broken;
@@ -22,6 +23,7 @@ mod fleet_support;
 mod kube_faults;
 mod kube_provider;
 mod kube_support;
+mod oci_client;
 mod oci_provider;
 mod reference;
 mod render_admission;
@@ -30,6 +32,7 @@ mod render_demo;
 mod render_fixture;
 mod render_golden;
 mod render_properties;
+mod render_reachability;
 mod render_templates;
 mod ssa_cases;
 mod ssa_cluster;

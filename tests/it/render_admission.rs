@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use fleetwright::fleet::model::{Dialect, NetworkSource};
+use fleetwright::fleet::model::{Dialect, Preset};
 use fleetwright::render::crds;
 use fleetwright::resource::{Reference, Target};
 use kube::Client;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::render_crds::{HYPERSHIFT, upstream};
 use crate::render_demo;
-use crate::render_fixture::{cluster, fleet, plan};
+use crate::render_fixture::{cluster, fleet, managed};
 use crate::render_golden::{cases, rendered};
 use crate::support::{ApiServer, Login};
 
@@ -314,7 +314,7 @@ async fn rules_of_the_platform(login: &Login, documents: &[Value]) {
 /// A HostedCluster whose network is still to be made; in a namespace that is there.
 fn unresolved() -> Value {
     let mut payments = cluster("payments", Dialect::Oci);
-    payments.network.source = NetworkSource::Managed(plan("hosted-private"));
+    payments.network.source = managed(Preset::HostedPrivate);
     let rendered = rendered(&fleet([payments]));
     let mut manifests = rendered.units.values().flat_map(|unit| &unit.manifests);
     manifests

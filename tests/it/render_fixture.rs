@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fleetwright::fleet::model::{
     Cap, Cluster, ClusterNetwork, Dialect, Etcd, ExistingNetwork, Fleet, Identity, Limits, Manage, ManagementCluster,
-    Network, NetworkPlan, NetworkSource, NodePool, Release, Scale, SecretRef, SecretUse, Service, Taint,
+    ManagementNetwork, Network, NetworkPlan, NetworkSource, NodePool, Peering, Preset, Release, Role, Scale, SecretRef,
+    SecretUse, Service, SubnetPlan, Taint,
 };
 use fleetwright::resource::{
-    ClusterName, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName, Ocid,
+    ClusterName, Compartment, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName,
+    OciId, Ocid,
 };
 use serde_json::Value;
 
@@ -36,22 +38,51 @@ pub(crate) fn release(version: &str) -> Release {
 
 pub(crate) fn existing() -> NetworkSource {
     NetworkSource::Existing(ExistingNetwork {
-        vcn: ocid("vcn"),
-        endpoint_subnet: Some(ocid("subnet")),
-        worker_subnet: Some(ocid("subnet")),
+        vcn: OciId::Known(ocid("vcn")),
+        endpoint_subnet: Some(OciId::Known(ocid("subnet"))),
+        worker_subnet: Some(OciId::Known(ocid("subnet"))),
     })
 }
 
-pub(crate) fn plan(preset: &str) -> NetworkPlan {
-    NetworkPlan {
-        preset: preset.to_owned(),
-        vcn: "10.32.0.0/20".parse().unwrap(),
-        workers: "10.32.0.0/21".parse().unwrap(),
-        endpoint: "10.32.8.0/26".parse().unwrap(),
-        load_balancers: "10.32.9.0/24".parse().unwrap(),
+/// A network that is made here: `hosted-private` or `hosted-public`.
+pub(crate) fn managed(preset: Preset) -> NetworkSource {
+    let subnet = |role, cidr: &str, public| SubnetPlan {
+        role,
+        cidrs: vec![cidr.parse().unwrap()],
+        public,
+    };
+    let cidrs = vec!["10.0.0.0/16".parse().unwrap()];
+    NetworkSource::Managed(Box::new(NetworkPlan {
+        preset,
+        vcn: vec!["10.32.0.0/20".parse().unwrap()],
+        subnets: vec![
+            subnet(Role::Workers, "10.32.0.0/21", false),
+            subnet(Role::Endpoint, "10.32.8.0/26", false),
+            subnet(Role::LoadBalancers, "10.32.9.0/24", preset == Preset::HostedPublic),
+        ],
         dns_label: "payments".to_owned(),
-        peer_with_management: true,
-        management_cidrs: vec!["10.0.0.0/16".parse().unwrap()],
+        availability_domain: None,
+        control_plane: cidrs.clone(),
+        peering: Some(Peering {
+            with: ManagementClusterName::new("fra-1"),
+            remote: false,
+            cidrs,
+            far: management_network(),
+        }),
+        public_ips: Vec::new(),
+        endpoint_balancer: false,
+    }))
+}
+
+fn management_network() -> ManagementNetwork {
+    ManagementNetwork {
+        region: "eu-frankfurt-1".to_owned(),
+        tenancy: Some(ocid("tenancy")),
+        compartment: Compartment::Id(ocid("compartment")),
+        vcn: ocid("vcn"),
+        route_tables: vec![ocid("routetable")],
+        drg: None,
+        nodes: Vec::new(),
     }
 }
 
@@ -124,7 +155,7 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
         dialect,
         region: "eu-frankfurt-1".to_owned(),
         tenancy: Some(ocid("tenancy")),
-        compartment: Some(ocid("compartment")),
+        compartment: Some(Compartment::Id(ocid("compartment"))),
         identity: Some("capoci-user".to_owned()),
         namespace: format!("clusters-{name}"),
         control_plane_namespace: format!("clusters-{name}-{name}"),
@@ -155,6 +186,8 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
         services: ["Ignition", "APIServer", "Konnectivity", "OAuthServer"]
             .map(|name| service(name, "NodePort"))
             .into(),
+        endpoint: None,
+        dns_zone: None,
         pull_secret: secret("pull-secret"),
         ssh_key: Some(secret("ssh-key")),
         trust_bundle: Some(secret("trust-bundle")),
@@ -201,7 +234,11 @@ pub(crate) fn management() -> ManagementCluster {
         routes: false,
         operator_version: Some("4.20".to_owned()),
         cidrs: vec!["10.0.0.0/16".parse().unwrap()],
+        network: Some(management_network()),
+        nodes: None,
+        compact: false,
         node_port_address: Some("nodes.mgmt.example".to_owned()),
+        router_address: None,
         labels: BTreeMap::new(),
         identities: BTreeMap::from([(
             "capoci-user".to_owned(),
@@ -247,10 +284,11 @@ pub(crate) fn hub() -> Network {
         object_name: "hub".to_owned(),
         id: "id-hub".to_owned(),
         region: "eu-frankfurt-1".to_owned(),
-        compartment: Some(ocid("compartment")),
+        tenancy: Some(ocid("tenancy")),
+        compartment: Some(Compartment::Id(ocid("compartment"))),
         manage: Manage::All,
         management_cluster: ManagementClusterName::new("fra-1"),
-        source: NetworkSource::Managed(plan("hosted-public")),
+        source: managed(Preset::HostedPublic),
         freeform_tags: BTreeMap::new(),
         defined_tags: BTreeMap::new(),
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use fleetwright::fleet::model::{Dialect, Fleet, Manage, NetworkSource, NodePool};
+use fleetwright::fleet::model::{Dialect, Fleet, Manage, NetworkSource, NodePool, Preset};
 use fleetwright::render::{Rendered, TemplateSet, Unit, render};
 use fleetwright::resource::{NetworkName, NodePoolName};
 use serde_json::json;
 
-use crate::render_fixture::{cluster, fleet, gpu_pool, hub, plan, pool, routes};
+use crate::render_fixture::{cluster, fleet, gpu_pool, hub, managed, pool, routes};
 
 pub(crate) fn rendered(fleet: &Fleet) -> Rendered {
     let rendered = render(fleet, &TemplateSet::new(&[]).unwrap());
@@ -101,7 +101,7 @@ fn oci_existing() -> Fleet {
 
 fn oci_managed() -> Fleet {
     let mut payments = cluster("payments", Dialect::Oci);
-    payments.network.source = NetworkSource::Managed(plan("hosted-private"));
+    payments.network.source = managed(Preset::HostedPrivate);
     fleet([payments])
 }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fleetwright::diag::Code;
-use fleetwright::fleet::model::{Cluster, Dialect, Fleet, Manage, NetworkSource, SecretUse};
+use fleetwright::fleet::model::{Cluster, Dialect, Fleet, Manage, NetworkSource, Preset, SecretUse};
 use fleetwright::render::{Precondition, Rendered, TemplateSet, render};
 use fleetwright::resource::{
     ClusterName, Manifest, NetworkName, NodePoolName, OwnerMark, Stewardship, UnitId, mark::OWNER_ANNOTATION, reference,
 };
 use serde_json::json;
 
-use crate::render_fixture::{cluster, fleet, gpu_pool, hub, plan, routes};
+use crate::render_fixture::{cluster, fleet, gpu_pool, hub, managed, routes};
 use crate::render_golden::rendered;
 
 fn many() -> Vec<Cluster> {
@@ -19,7 +19,7 @@ fn many() -> Vec<Cluster> {
         .map(|i| {
             let mut cluster = cluster(&format!("c{i:03}"), dialects[i % 3]);
             if i % 4 == 0 {
-                cluster.network.source = NetworkSource::Managed(plan("hosted-public"));
+                cluster.network.source = managed(Preset::HostedPublic);
             }
             let pool = gpu_pool(cluster.name.as_str());
             cluster.node_pools.insert(NodePoolName::new("gpu"), pool);
@@ -93,7 +93,7 @@ fn a_unit_that_fails_fails_alone() {
     let mut clusters = many();
     clusters[0].compartment = None;
     clusters[1].management_cluster = fleetwright::resource::ManagementClusterName::new("nowhere");
-    clusters[2].extra_manifests = vec![json!({"kind": "ConfigMap"})];
+    clusters[2].extra_manifests = vec![json!({"kind": "ConfigMap"}).into()];
     clusters[3].network.source = NetworkSource::Shared {
         name: NetworkName::new("nowhere"),
     };
@@ -127,8 +127,8 @@ fn a_unit_that_fails_fails_alone() {
 fn two_units_that_want_one_object_both_fail() {
     let shared = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "common"}});
     let mut clusters = ["a", "b", "c"].map(|name| cluster(name, Dialect::None));
-    clusters[0].extra_manifests = vec![shared.clone()];
-    clusters[2].extra_manifests = vec![shared];
+    clusters[0].extra_manifests = vec![shared.clone().into()];
+    clusters[2].extra_manifests = vec![shared.into()];
     let rendered = render(&fleet(clusters), &TemplateSet::new(&[]).unwrap());
     assert_eq!(rendered.diagnostics.len(), 1);
     assert_eq!(rendered.diagnostics[0].code, Code::DuplicateObject);
@@ -229,7 +229,7 @@ fn everything_that_is_named_is_waited_for_and_there_is_no_cycle() {
 fn what_is_not_managed_is_only_observed() {
     let written = |manage: Manage| -> BTreeSet<String> {
         let mut cluster = cluster("a", Dialect::Oci);
-        cluster.network.source = NetworkSource::Managed(plan("hosted-private"));
+        cluster.network.source = managed(Preset::HostedPrivate);
         cluster.manage = manage;
         let rendered = rendered(&fleet([cluster]));
         let managed = manifests(&rendered, "a")
@@ -319,7 +319,8 @@ fn a_raw_patch_is_merged_over_what_is_rendered() {
 
 #[test]
 fn extra_manifests_get_the_clusters_namespace_unless_they_say_otherwise() {
-    let extra = |kind: &str, metadata| json!({"apiVersion": "example.com/v1", "kind": kind, "metadata": metadata});
+    let extra =
+        |kind: &str, metadata| json!({"apiVersion": "example.com/v1", "kind": kind, "metadata": metadata}).into();
     let mut cluster = cluster("a", Dialect::None);
     cluster.extra_manifests = vec![
         extra("Policy", json!({"name": "here"})),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fleetwright::diag::{Code, Diagnostic};
-use fleetwright::fleet::model::{Dialect, NodePool};
+use fleetwright::diag::{Code, Diagnostic, Span};
+use fleetwright::fleet::model::{Dialect, ExtraManifest, NodePool};
 use fleetwright::render::{Rendered, TemplateSet, render};
 use fleetwright::resource::{ClusterName, NodePoolName, UnitId};
 use serde_json::{Value, json};
@@ -221,9 +221,20 @@ fn what_must_not_be_rendered_is_refused_whoever_wrote_it() {
         assert_eq!(problem.code, Code::ForbiddenObject);
         assert!(!format!("{problem:?}").contains("plain\""), "{problem:?}");
         let mut cluster = cluster("payments", Dialect::None);
-        cluster.extra_manifests = vec![forbidden];
+        let span = Span {
+            file: "extra.yaml".into(),
+            line: 7,
+            column: 5,
+            start: 90,
+            end: 99,
+        };
+        cluster.extra_manifests = vec![ExtraManifest {
+            body: forbidden,
+            span: Some(span.clone()),
+        }];
         let rendered = render(&fleet([cluster]), &TemplateSet::new(&[]).unwrap());
         assert_eq!(rendered.diagnostics[0].code, Code::ForbiddenObject);
+        assert_eq!(rendered.diagnostics[0].span, Some(span));
         assert_eq!(rendered.failed, BTreeSet::from([unit()]));
     }
 }
@@ -248,14 +259,18 @@ fn an_object_twice_in_a_cluster_is_refused() {
 #[test]
 fn a_loop_or_a_flood_of_output_ends_in_its_budget_within_a_second() {
     let flood = format!("{{% for i in range(100000) %}}{}{{% endfor %}}", "x".repeat(1000));
-    let nested = format!("{{% set x = ['y'] %}}{}{{{{ x }}}}", "{% set x = [x, x] %}".repeat(40));
+    let nested = format!("{{% set x = ['y'] %}}{}{{{{ x }}}}", "{% set x = [x, x] %}".repeat(30));
     let replaced = format!(
         "{{% set x = 'yyyyyyyyyyyyyyyy' %}}{}{{{{ x | length }}}}",
         "{% set x = x | replace('y', x) %}".repeat(20)
     );
     let joined = format!(
         "{{% set x = 'y' %}}{}{{{{ x | length }}}}",
-        "{% set x = [x, x] | join %}".repeat(60)
+        "{% set x = [x, x] | join %}".repeat(31)
+    );
+    let deep = format!(
+        "{}{{% include 'node-pools.yaml.j2' %}}",
+        "{% set cluster = [cluster] %}".repeat(32)
     );
     let capture = "{% set text %}{% for i in range(100000) %}{{ cluster }}{% endfor %}{% endset %}{{ text }}";
     for text in [
@@ -265,6 +280,7 @@ fn a_loop_or_a_flood_of_output_ends_in_its_budget_within_a_second() {
         capture,
         &flood,
         &nested,
+        &deep,
         &replaced,
         &joined,
         "{% set ns = namespace(x='y') %}{% for i in range(60) %}{% set ns.x = ns.x | replace('y', 'yy') %}{% endfor %}",
@@ -294,13 +310,14 @@ fn a_text_that_doubles_is_refused_before_anything_is_evaluated() {
         ),
         "{% set ns = namespace(x='y') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}".to_owned(),
         "{% macro m(x, n) %}{{ m(x ~ x, n + 1) }}{% endmacro %}{{ m('y', 0) }}".to_owned(),
+        "{% set ns = namespace(x=1) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}".to_owned(),
     ] {
         let files = files(&[("node-pools.yaml.j2", &text)]);
         let problems = TemplateSet::new(&files).err().expect("a refusal");
         assert_eq!(problems[0].code, Code::TemplateBudget);
         let span = problems[0].span.as_ref().expect("a place");
         assert!(
-            ["~", "+"].contains(&&text[span.start as usize..span.end as usize]),
+            ["~", "+", "["].contains(&&text[span.start as usize..span.end as usize]),
             "{span}"
         );
     }

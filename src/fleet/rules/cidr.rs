@@ -30,22 +30,22 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         }
     }
     let plan = match &network.source {
-        NetworkSource::Managed(plan) => Some(plan),
-        NetworkSource::Shared { name } => facts.networks.get(name).and_then(|found| match &found.source {
-            NetworkSource::Managed(plan) => Some(plan),
-            NetworkSource::Shared { .. } | NetworkSource::Existing(_) => None,
-        }),
-        NetworkSource::Existing(_) => None,
+        NetworkSource::Shared { name } => facts.networks.get(name).and_then(|found| found.source.plan()),
+        source => source.plan(),
     };
     if let Some(plan) = plan {
         let place = facts.at(&["network", "vcn"], problems);
-        if !network.machine.iter().any(|net| net.contains(&plan.workers)) {
-            let message = format!("the machine range does not hold the worker subnet `{}`", plan.workers);
-            let problem =
-                Diagnostic::new(Code::CidrOverlap, message).hint("leave `machine` out: it is derived from the network");
-            problems.rule(problem, facts.at(&["network", "machine"], problems));
+        // An IPv6 range of a VCN is none of the machines' where pods have none.
+        let dual = network.cluster.iter().any(|net| net.addr().is_ipv6());
+        for workers in plan.workers().iter().filter(|net| dual || net.addr().is_ipv4()) {
+            if !network.machine.iter().any(|net| net.contains(workers)) {
+                let message = format!("the machine range does not hold the worker subnet `{workers}`");
+                let problem = Diagnostic::new(Code::CidrOverlap, message)
+                    .hint("leave `machine` out: it is derived from the network");
+                problems.rule(problem, facts.at(&["network", "machine"], problems));
+            }
         }
-        ranges.push(("network", plan.vcn, place));
+        ranges.extend(plan.vcn.iter().map(|net| ("network", *net, place)));
     }
     for (index, (what, net, _)) in ranges.iter().enumerate() {
         for (other, theirs, place) in ranges.iter().skip(index + 1) {

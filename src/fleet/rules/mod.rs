@@ -4,6 +4,7 @@
 
 mod availability;
 mod cidr;
+mod limits;
 mod names;
 mod peering;
 mod platform;
@@ -11,7 +12,7 @@ mod scale;
 mod services;
 mod versions;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::addresses::{self, Taken};
 use super::cluster::Merged;
@@ -91,6 +92,8 @@ pub(super) struct Wide<'a> {
 pub(super) fn fleet_wide(fleet: &mut Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>) {
     let before = problems.found.len();
     scale::fleet(fleet, wide, problems);
+    scale::density(fleet, wide, problems);
+    limits::fleet(fleet, wide, problems);
     peering::fleet(fleet, wide, problems);
     services::fleet(fleet, wide, problems);
     names::fleet(wide, problems);
@@ -111,27 +114,17 @@ pub(super) fn fleet_wide(fleet: &mut Fleet, wide: &Wide<'_>, problems: &mut Prob
 
 /// What is never handed out: pod and service ranges of every layer, and the networks that somebody typed.
 pub(super) fn reserve(index: &Index<'_>, loaded: &Loaded, taken: &mut Taken) {
-    let typed = index.of(Kind::Network).filter_map(|network| network.spec.get("vcn"));
-    let typed = typed
-        .filter_map(Node::as_str)
-        .filter_map(|text| text.parse::<IpNet>().ok());
-    for net in typed.filter_map(addresses::v4) {
-        taken.add(net);
+    for node in index.of(Kind::Network).filter_map(|network| network.spec.get("vcn")) {
+        for net in ranges(node) {
+            taken.add(net);
+        }
     }
     let mut add = |settings: Option<&Node>| {
         for key in ["cluster", "service", "vcn"] {
             let Some(node) = settings.and_then(|settings| settings.at(&["network", key])) else {
                 continue;
             };
-            let texts = match &node.value {
-                Yaml::List(items) => items.iter().collect(),
-                _ => vec![node],
-            };
-            let nets = texts
-                .into_iter()
-                .filter_map(Node::as_str)
-                .filter_map(|text| text.parse::<IpNet>().ok());
-            for net in nets.filter_map(addresses::v4) {
+            for net in ranges(node) {
                 taken.add(net);
             }
         }
@@ -157,4 +150,17 @@ pub(super) fn reserve(index: &Index<'_>, loaded: &Loaded, taken: &mut Taken) {
         add(declared.shared());
         add(Some(declared.own));
     }
+}
+
+/// The IPv4 ranges of a value that is one or a list of them; what is none is reported elsewhere.
+fn ranges(node: &Node) -> impl Iterator<Item = Ipv4Net> {
+    let items = match &node.value {
+        Yaml::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let nets = items
+        .iter()
+        .filter_map(Node::as_str)
+        .filter_map(|text| text.parse::<IpNet>().ok());
+    nets.filter_map(addresses::v4)
 }

@@ -8,7 +8,7 @@ use super::Wide;
 use crate::diag::{Code, Diagnostic};
 use crate::fleet::addresses::v4;
 use crate::fleet::kind::Kind;
-use crate::fleet::model::{Fleet, NetworkPlan, NetworkSource};
+use crate::fleet::model::{Fleet, NetworkPlan};
 use crate::fleet::node::Place;
 use crate::fleet::problems::Problems;
 
@@ -94,21 +94,21 @@ pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>)
     }
     let mut peered: BTreeMap<&str, Vec<Range<'_>>> = BTreeMap::new();
     for cluster in fleet.clusters.values() {
-        if let NetworkSource::Managed(plan) = &cluster.network.source {
+        if let Some(plan) = cluster.network.source.plan() {
             let owner = Owner::Cluster(cluster.name.as_str());
             peered
                 .entry(cluster.management_cluster.as_str())
                 .or_default()
-                .extend(range(plan, owner));
+                .extend(ranges(plan, owner));
         }
     }
     for network in fleet.networks.values() {
-        if let NetworkSource::Managed(plan) = &network.source {
+        if let Some(plan) = network.source.plan() {
             let owner = Owner::Network(network.name.as_str());
             peered
                 .entry(network.management_cluster.as_str())
                 .or_default()
-                .extend(range(plan, owner));
+                .extend(ranges(plan, owner));
         }
     }
     for (name, mut ranges) in peered {
@@ -149,9 +149,16 @@ fn pinned<'a>(wide: &'a Wide<'_>) -> Vec<Range<'a>> {
     clusters.chain(networks).collect()
 }
 
-fn range<'a>(plan: &NetworkPlan, owner: Owner<'a>) -> Option<Range<'a>> {
-    let net = v4(plan.vcn).filter(|_| plan.peer_with_management)?;
-    Some(Range { net, owner })
+/// The ranges of a network that is peered.
+fn ranges<'a>(plan: &NetworkPlan, owner: Owner<'a>) -> impl Iterator<Item = Range<'a>> {
+    let nets = if plan.peering.is_some() {
+        plan.vcn.as_slice()
+    } else {
+        &[]
+    };
+    nets.iter()
+        .filter_map(|net| v4(*net))
+        .map(move |net| Range { net, owner })
 }
 
 fn report(

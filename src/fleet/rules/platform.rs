@@ -44,7 +44,7 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
     }
     let list = facts.merged.node.get("extraManifests");
     for (index, manifest) in cluster.extra_manifests.iter().enumerate() {
-        if manifest.get("kind").and_then(Value::as_str) == Some("HostedControlPlane") {
+        if manifest.body.get("kind").and_then(Value::as_str) == Some("HostedControlPlane") {
             let place = list
                 .and_then(|list| list.item(index))
                 .map_or(facts.place, |node| node.place);

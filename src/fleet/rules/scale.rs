@@ -1,4 +1,4 @@
-//! scale-hc, scale-np, scale-workers: how much of a thing is sensible.
+//! scale-hc, scale-density, scale-np, scale-workers: how much of a thing is sensible.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,9 @@ use crate::fleet::problems::Problems;
 /// Hosted clusters of a management cluster, node pools and workers of a cluster: what has been tested, and what is aimed at.
 const CLUSTERS_WARN: u32 = 80;
 const CLUSTERS_MOST: u32 = 100;
+/// Highly available control planes on each three nodes, and those on a management cluster that is one of three nodes itself.
+const DENSITY_WARN: u32 = 21;
+const COMPACT_WARN: u32 = 3;
 const POOLS_WARN: u32 = 100;
 const WORKERS_TESTED: u64 = 64;
 const WORKERS_WARN: u32 = 500;
@@ -77,6 +80,38 @@ pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>)
         if count > most {
             problem.severity = Severity::Error;
         }
+        problems.rule(problem, manager.place);
+    }
+}
+
+/// Highly available control planes on the nodes that a management cluster says it has.
+pub(super) fn density(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>) {
+    let thresholds = wide.spec.thresholds.as_ref();
+    let on_three = thresholds.and_then(|all| all.control_planes_per_three_nodes);
+    let on_compact = thresholds.and_then(|all| all.control_planes_compact);
+    for manager in wide.management.values() {
+        let Some(nodes) = manager.model.nodes else { continue };
+        let name = &manager.model.name;
+        let here = fleet
+            .clusters
+            .values()
+            .filter(|cluster| cluster.management_cluster == *name);
+        let available = here.filter(|cluster| cluster.controller_availability == "HighlyAvailable");
+        let count = u32::try_from(available.count()).unwrap_or(u32::MAX);
+        let most = if manager.model.compact {
+            on_compact.unwrap_or(COMPACT_WARN)
+        } else {
+            nodes.saturating_mul(on_three.unwrap_or(DENSITY_WARN)) / 3
+        };
+        if count <= most {
+            continue;
+        }
+        let sort = if manager.model.compact { "compact " } else { "" };
+        let message = format!(
+            "{sort}management cluster `{name}` has {count} highly available control planes on {nodes} nodes, more than {most}"
+        );
+        let problem = Diagnostic::new(Code::ScaleDensity, message)
+            .hint("add nodes, or set `thresholds` in the `Fleet` document if yours are known to hold more");
         problems.rule(problem, manager.place);
     }
 }

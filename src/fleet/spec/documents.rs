@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Existing, Manage, NetworkPreset, OneOrMany, Patch, PeerWith, Settings};
+use super::{ManagementNetwork, OneOrMany, Patch, Settings};
 
 /// An environment: a layer between the fleet and its clusters.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -76,8 +76,18 @@ pub(in crate::fleet) struct ManagementClusterSpec {
     /// Ranges of its network.
     #[serde(default)]
     pub(in crate::fleet) cidrs: Vec<String>,
+    /// Its own VCN, for networks that are to be peered with it.
+    pub(in crate::fleet) network: Option<ManagementNetwork>,
+    /// Nodes that control planes run on; how many are sensible follows from it.
+    #[schemars(range(min = 1))]
+    pub(in crate::fleet) nodes: Option<u32>,
+    /// Whether its own control plane runs on these nodes too.
+    #[serde(default)]
+    pub(in crate::fleet) compact: bool,
     /// Stable address of the load balancer in front of its nodes, for `publish: nodePort`.
     pub(in crate::fleet) node_port_address: Option<String>,
+    /// Address of its router, IP or DNS name, to which the names of routes lead.
+    pub(in crate::fleet) router_address: Option<String>,
     /// Labels of its own objects.
     #[serde(default)]
     pub(in crate::fleet) labels: BTreeMap<String, String>,
@@ -162,34 +172,6 @@ pub(in crate::fleet) struct RingSpec {
     /// Version of node pools; the control plane's where absent.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"))]
     pub(in crate::fleet) pools: Option<String>,
-}
-
-/// A network that clusters share.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(in crate::fleet) struct NetworkSpec {
-    /// OCI region id.
-    pub(in crate::fleet) region: String,
-    /// The compartment: an OCID, or a name from the fleet's `compartments`.
-    pub(in crate::fleet) compartment: Option<String>,
-    /// The management cluster that writes it; the only one of its region where absent.
-    pub(in crate::fleet) management_cluster: Option<String>,
-    /// How far it is ours to write.
-    pub(in crate::fleet) manage: Option<Manage>,
-    /// What kind of network to make.
-    pub(in crate::fleet) preset: Option<NetworkPreset>,
-    /// What to peer it with.
-    pub(in crate::fleet) peer_with: Option<PeerWith>,
-    /// The range of the network to make; from the region's pool where absent.
-    pub(in crate::fleet) vcn: Option<String>,
-    /// A network that exists already.
-    pub(in crate::fleet) existing: Option<Existing>,
-    /// OCI freeform tags.
-    #[serde(default)]
-    pub(in crate::fleet) tags: BTreeMap<String, String>,
-    /// OCI defined tags, by namespace.
-    #[serde(default)]
-    pub(in crate::fleet) defined_tags: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// One rename: `cluster/old` → `cluster/new`.

@@ -15,7 +15,7 @@ pub(in crate::fleet) struct FleetSpec {
     pub(in crate::fleet) defaults: Option<Settings>,
     /// What clusters of a region have, by region id; nearer than `defaults`.
     pub(in crate::fleet) regions: Option<BTreeMap<String, Settings>>,
-    /// Names for compartments, so that other files need no OCIDs.
+    /// Names for compartments, each an OCID or a path `parent/child`, so that other files need neither.
     pub(in crate::fleet) compartments: Option<BTreeMap<String, String>>,
     /// Where address blocks for managed networks come from.
     pub(in crate::fleet) addresses: Option<Addresses>,
@@ -125,4 +125,12 @@ pub(in crate::fleet) struct Thresholds {
     pub(in crate::fleet) node_pools_warn: Option<u32>,
     /// Workers of one cluster above which a warning is due; 500.
     pub(in crate::fleet) workers_warn: Option<u32>,
+    /// Highly available control planes on each three nodes above which a warning is due; 21.
+    pub(in crate::fleet) control_planes_per_three_nodes: Option<u32>,
+    /// Control planes on a compact management cluster above which a warning is due; 3.
+    pub(in crate::fleet) control_planes_compact: Option<u32>,
+    /// VCNs of one region above which a warning is due; 50.
+    pub(in crate::fleet) networks_per_region: Option<u32>,
+    /// Networks peered with one management cluster in its region above which a warning is due; 10.
+    pub(in crate::fleet) local_peerings: Option<u32>,
 }

@@ -11,6 +11,7 @@
 
 mod documents;
 mod fleet;
+mod network;
 mod pool;
 mod settings;
 
@@ -19,10 +20,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 pub(super) use documents::{
-    ClusterSpec, ClustersSpec, Dialect, EnvironmentSpec, IdentityType, ManagementClusterSpec, MovedSpec, NetworkSpec,
-    ReleaseSpec, RingSpec,
+    ClusterSpec, ClustersSpec, Dialect, EnvironmentSpec, IdentityType, ManagementClusterSpec, MovedSpec, ReleaseSpec,
+    RingSpec,
 };
 pub(super) use fleet::{FleetSpec, OnConflict, Waiver};
+pub(super) use network::*;
 pub(super) use pool::{Arch, Autoscale, CountOrPercent, PoolSpec, UpgradeType};
 pub(super) use settings::*;
 

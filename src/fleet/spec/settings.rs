@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Patch, PoolSpec, Texts};
+use super::{NetworkSettings, Patch, PoolSpec, Texts};
 
 /// What can be set at every layer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -22,7 +22,7 @@ pub(in crate::fleet) struct Settings {
     /// OCID of the tenancy.
     #[schemars(regex(pattern = r"^ocid1\.\S+$"))]
     pub(in crate::fleet) tenancy: Option<String>,
-    /// The compartment: an OCID, or a name from the fleet's `compartments`.
+    /// The compartment: an OCID, a name from the fleet's `compartments`, or a path `parent/child` from the tenancy's root.
     pub(in crate::fleet) compartment: Option<String>,
     /// The OCI identity's name on the management cluster.
     pub(in crate::fleet) identity: Option<String>,
@@ -63,6 +63,8 @@ pub(in crate::fleet) struct Settings {
     pub(in crate::fleet) publish: Option<Publish>,
     /// Exceptions from `publish`, by service.
     pub(in crate::fleet) services: Option<Services>,
+    /// Where the names of its services are kept.
+    pub(in crate::fleet) dns: Option<Dns>,
     /// The pull secret.
     pub(in crate::fleet) pull_secret: Option<SecretUse>,
     /// The SSH public key, key `id_rsa.pub` of a Secret.
@@ -183,6 +185,14 @@ pub(in crate::fleet) enum Strategy {
     Route,
 }
 
+/// Where the names of services are kept.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::fleet) struct Dns {
+    /// An OCI DNS zone, by name or OCID, that gets a record for each published service.
+    pub(in crate::fleet) zone: Option<String>,
+}
+
 /// etcd's storage.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
@@ -194,34 +204,6 @@ pub(in crate::fleet) struct Etcd {
     pub(in crate::fleet) storage_class: Option<String>,
 }
 
-/// The network: `existing`, `shared`, or, where neither is there, one made for the cluster.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub(in crate::fleet) struct NetworkSettings {
-    /// What kind of network to make.
-    pub(in crate::fleet) preset: Option<NetworkPreset>,
-    /// What to peer it with.
-    pub(in crate::fleet) peer_with: Option<PeerWith>,
-    /// The range of the network to make; from the region's pool where absent.
-    pub(in crate::fleet) vcn: Option<String>,
-    /// A network that exists already.
-    pub(in crate::fleet) existing: Option<Existing>,
-    /// The name of a `Network` that several clusters share.
-    pub(in crate::fleet) shared: Option<String>,
-    /// Range of the workers; derived for a network that is made here.
-    pub(in crate::fleet) machine: Option<OneOrMany>,
-    /// Range of the pods.
-    pub(in crate::fleet) cluster: Option<OneOrMany>,
-    /// Prefix length of one node's share of the pod range.
-    #[schemars(range(min = 9, max = 28))]
-    pub(in crate::fleet) host_prefix: Option<u8>,
-    /// Range of the services.
-    pub(in crate::fleet) service: Option<OneOrMany>,
-    /// The network plugin.
-    #[serde(rename = "type")]
-    pub(in crate::fleet) kind: Option<NetworkType>,
-}
-
 /// One, or a list.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -230,51 +212,6 @@ pub(in crate::fleet) enum OneOrMany {
     One(String),
     /// A list.
     Many(Vec<String>),
-}
-
-/// What kind of network to make.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(in crate::fleet) enum NetworkPreset {
-    /// Workers without public addresses, egress by NAT.
-    HostedPrivate,
-    /// The same, with public load balancers.
-    HostedPublic,
-}
-
-/// What to peer a network with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(in crate::fleet) enum PeerWith {
-    /// The network of the cluster's management cluster.
-    Management,
-    /// Nothing.
-    None,
-}
-
-/// The network plugin.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-pub(in crate::fleet) enum NetworkType {
-    /// OpenShift's own.
-    OVNKubernetes,
-    /// Removed from current releases.
-    OpenShiftSDN,
-    /// Calico.
-    Calico,
-    /// Another one, installed by its own means.
-    Other,
-}
-
-/// OCIDs of a network that exists.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub(in crate::fleet) struct Existing {
-    /// The VCN.
-    pub(in crate::fleet) vcn: Option<String>,
-    /// Subnet of the private API endpoint's load balancer.
-    pub(in crate::fleet) endpoint_subnet: Option<String>,
-    /// Subnet of the workers, unless a pool names its own.
-    pub(in crate::fleet) worker_subnet: Option<String>,
 }
 
 /// A Secret or ConfigMap in the cluster's namespace.

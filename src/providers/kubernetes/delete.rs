@@ -45,10 +45,7 @@ impl KubernetesProvider {
             && let Observed::Present(live) = self.look_up(&discovery, &kind, id).await
             && live.uid != request.uid
         {
-            return Err(ProviderError::Invalid {
-                id: Box::new(id.clone()),
-                message: "another object has taken its name since it was read, and is left alone".to_owned(),
-            });
+            return Err(ProviderError::Replaced(Box::new(id.clone())));
         }
         Err(refusal.into_error("delete", id))
     }

@@ -94,8 +94,9 @@ impl KubernetesProvider {
             .map_err(|error| error.during(target.what()))?;
         let creating = version.is_none();
         match answer.status {
+            200 if creating => Err(ProviderError::Exists(Box::new(request.id.clone()))),
             // Whichever of its checks the server came to first, the object is there.
-            200 | 409 if creating => match self.made_before(&request, mode).await {
+            409 if creating => match self.made_before(&request, mode).await {
                 Some(object) => Ok(WriteResponse { object }),
                 None => Err(ProviderError::Exists(Box::new(request.id.clone()))),
             },

@@ -21,9 +21,11 @@ use super::counts::{Counter, Counts, Kind};
 use super::credentials::{Credentials, CredentialsError, KeyMaterial, Now};
 use super::endpoint::Endpoints;
 use super::error::{OciError, ServiceError, redact};
-use super::retry::{self, Jitter, Patience, Policy};
+use super::retry::{self, Jitter, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
+
+const REQUEST_ID: &str = "opc-request-id";
 
 /// How to talk to OCI.
 #[derive(Clone)]
@@ -96,7 +98,7 @@ struct Identity {
 /// How far a call has come: what is left to say of it when time runs out.
 #[derive(Default)]
 struct Progress {
-    attempts: u32,
+    tries: Tries,
     sent: bool,
     failed: Option<OciError>,
 }
@@ -234,7 +236,7 @@ impl Client {
             Err(_) => Err(OciError::Deadline {
                 operation,
                 deadline,
-                attempts: progress.attempts,
+                attempts: progress.tries.attempts,
                 sent: progress.sent,
                 source: progress.failed.map(Box::new),
             }),
@@ -274,7 +276,7 @@ impl Inner {
         let call = request.call;
         let mut asked_again = false;
         loop {
-            progress.attempts += 1;
+            progress.tries.attempts += 1;
             let signer = identity.signer(call.operation).await?;
             let error = match self.attempt(request, &signer, progress).await {
                 Ok(answer) => return Ok(answer),
@@ -293,10 +295,10 @@ impl Inner {
                     "the key was refused; its successor is tried"
                 );
             } else {
+                progress.tries.failed(&error);
                 let pause = {
                     let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
-                    self.policy
-                        .pause(call, patience, &error, progress.attempts, &mut jitter)
+                    self.policy.pause(call, patience, &error, progress.tries, &mut jitter)
                 };
                 // A pause beyond the deadline ends in a word that says less than this error does.
                 let Some(pause) = pause.filter(|pause| Instant::now() + *pause < until) else {
@@ -338,7 +340,7 @@ impl Inner {
             .map_err(|error: http::uri::InvalidUri| lost(false, Box::new(error)))?;
         *message.headers_mut() = headers;
 
-        progress.sent = true;
+        let sent_before = std::mem::replace(&mut progress.sent, true);
         let answered = tokio::time::timeout(self.attempt_timeout, self.exchange.exchange(message)).await;
         let mut kind = Kind {
             service: call.service,
@@ -350,18 +352,20 @@ impl Inner {
             Ok(Err(source)) => Err(lost(!source.is::<NotSent>(), source)),
             Ok(Ok(answer)) => {
                 kind.status = Some(answer.status().as_u16());
-                self.read(call, &answer)
+                self.read(request, &answer)
             }
         };
+        tracing::debug!(operation, status = kind.status, request_id = ?request.headers.get(REQUEST_ID), "asked");
         self.counter.request(kind);
         if let Err(error) = &result {
-            progress.sent = error.outcome_unknown();
+            progress.sent = sent_before || error.outcome_unknown();
         }
         result
     }
 
     /// What an answer says.
-    fn read(&self, call: &Call, answer: &http::Response<Bytes>) -> Result<Answer, OciError> {
+    fn read(&self, request: &Request<'_>, answer: &http::Response<Bytes>) -> Result<Answer, OciError> {
+        let call = request.call;
         let text = |name: &str| {
             answer
                 .headers()
@@ -384,7 +388,10 @@ impl Inner {
                 code: redact(word("code")),
                 message: redact(word("message")),
                 operation: call.operation,
-                request_id: redact(&text("opc-request-id").unwrap_or_default()),
+                request_id: redact(&text(REQUEST_ID).unwrap_or_else(|| {
+                    let sent = request.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+                    sent.unwrap_or_default().to_owned()
+                })),
                 retry_after: text(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, now)),
                 skew,
             })));
@@ -423,7 +430,7 @@ impl Inner {
         };
         set("accept", "application/json")?;
         set("user-agent", concat!("fleetwright/", env!("CARGO_PKG_VERSION")))?;
-        set("opc-request-id", &request_id)?;
+        set(REQUEST_ID, &request_id)?;
         if call.body.is_some() {
             set("content-type", "application/json")?;
         }

@@ -27,6 +27,22 @@ pub(super) struct Policy {
     pub(super) attempts: u32,
 }
 
+/// How often a call was tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tries {
+    /// Attempts in all.
+    pub(super) attempts: u32,
+    /// Those of them that a state or a lock forbade.
+    pub(super) conflicts: u32,
+}
+
+impl Tries {
+    /// Counts one that failed.
+    pub(super) fn failed(&mut self, error: &OciError) {
+        self.conflicts += u32::from(is_held(error));
+    }
+}
+
 /// Attempts at a call that a state or a lock forbids: what holds it may not pass by itself, and who asked waits for it better
 /// than a transport can.
 const CONFLICT_ATTEMPTS: u32 = 4;
@@ -47,20 +63,19 @@ impl Policy {
         call: &Call,
         patience: Patience,
         error: &OciError,
-        attempts: u32,
+        tries: Tries,
         jitter: &mut Jitter,
     ) -> Option<Duration> {
+        let attempts = tries.attempts;
         if patience == Patience::Fresh && is_not_seen_yet(error) {
             return (attempts < self.attempts.max(FRESH_ATTEMPTS))
                 .then(|| jitter.backoff(FIRST_FRESH_PAUSE, LONGEST_FRESH_PAUSE, attempts));
         }
         let limit = match error {
-            OciError::Service(service) => match (service.status, service.code.as_str()) {
-                (429, _) => self.attempts,
-                (409, "IncorrectState" | "LockConflict" | "ExternalServerIncorrectState") => {
-                    self.attempts.min(CONFLICT_ATTEMPTS)
-                }
-                (500 | 502..=504, _) if is_repeatable(call) => self.attempts,
+            OciError::Service(service) => match service.status {
+                429 => self.attempts,
+                409 if is_held(error) && tries.conflicts < CONFLICT_ATTEMPTS => self.attempts,
+                500 | 502..=504 if is_repeatable(call) => self.attempts,
                 _ => return None,
             },
             OciError::Transport { sent, .. } if !sent || is_repeatable(call) => self.attempts,
@@ -85,6 +100,15 @@ impl Policy {
 /// Whether a second time does no harm.
 pub(super) fn is_repeatable(call: &Call) -> bool {
     call.retry_token.is_some() || matches!(call.method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE)
+}
+
+/// A state that passes, or a lock.
+fn is_held(error: &OciError) -> bool {
+    error.is_conflict()
+        && matches!(
+            error.code(),
+            Some("IncorrectState" | "LockConflict" | "ExternalServerIncorrectState")
+        )
 }
 
 fn is_not_seen_yet(error: &OciError) -> bool {
@@ -188,9 +212,13 @@ mod tests {
         }
     }
 
+    fn tries(attempts: u32) -> Tries {
+        Tries { attempts, conflicts: 0 }
+    }
+
     fn again(call: &Call, error: &OciError) -> bool {
         POLICY
-            .pause(call, Patience::Settled, error, 1, &mut Jitter::new(1))
+            .pause(call, Patience::Settled, error, tries(1), &mut Jitter::new(1))
             .is_some()
     }
 
@@ -234,6 +262,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_is_tried_four_times() {
+        let held = refused(409, "LockConflict");
+        let mut tries = Tries::default();
+        let mut jitter = Jitter::new(1);
+        loop {
+            tries.attempts += 1;
+            tries.failed(&held);
+            if POLICY
+                .pause(&call(Method::GET, None), Patience::Settled, &held, tries, &mut jitter)
+                .is_none()
+            {
+                break;
+            }
+        }
+        assert_eq!(
+            tries,
+            Tries {
+                attempts: CONFLICT_ATTEMPTS,
+                conflicts: CONFLICT_ATTEMPTS
+            }
+        );
+    }
+
+    #[test]
     fn what_is_fresh_is_waited_for_about_four_minutes() {
         let mut jitter = Jitter::new(7);
         for error in [
@@ -241,7 +293,15 @@ mod tests {
             refused(400, "RelatedResourceNotAuthorizedOrNotFound"),
         ] {
             let pauses: Vec<Duration> = (1..20)
-                .map_while(|n| POLICY.pause(&call(Method::POST, None), Patience::Fresh, &error, n, &mut jitter))
+                .map_while(|n| {
+                    POLICY.pause(
+                        &call(Method::POST, None),
+                        Patience::Fresh,
+                        &error,
+                        tries(n),
+                        &mut jitter,
+                    )
+                })
                 .collect();
             assert_eq!(pauses.len(), 8);
             assert!(pauses.iter().sum::<Duration>() <= FRESH_WINDOW);
@@ -249,7 +309,13 @@ mod tests {
         let refused = refused(400, "InvalidParameter");
         assert!(
             POLICY
-                .pause(&call(Method::GET, None), Patience::Fresh, &refused, 1, &mut jitter)
+                .pause(
+                    &call(Method::GET, None),
+                    Patience::Fresh,
+                    &refused,
+                    tries(1),
+                    &mut jitter
+                )
                 .is_none()
         );
     }
@@ -259,7 +325,7 @@ mod tests {
         let get = call(Method::GET, None);
         let mut jitter = Jitter::new(3);
         let pauses: Vec<Duration> = (1..20)
-            .map_while(|n| POLICY.pause(&get, Patience::Settled, &refused(503, ""), n, &mut jitter))
+            .map_while(|n| POLICY.pause(&get, Patience::Settled, &refused(503, ""), tries(n), &mut jitter))
             .collect();
         assert_eq!(pauses.len(), 7);
         for (n, pause) in pauses.iter().enumerate() {
@@ -270,7 +336,9 @@ mod tests {
         if let OciError::Service(error) = &mut asked {
             error.retry_after = Some(Duration::from_secs(77));
         }
-        let pause = POLICY.pause(&get, Patience::Settled, &asked, 1, &mut jitter).unwrap();
+        let pause = POLICY
+            .pause(&get, Patience::Settled, &asked, tries(1), &mut jitter)
+            .unwrap();
         assert!(
             pause >= Duration::from_secs(77) && pause <= Duration::from_secs(78),
             "{pause:?}"

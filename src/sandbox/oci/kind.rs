@@ -41,6 +41,8 @@ pub(super) struct Kind {
     pub(super) update: &'static str,
     /// Query parameters of its list that are compared with the field of the same name.
     pub(super) filters: &'static [&'static str],
+    /// The OCID of what the path calls by another name.
+    pub(super) alias: fn(&State, &Call) -> Option<String>,
     /// Whether every region sees it.
     pub(super) global: bool,
     /// Whether its list is an object with `items`.
@@ -78,6 +80,7 @@ impl Kind {
         create: "",
         update: "",
         filters: &["displayName", "lifecycleState", "vcnId"],
+        alias: |_, _| None,
         global: false,
         collection: false,
         prepare: |_, _, _| Ok(()),

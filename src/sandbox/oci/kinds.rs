@@ -1,8 +1,10 @@
 //! All kinds of the server.
 
 use super::compute::{INSTANCE, PRIVATE_IP, VNIC, VNIC_ATTACHMENT};
+use super::dns::ZONE;
 use super::identity_service::COMPARTMENT;
 use super::kind::Kind;
+use super::load_balancer::LOAD_BALANCER;
 use super::network::dhcp::DHCP_OPTIONS;
 use super::network::drg::{DRG, DRG_ATTACHMENT, DRG_ROUTE_TABLE};
 use super::network::gateway::{INTERNET_GATEWAY, NAT_GATEWAY, SERVICE_GATEWAY};
@@ -14,6 +16,7 @@ use super::network::route_table::ROUTE_TABLE;
 use super::network::security_list::SECURITY_LIST;
 use super::network::subnet::SUBNET;
 use super::network::vcn::VCN;
+use super::network_load_balancer::NETWORK_LOAD_BALANCER;
 use super::work::WORK_REQUEST;
 
 static ALL: &[&Kind] = &[
@@ -36,6 +39,9 @@ static ALL: &[&Kind] = &[
     &VNIC,
     &VNIC_ATTACHMENT,
     &PRIVATE_IP,
+    &NETWORK_LOAD_BALANCER,
+    &LOAD_BALANCER,
+    &ZONE,
     &COMPARTMENT,
     &WORK_REQUEST,
 ];

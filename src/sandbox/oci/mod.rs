@@ -15,6 +15,7 @@
 mod call;
 mod cidr;
 mod compute;
+mod dns;
 mod fingerprint;
 mod generic;
 mod identity;
@@ -23,9 +24,11 @@ mod kind;
 mod kinds;
 mod limits;
 mod list;
+mod load_balancer;
 mod log;
 mod models;
 mod network;
+mod network_load_balancer;
 mod refusal;
 mod retry;
 mod route;
@@ -49,6 +52,9 @@ fn services() -> &'static [(&'static str, &'static [route::Route])] {
         ("20160918", network::routes::ROUTES),
         ("20160918", compute::ROUTES),
         ("20160918", identity_service::ROUTES),
+        ("20200501", network_load_balancer::ROUTES),
+        ("20170115", load_balancer::ROUTES),
+        ("20180115", dns::ROUTES),
     ];
     SERVICES
 }

@@ -248,7 +248,7 @@ impl OciServer {
                 .get(name)
                 .and_then(|value| value.to_str().ok().map(str::to_owned))
         };
-        let call = Call {
+        let mut call = Call {
             operation: route.operation,
             kind: route.kind,
             params,
@@ -263,6 +263,9 @@ impl OciServer {
             short_page: route.operation.starts_with("List") && self.faults.strikes(Point::ShortPage),
         };
         state.settle(call.now);
+        if let Some((id, place)) = (route.kind.alias)(state, &call).zip(call.params.first_mut()) {
+            *place = id;
+        }
         let reply = match retry::replay(state, &call)? {
             Some(reply) => reply,
             None => {

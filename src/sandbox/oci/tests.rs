@@ -119,7 +119,7 @@ impl Client {
     }
 
     async fn with_header(&self, method: &str, path: &str, body: Value, header: (&'static str, &str)) -> Answer {
-        let mut request = self.signed(method, path, Some(&body));
+        let mut request = self.signed(method, path, Some(&body).filter(|body| !body.is_null()));
         request.headers_mut().insert(header.0, header.1.parse().unwrap());
         self.send(request).await
     }

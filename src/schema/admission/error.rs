@@ -85,7 +85,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    pub(super) fn new(
+    pub(in super::super) fn new(
         path: impl Into<String>,
         kind: ErrorKind,
         value: Option<Value>,
@@ -99,19 +99,23 @@ impl FieldError {
         }
     }
 
-    pub(super) fn invalid(path: impl Into<String>, value: impl Into<Value>, detail: impl Into<String>) -> Self {
+    pub(in super::super) fn invalid(
+        path: impl Into<String>,
+        value: impl Into<Value>,
+        detail: impl Into<String>,
+    ) -> Self {
         Self::new(path, ErrorKind::Invalid, Some(value.into()), detail)
     }
 
-    pub(super) fn required(path: impl Into<String>, detail: &str) -> Self {
+    pub(in super::super) fn required(path: impl Into<String>, detail: &str) -> Self {
         Self::new(path, ErrorKind::Required, None, detail)
     }
 
-    pub(super) fn forbidden(path: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(in super::super) fn forbidden(path: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(path, ErrorKind::Forbidden, None, detail)
     }
 
-    pub(super) fn too_long(path: impl Into<String>, most: i64) -> Self {
+    pub(in super::super) fn too_long(path: impl Into<String>, most: i64) -> Self {
         let unit = if most == 1 { "byte" } else { "bytes" };
         Self::new(
             path,
@@ -121,13 +125,17 @@ impl FieldError {
         )
     }
 
-    pub(super) fn too_many(path: impl Into<String>, count: usize, most: i64) -> Self {
+    pub(in super::super) fn too_many(path: impl Into<String>, count: usize, most: i64) -> Self {
         let unit = if most == 1 { "item" } else { "items" };
         let detail = format!("must have at most {most} {unit}");
         Self::new(path, ErrorKind::TooMany, Some(count.into()), detail)
     }
 
-    pub(super) fn not_supported<'s>(path: &str, value: Value, supported: impl Iterator<Item = &'s str>) -> Self {
+    pub(in super::super) fn not_supported<'s>(
+        path: &str,
+        value: Value,
+        supported: impl Iterator<Item = &'s str>,
+    ) -> Self {
         let quoted: Vec<String> = supported.map(quote).collect();
         let detail = if quoted.is_empty() {
             String::new()

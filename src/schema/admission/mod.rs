@@ -12,6 +12,7 @@
 //! Not mirrored: the cost limits of rules (a rule is stopped after so many steps instead), the static types of CEL (a
 //! field that no schema has is an error when the rule runs, not when the definition is made).
 
+mod cel;
 mod check;
 mod correlate;
 mod embedded;
@@ -19,12 +20,14 @@ mod error;
 mod format;
 mod identity;
 mod meta;
-mod names;
+pub(super) mod names;
 mod path;
 mod pattern;
 mod pipeline;
 mod scale;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod text;
 mod unknown;
 mod url;
@@ -60,6 +63,31 @@ pub enum AdmissionError {
         #[source]
         source: Box<regex::Error>,
     },
+    /// A rule is no CEL expression.
+    #[error("the rule `{rule}` does not compile: {why}")]
+    Rule {
+        /// The rule.
+        rule: String,
+        /// Why.
+        why: String,
+    },
+    /// The functions of rules contradict each other: a fault of this program.
+    #[error("no environment for rules: {0}")]
+    Environment(String),
+}
+
+/// Why a rule or a message does not compile; none where it does.
+pub(super) fn expression_error(source: &str) -> Option<String> {
+    match cel::compile(&serde_json::json!([{"rule": source}])) {
+        Ok(_) => None,
+        Err(AdmissionError::Rule { why, .. }) => Some(why),
+        Err(other) => Some(other.to_string()),
+    }
+}
+
+/// Why a pattern is no regular expression; none where it is one.
+pub(super) fn pattern_error(pattern: &str) -> Option<String> {
+    pattern::go_regex(pattern).err().map(|error| error.to_string())
 }
 
 /// One version of a definition, compiled.
@@ -92,7 +120,6 @@ impl Admission {
         let mut compiler = Compiler::default();
         let mut shape = compiler.shape(&chosen["schema"]["openAPIV3Schema"], 0)?;
         shape.embedded = true;
-        shape.preserves_unknown |= spec["preserveUnknownFields"] == Value::Bool(true);
         Ok(Self(Arc::new(Compiled {
             shape,
             group: spec["group"].as_str().unwrap_or_default().to_owned(),
@@ -133,14 +160,20 @@ impl Admission {
         }
         errors.extend(embedded::validate(shape, new));
         errors.extend(identity::validate(shape, new));
+        self.run_rules(new, None, &mut errors);
         errors
     }
 
     /// What is wrong with an object that takes the place of another; both pruned and with their defaults.
     pub fn validate_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        self.update(new, old).0
+    }
+
+    /// The errors, and those of rules that are excused since they were there before.
+    fn update(&self, new: &Value, old: &Value) -> (Vec<FieldError>, Vec<FieldError>) {
         let mut errors = self.type_errors(new);
         if !errors.is_empty() {
-            return errors;
+            return (errors, Vec::new());
         }
         let Compiled { shape, scale, .. } = &*self.0;
         errors.extend(Metadata::new(new, "metadata").on_update(&Metadata::new(old, "metadata")));
@@ -153,14 +186,19 @@ impl Admission {
         if identity::validate(shape, old).is_empty() {
             errors.extend(identity::validate(shape, new));
         }
-        errors
+        let excused = self.run_rules(new, Some(old), &mut errors);
+        (errors, excused)
     }
 
     /// What is wrong with an object whose status alone takes the place of another.
     pub fn validate_status(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        self.update_status(new, old).0
+    }
+
+    fn update_status(&self, new: &Value, old: &Value) -> (Vec<FieldError>, Vec<FieldError>) {
         let mut errors = self.type_errors(new);
         if !errors.is_empty() {
-            return errors;
+            return (errors, Vec::new());
         }
         let Compiled { shape, scale, .. } = &*self.0;
         errors.extend(Metadata::new(new, "metadata").on_update(&Metadata::new(old, "metadata")));
@@ -174,7 +212,25 @@ impl Admission {
         if identity::validate(shape, old).is_empty() {
             errors.extend(identity::validate(shape, new));
         }
-        errors
+        let excused = self.run_rules(new, Some(old), &mut errors);
+        (errors, excused)
+    }
+
+    /// Adds what the rules say, unless the object has another shape than they expect; gives what is excused.
+    fn run_rules(&self, new: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) -> Vec<FieldError> {
+        let shape = &self.0.shape;
+        if !shape.has_rules {
+            return Vec::new();
+        }
+        if errors.iter().any(|error| error.kind.blocks_rules()) {
+            let why = "some validation rules were not checked because the object was invalid; correct the existing errors \
+                       to complete validation";
+            errors.push(FieldError::invalid(error::ROOT, Value::Null, why));
+            return Vec::new();
+        }
+        let verdict = cel::run(shape, new, old);
+        errors.extend(verdict.errors);
+        verdict.excused
     }
 
     fn type_errors(&self, object: &Value) -> Vec<FieldError> {

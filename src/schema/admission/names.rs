@@ -45,7 +45,7 @@ pub(super) fn label(text: &str) -> Vec<String> {
 }
 
 /// What is wrong with a DNS label that begins with a letter (RFC 1035).
-pub(super) fn letter_label(text: &str) -> Vec<String> {
+pub(in super::super) fn letter_label(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 63 {
         wrong.push(too_long(63));
@@ -59,7 +59,7 @@ pub(super) fn letter_label(text: &str) -> Vec<String> {
 }
 
 /// What is wrong with a DNS name (RFC 1123).
-pub(super) fn subdomain(text: &str) -> Vec<String> {
+pub(in super::super) fn subdomain(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     if text.len() > 253 {
         wrong.push(too_long(253));

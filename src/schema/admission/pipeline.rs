@@ -64,23 +64,24 @@ pub fn admit(admission: &Admission, request: Request<'_>) -> Result<Admitted, Re
     let mut object = request.object.clone();
     schema.prune(&mut object);
     schema.apply_defaults(&mut object);
-    let errors = match (request.old, request.subresource) {
+    let (errors, excused) = match (request.old, request.subresource) {
         (None, _) => {
             prepare_create(admission, &mut object);
-            admission.validate_create(&object)
+            (admission.validate_create(&object), Vec::new())
         }
         (Some(old), Subresource::None) => {
             prepare_update(admission, &mut object, old);
-            admission.validate_update(&object, old)
+            admission.update(&object, old)
         }
         (Some(old), Subresource::Status) => {
             prepare_status(&mut object, old);
-            admission.validate_status(&object, old)
+            admission.update_status(&object, old)
         }
     };
     if !errors.is_empty() {
         return Err(invalid(admission, &object, errors));
     }
+    warnings.extend(excused.iter().map(ToString::to_string));
     let old = request.old.map(|old| Metadata::new(old, "metadata"));
     warnings.extend(Metadata::new(&object, "metadata").warnings(old.as_ref()));
     Ok(Admitted { object, warnings })

@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::AdmissionError;
+use super::cel::Rule;
 use super::format::Format;
 use super::pattern::Patterns;
 
@@ -129,10 +130,12 @@ pub(super) struct Shape {
     pub(super) not: Option<Box<Shape>>,
     pub(super) identity: Identity,
     pub(super) embedded: bool,
-    pub(super) preserves_unknown: bool,
     /// Whether sets, keyed lists or embedded resources are here or below.
     pub(super) has_identities: bool,
     pub(super) has_embedded: bool,
+    /// Whether rules are here or below, alternatives that all hold among them.
+    pub(super) has_rules: bool,
+    pub(super) rules: Box<[Rule]>,
 }
 
 impl Shape {
@@ -198,7 +201,7 @@ impl Compiler {
                 _ => Identity::None,
             },
             embedded: flag("x-kubernetes-embedded-resource"),
-            preserves_unknown: flag("x-kubernetes-preserve-unknown-fields"),
+            rules: super::cel::compile(&json["x-kubernetes-validations"])?,
             ..Shape::default()
         };
         let mut properties = Vec::new();
@@ -256,7 +259,8 @@ impl Shape {
         };
         let has_identities = self.identity != Identity::None || below().any(|shape| shape.has_identities);
         let has_embedded = self.embedded || below().any(|shape| shape.has_embedded);
-        (self.has_identities, self.has_embedded) = (has_identities, has_embedded);
+        let has_rules = !self.rules.is_empty() || below().chain(&self.all_of).any(|shape| shape.has_rules);
+        (self.has_identities, self.has_embedded, self.has_rules) = (has_identities, has_embedded, has_rules);
     }
 }
 

@@ -229,6 +229,22 @@ fn quiet_leaves_errors_and_data() {
 }
 
 #[test]
+fn an_extra_manifest_is_pointed_at_where_it_was_typed() {
+    let place = small();
+    let extra = "  extraManifests:\n\
+        \x20   - {apiVersion: v1, kind: ConfigMap, metadata: {name: fine}}\n\
+        \x20   - apiVersion: v1\n      kind: Secret\n      metadata: {name: no}\n      stringData: {a: plain}\n";
+    let path = place.fleet().join("clusters/first.yaml");
+    let text = std::fs::read_to_string(&path).expect("the first cluster");
+    let line = text.trim_end().lines().count() + 3;
+    place.write("clusters/first.yaml", &format!("{}\n{extra}", text.trim_end()));
+    let said = place.run(&["validate"]).exits(1);
+    let said = format!("{}{}", said.stdout, said.stderr);
+    assert!(said.contains("gives a Secret with its data in plain text"), "{said}");
+    assert!(said.contains(&format!("clusters/first.yaml:{line}:7")), "{said}");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let place = small();
     for args in [

@@ -168,7 +168,9 @@ fn an_object_that_was_swapped_while_it_asks_is_not_deleted() {
     let (code, shown) = terminal.end();
     assert_eq!(code, Some(1));
     assert!(
-        shown.contains("NodePool clusters-swapped/swapped-a: another object has taken its name since it was read"),
+        shown.contains(
+            "NodePool clusters-swapped/swapped-a was replaced by another object of its name, which is left alone"
+        ),
         "{shown}"
     );
     let new = text(&stage.get("swapped", "nodepool", "swapped-a")["metadata"]["uid"]);

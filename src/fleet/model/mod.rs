@@ -3,15 +3,19 @@
 //! It is what `render` reads and templates see (in camelCase). Nothing in it is optional because it "was not typed": what
 //! is `None` here is absent from the objects too.
 
+mod network;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
+pub use network::*;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::diag::Span;
 use crate::resource::{
-    ClusterName, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName, Ocid, UnitId,
+    ClusterName, Compartment, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName,
+    Ocid, UnitId,
 };
 
 /// A whole fleet.
@@ -141,14 +145,39 @@ pub struct ManagementCluster {
     pub operator_version: Option<String>,
     /// CIDRs of its VCN, for peering checks.
     pub cidrs: Vec<IpNet>,
+    /// Its own network, as far as other networks are peered with it; none where the fleet doesn't say.
+    pub network: Option<ManagementNetwork>,
+    /// Nodes that control planes run on, where typed.
+    pub nodes: Option<u32>,
+    /// Whether its own control plane runs on these nodes too.
+    pub compact: bool,
     /// Stable address of the load balancer in front of its nodes, for NodePort publishing.
     pub node_port_address: Option<String>,
+    /// Address of its router, to which the names of routes lead.
+    pub router_address: Option<String>,
     /// Labels for its own objects.
     pub labels: BTreeMap<String, String>,
     /// OCI identities that its clusters use, by name.
     pub identities: BTreeMap<String, Identity>,
     /// Extra manifests, as typed.
-    pub extra_manifests: Vec<Value>,
+    pub extra_manifests: Vec<ExtraManifest>,
+}
+
+/// A manifest typed in the fleet files.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct ExtraManifest {
+    /// The document.
+    pub body: Value,
+    /// Where it was typed.
+    #[serde(skip)]
+    pub span: Option<Span>,
+}
+
+impl From<Value> for ExtraManifest {
+    fn from(body: Value) -> Self {
+        Self { body, span: None }
+    }
 }
 
 /// An OCIClusterIdentity to render.
@@ -217,8 +246,8 @@ pub struct Cluster {
     pub region: String,
     /// Tenancy.
     pub tenancy: Option<Ocid>,
-    /// Compartment, as an OCID.
-    pub compartment: Option<Ocid>,
+    /// Compartment.
+    pub compartment: Option<Compartment>,
     /// The OCI identity's name.
     pub identity: Option<String>,
     /// Namespace of the HostedCluster.
@@ -255,6 +284,10 @@ pub struct Cluster {
     pub endpoint_access: String,
     /// The four services in the order in which they are rendered.
     pub services: Vec<Service>,
+    /// A load balancer of ours at the endpoint; none where HyperShift or the management cluster has one.
+    pub endpoint: Option<EndpointBalancer>,
+    /// The zone in which the services' names are kept, by name or OCID; none where they are kept elsewhere.
+    pub dns_zone: Option<String>,
     /// Pull secret.
     pub pull_secret: SecretUse,
     /// SSH key.
@@ -268,7 +301,7 @@ pub struct Cluster {
     /// Its node pools.
     pub node_pools: BTreeMap<NodePoolName, NodePool>,
     /// Extra manifests, as typed.
-    pub extra_manifests: Vec<Value>,
+    pub extra_manifests: Vec<ExtraManifest>,
     /// Where it was typed.
     #[serde(skip)]
     pub span: Option<Span>,
@@ -292,100 +325,6 @@ pub struct Etcd {
     pub size: String,
     /// Storage class; the management cluster's default where none.
     pub storage_class: Option<String>,
-}
-
-/// The three networks of a cluster and the OCI things it lives in.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClusterNetwork {
-    /// Worker subnets' range.
-    pub machine: Vec<IpNet>,
-    /// Pods.
-    pub cluster: Vec<IpNet>,
-    /// Prefix of one node's share of the pod range.
-    pub host_prefix: Option<u8>,
-    /// Services.
-    pub service: Vec<IpNet>,
-    /// `OVNKubernetes` unless typed.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Where the workers' OCI network comes from.
-    pub source: NetworkSource,
-}
-
-/// Where an OCI network comes from.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase", tag = "from")]
-pub enum NetworkSource {
-    /// Made for this cluster alone, of this plan.
-    Managed(NetworkPlan),
-    /// A shared `Network`.
-    Shared {
-        /// Its name.
-        name: NetworkName,
-    },
-    /// It exists; its OCIDs are known.
-    Existing(ExistingNetwork),
-}
-
-/// A network shared by clusters.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Network {
-    /// Its name in the fleet files.
-    pub name: NetworkName,
-    /// The stem of its objects' names: the name that it had at first, from the lock, so that a renamed network keeps them.
-    pub object_name: String,
-    /// Immutable id from the lock.
-    pub id: String,
-    /// Region.
-    pub region: String,
-    /// Compartment.
-    pub compartment: Option<Ocid>,
-    /// How far it is ours to write.
-    pub manage: Manage,
-    /// The management cluster that writes it.
-    pub management_cluster: ManagementClusterName,
-    /// Made by us, or there already.
-    pub source: NetworkSource,
-    /// OCI freeform tags.
-    pub freeform_tags: BTreeMap<String, String>,
-    /// OCI defined tags.
-    pub defined_tags: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-/// OCIDs of a network that exists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExistingNetwork {
-    /// The VCN.
-    pub vcn: Ocid,
-    /// Subnet of the private API endpoint's load balancer.
-    pub endpoint_subnet: Option<Ocid>,
-    /// Subnet of the workers, unless a pool names its own.
-    pub worker_subnet: Option<Ocid>,
-}
-
-/// A network to be made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NetworkPlan {
-    /// `hosted-private`, `hosted-public`.
-    pub preset: String,
-    /// The VCN's range.
-    pub vcn: IpNet,
-    /// Workers.
-    pub workers: IpNet,
-    /// The private API endpoint.
-    pub endpoint: IpNet,
-    /// Load balancers of the guest's own services.
-    pub load_balancers: IpNet,
-    /// VCN's DNS label.
-    pub dns_label: String,
-    /// Whether it is peered with the management cluster's network.
-    pub peer_with_management: bool,
-    /// Ranges of the management cluster's network, for rules and routes.
-    pub management_cidrs: Vec<IpNet>,
 }
 
 /// A Secret or ConfigMap that the HostedCluster needs in its namespace.

@@ -1,4 +1,13 @@
-//! Schemas from CustomResourceDefinitions.
+//! CustomResourceDefinitions: schemas from them, what they say of a kind, and whether a server would take them.
+
+mod check;
+mod definition;
+mod structural;
+#[cfg(test)]
+mod tests;
+
+pub use check::check;
+pub use definition::{Column, Definition, Names, Scale, Scope, Version};
 
 use std::sync::Arc;
 
