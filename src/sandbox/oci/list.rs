@@ -1,7 +1,7 @@
 //! Lists: filtered, sorted, in pages.
 //!
-//! Invariant: a page goes on behind the last item of the one before by that item's own key, so that nothing is left out or
-//! repeated where other things come or go in between.
+//! Invariant: a page goes on behind the last item of the one before by that item's own key, so that nothing is left out
+//! or repeated where other things come or go in between.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -147,7 +147,8 @@ impl OciServer {
         state.living()
     }
 
-    /// A call by somebody of this process: a simulated operator. It goes the same way as one over HTTP, signature aside.
+    /// A call by somebody of this process: a simulated operator. It goes the same way as one over HTTP, signature
+    /// aside.
     ///
     /// `path` is as in a request, `/20160918/instances?compartmentId=…`.
     ///
