@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures::future::try_join_all;
 
 use crate::fleet::model::Fleet;
 use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 use crate::resource::ManagementClusterName;
+use crate::sandbox::store::StoreError;
+use crate::sandbox::{ClusterError, Sandbox};
 
 /// How management clusters are reached.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +25,8 @@ pub struct Access {
     pub allow_exec: bool,
     /// Where schemas are kept between runs.
     pub cache: Option<PathBuf>,
+    /// A sandbox that takes the place of them all.
+    pub sandbox: Option<Arc<Sandbox>>,
 }
 
 /// Why the management clusters are not reached.
@@ -44,6 +49,15 @@ pub enum AccessError {
         /// Why.
         #[source]
         source: ConnectError,
+    },
+    /// The sandbox can't open it.
+    #[error("the sandbox can't open management cluster {name}")]
+    Sandbox {
+        /// The management cluster.
+        name: ManagementClusterName,
+        /// Why.
+        #[source]
+        source: ClusterError,
     },
 }
 
@@ -98,6 +112,9 @@ impl Access {
         fleet: &Fleet,
         scope: &[ManagementClusterName],
     ) -> Result<BTreeMap<ManagementClusterName, KubernetesProvider>, AccessError> {
+        if let Some(sandbox) = &self.sandbox {
+            return within(sandbox, scope).await;
+        }
         let paths: Vec<_> = self.kubeconfigs.iter().map(PathBuf::as_path).collect();
         let options = Options {
             exec_plugins: if self.allow_exec {
@@ -135,4 +152,40 @@ impl Access {
         });
         Ok(try_join_all(connections).await?.into_iter().collect())
     }
+
+    /// Ends what was opened for it.
+    ///
+    /// # Errors
+    /// Where a sandbox's state can't be written.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match &self.sandbox {
+            Some(sandbox) => sandbox.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Providers that talk to a sandbox in this process.
+async fn within(
+    sandbox: &Sandbox,
+    scope: &[ManagementClusterName],
+) -> Result<BTreeMap<ManagementClusterName, KubernetesProvider>, AccessError> {
+    let mut providers = BTreeMap::new();
+    for name in scope {
+        match sandbox.kube_client(name.as_str()).await {
+            Ok(client) => {
+                providers.insert(
+                    name.clone(),
+                    KubernetesProvider::with_client(client, Options::default()),
+                );
+            }
+            Err(source) => {
+                return Err(AccessError::Sandbox {
+                    name: name.clone(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(providers)
 }

@@ -10,6 +10,7 @@ mod load;
 mod lock;
 mod plan;
 mod render;
+mod sandbox;
 mod schema;
 mod status;
 
@@ -21,5 +22,6 @@ pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeE
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};
+pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};
 pub use schema::schemas;
 pub use status::status;
