@@ -52,14 +52,14 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let loaded = common::load(&args.fleet, printer)?;
+    // One runtime for both: the plan's connections live in it.
+    let runtime = common::runtime()?;
     let options = ops::PlanOptions {
-        against: ops::Against::Live(common::access(&args.target)?),
+        against: ops::Against::Live(common::access(&args.target, &loaded, &runtime)?),
         scope: common::scope(&args.fleet, &args.target),
         adopt: args.adopt,
         now: common::now(),
     };
-    // One runtime for both: the plan's connections live in it.
-    let runtime = common::runtime()?;
     let planned = runtime.block_on(ops::plan(&loaded, &options))?;
     if args.output == Format::Text {
         printer.data(&PlanText { style: printer.style() }.render(&planned.plan))?;
@@ -86,6 +86,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     } else {
         Outcome::default()
     };
+    runtime.block_on(options.against.close())?;
     if args.output == Format::Json {
         printer.json(&json::apply(&planned.plan, &outcome, &loaded.diagnostics))?;
     } else {

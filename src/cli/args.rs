@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::oci_args::OciArgs;
+use super::common::SANDBOX;
+use crate::sandbox::{DEFAULT_SPEED, fault};
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -71,9 +73,52 @@ pub(super) struct FleetArgs {
     pub(super) locked: bool,
 }
 
+impl FleetArgs {
+    /// The whole of a fleet.
+    pub(super) fn all_of(fleet: PathBuf) -> Self {
+        Self {
+            fleet,
+            cluster: Vec::new(),
+            environment: Vec::new(),
+            locked: false,
+        }
+    }
+}
+
+/// How a sandbox behaves.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sandbox")]
+pub(super) struct SandboxArgs {
+    /// What the sandbox's faults are drawn from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
+
+    /// How often which fault strikes in the sandbox: NAME=RATE,…, such as 429=0.05,answer-lost=0.02, or all=0.02
+    #[arg(long, value_name = "SPEC", default_value = "", hide_default_value = true)]
+    pub(super) faults: fault::Spec,
+
+    /// Seconds of the sandbox's clock that pass in one of yours
+    #[arg(long, value_name = "X", default_value_t = DEFAULT_SPEED, value_parser = speed)]
+    pub(super) speed: f64,
+}
+
+/// A rate at which a clock can run.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (0.001..=1_000_000.0).contains(speed));
+    speed.ok_or_else(|| "expected a number from 0.001 to 1000000".to_owned())
+}
+
 /// Which control planes are talked to, and how.
 #[derive(Debug, Args)]
 pub(super) struct TargetArgs {
+    /// Work on the sandbox in this directory instead of on real control planes: it is made where there is none, and runs
+    /// within this process [default when given without a value: .fleetwright/sandbox]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = SANDBOX, conflicts_with_all = ["context", "allow_exec"])]
+    pub(super) sandbox: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) sandbox_options: SandboxArgs,
+
     /// Kubeconfig with the contexts of the management clusters
     #[arg(long, value_name = "FILE", env = "KUBECONFIG", hide_env_values = true)]
     pub(super) kubeconfig: Option<PathBuf>,

@@ -1,12 +1,16 @@
 //! What several commands do alike: load the fleet and show its problems, read the shared options.
 
 use super::Printer;
-use super::args::{FleetArgs, PodArgs, TargetArgs};
+use super::args::{FleetArgs, PodArgs, SandboxArgs, TargetArgs};
 use crate::diag::Severity;
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::providers::kubernetes::ServiceAccount;
 use crate::report::diagnostics;
 use crate::report::style::Style;
+use crate::sandbox;
+
+/// Where a sandbox is, unless a directory is named.
+pub(super) const SANDBOX: &str = ".fleetwright/sandbox";
 
 /// Loads the fleet and shows every problem on stderr.
 pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<LoadedFleet> {
@@ -66,8 +70,31 @@ pub(super) fn scope(args: &FleetArgs, target: &TargetArgs) -> Scope {
     }
 }
 
-/// How the management clusters are reached.
-pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
+/// How a sandbox is opened.
+pub(super) fn sandbox_options(directory: Option<std::path::PathBuf>, args: &SandboxArgs) -> sandbox::Options {
+    sandbox::Options {
+        directory,
+        seed: args.seed,
+        faults: args.faults.clone(),
+        speed: args.speed,
+        now: jiff::Timestamp::now(),
+    }
+}
+
+/// How the control planes are reached; a sandbox runs in the runtime from then on.
+pub(super) fn access(
+    args: &TargetArgs,
+    loaded: &LoadedFleet,
+    runtime: &tokio::runtime::Runtime,
+) -> anyhow::Result<Access> {
+    if let Some(directory) = &args.sandbox {
+        let options = sandbox_options(Some(directory.clone()), &args.sandbox_options);
+        let sandbox = runtime.block_on(ops::open_sandbox(options, Some(loaded)))?;
+        return Ok(Access {
+            sandbox: Some(sandbox),
+            ..Access::default()
+        });
+    }
     let kubeconfigs: Vec<std::path::PathBuf> = match &args.kubeconfig {
         // KUBECONFIG may list several files, as for kubectl.
         Some(paths) => std::env::split_paths(paths)
@@ -91,6 +118,7 @@ pub(super) fn access(args: &TargetArgs) -> anyhow::Result<Access> {
         allow_exec: args.allow_exec,
         cache: cache.map(|path| path.join("fleetwright")),
         oci: args.oci.access(args.pod.service_host.clone()),
+        sandbox: None,
     })
 }
 

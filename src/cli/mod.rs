@@ -14,6 +14,7 @@ mod output;
 mod plan;
 mod progress;
 mod render;
+mod sandbox;
 mod schema;
 mod status;
 mod validate;
@@ -61,6 +62,7 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Status(status::Args),
+    Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
     Completion(completion::Args),
@@ -86,6 +88,7 @@ impl Cli {
             Command::Plan(args) => plan::run(&args, &global, printer),
             Command::Apply(args) => apply::run(&args, &global, printer),
             Command::Status(args) => status::run(&args, &global, printer),
+            Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),
             Command::Completion(args) => completion::run(&args, printer),

@@ -47,8 +47,10 @@ enum Against {
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let loaded = common::load(&args.fleet, printer)?;
+    // A sandbox lives in it.
+    let runtime = common::runtime()?;
     let against = match args.against {
-        Against::Live => ops::Against::Live(common::access(&args.target)?),
+        Against::Live => ops::Against::Live(common::access(&args.target, &loaded, &runtime)?),
         Against::Nothing => ops::Against::Nothing,
     };
     let options = ops::PlanOptions {
@@ -57,7 +59,8 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         adopt: args.adopt,
         now: common::now(),
     };
-    let planned = common::runtime()?.block_on(ops::plan(&loaded, &options))?;
+    let planned = runtime.block_on(ops::plan(&loaded, &options))?;
+    runtime.block_on(options.against.close())?;
     let plan = &planned.plan;
     match args.output {
         Format::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,

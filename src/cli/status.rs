@@ -21,14 +21,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let loaded = common::load(&args.fleet, printer)?;
+    let runtime = common::runtime()?;
     let options = ops::PlanOptions {
-        against: ops::Against::Live(common::access(&args.target)?),
+        against: ops::Against::Live(common::access(&args.target, &loaded, &runtime)?),
         scope: common::scope(&args.fleet, &args.target),
         adopt: false,
         now: common::now(),
     };
     loaded.check_scope(&options.scope)?;
-    let clusters = common::runtime()?.block_on(ops::status(&loaded, &options))?;
+    let clusters = runtime.block_on(ops::status(&loaded, &options))?;
+    runtime.block_on(options.against.close())?;
     match args.output {
         Format::Text => printer.data(&status_text::render(&clusters, printer.style()))?,
         Format::Json => printer.json(&json::status(&clusters))?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures::future::try_join_all;
 
@@ -9,6 +10,8 @@ use super::cloud::OciAccess;
 use crate::fleet::model::Fleet;
 use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 use crate::resource::ManagementClusterName;
+use crate::sandbox::store::StoreError;
+use crate::sandbox::{ClusterError, Sandbox};
 
 /// How management clusters are reached.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,8 @@ pub struct Access {
     pub cache: Option<PathBuf>,
     /// How the OCI API is reached.
     pub oci: OciAccess,
+    /// A sandbox that takes the place of them all.
+    pub sandbox: Option<Arc<Sandbox>>,
 }
 
 /// Why the management clusters are not reached.
@@ -47,6 +52,15 @@ pub enum AccessError {
         /// Why.
         #[source]
         source: ConnectError,
+    },
+    /// The sandbox can't open it.
+    #[error("the sandbox can't open management cluster {name}")]
+    Sandbox {
+        /// The management cluster.
+        name: ManagementClusterName,
+        /// Why.
+        #[source]
+        source: ClusterError,
     },
 }
 
@@ -101,6 +115,9 @@ impl Access {
         fleet: &Fleet,
         scope: &[ManagementClusterName],
     ) -> Result<BTreeMap<ManagementClusterName, KubernetesProvider>, AccessError> {
+        if let Some(sandbox) = &self.sandbox {
+            return within(sandbox, scope).await;
+        }
         let paths: Vec<_> = self.kubeconfigs.iter().map(PathBuf::as_path).collect();
         let options = Options {
             exec_plugins: if self.allow_exec {
@@ -138,4 +155,40 @@ impl Access {
         });
         Ok(try_join_all(connections).await?.into_iter().collect())
     }
+
+    /// Ends what was opened for it.
+    ///
+    /// # Errors
+    /// Where a sandbox's state can't be written.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match &self.sandbox {
+            Some(sandbox) => sandbox.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Providers that talk to a sandbox in this process.
+async fn within(
+    sandbox: &Sandbox,
+    scope: &[ManagementClusterName],
+) -> Result<BTreeMap<ManagementClusterName, KubernetesProvider>, AccessError> {
+    let mut providers = BTreeMap::new();
+    for name in scope {
+        match sandbox.kube_client(name.as_str()).await {
+            Ok(client) => {
+                providers.insert(
+                    name.clone(),
+                    KubernetesProvider::with_client(client, Options::default()),
+                );
+            }
+            Err(source) => {
+                return Err(AccessError::Sandbox {
+                    name: name.clone(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(providers)
 }

@@ -11,6 +11,7 @@ mod load;
 mod lock;
 mod plan;
 mod render;
+mod sandbox;
 mod schema;
 mod status;
 
@@ -23,5 +24,6 @@ pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeE
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};
+pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};
 pub use schema::schemas;
 pub use status::status;

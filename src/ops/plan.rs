@@ -16,6 +16,7 @@ use crate::providers::oci::OciProvider;
 use crate::providers::{InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored};
 use crate::render::Precondition;
 use crate::resource::{FieldPath, ManagementClusterName, Manifest, PathElement, ResourceId, Revision, Target, UnitId};
+use crate::sandbox::store::StoreError;
 use crate::source::Ancestry;
 
 /// What a plan is made against.
@@ -25,6 +26,19 @@ pub enum Against {
     Live(Access),
     /// Nothing: as if no object were there. Talks to nobody.
     Nothing,
+}
+
+impl Against {
+    /// Ends what was opened for it.
+    ///
+    /// # Errors
+    /// Where a sandbox's state can't be written.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Live(access) => access.close().await,
+            Self::Nothing => Ok(()),
+        }
+    }
 }
 
 /// Options of `plan`.

@@ -93,6 +93,14 @@ impl Faulty {
     }
 }
 
+impl std::fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Faulty")
+            .field("dialect", &self.dialect)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Api for Faulty {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         self.answer(request).boxed()

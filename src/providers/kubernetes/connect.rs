@@ -200,13 +200,18 @@ impl KubernetesProvider {
             context: context.to_owned(),
             source: Box::new(source),
         })?;
-        Ok(Self {
+        Ok(Self::with_client(client, options))
+    }
+
+    /// Talks through a client that is there already.
+    pub fn with_client(client: kube::Client, options: Options) -> Self {
+        Self {
             http: Http::new(client, options.deadline),
             schemas: Schemas::new(options.schema_cache.clone()),
             options,
             discovery: Mutex::new(None),
             forgetful: AtomicBool::new(false),
-        })
+        }
     }
 
     /// The records of what was made, which live on the same server.

@@ -270,7 +270,6 @@ impl Rollout {
             "desired": {"image": desired, "version": release::shown(desired)},
             "history": history,
             "observedGeneration": cluster.pointer("/metadata/generation").cloned().unwrap_or_else(|| json!(1)),
-            "availableUpdates": null,
         })
     }
 

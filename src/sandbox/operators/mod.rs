@@ -16,7 +16,6 @@ mod conditions;
 pub mod guest;
 pub mod hosted_cluster;
 pub mod node_pool;
-mod reflector;
 mod release;
 pub mod run;
 #[cfg(test)]
@@ -24,8 +23,6 @@ mod tests;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-
-use super::client::text;
 
 /// What a step wants done, in this order: effects, status, patch. Nothing of it is done twice by being wanted twice.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +62,11 @@ impl Step {
         self.again = Some(self.again.map_or(time, |again| again.min(time)));
         self
     }
+}
+
+/// Text at a pointer; empty where there is none.
+pub(in crate::sandbox) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A time at a pointer.

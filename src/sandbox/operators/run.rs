@@ -9,20 +9,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guest::{GuestCloud, GuestError};
-use super::reflector::{Seen, follow};
 use super::{Effect, Step, after, capi, hosted_cluster, node_pool, text};
-use crate::sandbox::client::{Client, Refused, Resource};
 use crate::sandbox::clock::Clock;
-use crate::sandbox::http::Api;
+use crate::sandbox::kubernetes::{ApiServer, Event, Happening, Lagged, Refusal, Resource, Subscription};
 
 /// Seconds until what could not be done is tried again.
 const RETRY: i64 = 10;
+
+/// How operators sign what they write.
+const MANAGER: &str = "sandbox-operators";
 
 /// A name that no object has.
 const LOAD_BALANCER: &str = "/load-balancer";
@@ -39,30 +39,27 @@ pub struct Operators {
 
 impl Operators {
     /// Sets operators to work on an API server. What was left undone at the time `since` is caught up with.
-    pub fn start(api: Arc<dyn Api>, cloud: Arc<dyn GuestCloud>, clock: Clock, since: Timestamp) -> Self {
+    pub fn start(server: ApiServer, cloud: Arc<dyn GuestCloud>, clock: Clock, since: Timestamp) -> Self {
         let (idle_sender, idle) = watch::channel(false);
-        let (sender, seen) = unbounded_channel();
         let operators = Self {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             idle,
         };
         let work = Loop {
-            client: Client::new(api),
+            events: server.subscribe(),
+            server,
             cloud,
             clock,
-            since,
+            kinds: BTreeMap::new(),
             objects: BTreeMap::new(),
-            followed: BTreeMap::new(),
             due: Due::default(),
             made: BTreeMap::new(),
-            sender,
-            tasks: operators.tasks.clone(),
         };
         let stop = operators.stop.clone();
         operators.tasks.spawn(async move {
             tokio::select! {
-                () = work.run(seen, &idle_sender) => {}
+                () = work.run(since, &idle_sender) => {}
                 () = stop.cancelled() => {}
             }
         });
@@ -94,117 +91,129 @@ impl Drop for Operators {
 type Key = (String, String, String);
 
 struct Loop {
-    client: Client,
+    server: ApiServer,
+    events: Subscription,
     cloud: Arc<dyn GuestCloud>,
     clock: Clock,
-    since: Timestamp,
+    /// The kinds that are worked on, by kind.
+    kinds: BTreeMap<String, Resource>,
     objects: BTreeMap<Key, Value>,
-    /// Kinds that are followed, and whether they have been listed.
-    followed: BTreeMap<Resource, bool>,
     due: Due,
     /// What clusters have made, by their UID: each thing is made once in this process, so that what somebody deletes
     /// stays deleted.
     made: BTreeMap<String, BTreeSet<String>>,
-    sender: UnboundedSender<Seen>,
-    tasks: TaskTracker,
 }
 
 /// Why a step was not done to its end.
 #[derive(Debug, thiserror::Error)]
 enum Undone {
-    #[error(transparent)]
-    Refused(#[from] Refused),
+    #[error("the API server refuses: {0}")]
+    Refused(String),
     #[error(transparent)]
     Guest(#[from] GuestError),
     #[error("the guest's load balancer is being deleted")]
     StillThere,
 }
 
+impl From<Refusal> for Undone {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.message)
+    }
+}
+
 impl Loop {
-    async fn run(mut self, mut seen: UnboundedReceiver<Seen>, idle: &watch::Sender<bool>) {
-        self.follow(Resource::crds());
+    async fn run(mut self, since: Timestamp, idle: &watch::Sender<bool>) {
+        self.look(since);
         loop {
-            while let Ok(news) = seen.try_recv() {
-                self.learn(news);
-            }
-            let now = self.clock.now();
-            let listed = self.followed.values().all(|listed| *listed);
-            if listed && let Some((at, key)) = self.due.pop(now) {
+            self.listen(self.clock.now());
+            if let Some((at, key)) = self.due.pop(self.clock.now()) {
                 self.act(&key, at).await;
+                // What this step has led to happened at its time.
+                self.listen(at);
                 continue;
             }
-            idle.send_if_modified(|idle| !std::mem::replace(idle, listed) && listed);
-            let next = self.due.next().filter(|_| listed);
+            idle.send_replace(true);
+            let next = self.due.next();
+            let clock = &self.clock;
             let wake = async {
                 match next {
-                    Some(time) => self.clock.until(time).await,
+                    Some(time) => clock.until(time).await,
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                news = seen.recv() => match news {
-                    Some(news) => self.learn(news),
-                    None => return,
-                },
-                () = wake => {}
-            }
+            let event = tokio::select! {
+                event = self.events.next() => Some(event),
+                () = wake => None,
+            };
             idle.send_replace(false);
-        }
-    }
-
-    fn follow(&mut self, resource: Resource) {
-        if self.followed.contains_key(&resource) {
-            return;
-        }
-        self.followed.insert(resource.clone(), false);
-        let follower = follow(self.client.clone(), resource, self.clock.clone(), self.sender.clone());
-        self.tasks.spawn(follower);
-    }
-
-    /// Takes in what was seen, and notes who has to look at it.
-    fn learn(&mut self, news: Seen) {
-        match news {
-            Seen::All(resource, objects) => {
-                // What is there before the first list was there before this process.
-                let first = self.followed.insert(resource.clone(), true) == Some(false);
-                let at = if first { self.since } else { self.clock.now() };
-                let new: BTreeSet<Key> = objects.iter().map(|object| key(&resource, object)).collect();
-                let kind = resource.kind.as_str();
-                let gone: Vec<Key> = self
-                    .objects
-                    .keys()
-                    .filter(|key| key.0 == kind && !new.contains(*key))
-                    .cloned()
-                    .collect();
-                for key in gone {
-                    self.forget(&key, at);
-                }
-                for object in objects {
-                    self.take(&resource, object, at);
-                }
+            match event {
+                Some(Ok(event)) => self.learn(event, self.clock.now()),
+                Some(Err(Lagged)) => self.look(self.clock.now()),
+                None => {}
             }
-            Seen::Present(resource, object) => self.take(&resource, object, self.clock.now()),
-            Seen::Gone(resource, object) => self.forget(&key(&resource, &object), self.clock.now()),
         }
     }
 
-    fn take(&mut self, resource: &Resource, object: Value, at: Timestamp) {
-        if resource.kind == "CustomResourceDefinition" {
-            if let Some(resource) = operated(&object) {
-                self.follow(resource);
-            }
-            return;
+    /// Takes in all that is there.
+    fn look(&mut self, at: Timestamp) {
+        for crd in self.server.list(&crds(), None).unwrap_or_default() {
+            self.work_on(&crd);
         }
-        let key = key(resource, &object);
-        let version = |object: &Value| text(object, "/metadata/resourceVersion").to_owned();
-        let known = self
+        let mut there = BTreeSet::new();
+        for (kind, resource) in self.kinds.clone() {
+            for object in self.server.list(&resource, None).unwrap_or_default() {
+                let key = key(&kind, &object);
+                there.insert(key.clone());
+                self.take(key, object, at);
+            }
+        }
+        let gone: Vec<Key> = self
             .objects
-            .get(&key)
-            .is_some_and(|known| version(known) == version(&object));
-        if !known {
-            self.objects.insert(key.clone(), object);
-            self.touch(&key, at);
+            .keys()
+            .filter(|key| !there.contains(*key))
+            .cloned()
+            .collect();
+        for key in gone {
+            self.forget(&key, at);
         }
+    }
+
+    /// Takes in all that has happened.
+    fn listen(&mut self, at: Timestamp) {
+        loop {
+            match self.events.try_next() {
+                Ok(Some(event)) => self.learn(event, at),
+                Ok(None) => return,
+                Err(Lagged) => self.look(at),
+            }
+        }
+    }
+
+    fn learn(&mut self, event: Event, at: Timestamp) {
+        let kind = text(&event.object, "/kind").to_owned();
+        if kind == "CustomResourceDefinition" && event.happening != Happening::Deleted {
+            self.work_on(&event.object);
+        }
+        if !self.kinds.get(&kind).is_some_and(|known| known.group == event.group) {
+            return;
+        }
+        let key = key(&kind, &event.object);
+        match event.happening {
+            Happening::Added | Happening::Modified => self.take(key, event.object, at),
+            Happening::Deleted => self.forget(&key, at),
+        }
+    }
+
+    fn work_on(&mut self, crd: &Value) {
+        if let Some((kind, resource)) = operated(crd) {
+            self.kinds.insert(kind, resource);
+        }
+    }
+
+    fn take(&mut self, key: Key, object: Value, at: Timestamp) {
+        self.touch_related(&key, &object, at);
+        self.objects.insert(key.clone(), object);
+        self.due.at(key, at);
     }
 
     fn forget(&mut self, key: &Key, at: Timestamp) {
@@ -215,14 +224,7 @@ impl Loop {
         }
     }
 
-    /// Has an object looked at, and those that depend on it.
-    fn touch(&mut self, key: &Key, at: Timestamp) {
-        self.due.at(key.clone(), at);
-        if let Some(object) = self.objects.get(key).cloned() {
-            self.touch_related(key, &object, at);
-        }
-    }
-
+    /// Has those looked at whose steps depend on an object.
     fn touch_related(&mut self, (kind, namespace, name): &Key, object: &Value, at: Timestamp) {
         let related: Vec<Key> = match kind.as_str() {
             "NodePool" => {
@@ -266,7 +268,7 @@ impl Loop {
             _ => capi::step(&object, at),
         };
         let again = step.again;
-        match self.take_step(key, &object, step, at).await {
+        match self.take_step(key, &object, step).await {
             Ok(()) => {
                 if let Some(again) = again {
                     self.due.at(key.clone(), again.max(after(at, 1)));
@@ -279,29 +281,25 @@ impl Loop {
         }
     }
 
-    async fn take_step(&mut self, key: &Key, object: &Value, step: Step, at: Timestamp) -> Result<(), Undone> {
-        let Some(resource) = self.followed.keys().find(|resource| resource.kind == key.0).cloned() else {
+    async fn take_step(&mut self, key: &Key, object: &Value, step: Step) -> Result<(), Undone> {
+        let (kind, namespace, name) = key;
+        let Some(resource) = self.kinds.get(kind).cloned() else {
             return Ok(());
         };
         for effect in step.effects {
             self.effect(object, effect).await?;
         }
-        let place = (&resource, key.1.as_str(), key.2.as_str());
+        let place = (namespace.as_str(), name.as_str());
+        let mut version = object["metadata"]["resourceVersion"].clone();
         if let Some(status) = step.status {
-            let now = self.client.patch_status(place, &json!({"status": status})).await?;
-            self.take(&resource, now, at);
+            let change = json!({"status": status});
+            let now = self.server.patch(MANAGER, &resource, place, "status", &change)?;
+            version = now["metadata"]["resourceVersion"].clone();
         }
         if let Some(mut patch) = step.patch {
             // Others write finalizers and owners too: theirs are not to be lost.
-            let version = self.objects.get(key).map(|now| text(now, "/metadata/resourceVersion"));
-            patch["metadata"]["resourceVersion"] = json!(version);
-            let now = self.client.patch(place, &patch).await?;
-            let ends = now.pointer("/metadata/deletionTimestamp").is_some() && super::finalizers(&now).is_empty();
-            if ends {
-                self.forget(key, at);
-            } else {
-                self.take(&resource, now, at);
-            }
+            patch["metadata"]["resourceVersion"] = version;
+            self.server.patch(MANAGER, &resource, place, "", &patch)?;
         }
         Ok(())
     }
@@ -311,14 +309,15 @@ impl Loop {
             Effect::Create(new) => {
                 let name = text(&new, "/metadata/name");
                 if self.is_to_be_made(object, name) {
-                    self.client.create(&secrets(), &new).await?;
-                    self.was_made(object, name);
+                    match self.server.create(MANAGER, &new) {
+                        Err(refusal) if refusal.reason != "AlreadyExists" => return Err(refusal.into()),
+                        _ => self.was_made(object, name),
+                    }
                 }
             }
             Effect::DeletePool(name) => {
-                let namespace = text(object, "/metadata/namespace");
-                if let Some(pools) = self.followed.keys().find(|resource| resource.kind == "NodePool") {
-                    self.client.delete((pools, namespace, &name)).await?;
+                if let Some(pools) = self.kinds.get("NodePool") {
+                    self.server.delete(pools, text(object, "/metadata/namespace"), &name)?;
                 }
             }
             Effect::EnsureLoadBalancer => {
@@ -347,25 +346,20 @@ impl Loop {
     }
 }
 
-fn key(resource: &Resource, object: &Value) -> Key {
+fn key(kind: &str, object: &Value) -> Key {
     (
-        resource.kind.clone(),
+        kind.to_owned(),
         text(object, "/metadata/namespace").to_owned(),
         text(object, "/metadata/name").to_owned(),
     )
 }
 
-fn secrets() -> Resource {
-    Resource {
-        group: String::new(),
-        version: "v1".to_owned(),
-        plural: "secrets".to_owned(),
-        kind: "Secret".to_owned(),
-    }
+fn crds() -> Resource {
+    Resource::new("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 }
 
 /// The kind that a CRD defines, in the version that is stored, if operators work on it.
-fn operated(crd: &Value) -> Option<Resource> {
+fn operated(crd: &Value) -> Option<(String, Resource)> {
     let group = text(crd, "/spec/group");
     let kind = text(crd, "/spec/names/kind");
     let ours = match group {
@@ -374,12 +368,8 @@ fn operated(crd: &Value) -> Option<Resource> {
     };
     let versions = crd.pointer("/spec/versions").and_then(Value::as_array)?;
     let stored = versions.iter().find(|version| version["storage"] == true)?;
-    ours.then(|| Resource {
-        group: group.to_owned(),
-        version: text(stored, "/name").to_owned(),
-        plural: text(crd, "/spec/names/plural").to_owned(),
-        kind: kind.to_owned(),
-    })
+    let resource = Resource::new(group, text(stored, "/name"), text(crd, "/spec/names/plural"));
+    ours.then(|| (kind.to_owned(), resource))
 }
 
 /// When objects are looked at: each once, at the earliest time that was asked for.

@@ -25,6 +25,11 @@ pub(crate) use audit::{Mark, Sent};
 pub(crate) use login::{Login, kubeconfig};
 pub(crate) use server::ApiServer;
 
+/// Where kubectl is; the error says what is missing.
+pub(crate) fn kubectl() -> Result<std::path::PathBuf, &'static str> {
+    assets::find().map(|assets| assets.kubectl.clone())
+}
+
 /// Whether a skipped test is a failure.
 pub(crate) fn under_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| value == "true" || value == "1")

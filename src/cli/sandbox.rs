@@ -1,0 +1,100 @@
+//! `sandbox`.
+
+use std::path::PathBuf;
+
+use super::args::{FleetArgs, Global, SandboxArgs};
+use super::{Exit, Printer, common};
+use crate::ops;
+
+/// Serve both control planes on loopback, for kubectl, Oracle's clients and this program
+///
+/// A sandbox is enough of the Kubernetes API for a fleet's management clusters and enough of OCI's API for its networks, with
+/// simulated operators that bring hosted clusters up, upgrade and delete them. No cluster, no cloud account and no network
+/// are needed. Its clock runs faster than yours; its state is kept in a directory and goes on where it was left.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Try it:\n  \
+    fleetwright sandbox --fleet fleet &\n  \
+    export KUBECONFIG=.fleetwright/sandbox/kubeconfig\n  \
+    kubectl get hostedclusters -A --watch\n\n\
+    `plan`, `apply` and `status` take --sandbox and need no server. The two don't have one directory open at a time.\n\n\
+    Faults: --faults 429=0.05,answer-lost=0.02 or --faults all=0.02, the later winning. They are 409, 412, 429, 500, 503, \
+    answer-lost (the write happens, the answer does not come), slow, lost-rights, watch-dropped, watch-stale, short-page. \
+    The same --seed gives the same ones.")]
+pub(super) struct Args {
+    /// Where its state, the kubeconfig and the OCI configuration are kept
+    #[arg(long, value_name = "DIR", default_value = common::SANDBOX)]
+    dir: PathBuf,
+
+    /// Port of the Kubernetes API on 127.0.0.1 [default: any that is free]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    kube_port: u16,
+
+    /// Port of the OCI API on 127.0.0.1 [default: any that is free]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    oci_port: u16,
+
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+
+    /// Directory of fleet files: a management cluster is served for each of theirs, with what the fleet expects to find
+    /// [default: fleet, where there is one; else a management cluster called `sandbox`]
+    #[arg(long, value_name = "DIR", env = "FLEETWRIGHT_FLEET", hide_env_values = true)]
+    fleet: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let default = PathBuf::from("fleet");
+    let fleet = args
+        .fleet
+        .clone()
+        .or_else(|| default.join("fleet.yaml").exists().then_some(default));
+    let loaded = match fleet {
+        Some(fleet) => Some(common::load(&FleetArgs::all_of(fleet), printer)?),
+        None => None,
+    };
+    let options = ops::ServeOptions {
+        directory: args.dir.clone(),
+        sandbox: common::sandbox_options(None, &args.sandbox),
+        kube_port: args.kube_port,
+        oci_port: args.oci_port,
+    };
+    common::runtime()?.block_on(serve(&options, loaded.as_ref(), printer))?;
+    Ok(Exit::Done)
+}
+
+async fn serve(
+    options: &ops::ServeOptions,
+    loaded: Option<&ops::LoadedFleet>,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    let served = ops::serve_sandbox(options, loaded).await?;
+    printer.data(&format!(
+        "kubeconfig: {}\ncontexts:   {}\noci config: {}\noci url:    {}\n",
+        served.kubeconfig.display(),
+        served.contexts.join(", "),
+        served.oci_config.display(),
+        served.oci_url,
+    ))?;
+    printer.note("serving until Ctrl-C; in another terminal:");
+    printer.note(&format!("  export KUBECONFIG={}", served.kubeconfig.display()));
+    printer.note("  kubectl get hostedclusters,nodepools -A");
+    printer.note(&format!(
+        "  oci --config-file {} --endpoint {} network vcn list -c <compartment>",
+        served.oci_config.display(),
+        served.oci_url
+    ));
+    tokio::signal::ctrl_c().await?;
+    printer.note("ending; the next run goes on from here");
+    let struck: Vec<String> = served
+        .sandbox
+        .faults()
+        .counts()
+        .into_iter()
+        .filter(|(_, (_, struck))| *struck > 0)
+        .map(|(point, (passed, struck))| format!("{point}: {struck} of {passed}"))
+        .collect();
+    if !struck.is_empty() {
+        printer.note(&format!("faults that struck: {}", struck.join(", ")));
+    }
+    Ok(served.end().await?)
+}

@@ -1,0 +1,51 @@
+//! The sandbox, made ready for a fleet; and served.
+
+mod scene;
+mod serve;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::load::LoadedFleet;
+use crate::sandbox::{OpenError, Options, PutError, Sandbox};
+
+pub use self::serve::{ServeError, ServeOptions, Served, serve_sandbox};
+
+/// Why there is no sandbox to work on.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// It can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What a fleet needs can't be put there.
+    #[error("the sandbox can't be made ready: {what}")]
+    Scene {
+        /// Which object.
+        what: String,
+        /// Why.
+        #[source]
+        source: PutError,
+    },
+}
+
+/// Opens a sandbox and puts there what a fleet expects others to have made. What has fallen due since it was last open is
+/// done when this returns.
+///
+/// # Errors
+/// Where it can't be opened, or its API refuses what is put there.
+pub async fn open_sandbox(options: Options, fleet: Option<&LoadedFleet>) -> Result<Arc<Sandbox>, SandboxError> {
+    let sandbox = Sandbox::open(options).await?;
+    if let Some(loaded) = fleet {
+        scene::set(&sandbox, loaded).await?;
+    }
+    sandbox.settled().await;
+    Ok(sandbox)
+}
+
+/// The tenancies that a fleet is in.
+pub(super) fn tenancies(loaded: &LoadedFleet) -> BTreeSet<String> {
+    let clusters = loaded.fleet.clusters.values();
+    clusters
+        .filter_map(|cluster| Some(cluster.tenancy.as_ref()?.as_str().to_owned()))
+        .collect()
+}

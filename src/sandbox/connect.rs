@@ -1,0 +1,124 @@
+//! The sandbox's APIs as this program's own providers reach them, in this process: no socket, no TLS, the same requests.
+//!
+//! The only part of the sandbox that knows of `providers`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::StatusCode;
+use ::http::header::RETRY_AFTER;
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http_body_util::BodyExt as _;
+
+use super::http::{Api, ConnectionClosed, Request, Response, is_lost};
+use super::{ClusterError, Sandbox};
+use crate::providers::oci::api::Exchange;
+use crate::providers::oci::client;
+use crate::providers::oci::credentials::{Credentials, CredentialsError, KeyError, KeyMaterial, PrivateKey, Secret};
+
+/// As kube's own policy has it.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const RETRIES: usize = 15;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Sandbox {
+    /// A client of a management cluster's API server.
+    ///
+    /// # Errors
+    /// Where that server's state can't be read.
+    pub async fn kube_client(&self, cluster: &str) -> Result<kube::Client, ClusterError> {
+        let cluster = self.cluster(cluster).await?;
+        let service = tower::service_fn(move |request: ::http::Request<kube::client::Body>| {
+            let cluster = cluster.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect_bytes().await?;
+                arrived(patiently(cluster.api(), Request::from_parts(parts, body)).await)
+            }
+        });
+        Ok(kube::Client::new(service, "default"))
+    }
+
+    /// How to call the OCI API here, as a user of each of these tenancies, or of the sandbox's own where a call names none.
+    /// Without a budget: nobody has to be spared.
+    ///
+    /// # Errors
+    /// Where the sandbox's key is none, which only a foreign hand could have brought about.
+    pub fn oci_client(&self, tenancies: &BTreeSet<String>) -> Result<client::Options, KeyError> {
+        let key = PrivateKey::from_pem(self.identity().private_key(), None)?;
+        let as_user_of = |tenancy: &str, key_id: String| -> Arc<dyn Credentials> {
+            Arc::new(Own(KeyMaterial {
+                key_id: Secret::new(key_id),
+                key: key.clone(),
+                tenancy: Some(tenancy.to_owned()),
+            }))
+        };
+        let own = &self.identity().principal().tenancy;
+        let mut options = client::Options::new(Arc::new(InProcess(self.oci_api())));
+        options.default_credentials = Some(as_user_of(own, self.identity().key_id()));
+        options.credentials = tenancies
+            .iter()
+            .map(|tenancy| (tenancy.clone(), as_user_of(tenancy, self.admit(tenancy))))
+            .collect();
+        options.budget = None;
+        Ok(options)
+    }
+}
+
+/// Repeats what a busy server puts off, as a client made of a kubeconfig does; but without its jitter, since a run is to be
+/// the same each time.
+async fn patiently(api: &dyn Api, request: Request) -> Response {
+    let mut pause = FIRST_PAUSE;
+    for _ in 0..RETRIES {
+        let response = api.call(request.clone()).await;
+        if !matches!(
+            response.status(),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+        ) {
+            return response;
+        }
+        let asked = response.headers().get(RETRY_AFTER);
+        let asked = asked
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        tokio::time::sleep(asked.unwrap_or(pause).max(pause)).await;
+        pause *= 2;
+    }
+    api.call(request).await
+}
+
+/// An answer that came through.
+fn arrived(response: Response) -> Result<Response, BoxError> {
+    if is_lost(&response) {
+        Err(ConnectionClosed.into())
+    } else {
+        Ok(response)
+    }
+}
+
+/// An API as what the OCI client sends to.
+struct InProcess(Arc<dyn Api>);
+
+impl Exchange for InProcess {
+    fn exchange(&self, request: Request) -> BoxFuture<'_, Result<::http::Response<Bytes>, BoxError>> {
+        async move {
+            let (parts, body) = arrived(self.0.call(request).await)?.into_parts();
+            let Ok(body) = body.collect().await;
+            Ok(::http::Response::from_parts(parts, body.to_bytes()))
+        }
+        .boxed()
+    }
+}
+
+/// The key of the sandbox's own user, which never changes.
+struct Own(KeyMaterial);
+
+impl Credentials for Own {
+    fn get(&self) -> BoxFuture<'_, Result<KeyMaterial, CredentialsError>> {
+        std::future::ready(Ok(self.0.clone())).boxed()
+    }
+}
