@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use serde_json::Value;
@@ -90,6 +91,11 @@ pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<Oci
         .filter_map(|cluster| Some(cluster.tenancy.as_ref()?.to_string()))
         .collect();
     let now: Now = Arc::new(jiff::Timestamp::now);
+    if let Some(sandbox) = &access.sandbox {
+        let mut options = sandbox.oci_client(&tenancies)?;
+        options.now = now.clone();
+        return Ok(provider(options, access, loaded, now));
+    }
     let mut options = ClientOptions::new(Arc::new(Https::new(&HttpsOptions::default())?));
     options.endpoints = endpoints(&access.oci.endpoints)?;
     if let Some(rate) = access.oci.rate {
@@ -123,13 +129,20 @@ pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<Oci
 
 fn provider(options: ClientOptions, access: &Access, loaded: &LoadedFleet, now: Now) -> OciProvider {
     let details = if access.oci.full { Details::Full } else { Details::Changed };
-    let own = Options {
+    let mut own = Options {
         details,
         now,
         ..Options::default()
     };
+    if access.sandbox.is_some() {
+        // Its clock runs faster than ours.
+        own.pause = SANDBOX_PAUSE;
+    }
     OciProvider::new(Client::new(options), loaded.fleet.uid.clone(), own)
 }
+
+/// The first pause between two looks at what the sandbox is making.
+const SANDBOX_PAUSE: Duration = Duration::from_millis(20);
 
 /// For each tenancy the profile that is of it, and the default one.
 async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, options: &mut ClientOptions) {

@@ -168,6 +168,8 @@ pub(super) struct State {
     pub(super) denied: BTreeSet<String>,
     pub(super) log: Log,
     pub(super) tokens: Tokens,
+    /// The OCID that the next resource gets.
+    pub(super) foretold: Option<String>,
 }
 
 impl State {
@@ -265,6 +267,9 @@ impl State {
 
     /// A new OCID.
     pub(super) fn mint(&mut self, kind: &Kind, region: &Region) -> String {
+        if let Some(id) = self.foretold.take() {
+            return id;
+        }
         let number = self.next();
         let place = match region {
             _ if kind.global => "",
