@@ -24,6 +24,7 @@ mod kube_faults;
 mod kube_provider;
 mod kube_support;
 mod oci_client;
+mod oracle_clients;
 mod reference;
 mod render_admission;
 mod render_crds;
