@@ -25,6 +25,7 @@ mod kube_provider;
 mod kube_support;
 mod oci_client;
 mod oci_provider;
+mod oracle_clients;
 mod reference;
 mod render_admission;
 mod render_crds;

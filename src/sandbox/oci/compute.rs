@@ -163,8 +163,8 @@ fn born_instance(state: &mut State, call: &Call, id: &str) {
             "macAddress",
             format!(
                 "02:00:17:{:02X}:{:02X}:{:02X}",
-                number >> 16 & 0xff,
-                number >> 8 & 0xff,
+                (number >> 16) & 0xff,
+                (number >> 8) & 0xff,
                 number & 0xff
             )
             .into(),

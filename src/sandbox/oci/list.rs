@@ -36,8 +36,8 @@ pub(super) fn matches(call: &Call, record: &Record) -> bool {
         None => true,
         Some(wanted) => match record.body.get(*filter) {
             Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == *wanted,
-            None => false,
+            Some(Value::Bool(flag)) => wanted.parse() == Ok(*flag),
+            Some(_) | None => false,
         },
     })
 }

@@ -27,6 +27,9 @@ const VISIBLE: SignedDuration = SignedDuration::from_mins(10);
 pub(super) const META: &str = "oci/meta";
 const SEQUENCE: &str = "sequence";
 
+/// Kind, region and compartment.
+type Place = (&'static str, &'static str, String);
+
 /// What happens to a record by itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Then {
@@ -111,7 +114,7 @@ impl Record {
         found
     }
 
-    fn place(&self) -> (&'static str, &'static str, String) {
+    fn place(&self) -> Place {
         (self.kind.name, self.region, self.compartment().to_owned())
     }
 
@@ -156,7 +159,7 @@ fn collect(body: &Body, found: &mut BTreeSet<String>) {
 #[derive(Debug, Default)]
 pub(super) struct State {
     records: BTreeMap<String, Record>,
-    places: BTreeMap<(&'static str, &'static str, String), BTreeSet<(u64, String)>>,
+    places: BTreeMap<Place, BTreeSet<(u64, String)>>,
     /// By OCID: the records that name it.
     holders: BTreeMap<String, BTreeSet<String>>,
     due: BTreeSet<(Timestamp, String)>,
