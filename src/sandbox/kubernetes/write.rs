@@ -487,8 +487,18 @@ fn keep_unsaid(kind: &Kind, object: &mut Value, live: &Value) {
     }
 }
 
-/// A write through `scale` counts the generation, and leaves no time in its entry.
+/// A write through `scale` counts the generation, and leaves no time in its entry, which makes it the oldest.
 fn scaled(object: &mut Value, live: &Value) {
+    timeless(object, live);
+    let sorted = ssa::ManagedFields::of(object)
+        .ok()
+        .and_then(|managers| managers.encode());
+    if let (Some(metadata), Some(sorted)) = (metadata_mut(object), sorted) {
+        metadata.insert("managedFields".to_owned(), sorted);
+    }
+}
+
+fn timeless(object: &mut Value, live: &Value) {
     let changed = object["spec"] != live["spec"];
     let Some(metadata) = metadata_mut(object) else { return };
     if let Some(generation) = live["metadata"]["generation"].as_i64() {
