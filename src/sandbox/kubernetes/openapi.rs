@@ -185,7 +185,7 @@ fn list_of(kind: &Kind, version: &Version, item: &str) -> Value {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
         "metadata": {"allOf": [{"$ref": format!("{REFERENCE}{META}ListMeta")}]},
-        "items": {"type": "array", "items": {"allOf": [{"$ref": format!("{REFERENCE}{item}")}]}},
+        "items": {"type": "array", "items": {"$ref": format!("{REFERENCE}{item}")}},
     }, "x-kubernetes-group-version-kind": [gvk(kind, version, &kind.list_kind)]})
 }
 
