@@ -13,6 +13,7 @@ mod admission_server;
 mod admission_upstream;
 mod architecture;
 mod cli;
+mod conformance;
 mod e2e;
 mod fleet_broken;
 mod fleet_demo;
