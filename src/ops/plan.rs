@@ -333,7 +333,8 @@ async fn observe(
             .iter()
             .filter(|((_, unit), _)| scope.holds(unit) && !loaded.failed.contains_key(unit))
             .flat_map(|(_, stored)| &stored.inventory.entries)
-            .filter(|entry| entry.id.target == *target && !wanted.contains(&entry.id))
+            // OCI's lists lag behind: what is recorded is asked for by its OCID before it is called absent.
+            .filter(|entry| entry.id.target == *target && (*target == Target::Oci || !wanted.contains(&entry.id)))
             .collect();
         let request = ObserveRequest {
             desired: &manifests,

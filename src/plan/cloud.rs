@@ -48,8 +48,18 @@ pub(super) fn present(
     change.preview = Preview::Predicted;
     change.fields = differences.into_iter().map(field_diff).collect();
     restore(&mut wanted);
+    take_off(&mut wanted, former);
     change.payload.body = Body::Plain(wanted.to_string().into_boxed_str());
     Some(change)
+}
+
+/// Says of tags that were ours and are no longer wanted that they are to go.
+fn take_off(document: &mut Value, former: &[String]) {
+    if let Some(tags) = document["spec"].get_mut("freeformTags").and_then(Value::as_object_mut) {
+        for key in former {
+            tags.entry(key.clone()).or_insert(Value::Null);
+        }
+    }
 }
 
 fn field_diff(difference: FieldDifference) -> FieldDiff {

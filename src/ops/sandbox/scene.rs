@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::SandboxError;
 use crate::fleet::model::{Cluster, Fleet, SecretUse};
 use crate::ops::load::LoadedFleet;
-use crate::resource::{ManagementClusterName, Stewardship, Target};
+use crate::resource::{ManagementClusterName, Manifest, Stewardship, Target};
 use crate::sandbox::Sandbox;
 
 /// A Secret or ConfigMap: its management cluster, kind, namespace and name.
@@ -151,7 +151,9 @@ fn document((_, kind, namespace, name): &Place, content: &Content) -> Value {
 fn left_to_others(loaded: &LoadedFleet, sources: &BTreeMap<Place, Content>) -> Vec<(ManagementClusterName, Value)> {
     let mut objects = Vec::new();
     let manifests = loaded.rendered.units.values().flat_map(|unit| &unit.manifests);
-    for manifest in manifests.filter(|manifest| manifest.stewardship == Stewardship::Observed) {
+    // What names a network that is still to be made is made by others later than by us.
+    let of_others = |manifest: &&Manifest| manifest.stewardship == Stewardship::Observed && !manifest.canonical().contains("{\"$ref\"");
+    for manifest in manifests.filter(of_others) {
         let Target::Kubernetes(cluster) = &manifest.id.target else {
             continue;
         };
