@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::change::{Action, Block, Change, Reason};
 use super::decide::{self, Context};
-use super::graph::{Cycle, Graph};
+use super::graph::{Cycle, Graph, rank};
 use super::guards::{self, Facts, Refusal};
 use super::known::{Known, LookUps};
 use super::preconditions::Need;
@@ -94,7 +94,7 @@ pub struct Inputs<'a> {
 pub struct Plan {
     /// What it is a plan of.
     pub revised: Revised,
-    /// Everything that is not as it should be, sorted by unit and object.
+    /// Everything that is not as it should be, by unit, and within one in the order in which kinds are made.
     pub changes: Vec<Change>,
     /// The order between them.
     pub graph: Graph,
@@ -215,7 +215,8 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
             }
         }
     }
-    changes.sort_by(|a, b| (&a.unit, &a.id).cmp(&(&b.unit, &b.id)));
+    // People read a plan from what holds others to what is held.
+    changes.sort_by(|a, b| (&a.unit, rank(&a.id), &a.id).cmp(&(&b.unit, rank(&b.id), &b.id)));
 
     let refusals = refuse(&mut changes, inputs);
     let graph = Graph::new(&changes)?;

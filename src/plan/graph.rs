@@ -27,7 +27,7 @@ fn ring(ids: &[ResourceId]) -> String {
 }
 
 /// How late a kind is made and how early it is deleted: what holds others comes first. Networks outlive what is in them.
-fn rank(id: &ResourceId) -> u8 {
+pub(super) fn rank(id: &ResourceId) -> u8 {
     match (&id.target, id.kind.as_str()) {
         (Target::Oci, "Vcn" | "Drg") => 0,
         (
