@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::oci_args::OciArgs;
 use super::common::SANDBOX;
 use crate::sandbox::{DEFAULT_SPEED, fault};
 
@@ -133,6 +134,9 @@ pub(super) struct TargetArgs {
     /// Let the kubeconfig run the credential program that it names
     #[arg(long)]
     pub(super) allow_exec: bool,
+
+    #[command(flatten)]
+    pub(super) oci: OciArgs,
 
     #[command(flatten)]
     pub(super) pod: PodArgs,

@@ -117,6 +117,7 @@ pub(super) fn access(
         contexts: Access::contexts_of(&args.context),
         allow_exec: args.allow_exec,
         cache: cache.map(|path| path.join("fleetwright")),
+        oci: args.oci.access(args.pod.service_host.clone()),
         sandbox: None,
     })
 }

@@ -9,6 +9,7 @@ mod completion;
 mod explain;
 mod init;
 mod lock;
+mod oci_args;
 mod output;
 mod plan;
 mod progress;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::load::LoadedFleet;
-use super::plan::Planned;
+use super::plan::{Planned, planes};
 use crate::apply::{self, Observer, Options, Outcome, Run};
-use crate::providers::{InventoryStore, Provider};
-use crate::resource::{ManagementClusterName, Target};
+use crate::providers::InventoryStore;
+use crate::resource::ManagementClusterName;
 
 /// Whether guards let a plan be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,7 @@ pub async fn apply(
     observer: &dyn Observer,
     interrupted: &AtomicBool,
 ) -> Outcome {
-    let providers: BTreeMap<Target, &dyn Provider> = planned
-        .providers
-        .iter()
-        .map(|(name, provider)| (Target::Kubernetes(name.clone()), provider as &dyn Provider))
-        .collect();
+    let providers = planes(&planned.providers, planned.oci.as_ref());
     let stores: BTreeMap<ManagementClusterName, &dyn InventoryStore> = planned
         .stores
         .iter()

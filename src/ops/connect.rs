@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 
+use super::cloud::OciAccess;
 use crate::fleet::model::Fleet;
 use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 use crate::resource::ManagementClusterName;
@@ -25,6 +26,8 @@ pub struct Access {
     pub allow_exec: bool,
     /// Where schemas are kept between runs.
     pub cache: Option<PathBuf>,
+    /// How the OCI API is reached.
+    pub oci: OciAccess,
     /// A sandbox that takes the place of them all.
     pub sandbox: Option<Arc<Sandbox>>,
 }

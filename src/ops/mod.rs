@@ -3,6 +3,7 @@
 //! Invariant: the only place where stages and I/O are put together. May not print.
 
 mod apply;
+mod cloud;
 mod connect;
 mod explain;
 mod init;
@@ -15,6 +16,7 @@ mod schema;
 mod status;
 
 pub use apply::{Leave, apply, leave};
+pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError};
 pub use explain::{ExplainError, explain};
 pub use init::{InitError, init};

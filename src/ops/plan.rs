@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 use futures::future::try_join_all;
 
+use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
 use crate::inventory::{Entry, InventoryKey};
-use crate::plan::known::LookUps;
 use crate::plan::preconditions::Met;
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
+use crate::providers::oci::OciProvider;
 use crate::providers::{InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored};
 use crate::render::Precondition;
 use crate::resource::{FieldPath, ManagementClusterName, Manifest, PathElement, ResourceId, Revision, Target, UnitId};
@@ -59,6 +60,8 @@ pub struct Planned {
     pub plan: Plan,
     /// The management clusters.
     pub providers: BTreeMap<ManagementClusterName, KubernetesProvider>,
+    /// The OCI API; none where nothing of the fleet lives there.
+    pub oci: Option<OciProvider>,
     /// Their inventories.
     pub stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     /// Inventories as they were read, old unit names replaced.
@@ -74,6 +77,9 @@ pub enum PlanError {
     /// No connection.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// No connection to OCI.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
     /// The inventories can't be read: what was made is not known, so nothing may be concluded.
     #[error("the inventories on {name} can't be read")]
     Inventory {
@@ -100,10 +106,11 @@ pub enum PlanError {
 /// What was seen: connections, inventories and observations.
 pub(super) struct Seen {
     providers: BTreeMap<ManagementClusterName, KubernetesProvider>,
+    oci: Option<OciProvider>,
     stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     inventories: BTreeMap<InventoryKey, Stored>,
     pub(super) observed: BTreeMap<Target, Observation>,
-    looked_up: LookUps,
+    found: Found,
 }
 
 /// Makes a plan.
@@ -116,10 +123,11 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         Against::Live(access) => look(loaded, access, &options.scope).await?,
         Against::Nothing => Seen {
             providers: BTreeMap::new(),
+            oci: None,
             stores: BTreeMap::new(),
             inventories: BTreeMap::new(),
-            observed: nothing(&desired(loaded, &options.scope)),
-            looked_up: LookUps::new(),
+            observed: nothing(&desired(loaded, &options.scope, &Found::default())),
+            found: Found::default(),
         },
     };
     let mut plan = decide(loaded, options, &seen)?;
@@ -128,6 +136,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     confirm(&mut plan, &seen).await;
     let Seen {
         providers,
+        oci,
         stores,
         inventories,
         ..
@@ -135,6 +144,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     Ok(Planned {
         plan,
         providers,
+        oci,
         stores,
         inventories,
     })
@@ -151,21 +161,44 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
         .collect();
     let inventories = renamed(inventories(loaded, &stores).await?, loaded);
     tracing::info!(units = inventories.len(), "read the inventories");
-    let planes: BTreeMap<Target, &dyn Provider> = providers
-        .iter()
-        .map(|(name, provider)| (Target::Kubernetes(name.clone()), provider as &dyn Provider))
-        .collect();
-    let observed = observe(loaded, &planes, &desired(loaded, scope), &inventories, &view).await?;
+    let unfilled = Found::default();
+    let rendered = desired(loaded, scope, &unfilled);
+    let recorded = inventories.values().flat_map(|stored| &stored.inventory.entries);
+    let needed = cloud::is_needed(&rendered, recorded.map(|entry| &entry.id));
+    let oci = match view.reaches(&Target::Oci) && needed {
+        true => Some(cloud::connect(access, loaded).await?),
+        false => None,
+    };
+    let found = match &oci {
+        Some(oci) => Found::look(&rendered, oci).await,
+        None => Found::default(),
+    };
+    let planes = planes(&providers, oci.as_ref());
+    let observed = observe(loaded, &planes, &desired(loaded, scope, &found), &inventories, &view).await?;
     for (target, observation) in &observed {
         tracing::info!(%target, objects = observation.objects.len(), "observed");
     }
     Ok(Seen {
         providers,
+        oci,
         stores,
         inventories,
         observed,
-        looked_up: LookUps::new(),
+        found,
     })
+}
+
+/// The control planes that can be talked to.
+pub(super) fn planes<'a>(
+    providers: &'a BTreeMap<ManagementClusterName, KubernetesProvider>,
+    oci: Option<&'a OciProvider>,
+) -> BTreeMap<Target, &'a dyn Provider> {
+    let clusters = providers
+        .iter()
+        .map(|(name, provider)| (Target::Kubernetes(name.clone()), provider as &dyn Provider));
+    clusters
+        .chain(oci.map(|oci| (Target::Oci, oci as &dyn Provider)))
+        .collect()
 }
 
 /// The plan of what was seen.
@@ -174,14 +207,14 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
     let newer = newer_units(loaded, &seen.inventories);
     Ok(plan::build(&Inputs {
         fleet: &loaded.fleet,
-        desired: desired(loaded, &options.scope),
+        desired: desired(loaded, &options.scope, &seen.found),
         wanted_elsewhere: wanted_elsewhere(loaded, &options.scope),
         failed: loaded.failed.clone(),
         in_scope: &|unit| view.holds(unit),
         targets: &|target| view.reaches(target),
         inventories: &seen.inventories,
         observed: &seen.observed,
-        looked_up: &seen.looked_up,
+        looked_up: &seen.found.look_ups,
         revised: loaded.revised.clone(),
         newer: &newer,
         adopt: options.adopt,
@@ -190,7 +223,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
 }
 
 /// What is wanted of the units in scope.
-fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeMap<UnitId, DesiredUnit<'a>> {
+fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope, found: &'a Found) -> BTreeMap<UnitId, DesiredUnit<'a>> {
     let view = loaded.scope(scope);
     loaded
         .rendered
@@ -202,7 +235,7 @@ fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope) -> BTreeMap<UnitId, Desir
             Some((
                 unit.clone(),
                 DesiredUnit {
-                    manifests: &rendered.manifests,
+                    manifests: found.manifests(unit, &rendered.manifests),
                     recorded_on,
                 },
             ))
@@ -373,9 +406,12 @@ async fn check_preconditions(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen)
                 Some(met) => *met,
                 None => {
                     let provider = on.as_ref().and_then(|name| seen.providers.get(name));
-                    let met = match provider {
-                        Some(provider) => is_met(precondition, provider, seen, on.as_ref()).await,
-                        None => Met::Unchecked,
+                    let met = match (precondition, provider, &seen.oci) {
+                        (Precondition::Existing { .. }, _, Some(oci)) => {
+                            cloud::exists(precondition, &unit, loaded, oci).await
+                        }
+                        (_, Some(provider), _) => is_met(precondition, provider, seen, on.as_ref()).await,
+                        (_, None, _) => Met::Unchecked,
                     };
                     known.insert(key, met);
                     met

@@ -1,5 +1,6 @@
 //! The sandbox, made ready for a fleet; and served.
 
+mod networks;
 mod scene;
 mod serve;
 
@@ -26,6 +27,14 @@ pub enum SandboxError {
         #[source]
         source: PutError,
     },
+    /// A network that the fleet names can't be put there.
+    #[error("the sandbox can't be made ready: {ocid}: {message}")]
+    Network {
+        /// Its OCID.
+        ocid: String,
+        /// What the sandbox's own API answers.
+        message: String,
+    },
 }
 
 /// Opens a sandbox and puts there what a fleet expects others to have made. What has fallen due since it was last open is
@@ -37,6 +46,7 @@ pub async fn open_sandbox(options: Options, fleet: Option<&LoadedFleet>) -> Resu
     let sandbox = Sandbox::open(options).await?;
     if let Some(loaded) = fleet {
         scene::set(&sandbox, loaded).await?;
+        networks::set(&sandbox, &loaded.fleet)?;
     }
     sandbox.settled().await;
     Ok(sandbox)

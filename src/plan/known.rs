@@ -3,8 +3,8 @@
 //! A reference to what is there becomes its value. One to what is still to be made becomes a text that says so, for the
 //! comparison and for people, and the reference again in the document that is written: the executor fills it then.
 //!
-//! What is looked up by name (`$lookup`, `$compartment`, `$service`) is no reference: it is there already or it is an
-//! error, and whoever makes a plan has asked for it before.
+//! What is looked up by name (`$lookup`, `$compartment`) is no reference: it is there already or it is an error, and
+//! whoever makes a plan has asked for it before. `$service` is a word of the OCI provider's own.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::resource::{Reference, ResourceId, Target};
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
 
 /// Keys of the objects that stand for something to be looked up.
-const LOOKED_UP: [&str; 3] = ["$lookup", "$compartment", "$service"];
+const LOOKED_UP: [&str; 2] = ["$lookup", "$compartment"];
 
 /// Something to be looked up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,6 +142,20 @@ impl<'a> Known<'a> {
     }
 }
 
+/// Fills in what was found of what a document names; what was not found stays.
+pub fn fill_found(document: &mut Value, look_ups: &LookUps) {
+    let whole = document.clone();
+    visit(document, &mut |value| {
+        if !is_looked_up(value) {
+            return Visited::Within;
+        }
+        if let Some(Ok(found)) = look_ups.get(&LookUp::new(&whole, value)) {
+            *value = found.clone();
+        }
+        Visited::Whole
+    });
+}
+
 /// Fills a document's references in by what was made meanwhile; gives those that stay open.
 pub fn resolve(document: &mut Value, value: impl Fn(&Reference) -> Option<Value>) -> Vec<Reference> {
     let mut open = Vec::new();
@@ -238,14 +252,15 @@ mod tests {
         observation.objects.insert(oci_id("Subnet", "a.b"), Observed::Absent);
         let observed = BTreeMap::from([(Target::Oci, observation)]);
         let inventories = BTreeMap::new();
-        let (found, lost) = (json!({"$service": "all"}), json!({"$compartment": {"path": "a/b"}}));
+        let compartment = |path: &str| json!({"$compartment": {"path": path}});
+        let (found, lost) = (compartment("a"), compartment("a/b"));
         let look_up = |what: &Value| LookUp {
             region: "eu-frankfurt-1".to_owned(),
             tenancy: None,
             what: what.to_string(),
         };
         let looked_up = LookUps::from([
-            (look_up(&found), Ok("ocid1.service".into())),
+            (look_up(&found), Ok("ocid1.compartment".into())),
             (look_up(&lost), Err("no such compartment".to_owned())),
         ]);
         let known = Known::new(&observed, &inventories, &looked_up);
@@ -260,7 +275,7 @@ mod tests {
         let open = known.fill(&mut document);
         assert_eq!(open.unresolved, [to_come]);
         assert_eq!(open.unknown, ["no such compartment"]);
-        assert_eq!(document["spec"]["a"], "ocid1.service");
+        assert_eq!(document["spec"]["a"], "ocid1.compartment");
         assert_eq!(document["here"], "ocid1.subnet.oc1.iad.a");
         assert_eq!(document["ip"], "10.0.0.7");
         assert_eq!(document["list"][0], "(known after apply) Subnet/a.b.id");

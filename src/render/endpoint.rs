@@ -77,7 +77,7 @@ pub(super) fn records(cluster: &Cluster, management: Option<&ManagementCluster>)
             domain: own.hostname.clone(),
             rtype: "A",
             rdata: Reference {
-                field: "privateIp".to_owned(),
+                field: "ipAddresses[0].ipAddress".to_owned(),
                 ..Reference::to_oci("NetworkLoadBalancer", &balancer_name(cluster))
             }
             .to_value(),

@@ -46,7 +46,7 @@ fn made(subnet: &SubnetPlan, plan: &NetworkPlan, flows: &[Flow]) -> Subnet {
         egress: Vec::new(),
         group: is_in_group(subnet.role, plan).then(Vec::new),
     };
-    for rule in needed(rules(subnet, plan, flows)) {
+    for rule in needed(&rules(subnet, plan, flows)) {
         // A group holds for what names it; that a path's MTU is told must hold for all.
         match (&mut made.group, rule.direction) {
             (Some(group), _) if rule.protocol != Protocol::PathMtu || rule.direction == Direction::Egress => {
@@ -129,7 +129,7 @@ fn remotes(end: End, protocol: Protocol, plan: &NetworkPlan) -> Vec<Remote> {
 }
 
 /// Those that no other one covers; of two alike the first.
-fn needed(rules: Vec<Rule>) -> Vec<Rule> {
+fn needed(rules: &[Rule]) -> Vec<Rule> {
     let covered = |at: usize, rule: &Rule| {
         rules.iter().enumerate().any(|(other_at, other)| {
             let wider = other.direction == rule.direction && other.covers(rule);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn left(rules: &[Rule]) -> Vec<usize> {
-        let kept = needed(rules.to_vec());
+        let kept = needed(rules);
         let same = |kept: &Rule, rule: &Rule| kept.remote == rule.remote && kept.protocol == rule.protocol;
         let at = |kept: &Rule| rules.iter().position(|rule| same(kept, rule)).unwrap();
         kept.iter().map(at).collect()
@@ -252,6 +252,6 @@ mod tests {
     fn of_two_alike_one_stays() {
         let twice = [rule("10.0.0.0/24", Protocol::Icmp), rule("10.0.0.0/24", Protocol::Icmp)];
         assert_eq!(left(&twice), [0]);
-        assert_eq!(needed(twice.to_vec()).len(), 1);
+        assert_eq!(needed(&twice).len(), 1);
     }
 }

@@ -236,8 +236,9 @@ mod tests {
         Lookup {
             kind: "Subnet".to_owned(),
             name: "workers".to_owned(),
-            vcn: Some(OciId::Named(Box::new(vcn.clone()))),
-            ..vcn
+            compartment,
+            region: vcn.region.clone(),
+            vcn: Some(OciId::Named(Box::new(vcn))),
         }
     }
 

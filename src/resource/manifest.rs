@@ -80,6 +80,15 @@ impl Manifest {
         })
     }
 
+    /// The same object with another document: one in which something was filled in. Its digest stays that of what the
+    /// fleet files say.
+    pub fn with_body(&self, body: &Value) -> Self {
+        Self {
+            canonical: body.to_string().into_boxed_str(),
+            ..self.clone()
+        }
+    }
+
     /// The document, parsed anew.
     pub fn body(&self) -> Value {
         // The text was written by `Value::to_string`; that it reads back is serde_json's own invariant.

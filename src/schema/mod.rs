@@ -3,6 +3,10 @@
 //! A [`Schema`] is one kind, read from a CustomResourceDefinition or from the OpenAPI v3 documents of an API server. Its
 //! types are kept once each however often they occur, so that a schema of some hundred kilobytes of YAML takes little.
 //!
+//! - [`admission`]: what an API server says of a custom resource
+//! - [`crd`]: definitions of such, and whether a server would take them
+//! - [`document`]: JSON text, with the fields that come twice
+//!
 //! Invariant: pure; recursive types are graphs, never endless. May depend on `resource` alone.
 
 pub mod admission;

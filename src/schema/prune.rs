@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::node::{Node, Rest, TypeRef};
+use super::node::{MapType, Node, Rest, TypeRef};
 use super::{Origin, Schema};
 
 impl Schema {
@@ -174,7 +174,8 @@ impl Schema {
         match value {
             Value::Array(items) => items.is_empty(),
             Value::Object(entries) => {
-                entries.is_empty() && self.resolve(of).map.as_ref().is_some_and(|map| map.fields.is_empty())
+                let is_map = |map: &MapType| map.fields.is_empty() && map.rest_declared != Rest::Undeclared;
+                entries.is_empty() && self.resolve(of).map.as_deref().is_some_and(is_map)
             }
             _ => false,
         }

@@ -40,8 +40,8 @@ fn inventory(rendered: &Rendered) -> String {
 fn the_demo_fleet_renders_to_these_objects() {
     let rendered = rendered(&fleet());
     check_file("demo-fleet/objects.txt", &inventory(&rendered));
-    // One of each environment, and one of the management clusters, in full.
-    let shown = ["payments", "payments-stage", "fra-1"];
+    // One of each environment, one of the management clusters, and the network that several share, in full.
+    let shown = ["payments", "payments-stage", "fra-1", "iad-shared"];
     for (id, unit) in rendered.units.iter().filter(|(id, _)| shown.contains(&id.name())) {
         check_file(&format!("demo-fleet/{}-{}.yaml", id.kind(), id.name()), &show(unit));
     }
@@ -57,12 +57,23 @@ fn the_demo_fleet_renders_to_these_objects() {
         kinds,
         [
             "ConfigMap",
+            "DhcpOptions",
             "HostedCluster",
+            "InternetGateway",
+            "LocalPeeringGateway",
             "Namespace",
+            "NatGateway",
             "NodePool",
             "OCIClusterIdentity",
             "PriorityClass",
-            "Secret"
+            "PublicIp",
+            "RouteTable",
+            "RouteTableRules",
+            "Secret",
+            "SecurityList",
+            "ServiceGateway",
+            "Subnet",
+            "Vcn"
         ]
     );
 }

@@ -165,6 +165,6 @@ fn clusters_that_share_a_namespace_leave_it_to_their_management_cluster() {
 #[test]
 fn there_is_a_golden_folder_for_every_case_and_no_other() {
     let mut wanted: BTreeSet<String> = cases().into_iter().map(|(name, _)| name.to_owned()).collect();
-    wanted.insert("demo-fleet".to_owned());
+    wanted.extend(["demo-fleet", "networks"].map(str::to_owned));
     assert_eq!(names(&folder()), wanted);
 }

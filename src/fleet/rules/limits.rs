@@ -8,6 +8,7 @@ use crate::fleet::kind::Kind;
 use crate::fleet::model::{Fleet, NetworkPlan};
 use crate::fleet::node::Place;
 use crate::fleet::problems::Problems;
+use crate::resource::ManagementClusterName;
 
 const NETWORKS: u32 = 50;
 const LOCAL_PEERINGS: u32 = 10;
@@ -34,26 +35,23 @@ pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>)
         }
     }
     let most = thresholds.and_then(|all| all.local_peerings).unwrap_or(LOCAL_PEERINGS);
-    for (name, manager) in wide.management {
-        let local = |plan: &NetworkPlan| {
-            plan.peering
-                .as_ref()
-                .is_some_and(|peering| peering.with == *name && !peering.remote)
-        };
-        let peered: Vec<Place> = plans
-            .iter()
-            .filter(|(plan, ..)| local(plan))
-            .map(|(.., place)| *place)
-            .collect();
-        if beyond(&peered, most).is_some() {
-            let message = format!(
-                "{} networks are peered with management cluster `{name}` by a gateway each, more than {most}",
-                peered.len()
-            );
-            let problem =
-                limit(message).hint("let clusters share a `Network`, or spread them over more management clusters");
-            problems.rule(problem, manager.place);
+    let mut peered: BTreeMap<&ManagementClusterName, Vec<Place>> = BTreeMap::new();
+    for (plan, _, place) in &plans {
+        if let Some(peering) = plan.peering.as_ref().filter(|peering| !peering.remote) {
+            peered.entry(&peering.with).or_default().push(*place);
         }
+    }
+    for (name, places) in peered {
+        let Some(manager) = wide.management.get(name).filter(|_| beyond(&places, most).is_some()) else {
+            continue;
+        };
+        let message = format!(
+            "{} networks are peered with management cluster `{name}` by a gateway each, more than {most}",
+            places.len()
+        );
+        let problem =
+            limit(message).hint("let clusters share a `Network`, or spread them over more management clusters");
+        problems.rule(problem, manager.place);
     }
 }
 

@@ -26,6 +26,7 @@ mod list;
 mod lookup;
 mod observe;
 mod schemas;
+mod secret;
 mod status;
 mod write;
 

@@ -192,6 +192,12 @@ impl Client {
             .snapshot(self.0.budget.as_ref().map(Budget::left).unwrap_or_default())
     }
 
+    /// OCID of the tenancy that the default credentials are of, where they can be had and say so.
+    pub async fn own_tenancy(&self) -> Option<String> {
+        let default = self.0.default.as_ref()?;
+        default.credentials.get().await.ok()?.tenancy
+    }
+
     async fn run(&self, call: &Call, patience: Patience) -> Result<Answer, OciError> {
         let inner = &*self.0;
         let operation = call.operation;

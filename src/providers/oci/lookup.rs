@@ -48,6 +48,9 @@ pub enum LookupError {
         #[source]
         source: OciError,
     },
+    /// A path begins at the tenancy, and nobody says which.
+    #[error("the path `{0}` begins at a tenancy, and neither the fleet files nor the credentials say at which")]
+    NoTenancy(String),
 }
 
 /// A resource that was looked up: all that OCI shows of it.
@@ -116,6 +119,15 @@ impl OciProvider {
             }),
         }
         .map(FoundResource::from)
+    }
+
+    /// OCID of the tenancy that the default credentials are of: where a path begins.
+    ///
+    /// # Errors
+    /// Where they do not say.
+    pub async fn own_tenancy(&self, path: &str) -> Result<String, LookupError> {
+        let own = self.client.own_tenancy().await;
+        own.ok_or_else(|| LookupError::NoTenancy(path.to_owned()))
     }
 
     /// The OCID of a compartment, by its path below another (or below the tenancy): `parent/child`.

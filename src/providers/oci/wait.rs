@@ -64,7 +64,11 @@ impl OciProvider {
             let status = answer.body.get("status").and_then(serde_json::Value::as_str);
             match status {
                 Some("SUCCEEDED") => return Ok(()),
-                Some("FAILED" | "CANCELED") => return Err(refused(id, self.work_errors(route, place, work).await)),
+                Some("FAILED" | "CANCELED") => {
+                    let compartment = answer.body.get("compartmentId").and_then(serde_json::Value::as_str);
+                    let errors = self.work_errors(route, place, compartment, work).await;
+                    return Err(refused(id, errors));
+                }
                 _ => {}
             }
             if !pauses.next().await {
@@ -73,12 +77,12 @@ impl OciProvider {
         }
     }
 
-    async fn work_errors(&self, route: &Route, place: &Place, work: &str) -> String {
+    async fn work_errors(&self, route: &Route, place: &Place, compartment: Option<&str>, work: &str) -> String {
         let path = format!("/workRequests/{}/errors", encode(work));
-        let errors: Result<_, OciError> = self
-            .client
-            .list(get(route.service, place, "ListWorkRequestErrors", path))
-            .await;
+        let mut call = get(route.service, place, "ListWorkRequestErrors", path);
+        call.query
+            .extend(compartment.map(|compartment| ("compartmentId", compartment.to_owned())));
+        let errors: Result<_, OciError> = self.client.list(call).await;
         let messages: Vec<String> = errors
             .unwrap_or_default()
             .iter()

@@ -292,9 +292,11 @@ impl OciProvider {
             Some(said) if said != wanted.digest => self.put_tags(subject, wanted, live, None).await?,
             _ => live,
         };
-        group_rules::set(&self.client, place, &live.ocid, rules)
+        let changed = group_rules::set(&self.client, place, &live.ocid, rules)
             .await
             .map_err(|error| failed("set the rules of", id, error))?;
+        // The etag is that of the group as it was before.
+        let live = if changed { Live { etag: None, ..live } } else { live };
         Ok(live)
     }
 

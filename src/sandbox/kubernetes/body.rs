@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::kind::{Kind, Version};
 use super::refusal::{About, Cause, Refusal};
-use super::request::FieldValidation;
+use super::request::{FieldValidation, WriteOptions};
+use crate::schema::document::{self, Document};
 use crate::schema::{Origin, SchemaView};
 
 const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
@@ -19,7 +20,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, Refusal> {
 }
 
 /// Reads a whole object that somebody sent.
-pub(super) fn object(content_type: &str, body: &[u8], kind: &Kind) -> Result<Value, Refusal> {
+///
+/// Fields that a JSON text has more than once are told beside it.
+pub(super) fn object(content_type: &str, body: &[u8], kind: &Kind) -> Result<Document, Refusal> {
     let media = content_type.split(';').next().unwrap_or_default().trim();
     let unreadable = |why: &str| {
         let message = format!(
@@ -28,14 +31,21 @@ pub(super) fn object(content_type: &str, body: &[u8], kind: &Kind) -> Result<Val
         );
         Refusal::bad_request(message)
     };
-    let object: Value = match media {
+    let object = match media {
         "application/json" | "" => {
-            serde_json::from_slice(body).map_err(|error| unreadable(&format!("json parse error: {error}")))?
+            document::read(body).map_err(|error| unreadable(&format!("json parse error: {error}")))?
         }
-        "application/yaml" => parse(body)?,
+        "application/vnd.kubernetes.protobuf" => Document {
+            value: super::protobuf::read(body).ok_or_else(|| Refusal::unsupported_body(ACCEPTED))?,
+            repeated: Vec::new(),
+        },
+        "application/yaml" => Document {
+            value: parse(body)?,
+            repeated: Vec::new(),
+        },
         _ => return Err(Refusal::unsupported_body(ACCEPTED)),
     };
-    if object.is_object() {
+    if object.value.is_object() {
         Ok(object)
     } else {
         Err(unreadable("json parse error: it is no object"))
@@ -91,9 +101,9 @@ pub(super) fn check_fields(
     object: &Value,
     kind: &Kind,
     version: &Version,
-    validation: FieldValidation,
+    options: &WriteOptions,
 ) -> Result<Vec<String>, Refusal> {
-    if validation == FieldValidation::Ignore {
+    if options.validation == FieldValidation::Ignore {
         return Ok(Vec::new());
     }
     let schema = kind.schema(version);
@@ -102,8 +112,14 @@ pub(super) fn check_fields(
     let found: Vec<String> = found
         .into_iter()
         .map(|path| format!("unknown field \"{path}\""))
+        .chain(
+            options
+                .repeated
+                .iter()
+                .map(|path| format!("duplicate field \"{path}\"")),
+        )
         .collect();
-    if validation == FieldValidation::Strict && !found.is_empty() {
+    if options.validation == FieldValidation::Strict && !found.is_empty() {
         return Err(Refusal::bad_request(format!(
             "{0} in version \"{1}\" cannot be handled as a {0}: strict decoding error: {2}",
             kind.kind,

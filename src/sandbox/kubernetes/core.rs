@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::kind::Kind;
 use super::object::{meta_text, metadata_mut};
 use super::refusal::Cause;
+use super::validate;
+use crate::schema::admission::Rejected;
 
 /// Fills in what the server's code fills in when it reads an object.
 pub(super) fn default(kind: &Kind, object: &mut Value) {
@@ -174,7 +176,9 @@ pub(super) fn validate(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<
                 causes.push(Cause::required("roleRef.name", ""));
             }
             if old.is_some_and(|old| old["roleRef"] != object["roleRef"]) {
-                causes.push(Cause::invalid("roleRef", &object["roleRef"], "cannot change roleRef"));
+                let role = &object["roleRef"];
+                let shown = json!({"APIGroup": role["apiGroup"], "Kind": role["kind"], "Name": role["name"]});
+                causes.push(Cause::invalid("roleRef", &shown, "cannot change roleRef"));
             }
         }
         ("scheduling.k8s.io", "priorityclasses") => {
@@ -240,41 +244,9 @@ fn validate_secret(object: &Value, old: Option<&Value>, causes: &mut Vec<Cause>)
 }
 
 fn validate_definition(object: &Value, causes: &mut Vec<Cause>) {
-    let spec = &object["spec"];
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (group, plural) = (text(&spec["group"]), text(&spec["names"]["plural"]));
-    for (field, value) in [
-        ("spec.group", &group),
-        ("spec.names.plural", &plural),
-        ("spec.names.kind", &text(&spec["names"]["kind"])),
-        ("spec.scope", &text(&spec["scope"])),
-    ] {
-        if value.is_empty() {
-            causes.push(Cause::required(field, ""));
-        }
-    }
-    let wanted = format!("{plural}.{group}");
-    let name = meta_text(object, "name");
-    if !plural.is_empty() && name != wanted {
-        let why = "must be spec.names.plural+\".\"+spec.group";
-        causes.push(Cause::invalid("metadata.name", &Value::from(name), why));
-    }
-    let versions = spec["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if versions.iter().filter(|version| version["storage"] == true).count() != 1 {
-        let why = "must have exactly one version marked as storage version";
-        causes.push(Cause::invalid("spec.versions", &Value::from(versions), why));
-    }
-    for (index, version) in versions.iter().enumerate() {
-        let at = format!("spec.versions[{index}]");
-        if version["schema"]["openAPIV3Schema"].is_null() {
-            causes.push(Cause::required(
-                format!("{at}.schema.openAPIV3Schema"),
-                "schemas are required",
-            ));
-        }
-        if let Err(error) = crate::schema::Schema::from_crd(object, &text(&version["name"])) {
-            let field = format!("{at}.schema.openAPIV3Schema");
-            causes.push(Cause::invalid(field, &Value::Null, &error.to_string()));
-        }
+    match crate::schema::crd::check(object) {
+        Ok(_) => {}
+        Err(Rejected::Invalid { errors, .. }) => causes.extend(errors.iter().map(validate::cause)),
+        Err(Rejected::Unreadable { message }) => causes.push(Cause::invalid("spec", &Value::Null, &message)),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 
 use super::openapi;
+use crate::schema::admission::Admission;
 use crate::schema::{Gvk, Origin, Schema};
 
 /// Group and plural, which name a collection whatever the version.
@@ -55,6 +56,7 @@ pub(super) struct Version {
     /// `openAPIV3Schema` of a custom resource.
     pub(super) declared: Option<Value>,
     schema: OnceLock<Option<Arc<Schema>>>,
+    admission: OnceLock<Option<Admission>>,
 }
 
 /// A resource.
@@ -84,6 +86,7 @@ impl Version {
             columns: None,
             declared: None,
             schema: OnceLock::new(),
+            admission: OnceLock::new(),
         }
     }
 
@@ -113,6 +116,7 @@ impl Version {
             columns,
             declared: version["schema"].get("openAPIV3Schema").cloned(),
             schema: OnceLock::new(),
+            admission: OnceLock::new(),
         })
     }
 }
@@ -181,6 +185,12 @@ impl Kind {
         };
         let schema = version.schema.get_or_init(read).clone();
         schema.unwrap_or_else(|| Arc::new(Schema::deduced(gvk)))
+    }
+
+    /// What judges custom resources of a version; none where its rules can't be read.
+    pub(super) fn admission<'a>(&self, version: &'a Version) -> Option<&'a Admission> {
+        let compile = || Admission::new(self.definition.as_deref()?, &version.name).ok();
+        version.admission.get_or_init(compile).as_ref()
     }
 
     /// Whether its objects are looked after by this very group and plural.

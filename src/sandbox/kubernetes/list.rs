@@ -70,7 +70,10 @@ impl Token {
         let bytes = URL_SAFE_NO_PAD
             .decode(text.trim_end_matches('='))
             .map_err(|_| bad("illegal base64 data"))?;
-        let token: Self = serde_json::from_slice(&bytes).map_err(|error| bad(&error.to_string()))?;
+        let token: Self = serde_json::from_slice(&bytes).map_err(|_| {
+            let first = bytes.first().copied().map_or(' ', char::from);
+            bad(&format!("invalid character '{first}' looking for beginning of value"))
+        })?;
         if token.v != "meta.k8s.io/v1" {
             return Err(bad("server does not recognize this encoded version"));
         }

@@ -1,11 +1,10 @@
-//! The metadata of an object: names that it may have, and what may not change of them.
+//! The metadata of objects of the built-in kinds: names that it may have, and what may not change of them.
 
 use serde_json::Value;
 
 use super::kind::Kind;
 use super::object::{finalizers, meta_text};
 use super::refusal::Cause;
-use crate::schema::Origin;
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
     and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
@@ -13,10 +12,6 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
     and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const SERVICE: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
-    alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for \
-    validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-
 /// What is wrong with the name of a new object.
 pub(super) fn validate_name(kind: &Kind, object: &Value) -> Vec<Cause> {
     let name = meta_text(object, "name");
@@ -25,8 +20,8 @@ pub(super) fn validate_name(kind: &Kind, object: &Value) -> Vec<Cause> {
     }
     let why = match (kind.name.group.as_str(), kind.name.plural.as_str()) {
         ("rbac.authorization.k8s.io", _) => return segment(name),
-        ("", "namespaces") => (!is_label(name)).then_some(LABEL),
-        ("", "services") => (!is_label(name) || !name.starts_with(|c: char| c.is_ascii_lowercase())).then_some(SERVICE),
+        ("", "namespaces" | "services") if name.contains('.') => Some("must not contain dots"),
+        ("", "namespaces" | "services") => (!is_label(name)).then_some(LABEL),
         _ => (!is_subdomain(name)).then_some(SUBDOMAIN),
     };
     let why = why.map(|why| Cause::invalid("metadata.name", &Value::from(name), why));
@@ -80,7 +75,7 @@ pub(super) fn validate_update(object: &Value, old: &Value) -> Vec<Cause> {
 }
 
 /// What is wrong with the owners and finalizers of an object.
-pub(super) fn validate_references(kind: &Kind, object: &Value) -> Vec<Cause> {
+pub(super) fn validate_references(object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let owners = object["metadata"]["ownerReferences"].as_array();
     for owner in owners.into_iter().flatten() {
@@ -96,13 +91,11 @@ pub(super) fn validate_references(kind: &Kind, object: &Value) -> Vec<Cause> {
         let shown = object["metadata"]["ownerReferences"].clone();
         causes.push(Cause::invalid("metadata.ownerReferences", &shown, why));
     }
-    if kind.origin == Origin::BuiltIn {
-        for finalizer in finalizers(object) {
-            let known = ["foregroundDeletion", "orphan", "kubernetes"].contains(&finalizer);
-            if !known && !finalizer.contains('/') {
-                let why = "name is neither a standard finalizer name nor is it fully qualified";
-                causes.push(Cause::invalid("metadata.finalizers[0]", &Value::from(finalizer), why));
-            }
+    for finalizer in finalizers(object) {
+        let known = ["foregroundDeletion", "orphan", "kubernetes"].contains(&finalizer);
+        if !known && !finalizer.contains('/') {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid("metadata.finalizers[0]", &Value::from(finalizer), why));
         }
     }
     causes

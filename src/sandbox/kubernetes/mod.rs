@@ -6,7 +6,7 @@
 //! say what is stored; knows no kind of ours.
 //!
 //! - [`ApiServer`]: the service, and the same operations as functions
-//! - `request`, `body`, `selector`: what is asked for
+//! - `request`, `body`, `protobuf`, `selector`: what is asked for
 //! - `write`, `patch`, `strategic`, `delete`: what changes
 //! - `core`, `meta`, `validate`: what may be stored
 //! - `list`, `watch`, `table`: what is shown
@@ -24,6 +24,7 @@ mod meta;
 mod object;
 mod openapi;
 mod patch;
+mod protobuf;
 mod refusal;
 mod request;
 mod selector;

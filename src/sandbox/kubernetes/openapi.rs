@@ -150,6 +150,7 @@ fn custom(kind: &Kind, version: &Version) -> Value {
     if !schema.is_object() {
         schema = json!({"type": "object"});
     }
+    spell_out(&mut schema);
     if let Some(properties) = frame(&mut schema, "properties") {
         properties.insert("apiVersion".to_owned(), json!({"type": "string"}));
         properties.insert("kind".to_owned(), json!({"type": "string"}));
@@ -158,6 +159,20 @@ fn custom(kind: &Kind, version: &Version) -> Value {
     }
     schema["x-kubernetes-group-version-kind"] = json!([gvk(kind, version, &kind.kind)]);
     schema
+}
+
+/// What may be a number or a text is published with both types named.
+fn spell_out(schema: &mut Value) {
+    match schema {
+        Value::Object(entries) => {
+            if entries.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) && !entries.contains_key("anyOf") {
+                entries.insert("anyOf".to_owned(), json!([{"type": "integer"}, {"type": "string"}]));
+            }
+            entries.values_mut().for_each(spell_out);
+        }
+        Value::Array(items) => items.iter_mut().for_each(spell_out),
+        _ => {}
+    }
 }
 
 fn frame<'a>(schema: &'a mut Value, key: &str) -> Option<&'a mut Map<String, Value>> {
@@ -170,7 +185,7 @@ fn list_of(kind: &Kind, version: &Version, item: &str) -> Value {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
         "metadata": {"allOf": [{"$ref": format!("{REFERENCE}{META}ListMeta")}]},
-        "items": {"type": "array", "items": {"allOf": [{"$ref": format!("{REFERENCE}{item}")}]}},
+        "items": {"type": "array", "items": {"$ref": format!("{REFERENCE}{item}")}},
     }, "x-kubernetes-group-version-kind": [gvk(kind, version, &kind.list_kind)]})
 }
 

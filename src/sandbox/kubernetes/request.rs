@@ -155,6 +155,8 @@ pub(super) struct WriteOptions {
     pub(super) dry_run: bool,
     pub(super) validation: FieldValidation,
     pub(super) force: Option<bool>,
+    /// Fields that the text of the object has more than once.
+    pub(super) repeated: Vec<String>,
 }
 
 impl WriteOptions {
@@ -213,6 +215,7 @@ impl WriteOptions {
             dry_run,
             validation,
             force,
+            repeated: Vec::new(),
         })
     }
 }

@@ -176,8 +176,10 @@ impl Inner {
                 if call.kind.namespaced && call.address.namespace.is_none() {
                     return Err(Refusal::method_not_allowed());
                 }
-                let options = call.write_options("CreateOptions")?;
-                let mut object = body::object(call.content_type(), call.request.body(), &call.kind)?;
+                let mut options = call.write_options("CreateOptions")?;
+                let document = body::object(call.content_type(), call.request.body(), &call.kind)?;
+                options.repeated = document.repeated;
+                let mut object = document.value;
                 body::check_kind(&mut object, &call.kind, version)?;
                 let place = call.place(version);
                 self.written(call, version, |writer| writer.create(place, object, &options))
@@ -260,12 +262,10 @@ impl Inner {
                 Ok(json_answer(200, stored.text_at(&call.kind, version)))
             }
             Method::PUT => {
-                let options = call.write_options("UpdateOptions")?;
-                let mut object = if place.subresource == "scale" {
-                    body::parse(call.request.body())?
-                } else {
-                    body::object(call.content_type(), call.request.body(), &call.kind)?
-                };
+                let mut options = call.write_options("UpdateOptions")?;
+                let document = body::object(call.content_type(), call.request.body(), &call.kind)?;
+                options.repeated = document.repeated;
+                let mut object = document.value;
                 if place.subresource != "scale" {
                     body::check_kind(&mut object, &call.kind, version)?;
                 }
@@ -486,7 +486,8 @@ fn review(address: &Address, request: &Request) -> Option<Result<Response, Refus
     if request.method() != Method::POST {
         return Some(Err(Refusal::method_not_allowed()));
     }
-    let answer = body::parse(request.body()).map(|mut review| {
+    let sent = super::protobuf::read(request.body()).map_or_else(|| body::parse(request.body()), Ok);
+    let answer = sent.map(|mut review| {
         review["status"] = status;
         json_answer(201, review.to_string())
     });

@@ -86,7 +86,8 @@ fn merge_map(document: &mut Value, patch: &Value, place: Place<'_>) {
         };
         let key = merge_key(field(place, list));
         if let (Some(Value::Array(items)), Some(order)) = (entries.get_mut(list), order.as_array()) {
-            sort(items, order, key);
+            let before = items.clone();
+            sort(items, &before, order, key);
         }
     }
 }
@@ -112,6 +113,7 @@ fn merge_list(live: &mut Value, items: &[Value], place: Place<'_>, order: Option
         *current = items.iter().filter(|item| !is_replacement(item)).cloned().collect();
         return;
     }
+    let before = current.clone();
     let key = merge_key(place);
     let below = place.map(resolve).and_then(|list| list.get("items"));
     for item in items {
@@ -132,29 +134,29 @@ fn merge_list(live: &mut Value, items: &[Value], place: Place<'_>, order: Option
             (false, None) => current.push(item.clone()),
         }
     }
-    if let Some(order) = order {
-        sort(current, order, key);
-    }
+    sort(current, &before, order.map_or(items, Vec::as_slice), key);
 }
 
-/// Items that the order names come in that order; the others keep their places relative to those before them.
-fn sort(items: &mut [Value], order: &[Value], key: Option<&str>) {
-    let place = |item: &Value| {
-        order.iter().position(|wanted| match key {
-            Some(key) => wanted.get(key) == item.get(key),
-            None => wanted == item,
-        })
+/// Items that the patch names come in its order; among the others they stand where they stood, new ones before those.
+fn sort(items: &mut Vec<Value>, before: &[Value], order: &[Value], key: Option<&str>) {
+    let same = |a: &Value, b: &Value| match key {
+        Some(key) => a.get(key) == b.get(key),
+        None => a == b,
     };
-    let mut last = 0;
-    let mut ranked: Vec<(usize, Value)> = Vec::with_capacity(items.len());
-    for item in items.iter() {
-        last = place(item).unwrap_or(last);
-        ranked.push((last, item.clone()));
+    let named = |item: &Value| order.iter().position(|wanted| same(wanted, item));
+    let stood = |item: &Value| before.iter().position(|one| same(one, item));
+    let (mut wanted, others): (Vec<Value>, Vec<Value>) = std::mem::take(items)
+        .into_iter()
+        .partition(|item| named(item).is_some());
+    wanted.sort_by_key(|item| named(item));
+    let mut others = others.into_iter().peekable();
+    for item in wanted {
+        while let Some(other) = others.next_if(|other| stood(other) < stood(&item)) {
+            items.push(other);
+        }
+        items.push(item);
     }
-    ranked.sort_by_key(|(rank, _)| *rank);
-    for (slot, (_, item)) in items.iter_mut().zip(ranked) {
-        *slot = item;
-    }
+    items.extend(others);
 }
 
 #[cfg(test)]
@@ -177,7 +179,7 @@ mod tests {
             service["spec"]["ports"],
             json!([{"port": 81}, {"port": 80, "name": "web", "targetPort": 8080}])
         );
-        assert_eq!(service["metadata"]["finalizers"], json!(["a", "b"]));
+        assert_eq!(service["metadata"]["finalizers"], json!(["b", "a"]));
         // A list without a strategy is replaced.
         assert_eq!(service["spec"]["externalIPs"], json!(["2.2.2.2"]));
         merge(

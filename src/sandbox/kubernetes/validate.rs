@@ -4,8 +4,26 @@ use serde_json::Value;
 
 use super::refusal::Cause;
 use super::write::Place;
+use crate::schema::admission::FieldError;
 
 /// What is wrong with an object, pruned and with its defaults.
-pub(super) fn custom(_place: Place<'_>, _object: &Value, _old: Option<&Value>) -> Vec<Cause> {
-    Vec::new()
+pub(super) fn custom(place: Place<'_>, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let Some(admission) = place.kind.admission(place.version) else {
+        return Vec::new();
+    };
+    let errors = match (old, place.subresource) {
+        (None, _) => admission.validate_create(object),
+        (Some(old), "status") => admission.validate_status(object, old),
+        (Some(old), _) => admission.validate_update(object, old),
+    };
+    errors.iter().map(cause).collect()
+}
+
+/// An error as the server tells it.
+pub(super) fn cause(error: &FieldError) -> Cause {
+    Cause {
+        reason: error.kind.reason(),
+        message: error.body(),
+        field: error.path.clone(),
+    }
 }

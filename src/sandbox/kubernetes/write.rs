@@ -96,7 +96,7 @@ impl Writer<'_> {
         options: &WriteOptions,
     ) -> Result<Written, Refusal> {
         self.warnings
-            .extend(check_fields(&object, place.kind, place.version, options.validation)?);
+            .extend(check_fields(&object, place.kind, place.version, options)?);
         let sent = meta_text(&object, "namespace");
         if !sent.is_empty() && sent != place.namespace {
             let message = "the namespace of the provided object does not match the namespace sent on the request";
@@ -112,10 +112,12 @@ impl Writer<'_> {
                 "creationTimestamp",
                 "deletionTimestamp",
                 "deletionGracePeriodSeconds",
-                "generation",
                 "selfLink",
             ] {
                 metadata.remove(field);
+            }
+            if place.kind.origin == Origin::Custom {
+                metadata.remove("generation");
             }
             let text = |field: &str| metadata.get(field).and_then(Value::as_str).unwrap_or_default();
             let prefix = text("generateName");
@@ -162,9 +164,7 @@ impl Writer<'_> {
                 metadata.insert("generation".to_owned(), Value::from(1));
             }
         }
-        let mut causes = meta::validate_name(place.kind, &object);
-        causes.extend(meta::validate_references(place.kind, &object));
-        self.validate(place, &object, None, causes)?;
+        self.validate(place, &object, None)?;
         if self.state.get(&place.kind.name, &place.key()).is_some() {
             return Err(Refusal::already_exists(place.about()));
         }
@@ -183,7 +183,7 @@ impl Writer<'_> {
         options: &WriteOptions,
     ) -> Result<Written, Refusal> {
         self.warnings
-            .extend(check_fields(&object, place.kind, place.version, options.validation)?);
+            .extend(check_fields(&object, place.kind, place.version, options)?);
         self.check_identity(place, &mut object)?;
         let Some(stored) = self.state.get(&place.kind.name, &place.key()) else {
             if way == Way::Put && place.subresource.is_empty() && makes_when_put(place.kind) {
@@ -285,9 +285,7 @@ impl Writer<'_> {
                 }
             }
         }
-        let mut causes = meta::validate_update(&object, live);
-        causes.extend(meta::validate_references(place.kind, &object));
-        self.validate(place, &object, Some(live), causes)?;
+        self.validate(place, &object, Some(live))?;
         if options.dry_run || object == *live {
             return Ok(Written { object, created: false });
         }
@@ -302,17 +300,19 @@ impl Writer<'_> {
         Ok(Written { object, created: false })
     }
 
-    fn validate(
-        &mut self,
-        place: Place<'_>,
-        object: &Value,
-        old: Option<&Value>,
-        mut causes: Vec<Cause>,
-    ) -> Result<(), Refusal> {
-        match place.kind.origin {
-            Origin::BuiltIn => causes.extend(core::validate(place.kind, object, old)),
-            Origin::Custom => causes.extend(validate::custom(place, object, old)),
-        }
+    fn validate(&self, place: Place<'_>, object: &Value, old: Option<&Value>) -> Result<(), Refusal> {
+        let causes = match place.kind.origin {
+            Origin::Custom => validate::custom(place, object, old),
+            Origin::BuiltIn => {
+                let mut causes = match old {
+                    None => meta::validate_name(place.kind, object),
+                    Some(old) => meta::validate_update(object, old),
+                };
+                causes.extend(meta::validate_references(object));
+                causes.extend(core::validate(place.kind, object, old));
+                causes
+            }
+        };
         if causes.is_empty() {
             return Ok(());
         }
@@ -487,8 +487,18 @@ fn keep_unsaid(kind: &Kind, object: &mut Value, live: &Value) {
     }
 }
 
-/// A write through `scale` counts the generation, and leaves no time in its entry.
+/// A write through `scale` counts the generation, and leaves no time in its entry, which makes it the oldest.
 fn scaled(object: &mut Value, live: &Value) {
+    timeless(object, live);
+    let sorted = ssa::ManagedFields::of(object)
+        .ok()
+        .and_then(|managers| managers.encode());
+    if let (Some(metadata), Some(sorted)) = (metadata_mut(object), sorted) {
+        metadata.insert("managedFields".to_owned(), sorted);
+    }
+}
+
+fn timeless(object: &mut Value, live: &Value) {
     let changed = object["spec"] != live["spec"];
     let Some(metadata) = metadata_mut(object) else { return };
     if let Some(generation) = live["metadata"]["generation"].as_i64() {

@@ -11,7 +11,7 @@ use super::models::Body;
 use super::network::group::NETWORK_SECURITY_GROUP;
 use super::network::subnet::{self, SUBNET};
 use super::refusal::Refusal;
-use super::route::{Route, route};
+use super::route::{Route, routes};
 use super::state::{Record, State};
 
 pub(super) static INSTANCE: Kind = Kind {
@@ -64,40 +64,22 @@ pub(super) static PRIVATE_IP: Kind = Kind {
     ..Kind::PLAIN
 };
 
-pub(super) static ROUTES: &[Route] = &[
-    route("POST", "instances", "LaunchInstance", &INSTANCE, generic::create),
-    route("GET", "instances", "ListInstances", &INSTANCE, list::list),
-    route("GET", "instances/{}", "GetInstance", &INSTANCE, generic::get),
-    route("PUT", "instances/{}", "UpdateInstance", &INSTANCE, generic::update),
-    route(
-        "DELETE",
-        "instances/{}",
-        "TerminateInstance",
-        &INSTANCE,
-        generic::delete,
-    ),
-    route(
-        "GET",
-        "vnicAttachments",
-        "ListVnicAttachments",
-        &VNIC_ATTACHMENT,
-        list::list,
-    ),
-    route(
-        "GET",
-        "vnicAttachments/{}",
-        "GetVnicAttachment",
-        &VNIC_ATTACHMENT,
-        generic::get,
-    ),
-    route("GET", "vnics/{}", "GetVnic", &VNIC, generic::get),
-    route("PUT", "vnics/{}", "UpdateVnic", &VNIC, generic::update),
-    route("GET", "privateIps", "ListPrivateIps", &PRIVATE_IP, private_ips),
-    route("GET", "privateIps/{}", "GetPrivateIp", &PRIVATE_IP, generic::get),
-    route("GET", "images", "ListImages", &INSTANCE, images),
-    route("GET", "images/{}", "GetImage", &INSTANCE, image),
-    route("GET", "shapes", "ListShapes", &INSTANCE, shapes),
-];
+pub(super) static ROUTES: &[Route] = routes! {
+    POST "instances" LaunchInstance INSTANCE generic::create;
+    GET "instances" ListInstances INSTANCE list::list;
+    GET "instances/{}" GetInstance INSTANCE generic::get;
+    PUT "instances/{}" UpdateInstance INSTANCE generic::update;
+    DELETE "instances/{}" TerminateInstance INSTANCE generic::delete;
+    GET "vnicAttachments" ListVnicAttachments VNIC_ATTACHMENT list::list;
+    GET "vnicAttachments/{}" GetVnicAttachment VNIC_ATTACHMENT generic::get;
+    GET "vnics/{}" GetVnic VNIC generic::get;
+    PUT "vnics/{}" UpdateVnic VNIC generic::update;
+    GET "privateIps" ListPrivateIps PRIVATE_IP private_ips;
+    GET "privateIps/{}" GetPrivateIp PRIVATE_IP generic::get;
+    GET "images" ListImages INSTANCE images;
+    GET "images/{}" GetImage INSTANCE image;
+    GET "shapes" ListShapes INSTANCE shapes;
+};
 
 const MAX_GROUPS: usize = 5;
 
@@ -181,8 +163,8 @@ fn born_instance(state: &mut State, call: &Call, id: &str) {
             "macAddress",
             format!(
                 "02:00:17:{:02X}:{:02X}:{:02X}",
-                number >> 16 & 0xff,
-                number >> 8 & 0xff,
+                (number >> 16) & 0xff,
+                (number >> 8) & 0xff,
                 number & 0xff
             )
             .into(),

@@ -9,7 +9,7 @@ use super::kind::{Kind, Life};
 use super::list;
 use super::models::{self, Body};
 use super::refusal::Refusal;
-use super::route::{Route, route};
+use super::route::{Route, routes};
 use super::state::{Record, State};
 
 pub(super) static ZONE: Kind = Kind {
@@ -41,25 +41,25 @@ static RECORDS: Kind = Kind {
     ..Kind::PLAIN
 };
 
-pub(super) static ROUTES: &[Route] = &[
-    route("POST", "zones", "CreateZone", &ZONE, generic::create),
-    route("GET", "zones", "ListZones", &ZONE, list::list),
-    route("GET", "zones/{}", "GetZone", &ZONE, generic::get),
-    route("PUT", "zones/{}", "UpdateZone", &ZONE, generic::update),
-    route("DELETE", "zones/{}", "DeleteZone", &ZONE, generic::delete),
-    route("POST", "zones/{}/actions/changeCompartment", "ChangeZoneCompartment", &ZONE, generic::change_compartment),
-    route("GET", "zones/{}/records", "GetZoneRecords", &RECORDS, read),
-    route("PUT", "zones/{}/records", "UpdateZoneRecords", &RECORDS, replace),
-    route("PATCH", "zones/{}/records", "PatchZoneRecords", &RECORDS, patch),
-    route("GET", "zones/{}/records/{}", "GetDomainRecords", &RECORDS, read),
-    route("PUT", "zones/{}/records/{}", "UpdateDomainRecords", &RECORDS, replace),
-    route("PATCH", "zones/{}/records/{}", "PatchDomainRecords", &RECORDS, patch),
-    route("DELETE", "zones/{}/records/{}", "DeleteDomainRecords", &RECORDS, delete),
-    route("GET", "zones/{}/records/{}/{}", "GetRRSet", &RECORDS, read),
-    route("PUT", "zones/{}/records/{}/{}", "UpdateRRSet", &RECORDS, replace),
-    route("PATCH", "zones/{}/records/{}/{}", "PatchRRSet", &RECORDS, patch),
-    route("DELETE", "zones/{}/records/{}/{}", "DeleteRRSet", &RECORDS, delete),
-];
+pub(super) static ROUTES: &[Route] = routes! {
+    POST "zones" CreateZone ZONE generic::create;
+    GET "zones" ListZones ZONE list::list;
+    GET "zones/{}" GetZone ZONE generic::get;
+    PUT "zones/{}" UpdateZone ZONE generic::update;
+    DELETE "zones/{}" DeleteZone ZONE generic::delete;
+    POST "zones/{}/actions/changeCompartment" ChangeZoneCompartment ZONE generic::change_compartment;
+    GET "zones/{}/records" GetZoneRecords RECORDS read;
+    PUT "zones/{}/records" UpdateZoneRecords RECORDS replace;
+    PATCH "zones/{}/records" PatchZoneRecords RECORDS patch;
+    GET "zones/{}/records/{}" GetDomainRecords RECORDS read;
+    PUT "zones/{}/records/{}" UpdateDomainRecords RECORDS replace;
+    PATCH "zones/{}/records/{}" PatchDomainRecords RECORDS patch;
+    DELETE "zones/{}/records/{}" DeleteDomainRecords RECORDS delete;
+    GET "zones/{}/records/{}/{}" GetRRSet RECORDS read;
+    PUT "zones/{}/records/{}/{}" UpdateRRSet RECORDS replace;
+    PATCH "zones/{}/records/{}/{}" PatchRRSet RECORDS patch;
+    DELETE "zones/{}/records/{}/{}" DeleteRRSet RECORDS delete;
+};
 
 const ITEMS: &str = "records";
 
@@ -118,7 +118,10 @@ fn born(state: &mut State, _: &Call, id: &str) {
         };
         let records = [
             protected("NS", "ns1.p00.dns.oraclecloud.net."),
-            protected("SOA", "ns1.p00.dns.oraclecloud.net. hostmaster.oracle.com. 1 3600 600 604800 1800"),
+            protected(
+                "SOA",
+                "ns1.p00.dns.oraclecloud.net. hostmaster.oracle.com. 1 3600 600 604800 1800",
+            ),
         ];
         zone.extra.insert(ITEMS.to_owned(), records.to_vec().into());
     });
@@ -162,7 +165,9 @@ impl Part {
     }
 
     fn holds(&self, record: &Body) -> bool {
-        self.domain.as_ref().is_none_or(|domain| normal(text(record, "domain")) == *domain)
+        self.domain
+            .as_ref()
+            .is_none_or(|domain| normal(text(record, "domain")) == *domain)
             && self.rtype.as_ref().is_none_or(|rtype| text(record, "rtype") == rtype)
     }
 }
@@ -174,7 +179,10 @@ fn read(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
 
 fn shown(zone: &Record, call: &Call) -> Result<Reply, Refusal> {
     let part = Part::of(call);
-    let found = objects(&zone.extra, ITEMS).filter(|record| part.holds(record)).cloned().map(Value::Object);
+    let found = objects(&zone.extra, ITEMS)
+        .filter(|record| part.holds(record))
+        .cloned()
+        .map(Value::Object);
     Ok(Reply {
         etag: Some(zone.etag()),
         resource: Some(zone.id.clone()),
@@ -232,7 +240,10 @@ fn replace(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     alter(state, call, |part, records| {
         let new: Vec<Body> = objects(&fields, "items").cloned().collect();
         if let Some(outside) = new.iter().find(|record| !part.holds(record)) {
-            return Err(Refusal::invalid(format!("items: {} is not of this set", text(outside, "domain"))));
+            return Err(Refusal::invalid(format!(
+                "items: {} is not of this set",
+                text(outside, "domain")
+            )));
         }
         records.retain(|record| is_protected(record) || !part.holds(record));
         records.extend(new.into_iter().filter(|record| !is_protected(record)));

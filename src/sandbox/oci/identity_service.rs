@@ -11,7 +11,7 @@ use super::kind::{COMMON, Kind, Life};
 use super::list;
 use super::models::Body;
 use super::refusal::Refusal;
-use super::route::{Route, route};
+use super::route::{Route, routes};
 use super::state::{Record, State, time};
 use crate::resource::regions::{self, Region};
 
@@ -42,49 +42,19 @@ static NOTHING: Kind = Kind {
     ..Kind::PLAIN
 };
 
-pub(super) static ROUTES: &[Route] = &[
-    route("GET", "regions", "ListRegions", &NOTHING, regions),
-    route("GET", "tenancies/{}", "GetTenancy", &NOTHING, tenancy),
-    route(
-        "GET",
-        "tenancies/{}/regionSubscriptions",
-        "ListRegionSubscriptions",
-        &NOTHING,
-        subscriptions,
-    ),
-    route("GET", "users/{}", "GetUser", &NOTHING, user),
-    route(
-        "GET",
-        "availabilityDomains",
-        "ListAvailabilityDomains",
-        &NOTHING,
-        domains,
-    ),
-    route("GET", "faultDomains", "ListFaultDomains", &NOTHING, fault_domains),
-    route("GET", "compartments", "ListCompartments", &COMPARTMENT, compartments),
-    route(
-        "POST",
-        "compartments",
-        "CreateCompartment",
-        &COMPARTMENT,
-        generic::create,
-    ),
-    route("GET", "compartments/{}", "GetCompartment", &COMPARTMENT, compartment),
-    route(
-        "PUT",
-        "compartments/{}",
-        "UpdateCompartment",
-        &COMPARTMENT,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "compartments/{}",
-        "DeleteCompartment",
-        &COMPARTMENT,
-        generic::delete,
-    ),
-];
+pub(super) static ROUTES: &[Route] = routes! {
+    GET "regions" ListRegions NOTHING regions;
+    GET "tenancies/{}" GetTenancy NOTHING tenancy;
+    GET "tenancies/{}/regionSubscriptions" ListRegionSubscriptions NOTHING subscriptions;
+    GET "users/{}" GetUser NOTHING user;
+    GET "availabilityDomains" ListAvailabilityDomains NOTHING domains;
+    GET "faultDomains" ListFaultDomains NOTHING fault_domains;
+    GET "compartments" ListCompartments COMPARTMENT compartments;
+    POST "compartments" CreateCompartment COMPARTMENT generic::create;
+    GET "compartments/{}" GetCompartment COMPARTMENT compartment;
+    PUT "compartments/{}" UpdateCompartment COMPARTMENT generic::update;
+    DELETE "compartments/{}" DeleteCompartment COMPARTMENT generic::delete;
+};
 
 /// The regions that have three availability domains; the rest have one.
 const LARGE: &[&str] = &["us-ashburn-1", "us-phoenix-1", "uk-london-1", "eu-frankfurt-1"];

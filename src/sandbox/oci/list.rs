@@ -1,7 +1,7 @@
 //! Lists: filtered, sorted, in pages.
 //!
-//! Invariant: a page goes on behind the last item of the one before by that item's own key, so that nothing is left out or
-//! repeated where other things come or go in between.
+//! Invariant: a page goes on behind the last item of the one before by that item's own key, so that nothing is left out
+//! or repeated where other things come or go in between.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,8 +36,8 @@ pub(super) fn matches(call: &Call, record: &Record) -> bool {
         None => true,
         Some(wanted) => match record.body.get(*filter) {
             Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == *wanted,
-            None => false,
+            Some(Value::Bool(flag)) => wanted.parse() == Ok(*flag),
+            Some(_) | None => false,
         },
     })
 }

@@ -1,4 +1,5 @@
-//! Flexible load balancers, as guests make them for their services: no more than what hangs in a subnet and can be deleted.
+//! Flexible load balancers, as guests make them for their services: no more than what hangs in a subnet and can be
+//! deleted.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::network::group::NETWORK_SECURITY_GROUP;
 use super::network::subnet::SUBNET;
 use super::network_load_balancer::{self, BALANCER};
 use super::refusal::Refusal;
-use super::route::{Route, route};
+use super::route::{Route, routes};
 use super::state::State;
 use super::work::{self, WORK_REQUEST};
 
@@ -26,14 +27,14 @@ pub(super) static LOAD_BALANCER: Kind = Kind {
     ..Kind::PLAIN
 };
 
-pub(super) static ROUTES: &[Route] = &[
-    route("POST", "loadBalancers", "CreateLoadBalancer", &LOAD_BALANCER, create),
-    route("GET", "loadBalancers", "ListLoadBalancers", &LOAD_BALANCER, list::list),
-    route("GET", "loadBalancers/{}", "GetLoadBalancer", &LOAD_BALANCER, generic::get),
-    route("PUT", "loadBalancers/{}", "UpdateLoadBalancer", &LOAD_BALANCER, update),
-    route("DELETE", "loadBalancers/{}", "DeleteLoadBalancer", &LOAD_BALANCER, delete),
-    route("GET", "loadBalancerWorkRequests/{}", "GetWorkRequest", &WORK_REQUEST, work_request),
-];
+pub(super) static ROUTES: &[Route] = routes! {
+    POST "loadBalancers" CreateLoadBalancer LOAD_BALANCER create;
+    GET "loadBalancers" ListLoadBalancers LOAD_BALANCER list::list;
+    GET "loadBalancers/{}" GetLoadBalancer LOAD_BALANCER generic::get;
+    PUT "loadBalancers/{}" UpdateLoadBalancer LOAD_BALANCER update;
+    DELETE "loadBalancers/{}" DeleteLoadBalancer LOAD_BALANCER delete;
+    GET "loadBalancerWorkRequests/{}" GetWorkRequest WORK_REQUEST work_request;
+};
 
 fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refusal> {
     let number = state.next();
@@ -86,7 +87,10 @@ fn delete(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
 /// This service's work requests have a form of their own.
 fn work_request(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     let record = state.get(call, &WORK_REQUEST, call.param(0))?;
-    let resource = record.body.get("resources").and_then(|all| all.get(0)?.get("identifier"));
+    let resource = record
+        .body
+        .get("resources")
+        .and_then(|all| all.get(0)?.get("identifier"));
     Ok(Reply::value(json!({
         "id": record.id,
         "loadBalancerId": resource,

@@ -1,7 +1,7 @@
 //! Retry tokens: the same request sent twice makes one resource.
 //!
-//! Invariant: a token stands for one body and one resource for a day. With another body, or once the resource is gone, it
-//! is refused.
+//! Invariant: a token stands for one body and one resource for a day. With another body, or once the resource is gone,
+//! it is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -45,6 +45,14 @@ pub(super) const fn route(
     }
 }
 
+/// A table of operations: method, path, OCI's name, kind, what does it.
+macro_rules! routes {
+    ($($method:ident $path:literal $operation:ident $kind:ident $run:path;)*) => {
+        &[$($crate::sandbox::oci::route::route(stringify!($method), $path, stringify!($operation), &$kind, $run)),*]
+    };
+}
+pub(super) use routes;
+
 /// Routes by base path and first segment.
 static TABLE: LazyLock<BTreeMap<(&str, &str), Vec<&'static Route>>> = LazyLock::new(|| {
     let mut table: BTreeMap<_, Vec<_>> = BTreeMap::new();

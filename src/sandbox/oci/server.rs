@@ -147,7 +147,8 @@ impl OciServer {
         state.living()
     }
 
-    /// A call by somebody of this process: a simulated operator. It goes the same way as one over HTTP, signature aside.
+    /// A call by somebody of this process: a simulated operator. It goes the same way as one over HTTP, signature
+    /// aside.
     ///
     /// `path` is as in a request, `/20160918/instances?compartmentId=…`.
     ///
@@ -172,6 +173,31 @@ impl OciServer {
             request_id: self.request_id(None),
         };
         self.perform(method, asked).map(|reply| reply.body.unwrap_or_default())
+    }
+
+    /// Makes a resource under an OCID of the caller's choice: one that, in the story that the sandbox tells, was there before.
+    /// Nothing is done where there is one of that OCID.
+    ///
+    /// # Errors
+    /// What a client would be answered.
+    pub fn place(
+        &self,
+        ocid: &str,
+        principal: &Principal,
+        region: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<(), Refusal> {
+        {
+            let mut state = self.state();
+            if state.find(ocid).is_some() {
+                return Ok(());
+            }
+            state.foretold = Some(ocid.to_owned());
+        }
+        let made = self.act(principal, region, "POST", path, body);
+        self.state().foretold = None;
+        made.map(drop)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,7 +1,7 @@
 //! Request signatures: is this request from who it says it is from?
 //!
-//! Invariant: no request is answered whose signature does not cover what OCI demands: the request line, the host, the date,
-//! and of a body its length, type and digest. There is no way around it.
+//! Invariant: no request is answered whose signature does not cover what OCI demands: the request line, the host, the
+//! date, and of a body its length, type and digest. There is no way around it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -27,6 +27,9 @@ const VISIBLE: SignedDuration = SignedDuration::from_mins(10);
 pub(super) const META: &str = "oci/meta";
 const SEQUENCE: &str = "sequence";
 
+/// Kind, region and compartment.
+type Place = (&'static str, &'static str, String);
+
 /// What happens to a record by itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Then {
@@ -111,7 +114,7 @@ impl Record {
         found
     }
 
-    fn place(&self) -> (&'static str, &'static str, String) {
+    fn place(&self) -> Place {
         (self.kind.name, self.region, self.compartment().to_owned())
     }
 
@@ -156,7 +159,7 @@ fn collect(body: &Body, found: &mut BTreeSet<String>) {
 #[derive(Debug, Default)]
 pub(super) struct State {
     records: BTreeMap<String, Record>,
-    places: BTreeMap<(&'static str, &'static str, String), BTreeSet<(u64, String)>>,
+    places: BTreeMap<Place, BTreeSet<(u64, String)>>,
     /// By OCID: the records that name it.
     holders: BTreeMap<String, BTreeSet<String>>,
     due: BTreeSet<(Timestamp, String)>,
@@ -168,6 +171,8 @@ pub(super) struct State {
     pub(super) denied: BTreeSet<String>,
     pub(super) log: Log,
     pub(super) tokens: Tokens,
+    /// The OCID that the next resource gets.
+    pub(super) foretold: Option<String>,
 }
 
 impl State {
@@ -265,6 +270,9 @@ impl State {
 
     /// A new OCID.
     pub(super) fn mint(&mut self, kind: &Kind, region: &Region) -> String {
+        if let Some(id) = self.foretold.take() {
+            return id;
+        }
         let number = self.next();
         let place = match region {
             _ if kind.global => "",

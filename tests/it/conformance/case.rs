@@ -79,6 +79,9 @@ impl Step {
             .replace("%S", "apiVersion: v1, kind: Secret")
             .replace("%W", "apiVersion: example.io/v1, kind: Widget");
         let body = (!body.is_empty()).then(|| {
+            if let Some(raw) = body.strip_prefix("raw ") {
+                return raw.to_owned();
+            }
             let value: Value = serde_yaml::from_str(&body).expect(line);
             value.to_string()
         });

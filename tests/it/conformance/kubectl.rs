@@ -168,6 +168,8 @@ fn even(text: &str) -> String {
         (r"\b\d+[smh]\b", "<age>"),
         (r"/tmp/\S+", "<file>"),
         (r"\d{4}-\d\d-\d\d[T ]\S+( \+\d{4})?", "<time>"),
+        (r"\b10\.\d+\.\d+\.\d+\b", "<address>"),
+        (" +", " "),
         (r"https?://127\.0\.0\.1:\d+", "<server>"),
     ];
     patterns.iter().fold(text.to_owned(), |text, (pattern, with)| {

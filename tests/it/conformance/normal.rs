@@ -20,11 +20,27 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 /// An answer as one line of text.
 pub(super) fn text(code: u16, mut body: Value, namespace: &str) -> String {
     even(&mut body);
+    sort_causes(&mut body);
     let mut text = body.to_string().replace(namespace, "<namespace>");
     for (pattern, with) in PATTERNS.iter() {
         text = pattern.replace_all(&text, *with).into_owned();
     }
     format!("{code} {text}")
+}
+
+/// A server goes through maps in no order, and so are what it finds wrong and whose fields it finds.
+fn sort_causes(body: &mut Value) {
+    let Some(causes) = body.pointer_mut("/details/causes").and_then(Value::as_array_mut) else {
+        return;
+    };
+    causes.sort_by_key(ToString::to_string);
+    if causes.len() < 2 {
+        return;
+    }
+    let message = body["message"].as_str().unwrap_or_default().replace(['[', ']'], "");
+    let mut parts: Vec<&str> = message.split([',', '\n', ':']).map(str::trim).collect();
+    parts.sort_unstable();
+    body["message"] = Value::from(parts.join(" / "));
 }
 
 fn even(value: &mut Value) {

@@ -47,6 +47,7 @@ impl Demo {
             }
         }
         let place = Workplace::copy_of(&repository("fleet"));
+        typed_networks(&place);
         let path = place.path().join("kubeconfig");
         let contexts: Vec<_> = logins.iter().map(|(name, login)| (*name, login)).collect();
         kubeconfig(&path, &contexts);
@@ -112,6 +113,25 @@ impl Demo {
             })
             .collect()
     }
+}
+
+/// Puts the clusters on networks whose OCIDs are typed: this is about the Kubernetes side alone.
+fn typed_networks(place: &Workplace) {
+    let typed = repository("tests/cases/typed-networks");
+    for name in [
+        "networks.yaml",
+        "environments/dev.yaml",
+        "environments/stage.yaml",
+        "environments/prod.yaml",
+    ] {
+        let text = std::fs::read_to_string(typed.join(name)).expect("a file of the case");
+        place.write(name, &text);
+    }
+    let clusters = place.fleet().join("clusters/prod.yaml");
+    let text = std::fs::read_to_string(&clusters).expect("a file of the fleet");
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("  network:")).collect();
+    place.write("clusters/prod.yaml", &kept.join("\n"));
+    place.run(&["lock"]).exits(0);
 }
 
 fn documents(rendered: &str) -> impl Iterator<Item = Value> {

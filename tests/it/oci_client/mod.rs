@@ -70,9 +70,12 @@ impl Credentials for Given {
 /// What a script answers; none: nothing, for ever.
 type Said = Option<Result<Response<Bytes>, Failure>>;
 
+/// What answers the nth request, counted from one.
+type Answering = dyn Fn(usize, &Request<Bytes>) -> Said + Send + Sync;
+
 /// Answers requests in this process, and keeps them.
 struct Script {
-    answer: Box<dyn Fn(usize, &Request<Bytes>) -> Said + Send + Sync>,
+    answer: Box<Answering>,
     seen: Mutex<Vec<Request<Bytes>>>,
 }
 

@@ -15,7 +15,8 @@ use super::ask::unreadable;
 use super::session::claims;
 use super::{Credentials, CredentialsError, KeyMaterial, Now, PrivateKey, Secret, api_key, part};
 
-const DEFAULT: &str = "DEFAULT";
+/// The profile that the others inherit from.
+pub const DEFAULT: &str = "DEFAULT";
 
 /// A profile of a configuration file.
 pub struct ConfigFile {
@@ -209,6 +210,21 @@ async fn read(path: &Path) -> Result<(String, Stamp), CredentialsError> {
         .await
         .map_err(|error| unreadable(&place, error))?;
     Ok((text, Stamp::of(&metadata)))
+}
+
+/// The profiles of a file, and the tenancy that each is of; in it or inherited.
+///
+/// # Errors
+/// Where the file can't be read.
+pub async fn profiles(path: &Path) -> Result<BTreeMap<String, Option<String>>, CredentialsError> {
+    let (text, _) = read(path).await?;
+    let profiles = parse(&text);
+    let tenancy = |profile: &Profile| profile.get("tenancy").filter(|tenancy| !tenancy.is_empty()).cloned();
+    let inherited = profiles.get(DEFAULT).and_then(tenancy);
+    Ok(profiles
+        .iter()
+        .map(|(name, profile)| (name.clone(), tenancy(profile).or_else(|| inherited.clone())))
+        .collect())
 }
 
 /// Sections with `key = value` lines; keys in any case. Lines that are neither are skipped.

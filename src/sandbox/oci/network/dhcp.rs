@@ -40,10 +40,10 @@ fn check(fields: &mut Body) -> Result<(), Refusal> {
             option.retain(|_, value| !value.is_null());
         }
     }
-    if let Some(option) = objects(fields, "options").find_map(|option| refuse(option)) {
-        return Err(option);
+    match objects(fields, "options").find_map(refuse) {
+        Some(refusal) => Err(refusal),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn refuse(option: &Body) -> Option<Refusal> {

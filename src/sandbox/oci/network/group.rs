@@ -81,7 +81,7 @@ pub(in super::super) fn add_rules(state: &mut State, call: &Call) -> Result<Repl
     }
     let answer = json!({ "securityRules": added });
     change(state, call, &id, |rules| {
-        rules.extend(added.into_iter().map(Value::Object))
+        rules.extend(added.into_iter().map(Value::Object));
     });
     Ok(answered(answer, &id))
 }

@@ -25,7 +25,7 @@ pub(in super::super) static PUBLIC_IP: Kind = Kind {
 /// An address of the block that documentation has for itself.
 pub(in super::super) fn address(number: u64) -> String {
     let [.., high, low] = number.to_be_bytes();
-    format!("203.0.{}.{low}", u16::from(high) + 113 & 0xff)
+    format!("203.0.{}.{low}", (u16::from(high) + 113) & 0xff)
 }
 
 fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refusal> {

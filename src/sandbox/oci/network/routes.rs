@@ -2,7 +2,7 @@
 
 use super::super::generic;
 use super::super::list;
-use super::super::route::{Route, route};
+use super::super::route::{Route, routes};
 use super::super::work::{self, WORK_REQUEST};
 use super::dhcp::DHCP_OPTIONS;
 use super::drg::{self, DRG, DRG_ATTACHMENT, DRG_ROUTE_TABLE};
@@ -17,539 +17,125 @@ use super::services;
 use super::subnet::SUBNET;
 use super::vcn::{self, VCN};
 
-pub(in super::super) static ROUTES: &[Route] = &[
-    route("POST", "vcns", "CreateVcn", &VCN, generic::create),
-    route("GET", "vcns", "ListVcns", &VCN, list::list),
-    route("GET", "vcns/{}", "GetVcn", &VCN, generic::get),
-    route("PUT", "vcns/{}", "UpdateVcn", &VCN, generic::update),
-    route("DELETE", "vcns/{}", "DeleteVcn", &VCN, generic::delete),
-    route(
-        "POST",
-        "vcns/{}/actions/changeCompartment",
-        "ChangeVcnCompartment",
-        &VCN,
-        generic::change_compartment,
-    ),
-    route("POST", "vcns/{}/actions/addCidr", "AddVcnCidr", &VCN, vcn::add_cidr),
-    route(
-        "POST",
-        "vcns/{}/actions/modifyCidr",
-        "ModifyVcnCidr",
-        &VCN,
-        vcn::modify_cidr,
-    ),
-    route(
-        "POST",
-        "vcns/{}/actions/removeCidr",
-        "RemoveVcnCidr",
-        &VCN,
-        vcn::remove_cidr,
-    ),
-    route("POST", "subnets", "CreateSubnet", &SUBNET, generic::create),
-    route("GET", "subnets", "ListSubnets", &SUBNET, list::list),
-    route("GET", "subnets/{}", "GetSubnet", &SUBNET, generic::get),
-    route("PUT", "subnets/{}", "UpdateSubnet", &SUBNET, generic::update),
-    route("DELETE", "subnets/{}", "DeleteSubnet", &SUBNET, generic::delete),
-    route(
-        "POST",
-        "subnets/{}/actions/changeCompartment",
-        "ChangeSubnetCompartment",
-        &SUBNET,
-        generic::change_compartment,
-    ),
-    route(
-        "POST",
-        "internetGateways",
-        "CreateInternetGateway",
-        &INTERNET_GATEWAY,
-        generic::create,
-    ),
-    route(
-        "GET",
-        "internetGateways",
-        "ListInternetGateways",
-        &INTERNET_GATEWAY,
-        list::list,
-    ),
-    route(
-        "GET",
-        "internetGateways/{}",
-        "GetInternetGateway",
-        &INTERNET_GATEWAY,
-        generic::get,
-    ),
-    route(
-        "PUT",
-        "internetGateways/{}",
-        "UpdateInternetGateway",
-        &INTERNET_GATEWAY,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "internetGateways/{}",
-        "DeleteInternetGateway",
-        &INTERNET_GATEWAY,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "internetGateways/{}/actions/changeCompartment",
-        "ChangeInternetGatewayCompartment",
-        &INTERNET_GATEWAY,
-        generic::change_compartment,
-    ),
-    route("POST", "natGateways", "CreateNatGateway", &NAT_GATEWAY, generic::create),
-    route("GET", "natGateways", "ListNatGateways", &NAT_GATEWAY, list::list),
-    route("GET", "natGateways/{}", "GetNatGateway", &NAT_GATEWAY, generic::get),
-    route(
-        "PUT",
-        "natGateways/{}",
-        "UpdateNatGateway",
-        &NAT_GATEWAY,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "natGateways/{}",
-        "DeleteNatGateway",
-        &NAT_GATEWAY,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "natGateways/{}/actions/changeCompartment",
-        "ChangeNatGatewayCompartment",
-        &NAT_GATEWAY,
-        generic::change_compartment,
-    ),
-    route(
-        "POST",
-        "serviceGateways",
-        "CreateServiceGateway",
-        &SERVICE_GATEWAY,
-        generic::create,
-    ),
-    route(
-        "GET",
-        "serviceGateways",
-        "ListServiceGateways",
-        &SERVICE_GATEWAY,
-        list::list,
-    ),
-    route(
-        "GET",
-        "serviceGateways/{}",
-        "GetServiceGateway",
-        &SERVICE_GATEWAY,
-        generic::get,
-    ),
-    route(
-        "PUT",
-        "serviceGateways/{}",
-        "UpdateServiceGateway",
-        &SERVICE_GATEWAY,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "serviceGateways/{}",
-        "DeleteServiceGateway",
-        &SERVICE_GATEWAY,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "serviceGateways/{}/actions/changeCompartment",
-        "ChangeServiceGatewayCompartment",
-        &SERVICE_GATEWAY,
-        generic::change_compartment,
-    ),
-    route("GET", "services", "ListServices", &SERVICE_GATEWAY, services::list),
-    route("GET", "services/{}", "GetService", &SERVICE_GATEWAY, services::get),
-    route("POST", "routeTables", "CreateRouteTable", &ROUTE_TABLE, generic::create),
-    route("GET", "routeTables", "ListRouteTables", &ROUTE_TABLE, list::list),
-    route("GET", "routeTables/{}", "GetRouteTable", &ROUTE_TABLE, generic::get),
-    route(
-        "PUT",
-        "routeTables/{}",
-        "UpdateRouteTable",
-        &ROUTE_TABLE,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "routeTables/{}",
-        "DeleteRouteTable",
-        &ROUTE_TABLE,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "routeTables/{}/actions/changeCompartment",
-        "ChangeRouteTableCompartment",
-        &ROUTE_TABLE,
-        generic::change_compartment,
-    ),
-    route(
-        "POST",
-        "securityLists",
-        "CreateSecurityList",
-        &SECURITY_LIST,
-        generic::create,
-    ),
-    route("GET", "securityLists", "ListSecurityLists", &SECURITY_LIST, list::list),
-    route(
-        "GET",
-        "securityLists/{}",
-        "GetSecurityList",
-        &SECURITY_LIST,
-        generic::get,
-    ),
-    route(
-        "PUT",
-        "securityLists/{}",
-        "UpdateSecurityList",
-        &SECURITY_LIST,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "securityLists/{}",
-        "DeleteSecurityList",
-        &SECURITY_LIST,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "securityLists/{}/actions/changeCompartment",
-        "ChangeSecurityListCompartment",
-        &SECURITY_LIST,
-        generic::change_compartment,
-    ),
-    route(
-        "POST",
-        "networkSecurityGroups",
-        "CreateNetworkSecurityGroup",
-        &NETWORK_SECURITY_GROUP,
-        generic::create,
-    ),
-    route(
-        "GET",
-        "networkSecurityGroups",
-        "ListNetworkSecurityGroups",
-        &NETWORK_SECURITY_GROUP,
-        list::list,
-    ),
-    route(
-        "GET",
-        "networkSecurityGroups/{}",
-        "GetNetworkSecurityGroup",
-        &NETWORK_SECURITY_GROUP,
-        generic::get,
-    ),
-    route(
-        "PUT",
-        "networkSecurityGroups/{}",
-        "UpdateNetworkSecurityGroup",
-        &NETWORK_SECURITY_GROUP,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "networkSecurityGroups/{}",
-        "DeleteNetworkSecurityGroup",
-        &NETWORK_SECURITY_GROUP,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "networkSecurityGroups/{}/actions/changeCompartment",
-        "ChangeNetworkSecurityGroupCompartment",
-        &NETWORK_SECURITY_GROUP,
-        generic::change_compartment,
-    ),
-    route(
-        "GET",
-        "networkSecurityGroups/{}/securityRules",
-        "ListNetworkSecurityGroupSecurityRules",
-        &NETWORK_SECURITY_GROUP,
-        group::rules,
-    ),
-    route(
-        "POST",
-        "networkSecurityGroups/{}/actions/addSecurityRules",
-        "AddNetworkSecurityGroupSecurityRules",
-        &NETWORK_SECURITY_GROUP,
-        group::add_rules,
-    ),
-    route(
-        "POST",
-        "networkSecurityGroups/{}/actions/updateSecurityRules",
-        "UpdateNetworkSecurityGroupSecurityRules",
-        &NETWORK_SECURITY_GROUP,
-        group::update_rules,
-    ),
-    route(
-        "POST",
-        "networkSecurityGroups/{}/actions/removeSecurityRules",
-        "RemoveNetworkSecurityGroupSecurityRules",
-        &NETWORK_SECURITY_GROUP,
-        group::remove_rules,
-    ),
-    route(
-        "GET",
-        "networkSecurityGroups/{}/vnics",
-        "ListNetworkSecurityGroupVnics",
-        &NETWORK_SECURITY_GROUP,
-        group::vnics,
-    ),
-    route("POST", "dhcps", "CreateDhcpOptions", &DHCP_OPTIONS, generic::create),
-    route("GET", "dhcps", "ListDhcpOptions", &DHCP_OPTIONS, list::list),
-    route("GET", "dhcps/{}", "GetDhcpOptions", &DHCP_OPTIONS, generic::get),
-    route("PUT", "dhcps/{}", "UpdateDhcpOptions", &DHCP_OPTIONS, generic::update),
-    route(
-        "DELETE",
-        "dhcps/{}",
-        "DeleteDhcpOptions",
-        &DHCP_OPTIONS,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "dhcps/{}/actions/changeCompartment",
-        "ChangeDhcpOptionsCompartment",
-        &DHCP_OPTIONS,
-        generic::change_compartment,
-    ),
-    route(
-        "POST",
-        "localPeeringGateways",
-        "CreateLocalPeeringGateway",
-        &LOCAL_PEERING_GATEWAY,
-        generic::create,
-    ),
-    route(
-        "GET",
-        "localPeeringGateways",
-        "ListLocalPeeringGateways",
-        &LOCAL_PEERING_GATEWAY,
-        list::list,
-    ),
-    route(
-        "GET",
-        "localPeeringGateways/{}",
-        "GetLocalPeeringGateway",
-        &LOCAL_PEERING_GATEWAY,
-        generic::get,
-    ),
-    route(
-        "PUT",
-        "localPeeringGateways/{}",
-        "UpdateLocalPeeringGateway",
-        &LOCAL_PEERING_GATEWAY,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "localPeeringGateways/{}",
-        "DeleteLocalPeeringGateway",
-        &LOCAL_PEERING_GATEWAY,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "localPeeringGateways/{}/actions/changeCompartment",
-        "ChangeLocalPeeringGatewayCompartment",
-        &LOCAL_PEERING_GATEWAY,
-        generic::change_compartment,
-    ),
-    route(
-        "POST",
-        "localPeeringGateways/{}/actions/connect",
-        "ConnectLocalPeeringGateways",
-        &LOCAL_PEERING_GATEWAY,
-        local_peering::connect,
-    ),
-    route("POST", "drgs", "CreateDrg", &DRG, generic::create),
-    route("GET", "drgs", "ListDrgs", &DRG, list::list),
-    route("GET", "drgs/{}", "GetDrg", &DRG, generic::get),
-    route("PUT", "drgs/{}", "UpdateDrg", &DRG, generic::update),
-    route("DELETE", "drgs/{}", "DeleteDrg", &DRG, generic::delete),
-    route(
-        "POST",
-        "drgs/{}/actions/changeCompartment",
-        "ChangeDrgCompartment",
-        &DRG,
-        generic::change_compartment,
-    ),
-    route("POST", "drgs/{}/actions/upgrade", "UpgradeDrg", &DRG, drg::upgrade),
-    route(
-        "POST",
-        "drgs/{}/actions/getAllDrgAttachments",
-        "GetAllDrgAttachments",
-        &DRG_ATTACHMENT,
-        drg::all_attachments,
-    ),
-    route(
-        "POST",
-        "drgAttachments",
-        "CreateDrgAttachment",
-        &DRG_ATTACHMENT,
-        generic::create,
-    ),
-    route(
-        "GET",
-        "drgAttachments",
-        "ListDrgAttachments",
-        &DRG_ATTACHMENT,
-        list::list,
-    ),
-    route(
-        "GET",
-        "drgAttachments/{}",
-        "GetDrgAttachment",
-        &DRG_ATTACHMENT,
-        generic::get,
-    ),
-    route(
-        "PUT",
-        "drgAttachments/{}",
-        "UpdateDrgAttachment",
-        &DRG_ATTACHMENT,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "drgAttachments/{}",
-        "DeleteDrgAttachment",
-        &DRG_ATTACHMENT,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "drgRouteTables",
-        "CreateDrgRouteTable",
-        &DRG_ROUTE_TABLE,
-        generic::create,
-    ),
-    route(
-        "GET",
-        "drgRouteTables",
-        "ListDrgRouteTables",
-        &DRG_ROUTE_TABLE,
-        drg::route_tables,
-    ),
-    route(
-        "GET",
-        "drgRouteTables/{}",
-        "GetDrgRouteTable",
-        &DRG_ROUTE_TABLE,
-        generic::get,
-    ),
-    route(
-        "PUT",
-        "drgRouteTables/{}",
-        "UpdateDrgRouteTable",
-        &DRG_ROUTE_TABLE,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "drgRouteTables/{}",
-        "DeleteDrgRouteTable",
-        &DRG_ROUTE_TABLE,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "remotePeeringConnections",
-        "CreateRemotePeeringConnection",
-        &REMOTE_PEERING_CONNECTION,
-        generic::create,
-    ),
-    route(
-        "GET",
-        "remotePeeringConnections",
-        "ListRemotePeeringConnections",
-        &REMOTE_PEERING_CONNECTION,
-        list::list,
-    ),
-    route(
-        "GET",
-        "remotePeeringConnections/{}",
-        "GetRemotePeeringConnection",
-        &REMOTE_PEERING_CONNECTION,
-        generic::get,
-    ),
-    route(
-        "PUT",
-        "remotePeeringConnections/{}",
-        "UpdateRemotePeeringConnection",
-        &REMOTE_PEERING_CONNECTION,
-        generic::update,
-    ),
-    route(
-        "DELETE",
-        "remotePeeringConnections/{}",
-        "DeleteRemotePeeringConnection",
-        &REMOTE_PEERING_CONNECTION,
-        generic::delete,
-    ),
-    route(
-        "POST",
-        "remotePeeringConnections/{}/actions/changeCompartment",
-        "ChangeRemotePeeringConnectionCompartment",
-        &REMOTE_PEERING_CONNECTION,
-        generic::change_compartment,
-    ),
-    route(
-        "POST",
-        "remotePeeringConnections/{}/actions/connect",
-        "ConnectRemotePeeringConnections",
-        &REMOTE_PEERING_CONNECTION,
-        remote_peering::connect,
-    ),
-    route("POST", "publicIps", "CreatePublicIp", &PUBLIC_IP, generic::create),
-    route("GET", "publicIps", "ListPublicIps", &PUBLIC_IP, public_ip::list),
-    route("GET", "publicIps/{}", "GetPublicIp", &PUBLIC_IP, generic::get),
-    route("PUT", "publicIps/{}", "UpdatePublicIp", &PUBLIC_IP, generic::update),
-    route("DELETE", "publicIps/{}", "DeletePublicIp", &PUBLIC_IP, generic::delete),
-    route(
-        "POST",
-        "publicIps/{}/actions/changeCompartment",
-        "ChangePublicIpCompartment",
-        &PUBLIC_IP,
-        generic::change_compartment,
-    ),
-    route(
-        "POST",
-        "publicIps/actions/getByIpAddress",
-        "GetPublicIpByIpAddress",
-        &PUBLIC_IP,
-        public_ip::look_up,
-    ),
-    route(
-        "POST",
-        "publicIps/actions/getByPrivateIpId",
-        "GetPublicIpByPrivateIpId",
-        &PUBLIC_IP,
-        public_ip::look_up,
-    ),
-    route("GET", "workRequests", "ListWorkRequests", &WORK_REQUEST, work::list),
-    route("GET", "workRequests/{}", "GetWorkRequest", &WORK_REQUEST, work::get),
-    route(
-        "GET",
-        "workRequests/{}/errors",
-        "ListWorkRequestErrors",
-        &WORK_REQUEST,
-        work::nothing,
-    ),
-    route(
-        "GET",
-        "workRequests/{}/logs",
-        "ListWorkRequestLogs",
-        &WORK_REQUEST,
-        work::nothing,
-    ),
-];
+pub(in super::super) static ROUTES: &[Route] = routes! {
+    POST "vcns" CreateVcn VCN generic::create;
+    GET "vcns" ListVcns VCN list::list;
+    GET "vcns/{}" GetVcn VCN generic::get;
+    PUT "vcns/{}" UpdateVcn VCN generic::update;
+    DELETE "vcns/{}" DeleteVcn VCN generic::delete;
+    POST "vcns/{}/actions/changeCompartment" ChangeVcnCompartment VCN generic::change_compartment;
+    POST "vcns/{}/actions/addCidr" AddVcnCidr VCN vcn::add_cidr;
+    POST "vcns/{}/actions/modifyCidr" ModifyVcnCidr VCN vcn::modify_cidr;
+    POST "vcns/{}/actions/removeCidr" RemoveVcnCidr VCN vcn::remove_cidr;
+    POST "subnets" CreateSubnet SUBNET generic::create;
+    GET "subnets" ListSubnets SUBNET list::list;
+    GET "subnets/{}" GetSubnet SUBNET generic::get;
+    PUT "subnets/{}" UpdateSubnet SUBNET generic::update;
+    DELETE "subnets/{}" DeleteSubnet SUBNET generic::delete;
+    POST "subnets/{}/actions/changeCompartment" ChangeSubnetCompartment SUBNET generic::change_compartment;
+    POST "internetGateways" CreateInternetGateway INTERNET_GATEWAY generic::create;
+    GET "internetGateways" ListInternetGateways INTERNET_GATEWAY list::list;
+    GET "internetGateways/{}" GetInternetGateway INTERNET_GATEWAY generic::get;
+    PUT "internetGateways/{}" UpdateInternetGateway INTERNET_GATEWAY generic::update;
+    DELETE "internetGateways/{}" DeleteInternetGateway INTERNET_GATEWAY generic::delete;
+    POST "internetGateways/{}/actions/changeCompartment" ChangeInternetGatewayCompartment
+        INTERNET_GATEWAY generic::change_compartment;
+    POST "natGateways" CreateNatGateway NAT_GATEWAY generic::create;
+    GET "natGateways" ListNatGateways NAT_GATEWAY list::list;
+    GET "natGateways/{}" GetNatGateway NAT_GATEWAY generic::get;
+    PUT "natGateways/{}" UpdateNatGateway NAT_GATEWAY generic::update;
+    DELETE "natGateways/{}" DeleteNatGateway NAT_GATEWAY generic::delete;
+    POST "natGateways/{}/actions/changeCompartment" ChangeNatGatewayCompartment NAT_GATEWAY generic::change_compartment;
+    POST "serviceGateways" CreateServiceGateway SERVICE_GATEWAY generic::create;
+    GET "serviceGateways" ListServiceGateways SERVICE_GATEWAY list::list;
+    GET "serviceGateways/{}" GetServiceGateway SERVICE_GATEWAY generic::get;
+    PUT "serviceGateways/{}" UpdateServiceGateway SERVICE_GATEWAY generic::update;
+    DELETE "serviceGateways/{}" DeleteServiceGateway SERVICE_GATEWAY generic::delete;
+    POST "serviceGateways/{}/actions/changeCompartment" ChangeServiceGatewayCompartment
+        SERVICE_GATEWAY generic::change_compartment;
+    GET "services" ListServices SERVICE_GATEWAY services::list;
+    GET "services/{}" GetService SERVICE_GATEWAY services::get;
+    POST "routeTables" CreateRouteTable ROUTE_TABLE generic::create;
+    GET "routeTables" ListRouteTables ROUTE_TABLE list::list;
+    GET "routeTables/{}" GetRouteTable ROUTE_TABLE generic::get;
+    PUT "routeTables/{}" UpdateRouteTable ROUTE_TABLE generic::update;
+    DELETE "routeTables/{}" DeleteRouteTable ROUTE_TABLE generic::delete;
+    POST "routeTables/{}/actions/changeCompartment" ChangeRouteTableCompartment ROUTE_TABLE generic::change_compartment;
+    POST "securityLists" CreateSecurityList SECURITY_LIST generic::create;
+    GET "securityLists" ListSecurityLists SECURITY_LIST list::list;
+    GET "securityLists/{}" GetSecurityList SECURITY_LIST generic::get;
+    PUT "securityLists/{}" UpdateSecurityList SECURITY_LIST generic::update;
+    DELETE "securityLists/{}" DeleteSecurityList SECURITY_LIST generic::delete;
+    POST "securityLists/{}/actions/changeCompartment" ChangeSecurityListCompartment
+        SECURITY_LIST generic::change_compartment;
+    POST "networkSecurityGroups" CreateNetworkSecurityGroup NETWORK_SECURITY_GROUP generic::create;
+    GET "networkSecurityGroups" ListNetworkSecurityGroups NETWORK_SECURITY_GROUP list::list;
+    GET "networkSecurityGroups/{}" GetNetworkSecurityGroup NETWORK_SECURITY_GROUP generic::get;
+    PUT "networkSecurityGroups/{}" UpdateNetworkSecurityGroup NETWORK_SECURITY_GROUP generic::update;
+    DELETE "networkSecurityGroups/{}" DeleteNetworkSecurityGroup NETWORK_SECURITY_GROUP generic::delete;
+    POST "networkSecurityGroups/{}/actions/changeCompartment" ChangeNetworkSecurityGroupCompartment
+        NETWORK_SECURITY_GROUP generic::change_compartment;
+    GET "networkSecurityGroups/{}/securityRules" ListNetworkSecurityGroupSecurityRules
+        NETWORK_SECURITY_GROUP group::rules;
+    POST "networkSecurityGroups/{}/actions/addSecurityRules" AddNetworkSecurityGroupSecurityRules
+        NETWORK_SECURITY_GROUP group::add_rules;
+    POST "networkSecurityGroups/{}/actions/updateSecurityRules" UpdateNetworkSecurityGroupSecurityRules
+        NETWORK_SECURITY_GROUP group::update_rules;
+    POST "networkSecurityGroups/{}/actions/removeSecurityRules" RemoveNetworkSecurityGroupSecurityRules
+        NETWORK_SECURITY_GROUP group::remove_rules;
+    GET "networkSecurityGroups/{}/vnics" ListNetworkSecurityGroupVnics NETWORK_SECURITY_GROUP group::vnics;
+    POST "dhcps" CreateDhcpOptions DHCP_OPTIONS generic::create;
+    GET "dhcps" ListDhcpOptions DHCP_OPTIONS list::list;
+    GET "dhcps/{}" GetDhcpOptions DHCP_OPTIONS generic::get;
+    PUT "dhcps/{}" UpdateDhcpOptions DHCP_OPTIONS generic::update;
+    DELETE "dhcps/{}" DeleteDhcpOptions DHCP_OPTIONS generic::delete;
+    POST "dhcps/{}/actions/changeCompartment" ChangeDhcpOptionsCompartment DHCP_OPTIONS generic::change_compartment;
+    POST "localPeeringGateways" CreateLocalPeeringGateway LOCAL_PEERING_GATEWAY generic::create;
+    GET "localPeeringGateways" ListLocalPeeringGateways LOCAL_PEERING_GATEWAY list::list;
+    GET "localPeeringGateways/{}" GetLocalPeeringGateway LOCAL_PEERING_GATEWAY generic::get;
+    PUT "localPeeringGateways/{}" UpdateLocalPeeringGateway LOCAL_PEERING_GATEWAY generic::update;
+    DELETE "localPeeringGateways/{}" DeleteLocalPeeringGateway LOCAL_PEERING_GATEWAY generic::delete;
+    POST "localPeeringGateways/{}/actions/changeCompartment" ChangeLocalPeeringGatewayCompartment
+        LOCAL_PEERING_GATEWAY generic::change_compartment;
+    POST "localPeeringGateways/{}/actions/connect" ConnectLocalPeeringGateways
+        LOCAL_PEERING_GATEWAY local_peering::connect;
+    POST "drgs" CreateDrg DRG generic::create;
+    GET "drgs" ListDrgs DRG list::list;
+    GET "drgs/{}" GetDrg DRG generic::get;
+    PUT "drgs/{}" UpdateDrg DRG generic::update;
+    DELETE "drgs/{}" DeleteDrg DRG generic::delete;
+    POST "drgs/{}/actions/changeCompartment" ChangeDrgCompartment DRG generic::change_compartment;
+    POST "drgs/{}/actions/upgrade" UpgradeDrg DRG drg::upgrade;
+    POST "drgs/{}/actions/getAllDrgAttachments" GetAllDrgAttachments DRG_ATTACHMENT drg::all_attachments;
+    POST "drgAttachments" CreateDrgAttachment DRG_ATTACHMENT generic::create;
+    GET "drgAttachments" ListDrgAttachments DRG_ATTACHMENT list::list;
+    GET "drgAttachments/{}" GetDrgAttachment DRG_ATTACHMENT generic::get;
+    PUT "drgAttachments/{}" UpdateDrgAttachment DRG_ATTACHMENT generic::update;
+    DELETE "drgAttachments/{}" DeleteDrgAttachment DRG_ATTACHMENT generic::delete;
+    POST "drgRouteTables" CreateDrgRouteTable DRG_ROUTE_TABLE generic::create;
+    GET "drgRouteTables" ListDrgRouteTables DRG_ROUTE_TABLE drg::route_tables;
+    GET "drgRouteTables/{}" GetDrgRouteTable DRG_ROUTE_TABLE generic::get;
+    PUT "drgRouteTables/{}" UpdateDrgRouteTable DRG_ROUTE_TABLE generic::update;
+    DELETE "drgRouteTables/{}" DeleteDrgRouteTable DRG_ROUTE_TABLE generic::delete;
+    POST "remotePeeringConnections" CreateRemotePeeringConnection REMOTE_PEERING_CONNECTION generic::create;
+    GET "remotePeeringConnections" ListRemotePeeringConnections REMOTE_PEERING_CONNECTION list::list;
+    GET "remotePeeringConnections/{}" GetRemotePeeringConnection REMOTE_PEERING_CONNECTION generic::get;
+    PUT "remotePeeringConnections/{}" UpdateRemotePeeringConnection REMOTE_PEERING_CONNECTION generic::update;
+    DELETE "remotePeeringConnections/{}" DeleteRemotePeeringConnection REMOTE_PEERING_CONNECTION generic::delete;
+    POST "remotePeeringConnections/{}/actions/changeCompartment" ChangeRemotePeeringConnectionCompartment
+        REMOTE_PEERING_CONNECTION generic::change_compartment;
+    POST "remotePeeringConnections/{}/actions/connect" ConnectRemotePeeringConnections
+        REMOTE_PEERING_CONNECTION remote_peering::connect;
+    POST "publicIps" CreatePublicIp PUBLIC_IP generic::create;
+    GET "publicIps" ListPublicIps PUBLIC_IP public_ip::list;
+    GET "publicIps/{}" GetPublicIp PUBLIC_IP generic::get;
+    PUT "publicIps/{}" UpdatePublicIp PUBLIC_IP generic::update;
+    DELETE "publicIps/{}" DeletePublicIp PUBLIC_IP generic::delete;
+    POST "publicIps/{}/actions/changeCompartment" ChangePublicIpCompartment PUBLIC_IP generic::change_compartment;
+    POST "publicIps/actions/getByIpAddress" GetPublicIpByIpAddress PUBLIC_IP public_ip::look_up;
+    POST "publicIps/actions/getByPrivateIpId" GetPublicIpByPrivateIpId PUBLIC_IP public_ip::look_up;
+    GET "workRequests" ListWorkRequests WORK_REQUEST work::list;
+    GET "workRequests/{}" GetWorkRequest WORK_REQUEST work::get;
+    GET "workRequests/{}/errors" ListWorkRequestErrors WORK_REQUEST work::nothing;
+    GET "workRequests/{}/logs" ListWorkRequestLogs WORK_REQUEST work::nothing;
+};

@@ -82,8 +82,8 @@ fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refu
     let number = state.next();
     let mac = format!(
         "00:00:17:{:02X}:{:02X}:{:02X}",
-        number >> 16 & 0xff,
-        number >> 8 & 0xff,
+        (number >> 16) & 0xff,
+        (number >> 8) & 0xff,
         number & 0xff
     );
     fields.insert("virtualRouterMac".to_owned(), mac.into());

@@ -57,7 +57,7 @@ fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refu
     }
     if fields.remove("isIpv6Enabled") == Some(Value::Bool(true)) {
         let number = state.next();
-        let block = format!("2603:c020:{:x}:{:x}00::/56", number >> 8 & 0xffff, number & 0xff);
+        let block = format!("2603:c020:{:x}:{:x}00::/56", (number >> 8) & 0xffff, number & 0xff);
         fields.insert("ipv6CidrBlocks".to_owned(), json!([block]));
     }
     fields.remove("isOracleGuaAllocationEnabled");

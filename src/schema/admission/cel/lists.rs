@@ -1,5 +1,7 @@
 //! What Kubernetes adds to lists: order, sums, places, and lists taken as sets.
 
+#![expect(clippy::needless_pass_by_value, reason = "the shape that the crate gives functions")]
+
 use std::cmp::Ordering;
 
 use cel::common::types::{CelBool, CelDouble, CelInt, CelList, DYN_TYPE, LIST_TYPE};

@@ -1,0 +1,437 @@
+//! From a fleet to the OCI API: whose credentials, where to, how fast; and what documents name and the fleet does not make.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use serde_json::Value;
+
+use super::connect::Access;
+use super::load::LoadedFleet;
+use crate::plan::DesiredUnit;
+use crate::plan::known::{LookUp, LookUps};
+use crate::plan::preconditions::Met;
+use crate::providers::oci::api::Place;
+use crate::providers::oci::budget::Rate;
+use crate::providers::oci::client::{Client, Options as ClientOptions};
+use crate::providers::oci::credentials::config_file::{self, ConfigFile};
+use crate::providers::oci::credentials::instance::{InstanceOptions, InstancePrincipal, METADATA};
+use crate::providers::oci::credentials::secret::SecretKey;
+use crate::providers::oci::credentials::workload::{WorkloadIdentity, WorkloadOptions};
+use crate::providers::oci::credentials::{Credentials, KeyError, Now};
+use crate::providers::oci::endpoint::{EndpointError, Endpoints};
+use crate::providers::oci::transport::{Https, HttpsOptions, TransportError};
+use crate::providers::oci::{Details, LookupError, OciProvider, Options};
+use crate::render::Precondition;
+use crate::resource::{Compartment, Lookup, Manifest, OciId, ResourceId, UnitId};
+
+/// Whose credentials calls are made by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Auth {
+    /// The profiles of a configuration file: for each tenancy the one that is of it.
+    #[default]
+    Config,
+    /// Those of the machine that this runs on.
+    InstancePrincipal,
+    /// Those of the pod's service account on OKE.
+    WorkloadIdentity,
+    /// The API keys in the Secrets of the fleet's identities, on the management clusters.
+    Secret,
+}
+
+/// How the OCI API is reached.
+#[derive(Clone, Debug, Default)]
+pub struct OciAccess {
+    /// Whose credentials.
+    pub auth: Auth,
+    /// The configuration file; none: `~/.oci/config`.
+    pub config: Option<PathBuf>,
+    /// The profile for what names no tenancy; none: `DEFAULT`.
+    pub profile: Option<String>,
+    /// The home directory.
+    pub home: Option<PathBuf>,
+    /// Host of the Kubernetes API that this pod sees, for a workload identity.
+    pub service_host: Option<String>,
+    /// Other addresses: `URL` for all services, or `SERVICE=URL`.
+    pub endpoints: Vec<String>,
+    /// Calls per tenancy and region; none: the default.
+    pub rate: Option<Rate>,
+    /// Whether details that lists leave out are read of everything.
+    pub full: bool,
+}
+
+/// Why the OCI API can't be called at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// An address is none.
+    #[error("--oci-endpoint {0} is no address")]
+    Endpoint(String, #[source] EndpointError),
+    /// A service that `--oci-endpoint` names is none.
+    #[error("--oci-endpoint names `{0}`, which is no service (core, identity, dns, loadbalancer, networkloadbalancer, workrequests)")]
+    Service(String),
+    /// No connections can be made.
+    #[error("no connections to OCI can be made")]
+    Transport(#[from] TransportError),
+    /// The sandbox's key.
+    #[error("the sandbox's key can't be used")]
+    Key(#[from] KeyError),
+    /// The management cluster whose Secrets hold the keys.
+    #[error(transparent)]
+    Access(Box<super::connect::AccessError>),
+}
+
+/// Connects; nothing is sent yet.
+pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<OciProvider, CloudError> {
+    let tenancies: BTreeSet<String> = loaded
+        .fleet
+        .clusters
+        .values()
+        .filter_map(|cluster| Some(cluster.tenancy.as_ref()?.to_string()))
+        .collect();
+    let now: Now = Arc::new(jiff::Timestamp::now);
+    if let Some(sandbox) = &access.sandbox {
+        let mut options = sandbox.oci_client(&tenancies)?;
+        options.now = now.clone();
+        return Ok(provider(options, access, loaded, now));
+    }
+    let mut options = ClientOptions::new(Arc::new(Https::new(&HttpsOptions::default())?));
+    options.endpoints = endpoints(&access.oci.endpoints)?;
+    if let Some(rate) = access.oci.rate {
+        options.budget = Some(rate);
+    }
+    match access.oci.auth {
+        Auth::Config => config(&access.oci, &tenancies, &now, &mut options).await,
+        Auth::InstancePrincipal => {
+            options.default_credentials = Some(Arc::new(InstancePrincipal::new(InstanceOptions {
+                exchange: options.exchange.clone(),
+                metadata: METADATA.to_owned(),
+                auth: None,
+                now: now.clone(),
+            })));
+        }
+        Auth::WorkloadIdentity => {
+            let host = access.oci.service_host.as_deref().unwrap_or_default();
+            let identity = WorkloadIdentity::new(WorkloadOptions::in_cluster(host, now.clone()));
+            options.default_credentials = Some(Arc::new(identity));
+        }
+        Auth::Secret => options.credentials = secrets(access, loaded).await?,
+    }
+    // Credentials that are not bound to a tenancy are asked whatever tenancy a document names.
+    if let (Auth::InstancePrincipal | Auth::WorkloadIdentity, Some(own)) =
+        (access.oci.auth, options.default_credentials.clone())
+    {
+        options.credentials = tenancies.into_iter().map(|tenancy| (tenancy, own.clone())).collect();
+    }
+    Ok(provider(options, access, loaded, now))
+}
+
+fn provider(options: ClientOptions, access: &Access, loaded: &LoadedFleet, now: Now) -> OciProvider {
+    let details = if access.oci.full { Details::Full } else { Details::Changed };
+    let mut own = Options {
+        details,
+        now,
+        ..Options::default()
+    };
+    if access.sandbox.is_some() {
+        // Its clock runs faster than ours.
+        own.pause = SANDBOX_PAUSE;
+    }
+    OciProvider::new(Client::new(options), loaded.fleet.uid.clone(), own)
+}
+
+/// The first pause between two looks at what the sandbox is making.
+const SANDBOX_PAUSE: Duration = Duration::from_millis(20);
+
+/// For each tenancy the profile that is of it, and the default one.
+async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, options: &mut ClientOptions) {
+    let home = access.home.clone();
+    let path = access
+        .config
+        .clone()
+        .or_else(|| home.as_ref().map(|home| home.join(".oci/config")))
+        .unwrap_or_default();
+    let of = |profile: &str| -> Arc<dyn Credentials> {
+        Arc::new(ConfigFile::new(path.clone(), profile, home.clone(), now.clone()))
+    };
+    // A file that can't be read is said of each object that is looked for: nothing else of the fleet has to wait for it.
+    let profiles = config_file::profiles(&path).await.unwrap_or_default();
+    let default = access.profile.as_deref().unwrap_or(config_file::DEFAULT);
+    for tenancy in tenancies {
+        let is_of = |name: &&String| profiles.get(*name).is_some_and(|of| of.as_ref() == Some(tenancy));
+        let named = profiles.keys().filter(|name| name.as_str() == default).find(is_of);
+        if let Some(name) = named.or_else(|| profiles.keys().find(is_of)) {
+            options.credentials.insert(tenancy.clone(), of(name));
+        }
+    }
+    options.default_credentials = Some(of(default));
+}
+
+/// For each tenancy the key of the identity that its clusters use.
+async fn secrets(
+    access: &Access,
+    loaded: &LoadedFleet,
+) -> Result<BTreeMap<String, Arc<dyn Credentials>>, CloudError> {
+    let mut found: BTreeMap<String, Arc<dyn Credentials>> = BTreeMap::new();
+    for cluster in loaded.fleet.clusters.values() {
+        let manager = loaded.fleet.management_clusters.get(&cluster.management_cluster);
+        let identity = cluster.identity.as_ref();
+        let secret = manager
+            .zip(identity)
+            .and_then(|(manager, name)| manager.identities.get(name)?.principal_secret.clone());
+        let (Some(tenancy), Some(secret)) = (&cluster.tenancy, secret) else {
+            continue;
+        };
+        if found.contains_key(tenancy.as_str()) {
+            continue;
+        }
+        let name = cluster.management_cluster.clone();
+        let connected = access.connect(&loaded.fleet, std::slice::from_ref(&name)).await;
+        let mut connected = connected.map_err(|error| CloudError::Access(Box::new(error)))?;
+        let Some(reader) = connected.remove(&name).map(Arc::new) else {
+            continue;
+        };
+        let place = format!("{}/{}", secret.namespace, secret.name);
+        let key = SecretKey::new(place, reader.secret_reader(name, secret.namespace, secret.name));
+        found.insert(tenancy.to_string(), Arc::new(key));
+    }
+    Ok(found)
+}
+
+fn endpoints(typed: &[String]) -> Result<Endpoints, CloudError> {
+    use crate::providers::oci::api::Service;
+    let mut endpoints = Endpoints::new();
+    for text in typed {
+        let bad = |source| CloudError::Endpoint(text.clone(), source);
+        let named = text.split_once('=').filter(|(name, _)| !name.contains(':'));
+        endpoints = match named {
+            None => endpoints.with_all(text).map_err(bad)?,
+            Some((name, url)) => {
+                let service = match name {
+                    "core" => Service::Core,
+                    "identity" => Service::Identity,
+                    "dns" => Service::Dns,
+                    "loadbalancer" => Service::LoadBalancer,
+                    "networkloadbalancer" => Service::NetworkLoadBalancer,
+                    "workrequests" => Service::WorkRequests,
+                    _ => return Err(CloudError::Service(name.to_owned())),
+                };
+                endpoints.with(service, url).map_err(bad)?
+            }
+        };
+    }
+    Ok(endpoints)
+}
+
+/// What was found of what documents name, and the manifests in which it stands.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) look_ups: LookUps,
+    units: BTreeMap<UnitId, Vec<Manifest>>,
+}
+
+/// Look-ups under way at once.
+const LOOK_UPS: usize = 16;
+
+impl Found {
+    /// Asks for everything that the documents of some units name.
+    pub(super) async fn look(desired: &BTreeMap<UnitId, DesiredUnit<'_>>, provider: &OciProvider) -> Self {
+        let manifests = desired.values().flat_map(|unit| unit.manifests);
+        let wanted: BTreeSet<LookUp> = manifests
+            .filter(|manifest| manifest.refers())
+            .flat_map(|manifest| LookUp::all(&manifest.body()))
+            .collect();
+        let asked = wanted.into_iter().map(|look_up| async move {
+            let found = find(&look_up, provider).await;
+            (look_up, found.map_err(|error| crate::report::chain(&error)))
+        });
+        let asked: Vec<_> = asked.collect();
+        let look_ups: LookUps = futures::stream::iter(asked).buffer_unordered(LOOK_UPS).collect().await;
+        let units = desired
+            .iter()
+            .filter(|(_, unit)| unit.manifests.iter().any(|manifest| names_something(manifest, &look_ups)))
+            .map(|(id, unit)| {
+                let filled = unit.manifests.iter().map(|manifest| filled(manifest, &look_ups));
+                (id.clone(), filled.collect())
+            })
+            .collect();
+        Self { look_ups, units }
+    }
+
+    /// The unit's manifests with what was found.
+    pub(super) fn manifests<'a>(&'a self, unit: &UnitId, rendered: &'a [Manifest]) -> &'a [Manifest] {
+        self.units.get(unit).map_or(rendered, Vec::as_slice)
+    }
+}
+
+fn names_something(manifest: &Manifest, look_ups: &LookUps) -> bool {
+    !look_ups.is_empty() && manifest.refers() && !LookUp::all(&manifest.body()).is_empty()
+}
+
+/// A manifest with what was found; its digest stays that of what the fleet files say.
+fn filled(manifest: &Manifest, look_ups: &LookUps) -> Manifest {
+    if !names_something(manifest, look_ups) {
+        return manifest.clone();
+    }
+    let mut body = manifest.body();
+    crate::plan::known::fill_found(&mut body, look_ups);
+    manifest.with_body(&body)
+}
+
+async fn find(look_up: &LookUp, provider: &OciProvider) -> Result<Value, LookupError> {
+    let what: Value = serde_json::from_str(&look_up.what).unwrap_or_default();
+    if let Some(lookup) = Lookup::parse(&what) {
+        return resource(&lookup, look_up.tenancy.as_deref(), provider).await.map(Value::from);
+    }
+    match Compartment::parse(&what) {
+        Some(compartment) => {
+            let place = Place {
+                tenancy: look_up.tenancy.clone(),
+                region: look_up.region.clone(),
+            };
+            self::compartment(&compartment, &place, provider).await.map(Value::from)
+        }
+        None => Err(LookupError::Kind(look_up.what.clone())),
+    }
+}
+
+fn resource<'a>(
+    lookup: &'a Lookup,
+    tenancy: Option<&'a str>,
+    provider: &'a OciProvider,
+) -> futures::future::BoxFuture<'a, Result<String, LookupError>> {
+    Box::pin(async move {
+        let place = Place {
+            tenancy: tenancy.map(str::to_owned),
+            region: lookup.region.clone(),
+        };
+        let compartment = self::compartment(&lookup.compartment, &place, provider).await?;
+        let vcn = match &lookup.vcn {
+            None => None,
+            Some(OciId::Known(ocid)) => Some(ocid.to_string()),
+            Some(OciId::Named(vcn)) => Some(resource(vcn, tenancy, provider).await?),
+        };
+        let found = provider
+            .find_by_name(&place, &compartment, &lookup.kind, &lookup.name)
+            .await?;
+        match vcn {
+            Some(vcn) if found.shown.get("vcnId").and_then(Value::as_str) != Some(vcn.as_str()) => {
+                Err(LookupError::None {
+                    kind: lookup.kind.clone(),
+                    name: lookup.name.clone(),
+                    inside: vcn,
+                })
+            }
+            _ => Ok(found.ocid),
+        }
+    })
+}
+
+async fn compartment(
+    compartment: &Compartment,
+    place: &Place,
+    provider: &OciProvider,
+) -> Result<String, LookupError> {
+    match compartment {
+        Compartment::Id(ocid) => Ok(ocid.to_string()),
+        Compartment::Path { tenancy, path } => {
+            let tenancy = tenancy.as_ref().map(ToString::to_string).or_else(|| place.tenancy.clone());
+            let place = Place {
+                tenancy: tenancy.clone(),
+                region: place.region.clone(),
+            };
+            let root = match tenancy {
+                Some(tenancy) => tenancy,
+                None => provider.own_tenancy(path).await?,
+            };
+            provider.resolve_compartment(&place, &root, path).await
+        }
+    }
+}
+
+/// Whether anything of these units is OCI's.
+pub(super) fn is_needed<'a>(
+    desired: &BTreeMap<UnitId, DesiredUnit<'_>>,
+    mut recorded: impl Iterator<Item = &'a ResourceId>,
+) -> bool {
+    use crate::resource::Target;
+    let names = |manifest: &Manifest| manifest.id.target == Target::Oci || manifest.canonical().contains("{\"$lookup\"");
+    desired.values().flat_map(|unit| unit.manifests).any(names) || recorded.any(|id| id.target == Target::Oci)
+}
+
+/// Whether a VCN or subnet that others made is there and fits.
+pub(super) async fn exists(
+    precondition: &Precondition,
+    unit: &UnitId,
+    loaded: &LoadedFleet,
+    provider: &OciProvider,
+) -> Met {
+    let Precondition::Existing {
+        resource: what,
+        region,
+        role,
+        within,
+    } = precondition
+    else {
+        return Met::Unchecked;
+    };
+    let tenancy = match unit {
+        UnitId::Cluster(name) => loaded.fleet.clusters.get(name).and_then(|cluster| cluster.tenancy.clone()),
+        UnitId::Network(_) | UnitId::ManagementCluster(_) => None,
+    };
+    let tenancy = tenancy.map(|ocid| ocid.to_string());
+    let kind = if role == "vcn" { "Vcn" } else { "Subnet" };
+    let ocid = match what {
+        OciId::Known(ocid) => Ok(ocid.to_string()),
+        OciId::Named(lookup) => resource(lookup, tenancy.as_deref(), provider).await,
+    };
+    let place = Place {
+        tenancy,
+        region: region.clone(),
+    };
+    let found = match ocid {
+        Ok(ocid) => provider.find_by_ocid(&place, kind, &ocid).await,
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(found) => fits(&found.shown, within),
+        Err(LookupError::None { .. } | LookupError::Several { .. }) => Met::No,
+        // A 404 may hide what is there.
+        Err(LookupError::Kind(_) | LookupError::Call { .. } | LookupError::NoTenancy(_)) => Met::Unchecked,
+    }
+}
+
+/// Whether one of the ranges holds the subnet's.
+fn fits(shown: &Value, within: &[String]) -> Met {
+    let parse = |text: &str| text.parse::<ipnet::IpNet>().ok();
+    let Some(own) = shown.get("cidrBlock").and_then(Value::as_str).and_then(parse) else {
+        return Met::Yes;
+    };
+    let holds = within.iter().filter_map(|range| parse(range)).any(|range| range.contains(&own));
+    if within.is_empty() || holds { Met::Yes } else { Met::No }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_subnet_fits_where_a_range_holds_it() {
+        let subnet = json!({"cidrBlock": "10.0.64.0/20"});
+        assert_eq!(fits(&subnet, &["10.0.0.0/16".to_owned()]), Met::Yes);
+        assert_eq!(fits(&subnet, &["10.1.0.0/16".to_owned()]), Met::No);
+        assert_eq!(fits(&subnet, &[]), Met::Yes);
+        assert_eq!(fits(&json!({"cidrBlocks": []}), &["10.1.0.0/16".to_owned()]), Met::Yes);
+    }
+
+    #[test]
+    fn a_service_that_is_none_is_refused() {
+        let error = endpoints(&["compute=http://127.0.0.1:1".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("`compute`"), "{error}");
+        assert!(endpoints(&["http://127.0.0.1:1".to_owned(), "core=http://127.0.0.1:2".to_owned()]).is_ok());
+        assert!(endpoints(&["core=nonsense".to_owned()]).is_err());
+    }
+}

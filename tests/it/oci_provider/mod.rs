@@ -1,0 +1,9 @@
+//! The OCI provider against the sandbox's OCI server, in this process and on paused time: requests are signed, verified,
+//! and answered as OCI would, lifecycles included.
+
+mod faults;
+mod kinds;
+mod parts;
+mod rules;
+mod tags;
+mod world;
