@@ -68,6 +68,9 @@ async fn serve(
     printer: &Printer,
 ) -> anyhow::Result<()> {
     let served = ops::serve_sandbox(options, loaded).await?;
+    // Listened for from the first poll on: whoever reads our lines may end us at once.
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let interrupted = futures::poll!(interrupt.as_mut()).is_ready();
     printer.data(&format!(
         "kubeconfig: {}\ncontexts:   {}\noci config: {}\noci url:    {}\n",
         served.kubeconfig.display(),
@@ -83,7 +86,9 @@ async fn serve(
         served.oci_config.display(),
         served.oci_url
     ));
-    tokio::signal::ctrl_c().await?;
+    if !interrupted {
+        interrupt.await?;
+    }
     printer.note("ending; the next run goes on from here");
     let struck: Vec<String> = served
         .sandbox

@@ -64,8 +64,8 @@ fn split(uri: &Uri) -> Option<(String, Uri)> {
     Some((name.to_owned(), Uri::from(path_and_query)))
 }
 
-/// Whether a name can be that of a cluster, and of a table.
-pub(super) fn is_label(name: &str) -> bool {
+/// Whether a name can be that of a cluster.
+fn is_label(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('-') && !name.ends_with('-')
 }

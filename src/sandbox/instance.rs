@@ -12,7 +12,6 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::clusters::is_label;
 use super::fault::{Schedule, Spec};
 use super::guest_network::GuestNetwork;
 use super::http::Api;
@@ -429,9 +428,4 @@ fn identity(store: &Arc<dyn Store>, kept: bool) -> Result<Identity, StoreError> 
     }
     let made = Identity::kept_in(&Memory)?;
     Ok(SHARED.get_or_init(|| made).clone())
-}
-
-/// Whether a name can be that of a management cluster here.
-pub fn is_cluster_name(name: &str) -> bool {
-    is_label(name)
 }

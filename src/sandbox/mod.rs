@@ -32,5 +32,5 @@ pub mod serve;
 pub mod store;
 
 pub use self::instance::{
-    Cluster, ClusterError, DEFAULT_SPEED, OpenError, Options, PutError, Sandbox, is_cluster_name,
+    Cluster, ClusterError, DEFAULT_SPEED, OpenError, Options, PutError, Sandbox,
 };

@@ -123,9 +123,13 @@ fn id(resource: &Value) -> String {
 }
 
 fn services() -> Value {
-    let service = |name| json!({"service": name,
-        "servicePublishingStrategy": {"type": "NodePort", "nodePort": {"address": "hcp.example"}}});
-    ["APIServer", "OAuthServer", "Konnectivity", "Ignition"].map(service).into()
+    let service = |name| {
+        json!({"service": name,
+        "servicePublishingStrategy": {"type": "NodePort", "nodePort": {"address": "hcp.example"}}})
+    };
+    ["APIServer", "OAuthServer", "Konnectivity", "Ignition"]
+        .map(service)
+        .into()
 }
 
 fn object(kind: &str, name: &str, spec: &Value) -> Value {
@@ -142,8 +146,9 @@ fn path(plural: &str, name: &str) -> String {
 async fn a_hosted_cluster_comes_up_is_upgraded_and_goes_in_order() {
     let stage = Stage::new().await;
     stage.make_cluster().await;
-    stage.pass(9).await;
+    stage.pass(5).await;
     assert_eq!(stage.state("hostedclusters", "c").await, State::InProgress);
+    stage.pass(4).await;
     assert_eq!(stage.balancers(), [""; 0]);
     stage.pass(9).await;
     assert_eq!(stage.state("hostedclusters", "c").await, State::Ready);

@@ -108,16 +108,24 @@ fn kubectl_works_by_the_kubeconfig_and_finds_its_things_again_after_a_restart() 
     let Some(kubectl) = Kubectl::find(&place) else { return };
     let served = Served::start(&place, &[]);
     assert_eq!(served.says("contexts:"), "sandbox");
-    kubectl.run(&["create", "namespace", "n"]);
-    kubectl.run(&["create", "configmap", "c", "--from-literal=k=v", "-n", "n"]);
-    assert_eq!(kubectl.json(&["get", "configmap", "c", "-n", "n"])["data"]["k"], "v");
+    let objects = "{apiVersion: v1, kind: Namespace, metadata: {name: space}}\n---\n\
+                   {apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: space}, data: {k: v}}\n";
+    std::fs::write(place.path().join("objects.yaml"), objects).expect("a file");
+    kubectl.run(&["apply", "-f", "objects.yaml"]);
+    assert_eq!(
+        kubectl.json(&["get", "configmap", "c", "-n", "space"])["data"]["k"],
+        "v"
+    );
     let crds = kubectl.run(&["get", "crds", "-o", "name"]);
     assert!(crds.contains("hostedclusters.hypershift.openshift.io"), "{crds}");
     let stderr = served.end();
     assert!(stderr.contains("the next run goes on from here"), "{stderr}");
 
     let served = Served::start(&place, &[]);
-    assert_eq!(kubectl.json(&["get", "configmap", "c", "-n", "n"])["data"]["k"], "v");
+    assert_eq!(
+        kubectl.json(&["get", "configmap", "c", "-n", "space"])["data"]["k"],
+        "v"
+    );
     served.end();
 }
 

@@ -51,6 +51,11 @@ impl Schedule {
         self.resting.store(true, Ordering::Relaxed);
     }
 
+    /// Ends a rest: the sequences go on where they were.
+    pub fn resume(&self) {
+        self.resting.store(false, Ordering::Relaxed);
+    }
+
     /// By point: how often it was passed, and how often it struck.
     pub fn counts(&self) -> BTreeMap<Point, (u64, u64)> {
         self.counts.snapshot()
@@ -148,5 +153,7 @@ mod tests {
         schedule.rest();
         assert_eq!(strikes(&schedule, Point::Slow, 2), [false, false]);
         assert_eq!(schedule.counts()[&Point::Slow], (2, 0));
+        schedule.resume();
+        assert_eq!(strikes(&schedule, Point::Slow, 3), [true, true, false]);
     }
 }
