@@ -92,6 +92,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     } else {
         summarise(&outcome, printer);
     }
+    common::say_calls(&planned, printer);
     if planned.plan.is_refused() {
         printer.complain("some changes were not made: the plan says what they wait for");
     }

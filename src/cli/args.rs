@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::oci_args::OciArgs;
 use super::common::SANDBOX;
+use super::oci_args::OciArgs;
 use crate::sandbox::{DEFAULT_SPEED, fault};
 
 /// Options of every command.
@@ -87,19 +87,28 @@ impl FleetArgs {
 
 /// How a sandbox behaves.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Sandbox")]
 pub(super) struct SandboxArgs {
     /// What the sandbox's faults are drawn from
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, help_heading = "Sandbox", value_name = "N", default_value_t = 0)]
     pub(super) seed: u64,
 
     /// How often which fault strikes in the sandbox: NAME=RATE,…, such as 429=0.05,answer-lost=0.02, or all=0.02
-    #[arg(long, value_name = "SPEC", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        help_heading = "Sandbox",
+        value_name = "SPEC",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(super) faults: fault::Spec,
 
     /// Seconds of the sandbox's clock that pass in one of yours
-    #[arg(long, value_name = "X", default_value_t = DEFAULT_SPEED, value_parser = speed)]
+    #[arg(long, help_heading = "Sandbox", value_name = "X", default_value_t = DEFAULT_SPEED, value_parser = speed)]
     pub(super) speed: f64,
+
+    /// Without the service limits that OCI gives a new tenancy
+    #[arg(long, help_heading = "Sandbox")]
+    pub(super) no_limits: bool,
 }
 
 /// A rate at which a clock can run.
@@ -113,7 +122,7 @@ fn speed(text: &str) -> Result<f64, String> {
 pub(super) struct TargetArgs {
     /// Work on the sandbox in this directory instead of on real control planes: it is made where there is none, and runs
     /// within this process [default when given without a value: .fleetwright/sandbox]
-    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = SANDBOX, conflicts_with_all = ["context", "allow_exec"])]
+    #[arg(long, help_heading = "Sandbox", value_name = "DIR", num_args = 0..=1, default_missing_value = SANDBOX, conflicts_with_all = ["context", "allow_exec"])]
     pub(super) sandbox: Option<PathBuf>,
 
     #[command(flatten)]

@@ -5,7 +5,7 @@ use super::args::{FleetArgs, PodArgs, SandboxArgs, TargetArgs};
 use crate::diag::Severity;
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::providers::kubernetes::ServiceAccount;
-use crate::report::diagnostics;
+use crate::report::{diagnostics, oci_text};
 use crate::report::style::Style;
 use crate::sandbox;
 
@@ -77,6 +77,7 @@ pub(super) fn sandbox_options(directory: Option<std::path::PathBuf>, args: &Sand
         seed: args.seed,
         faults: args.faults.clone(),
         speed: args.speed,
+        limited: !args.no_limits,
         now: jiff::Timestamp::now(),
     }
 }
@@ -135,6 +136,13 @@ fn in_cluster(pod: &PodArgs) -> Option<ServiceAccount> {
         server,
         folder: pod.service_account.clone(),
     })
+}
+
+/// Says what was asked of OCI.
+pub(super) fn say_calls(planned: &ops::Planned, printer: &Printer) {
+    if let Some(oci) = &planned.oci {
+        printer.note(&oci_text::render(&oci.client().counts(), planned.unread));
+    }
 }
 
 /// The time, RFC 3339, in seconds.

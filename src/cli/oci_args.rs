@@ -9,30 +9,41 @@ use crate::providers::oci::budget::Rate;
 
 /// How the OCI API is reached.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "OCI")]
 pub(super) struct OciArgs {
     /// Whose credentials calls to OCI are made by
-    #[arg(long, value_enum, default_value_t, value_name = "WAY")]
+    #[arg(long, help_heading = "OCI", value_enum, default_value_t, value_name = "WAY")]
     oci_auth: AuthKind,
 
     /// OCI configuration file; for each tenancy the profile that is of it is used [default: ~/.oci/config]
-    #[arg(long, value_name = "FILE", env = "OCI_CLI_CONFIG_FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        help_heading = "OCI",
+        value_name = "FILE",
+        env = "OCI_CLI_CONFIG_FILE",
+        hide_env_values = true
+    )]
     oci_config: Option<PathBuf>,
 
     /// Profile for what names no tenancy [default: DEFAULT]
-    #[arg(long, value_name = "NAME", env = "OCI_CLI_PROFILE", hide_env_values = true)]
+    #[arg(
+        long,
+        help_heading = "OCI",
+        value_name = "NAME",
+        env = "OCI_CLI_PROFILE",
+        hide_env_values = true
+    )]
     oci_profile: Option<String>,
 
     /// Another address: URL for all of OCI's services, or SERVICE=URL; `{region}` stands for the region (repeatable)
-    #[arg(long, value_name = "[SERVICE=]URL")]
+    #[arg(long, help_heading = "OCI", value_name = "[SERVICE=]URL")]
     oci_endpoint: Vec<String>,
 
     /// Calls a second to each tenancy and region of OCI, and how many may come at once: RATE or RATE/BURST [default: 10/20]
-    #[arg(long, value_name = "RATE[/BURST]", value_parser = rate)]
+    #[arg(long, help_heading = "OCI", value_name = "RATE[/BURST]", value_parser = rate)]
     oci_calls: Option<Rate>,
 
     /// How much of what OCI's lists leave out is read: of what changed, or of everything
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    #[arg(long, help_heading = "OCI", value_enum, default_value_t, value_name = "HOW")]
     refresh: Refresh,
 }
 

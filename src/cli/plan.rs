@@ -66,6 +66,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         Format::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,
         Format::Json => printer.json(&json::plan(plan, &loaded.diagnostics))?,
     }
+    common::say_calls(&planned, printer);
     if plan.is_refused() {
         return Ok(Exit::Refused);
     }

@@ -62,6 +62,8 @@ pub struct Planned {
     pub providers: BTreeMap<ManagementClusterName, KubernetesProvider>,
     /// The OCI API; none where nothing of the fleet lives there.
     pub oci: Option<OciProvider>,
+    /// OCI documents of which something was not read.
+    pub unread: usize,
     /// Their inventories.
     pub stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     /// Inventories as they were read, old unit names replaced.
@@ -134,6 +136,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
     check_preconditions(loaded, &mut plan, &seen).await;
     confirm(&mut plan, &seen).await;
+    let unread = unread(&seen.observed);
     let Seen {
         providers,
         oci,
@@ -145,6 +148,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         plan,
         providers,
         oci,
+        unread,
         stores,
         inventories,
     })
@@ -186,6 +190,14 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
         observed,
         found,
     })
+}
+
+/// Documents of which the observation says that it left something out.
+fn unread(observed: &BTreeMap<Target, Observation>) -> usize {
+    let objects = observed.get(&Target::Oci).into_iter().flat_map(|seen| seen.objects.values());
+    objects
+        .filter(|seen| matches!(seen, Observed::Present(live) if live.text.contains("\"unread\":{")))
+        .count()
 }
 
 /// The control planes that can be talked to.

@@ -5,6 +5,7 @@
 pub mod diagnostics;
 pub mod explain_text;
 pub mod json;
+pub mod oci_text;
 pub mod plan_text;
 pub mod schemas;
 pub mod status_text;

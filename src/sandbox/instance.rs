@@ -17,7 +17,7 @@ use super::guest_network::GuestNetwork;
 use super::http::Api;
 use super::kubernetes::ApiServer;
 use super::middleware::{Dialect, Faulty};
-use super::oci::{Identity, OciServer, Principal};
+use super::oci::{Identity, Limits, OciServer, Principal};
 use super::operators::run::Operators;
 use super::store::disk::{Disk, InUse};
 use super::store::{Memory, Store, StoreError, Write};
@@ -55,6 +55,8 @@ pub struct Options {
     pub faults: Spec,
     /// Virtual seconds in a second.
     pub speed: f64,
+    /// Whether OCI's service limits are those of a new tenancy; else there are none.
+    pub limited: bool,
     /// The machine's time, with which a new sandbox's clock begins.
     pub now: Timestamp,
 }
@@ -67,6 +69,7 @@ impl Options {
             seed: 0,
             faults: Spec::default(),
             speed: DEFAULT_SPEED,
+            limited: true,
             now,
         }
     }
@@ -190,7 +193,10 @@ impl Sandbox {
         let clock = Clock::new(now, options.speed);
         let faults = Arc::new(Schedule::from_seed(options.seed, options.faults.clone()));
         let identity = identity(&store, disk.is_some())?;
-        let oci = OciServer::new(store.clone(), clock.clone(), faults.clone(), &identity)?;
+        let mut oci = OciServer::new(store.clone(), clock.clone(), faults.clone(), &identity)?;
+        if !options.limited {
+            oci = oci.with_limits(Limits::lifted());
+        }
         let sandbox = Arc::new(Self {
             store,
             disk,

@@ -147,13 +147,11 @@ impl Case<'_> {
     }
 
     fn collection(&self, version: &str) -> String {
-        let space = if self.kind() == "Widget" {
-            format!("namespaces/{SPACE}/")
-        } else {
-            String::new()
+        let plural = match self.kind() {
+            "Widget" => format!("namespaces/{SPACE}/specimens"),
+            kind => format!("{}s", kind.to_lowercase()),
         };
-        let plural = self.kind().to_lowercase();
-        format!("/apis/admission.fleetwright.test/{version}/{space}{plural}s")
+        format!("/apis/admission.fleetwright.test/{version}/{plural}")
     }
 
     fn version(&self, key: &str) -> &str {
@@ -265,7 +263,7 @@ async fn verdicts_messages_and_causes_are_a_real_servers() {
         client: login.client().await,
     };
     for path in [
-        format!("v1/namespaces/{SPACE}/widgets"),
+        format!("v1/namespaces/{SPACE}/specimens"),
         "v1/gadgets".to_owned(),
         "v2/gadgets".to_owned(),
     ] {

@@ -59,6 +59,13 @@ fn even(value: &mut Value) {
                     "resourceVersion" if entry.is_string() => *entry = Value::from("<version>"),
                     "continue" if entry.is_string() => *entry = Value::from("<token>"),
                     "clusterIP" if entry.is_string() => *entry = Value::from("<address>"),
+                    // Sorted by the second in which they were written: which of two is first depends on the clock.
+                    "managedFields" if entry.is_array() => {
+                        even(entry);
+                        if let Value::Array(owners) = entry {
+                            owners.sort_by_key(|owner| owner["manager"].to_string() + &owner["operation"].to_string());
+                        }
+                    }
                     "clusterIPs" if entry.is_array() => *entry = Value::from("<addresses>"),
                     _ => even(entry),
                 }

@@ -219,7 +219,8 @@ fn two_runs_at_once_make_nothing_twice() {
     let runs = [run(), run()].map(|child| child.wait_with_output().expect("it ends"));
     for output in &runs {
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(matches!(output.status.code(), Some(0 | 1)), "{said}");
+        // 3: it found what the other had made and not recorded yet, and took it for somebody else's.
+        assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{said}");
         eprintln!("{said}");
     }
     assert!(

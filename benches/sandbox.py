@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Applies a fleet of clusters with networks of their own in the sandbox, and plans it once more: sandbox.py BINARY [CLUSTERS]
+
+Prints wall time and the most memory of each, and what was asked of OCI. The sandbox runs in the same process: its memory and
+its work are part of the figures. No budget bounds the calls there; what the default one (10 a second) would have taken for them
+is printed beside it.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+FLEET = """kind: Fleet
+metadata: {name: bench}
+spec:
+  addresses:
+    pools: {us-ashburn-1: 10.0.0.0/9}
+    perCluster: 20
+  defaults:
+    tenancy: ocid1.tenancy.oc1..aaaaaaaabench
+    compartment: ocid1.compartment.oc1..aaaaaaaabench
+    baseDomain: bench.example
+    environment: bench
+    pullSecret: {from: fleetwright/pull-secret}
+    sshKey: {from: fleetwright/ssh-key}
+    network: {cluster: 10.132.0.0/14, service: 172.31.0.0/16, preset: hosted-public, peerWith: management}
+---
+kind: ManagementCluster
+metadata: {name: iad}
+spec:
+  region: us-ashburn-1
+  capacity: 100000
+  nodes: 100
+  dialect: oci
+  operatorVersion: "4.20"
+  cidrs: [10.200.0.0/16]
+  nodePortAddress: hcp.bench.example
+  network:
+    vcn: ocid1.vcn.oc1.iad.aaaaaaaabench
+    compartment: ocid1.compartment.oc1..aaaaaaaabench
+    routeTables: [ocid1.routetable.oc1.iad.aaaaaaaabench]
+---
+kind: Environment
+metadata: {name: bench}
+spec: {version: 4.20.3, region: us-ashburn-1, availability: single}
+---
+kind: NodePoolProfile
+metadata: {name: small}
+spec: {shape: VM.Standard.E5.Flex, ocpus: 2, memoryInGBs: 16, replicas: 2}
+---
+kind: Clusters
+spec:
+  environment: bench
+  pools: [small]
+  clusters:
+"""
+
+
+def run(command, expect=(0,)):
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output = process.stdout.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in expect:
+        sys.exit(f"{command} ended with {process.returncode}:\n{output[-4000:]}")
+    return seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, output
+
+
+def main():
+    binary, clusters = Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    with tempfile.TemporaryDirectory() as folder:
+        fleet = Path(folder) / "fleet"
+        fleet.mkdir()
+        lines = "".join(f"    c{number:05}: {{}}\n" for number in range(clusters))
+        (fleet / "fleet.yaml").write_text(FLEET + lines)
+        run([binary, "lock", "--quiet", "--fleet", fleet])
+        sandbox = ["--fleet", fleet, "--sandbox", Path(folder) / "sandbox", "--no-limits"]
+        for name, command in [
+            ("apply, first", ["apply", "--yes", *sandbox]),
+            ("plan, no change", ["plan", "--detailed-exitcode", *sandbox]),
+        ]:
+            seconds, mebibytes, cpu, output = run([str(part) for part in [binary, *command]])
+            print(f"{clusters} clusters: {name}: {seconds:.2f} s, CPU {cpu:.2f} s, {mebibytes:.0f} MiB")
+            for line in output.splitlines():
+                if line.startswith(("OCI:", "Applied:", "Nothing to do")):
+                    print(f"  {line}")
+                if calls := re.match(r"OCI: (\d+) calls", line):
+                    print(f"  at 10 calls a second these would take {max(0, int(calls[1]) - 20) / 10:.0f} s")
+
+
+main()
