@@ -96,6 +96,7 @@ pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<Oci
     if let Some(sandbox) = &access.sandbox {
         let mut options = sandbox.oci_client(&tenancies)?;
         options.now = now.clone();
+        options.budget = access.oci.rate;
         return Ok(provider(options, access, loaded, now));
     }
     let mut options = ClientOptions::new(Arc::new(Https::new(&HttpsOptions::default())?));
