@@ -150,7 +150,7 @@ async fn a_load_balancer_is_changed_part_by_part() {
             json!({
                 "displayName": "api", "subnetId": to("Subnet", "endpoint"), "isPrivate": true,
                 "networkSecurityGroupIds": groups,
-                "backendSets": {set: {"name": set, "policy": "FIVE_TUPLE",
+                "backendSets": {set: {"policy": "FIVE_TUPLE",
                     "healthChecker": {"protocol": "TCP", "port": port},
                     "backends": [{"ipAddress": "10.0.0.9", "port": port}]}},
                 "listeners": {"api": {"name": "api", "defaultBackendSetName": set, "port": 6443, "protocol": "TCP"}},
