@@ -119,6 +119,7 @@ fn id(
         name: named.name.clone(),
         compartment,
         region: around.region.to_owned(),
+        tenancy: around.tenancy.cloned(),
         vcn: None,
     })))
 }

@@ -69,7 +69,9 @@ pub enum CloudError {
     #[error("--oci-endpoint {0} is no address")]
     Endpoint(String, #[source] EndpointError),
     /// A service that `--oci-endpoint` names is none.
-    #[error("--oci-endpoint names `{0}`, which is no service (core, identity, dns, loadbalancer, networkloadbalancer, workrequests)")]
+    #[error(
+        "--oci-endpoint names `{0}`, which is no service (core, identity, dns, loadbalancer, networkloadbalancer, workrequests)"
+    )]
     Service(String),
     /// No connections can be made.
     #[error("no connections to OCI can be made")]
@@ -94,6 +96,7 @@ pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<Oci
     if let Some(sandbox) = &access.sandbox {
         let mut options = sandbox.oci_client(&tenancies)?;
         options.now = now.clone();
+        options.budget = access.oci.rate;
         return Ok(provider(options, access, loaded, now));
     }
     let mut options = ClientOptions::new(Arc::new(Https::new(&HttpsOptions::default())?));
@@ -128,7 +131,11 @@ pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<Oci
 }
 
 fn provider(options: ClientOptions, access: &Access, loaded: &LoadedFleet, now: Now) -> OciProvider {
-    let details = if access.oci.full { Details::Full } else { Details::Changed };
+    let details = if access.oci.full {
+        Details::Full
+    } else {
+        Details::Changed
+    };
     let mut own = Options {
         details,
         now,
@@ -169,10 +176,7 @@ async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, opt
 }
 
 /// For each tenancy the key of the identity that its clusters use.
-async fn secrets(
-    access: &Access,
-    loaded: &LoadedFleet,
-) -> Result<BTreeMap<String, Arc<dyn Credentials>>, CloudError> {
+async fn secrets(access: &Access, loaded: &LoadedFleet) -> Result<BTreeMap<String, Arc<dyn Credentials>>, CloudError> {
     let mut found: BTreeMap<String, Arc<dyn Credentials>> = BTreeMap::new();
     for cluster in loaded.fleet.clusters.values() {
         let manager = loaded.fleet.management_clusters.get(&cluster.management_cluster);
@@ -250,7 +254,11 @@ impl Found {
         let look_ups: LookUps = futures::stream::iter(asked).buffer_unordered(LOOK_UPS).collect().await;
         let units = desired
             .iter()
-            .filter(|(_, unit)| unit.manifests.iter().any(|manifest| names_something(manifest, &look_ups)))
+            .filter(|(_, unit)| {
+                unit.manifests
+                    .iter()
+                    .any(|manifest| names_something(manifest, &look_ups))
+            })
             .map(|(id, unit)| {
                 let filled = unit.manifests.iter().map(|manifest| filled(manifest, &look_ups));
                 (id.clone(), filled.collect())
@@ -282,7 +290,9 @@ fn filled(manifest: &Manifest, look_ups: &LookUps) -> Manifest {
 async fn find(look_up: &LookUp, provider: &OciProvider) -> Result<Value, LookupError> {
     let what: Value = serde_json::from_str(&look_up.what).unwrap_or_default();
     if let Some(lookup) = Lookup::parse(&what) {
-        return resource(&lookup, look_up.tenancy.as_deref(), provider).await.map(Value::from);
+        return resource(&lookup, look_up.tenancy.as_deref(), provider)
+            .await
+            .map(Value::from);
     }
     match Compartment::parse(&what) {
         Some(compartment) => {
@@ -302,6 +312,7 @@ fn resource<'a>(
     provider: &'a OciProvider,
 ) -> futures::future::BoxFuture<'a, Result<String, LookupError>> {
     Box::pin(async move {
+        let tenancy = lookup.tenancy.as_ref().map(|ocid| ocid.as_str()).or(tenancy);
         let place = Place {
             tenancy: tenancy.map(str::to_owned),
             region: lookup.region.clone(),
@@ -328,15 +339,14 @@ fn resource<'a>(
     })
 }
 
-async fn compartment(
-    compartment: &Compartment,
-    place: &Place,
-    provider: &OciProvider,
-) -> Result<String, LookupError> {
+async fn compartment(compartment: &Compartment, place: &Place, provider: &OciProvider) -> Result<String, LookupError> {
     match compartment {
         Compartment::Id(ocid) => Ok(ocid.to_string()),
         Compartment::Path { tenancy, path } => {
-            let tenancy = tenancy.as_ref().map(ToString::to_string).or_else(|| place.tenancy.clone());
+            let tenancy = tenancy
+                .as_ref()
+                .map(ToString::to_string)
+                .or_else(|| place.tenancy.clone());
             let place = Place {
                 tenancy: tenancy.clone(),
                 region: place.region.clone(),
@@ -356,7 +366,8 @@ pub(super) fn is_needed<'a>(
     mut recorded: impl Iterator<Item = &'a ResourceId>,
 ) -> bool {
     use crate::resource::Target;
-    let names = |manifest: &Manifest| manifest.id.target == Target::Oci || manifest.canonical().contains("{\"$lookup\"");
+    let names =
+        |manifest: &Manifest| manifest.id.target == Target::Oci || manifest.canonical().contains("{\"$lookup\"");
     desired.values().flat_map(|unit| unit.manifests).any(names) || recorded.any(|id| id.target == Target::Oci)
 }
 
@@ -377,7 +388,11 @@ pub(super) async fn exists(
         return Met::Unchecked;
     };
     let tenancy = match unit {
-        UnitId::Cluster(name) => loaded.fleet.clusters.get(name).and_then(|cluster| cluster.tenancy.clone()),
+        UnitId::Cluster(name) => loaded
+            .fleet
+            .clusters
+            .get(name)
+            .and_then(|cluster| cluster.tenancy.clone()),
         UnitId::Network(_) | UnitId::ManagementCluster(_) => None,
     };
     let tenancy = tenancy.map(|ocid| ocid.to_string());
@@ -408,7 +423,10 @@ fn fits(shown: &Value, within: &[String]) -> Met {
     let Some(own) = shown.get("cidrBlock").and_then(Value::as_str).and_then(parse) else {
         return Met::Yes;
     };
-    let holds = within.iter().filter_map(|range| parse(range)).any(|range| range.contains(&own));
+    let holds = within
+        .iter()
+        .filter_map(|range| parse(range))
+        .any(|range| range.contains(&own));
     if within.is_empty() || holds { Met::Yes } else { Met::No }
 }
 

@@ -103,7 +103,18 @@ pub(super) fn wanted(
     }
     match context.observed(&manifest.id) {
         None => change.blocks.push(Block::NoProvider),
-        Some(Observed::Unknown(reason)) => change.blocks.push(Block::Unknown { reason: reason.clone() }),
+        Some(Observed::Unknown(reason)) => {
+            // What could not be looked up is why it could not be looked at.
+            let open = context.known.fill(&mut manifest.body());
+            let reasons = if open.unknown.is_empty() {
+                vec![reason.clone()]
+            } else {
+                open.unknown
+            };
+            change
+                .blocks
+                .extend(reasons.into_iter().map(|reason| Block::Unknown { reason }));
+        }
         Some(Observed::Absent) => {
             change.action = Action::Create;
             change.reason = match entry {
@@ -129,8 +140,8 @@ pub(super) fn entry(manifest: &Manifest, recorded: Option<&Entry>, context: &Con
         return None;
     };
     let before = recorded.and_then(|entry| entry.oci.as_ref());
-    let oci = (manifest.id.target == Target::Oci)
-        .then(|| cloud::entry(context.document(manifest).0.expose(), before, false));
+    let oci =
+        (manifest.id.target == Target::Oci).then(|| cloud::entry(context.document(manifest).0.expose(), before, false));
     Some(Entry {
         id: manifest.id.clone(),
         api_version: manifest.api_version.clone(),

@@ -26,7 +26,7 @@ const LOOKED_UP: [&str; 2] = ["$lookup", "$compartment"];
 pub struct LookUp {
     /// Region of the document that it stands in; empty where the document has none, and the look-up names its own.
     pub region: String,
-    /// OCID of the document's tenancy, where it names one.
+    /// OCID of the document's tenancy, where it names one. What the look-up names itself comes first.
     pub tenancy: Option<String>,
     /// What stands in the document, as canonical JSON text.
     pub what: String,
@@ -37,7 +37,12 @@ pub type LookUps = BTreeMap<LookUp, Result<Value, String>>;
 
 impl LookUp {
     fn new(document: &Value, what: &Value) -> Self {
-        let text = |name: &str| document["spec"][name].as_str().map(str::to_owned);
+        // A HostedCluster has both among what it says of its platform.
+        let spec = &document["spec"];
+        let text = |name: &str| {
+            let value = spec[name].as_str().or_else(|| spec["platform"]["oci"][name].as_str());
+            value.map(str::to_owned)
+        };
         Self {
             region: text("region").unwrap_or_default(),
             tenancy: text("tenancy"),
@@ -133,7 +138,8 @@ impl<'a> Known<'a> {
             }
             match self.looked_up.get(&LookUp::new(&whole, value)) {
                 Some(Ok(found)) => *value = found.clone(),
-                Some(Err(reason)) => open.unknown.push(reason.clone()),
+                Some(Err(reason)) if !open.unknown.contains(reason) => open.unknown.push(reason.clone()),
+                Some(Err(_)) => {}
                 None => {}
             }
             Visited::Whole
@@ -203,7 +209,10 @@ pub(super) fn restore(document: &mut Value) {
 }
 
 fn parse(text: &str) -> Option<Reference> {
-    let (kind, rest) = text.strip_prefix(KNOWN_AFTER_APPLY)?.strip_prefix(' ')?.split_once('/')?;
+    let (kind, rest) = text
+        .strip_prefix(KNOWN_AFTER_APPLY)?
+        .strip_prefix(' ')?
+        .split_once('/')?;
     let (name, field) = rest.rsplit_once('.')?;
     Some(Reference {
         id: oci_id(kind, name),

@@ -1,8 +1,8 @@
 //! Look-ups: a field whose value is the OCID of something that the fleet does not make, found by its name when a plan is made.
 //!
 //! Two shapes and nothing else. `{"$lookup": {"kind": "Subnet", "name": "workers", "compartmentId": …, "region":
-//! "eu-frankfurt-1", "vcnId": …}, "field": "id"}`, where `vcnId` may be absent and both ids are OCIDs or look-ups
-//! themselves; and `{"$compartment": {"path": "parent/child", "tenancy": "ocid1.tenancy…"}}`, where `tenancy` may be absent
+//! "eu-frankfurt-1", "tenancy": …, "vcnId": …}, "field": "id"}`, where `tenancy` and `vcnId` may be absent and both ids are
+//! OCIDs or look-ups themselves; and `{"$compartment": {"path": "parent/child", "tenancy": "ocid1.tenancy…"}}`, where `tenancy` may be absent
 //! and is then that of the credentials. A name that more than one thing has is no answer.
 
 use serde::{Serialize, Serializer};
@@ -47,6 +47,8 @@ pub struct Lookup {
     pub compartment: Compartment,
     /// OCI region id.
     pub region: String,
+    /// The tenancy, by whose credentials it is looked for; those for what names none where absent.
+    pub tenancy: Option<Ocid>,
     /// The VCN that it is in, where it is in one.
     pub vcn: Option<OciId>,
 }
@@ -119,6 +121,9 @@ impl Lookup {
             ("compartmentId".to_owned(), self.compartment.to_value()),
             ("region".to_owned(), self.region.as_str().into()),
         ]);
+        if let Some(tenancy) = &self.tenancy {
+            inner.insert("tenancy".to_owned(), tenancy.as_str().into());
+        }
         if let Some(vcn) = &self.vcn {
             inner.insert("vcnId".to_owned(), vcn.to_value());
         }
@@ -133,7 +138,8 @@ impl Lookup {
             return None;
         }
         let vcn = optional(inner, "vcnId", OciId::parse)?;
-        if inner.len() != 4 + usize::from(vcn.is_some()) {
+        let tenancy = optional(inner, "tenancy", |value| Some(Ocid::new(filled(Some(value))?)))?;
+        if inner.len() != 4 + usize::from(vcn.is_some()) + usize::from(tenancy.is_some()) {
             return None;
         }
         Some(Self {
@@ -141,6 +147,7 @@ impl Lookup {
             name: filled(inner.get("name"))?.to_owned(),
             compartment: Compartment::parse(inner.get("compartmentId")?)?,
             region: filled(inner.get("region"))?.to_owned(),
+            tenancy,
             vcn,
         })
     }
@@ -231,6 +238,7 @@ mod tests {
             name: "prod".to_owned(),
             compartment: compartment.clone(),
             region: "eu-frankfurt-1".to_owned(),
+            tenancy: None,
             vcn: None,
         };
         Lookup {
@@ -238,6 +246,7 @@ mod tests {
             name: "workers".to_owned(),
             compartment,
             region: vcn.region.clone(),
+            tenancy: Some(Ocid::new("ocid1.tenancy.oc1..a")),
             vcn: Some(OciId::Named(Box::new(vcn))),
         }
     }

@@ -8,6 +8,7 @@ use http::Method;
 use super::calls::{change, get, list_in};
 use super::document::{Document, Live, Phase};
 use super::failure::{chain, failed, refused};
+use super::kinds::route_rules::Tables;
 use super::kinds::{encode, route};
 use super::provider::{Known, OciProvider, Subject};
 use super::tags::{self, Whose};
@@ -25,7 +26,7 @@ impl OciProvider {
             return Observed::Unknown("where it is was never learned".to_owned());
         };
         let (Some(kind), Some(route)) = (oci::kind(&id.kind), route(&id.kind)) else {
-            return self.read_part(id, &known.place, None).await;
+            return self.read_part(id, &known.place, None, &Tables::default()).await;
         };
         let subject = Subject {
             id,

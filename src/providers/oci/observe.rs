@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::api::Place;
 use super::document::{ADOPT_ANNOTATION, Document, Live, Phase};
 use super::failure::chain;
+use super::kinds::route_rules::Tables;
 use super::kinds::{Route, group_rules, route};
 use super::provider::{Details, Known, OciProvider, Subject};
 use super::services::{self, OracleService};
@@ -49,12 +50,13 @@ impl OciProvider {
         let sought = sought(request.desired, request.recorded);
         let shelves = self.shelves(&sought).await;
         let mut sights: BTreeMap<&ResourceId, Sight> = BTreeMap::new();
+        let tables = Tables::default();
         // In the order in which a network is built: what names a VCN comes after the VCN.
         for kind in oci::KINDS {
             for one in sought.iter().filter(|one| one.id.kind == kind.name) {
                 let sight = match route(kind.name) {
                     Some(route) => self.look_for(one, kind, route, &shelves, &sights).await,
-                    None => Sight::Observed(self.look_for_part(one, &sights).await),
+                    None => Sight::Observed(self.look_for_part(one, &sights, &tables).await),
                 };
                 sights.insert(one.id, sight);
             }
@@ -195,7 +197,12 @@ impl OciProvider {
         );
     }
 
-    async fn look_for_part(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
+    async fn look_for_part(
+        &self,
+        one: &Sought<'_>,
+        sights: &BTreeMap<&ResourceId, Sight>,
+        tables: &Tables,
+    ) -> Observed {
         let spec = if one.desired {
             let Some(spec) = one.body.get("spec").and_then(|spec| resolved(spec, sights)) else {
                 // What it is a part of is not there: neither is it.
@@ -226,7 +233,7 @@ impl OciProvider {
             Ok(concrete) => concrete,
             Err(word) => return Observed::Unknown(format!("the region has no service `{word}`")),
         };
-        match self.read_part(one.id, &place, concrete.as_ref()).await {
+        match self.read_part(one.id, &place, concrete.as_ref(), tables).await {
             Observed::Present(live) => Observed::Present(in_words(live, &words, &known)),
             other => other,
         }

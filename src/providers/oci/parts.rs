@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::api::Place;
 use super::failure::refused;
+use super::kinds::route_rules::Tables;
 use super::kinds::{records, route_rules};
 use super::provider::{Known, OciProvider};
 use super::tags;
@@ -40,10 +41,17 @@ pub(super) fn read_mark(text: &str, fleet: &FleetUid, id: &ResourceId) -> Option
 
 impl OciProvider {
     /// Reads a part. `spec` is the desired one with all in it resolved; none where only its mark is looked for.
-    pub(super) async fn read_part(&self, id: &ResourceId, place: &Place, spec: Option<&Value>) -> Observed {
+    /// Tables that were read before are not read again.
+    pub(super) async fn read_part(
+        &self,
+        id: &ResourceId,
+        place: &Place,
+        spec: Option<&Value>,
+        tables: &Tables,
+    ) -> Observed {
         let uid = self.known(id).and_then(|known| known.ocid);
         let read = match id.kind.as_str() {
-            "RouteTableRules" => route_rules::read(self, id, place, spec, uid.as_deref()).await,
+            "RouteTableRules" => route_rules::read(self, id, place, spec, uid.as_deref(), tables).await,
             "DnsRecords" => records::read(self, id, place, spec, uid.as_deref()).await,
             _ => Observed::Unknown("there is no such kind".to_owned()),
         };

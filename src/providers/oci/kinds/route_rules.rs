@@ -3,6 +3,9 @@
 //! Each carries our mark in its description. The table is read, our rules in it exchanged, and the whole put back as of the
 //! etag that was read: whoever else changes it in between makes us read again, and loses nothing.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -28,6 +31,23 @@ const DESCRIPTION: usize = 255;
 struct Table {
     rules: Vec<Value>,
     etag: Option<String>,
+}
+
+/// Tables read for one observation: each once, however many have rules in it.
+#[derive(Default)]
+pub(in super::super) struct Tables(tokio::sync::Mutex<BTreeMap<(Place, String), Arc<Table>>>);
+
+impl Tables {
+    async fn get(&self, provider: &OciProvider, place: &Place, ocid: &str) -> Result<Arc<Table>, OciError> {
+        let key = (place.clone(), ocid.to_owned());
+        let mut tables = self.0.lock().await;
+        if let Some(read) = tables.get(&key) {
+            return Ok(read.clone());
+        }
+        let read = Arc::new(table(provider, place, ocid).await?);
+        tables.insert(key, read.clone());
+        Ok(read)
+    }
 }
 
 async fn table(provider: &OciProvider, place: &Place, ocid: &str) -> Result<Table, OciError> {
@@ -124,12 +144,13 @@ pub(in super::super) async fn read(
     place: &Place,
     spec: Option<&Value>,
     uid: Option<&str>,
+    tables: &Tables,
 ) -> Observed {
     let named = spec.and_then(|spec| spec.get("routeTableId")?.as_str());
     let Some(ocid) = uid.or(named) else {
         return Observed::Absent;
     };
-    let table = match table(provider, place, ocid).await {
+    let table = match tables.get(provider, place, ocid).await {
         Ok(table) => table,
         // The table is somebody else's: there is no list of ours that could prove it gone.
         Err(error) => return Observed::Unknown(chain(&error)),

@@ -1,0 +1,111 @@
+//! What others change on OCI: named field by field, and just that is put back.
+
+use serde_json::{Value, json};
+
+use super::world::{World, goes_ahead, is_settled, text};
+
+/// The operations of our writes since, with the names of what they are of.
+fn since(world: &World, from: usize) -> Vec<String> {
+    let writes = world.our_writes(from).into_iter();
+    writes
+        .map(|write| format!("{} {}", write.operation, write.display_name))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_security_rule_that_somebody_removed_is_put_back() {
+    let world = World::of(&[("a", "")]).await;
+    world.converges().await;
+    let list = world.ocid("SecurityList", "a-workers");
+    let before = world.oci("securityLists", &list);
+    let mut rules = before["ingressSecurityRules"].as_array().expect("rules").clone();
+    let removed = rules.pop().expect("a rule");
+    world.act(
+        "PUT",
+        &format!("/20160918/securityLists/{list}"),
+        &json!({"ingressSecurityRules": rules}),
+    );
+    let planned = world.plan().await;
+    let changes = goes_ahead(&planned);
+    assert_eq!(changes.keys().collect::<Vec<_>>(), ["Update SecurityList/a-workers"]);
+    let fields = &changes["Update SecurityList/a-workers"];
+    assert!(
+        fields.iter().all(|field| field.contains("ingressSecurityRules")),
+        "{fields:?}"
+    );
+    assert!(planned.plan.is_drift_only(), "{}", text(&planned));
+    let from = world.written();
+    world.converges().await;
+    assert_eq!(since(&world, from), ["UpdateSecurityList a-workers"]);
+    let after = world.oci("securityLists", &list);
+    let after = after["ingressSecurityRules"].as_array().expect("rules");
+    assert!(after.contains(&removed), "{after:#?}");
+    assert_eq!(
+        Some(after.len()),
+        before["ingressSecurityRules"].as_array().map(Vec::len)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn routes_that_somebody_changed_are_put_back() {
+    let world = World::of(&[("a", "")]).await;
+    world.converges().await;
+    let table = world.ocid("RouteTable", "a-private");
+    let before = world.oci("routeTables", &table)["routeRules"].clone();
+    let mut rules = before.as_array().expect("rules").clone();
+    rules.retain(|rule| rule["destination"] != "0.0.0.0/0");
+    assert_ne!(Value::from(rules.clone()), before);
+    world.act(
+        "PUT",
+        &format!("/20160918/routeTables/{table}"),
+        &json!({"routeRules": rules}),
+    );
+    let planned = world.plan().await;
+    let changes = goes_ahead(&planned);
+    assert_eq!(changes.keys().collect::<Vec<_>>(), ["Update RouteTable/a-private"]);
+    let fields = &changes["Update RouteTable/a-private"];
+    assert!(fields.iter().all(|field| field.contains("routeRules")), "{fields:?}");
+    assert!(text(&planned).contains("0.0.0.0/0"), "{}", text(&planned));
+    let from = world.written();
+    world.converges().await;
+    assert_eq!(since(&world, from), ["UpdateRouteTable a-private"]);
+    let after = world.oci("routeTables", &table)["routeRules"].clone();
+    assert_eq!(after.as_array().map(Vec::len), before.as_array().map(Vec::len));
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_tags_are_put_back_and_those_of_others_stay() {
+    let mut world = World::of(&[("a", "  tags: {cost-center: '7', stage: early}")]).await;
+    world.converges().await;
+    let vcn = world.ocid("Vcn", "a");
+    let tags = |world: &World| world.oci("vcns", &vcn)["freeformTags"].clone();
+    let mut changed = tags(&world);
+    let map = changed.as_object_mut().expect("tags");
+    map.remove("cost-center").expect("our tag");
+    map.insert("scanned-by".to_owned(), "their tool".into());
+    world.act(
+        "PUT",
+        &format!("/20160918/vcns/{vcn}"),
+        &json!({"freeformTags": changed}),
+    );
+
+    let planned = world.plan().await;
+    let changes = goes_ahead(&planned);
+    assert_eq!(changes.keys().collect::<Vec<_>>(), ["Update Vcn/a"]);
+    assert_eq!(changes["Update Vcn/a"], [".spec.freeformTags.cost-center"]);
+    let from = world.written();
+    world.converges().await;
+    assert_eq!(since(&world, from), ["UpdateVcn a"]);
+    assert_eq!(tags(&world)["cost-center"], "7");
+    assert_eq!(tags(&world)["scanned-by"], "their tool");
+
+    // A tag that the files no longer hold goes, and still theirs stays.
+    world.cluster("a", "  tags: {cost-center: '7'}");
+    let planned = world.plan().await;
+    assert_eq!(goes_ahead(&planned)["Update Vcn/a"], [".spec.freeformTags.stage"]);
+    world.converges().await;
+    let now = tags(&world);
+    assert_eq!(now.get("stage"), None, "{now}");
+    assert_eq!(now["scanned-by"], "their tool");
+    assert!(is_settled(&world.plan().await));
+}

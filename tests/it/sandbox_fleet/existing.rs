@@ -1,0 +1,123 @@
+//! Networks that others made, named in the files by their names alone.
+
+use serde_json::{Value, json};
+
+use super::world::{CLUSTERS, TENANCY, World, hosted_clusters, is_settled, node_pools, text, unknown};
+
+const NAMED: &str = "  network:
+    existing:
+      vcn: {name: theirs}
+      endpointSubnet: {name: theirs-endpoint}
+      workerSubnet: {name: theirs-workers}
+    machine: 10.40.0.0/20";
+
+/// Makes a VCN and its two subnets, as somebody else.
+async fn make(world: &World, compartment: &str) -> [String; 3] {
+    let ocid = |made: Value| made["id"].as_str().expect("an OCID").to_owned();
+    let body = json!({"compartmentId": compartment, "cidrBlocks": ["10.40.0.0/16"], "displayName": "theirs"});
+    let vcn = ocid(world.act("POST", "/20160918/vcns", &body));
+    world.pass(5).await;
+    let subnet = |name: &str, range: &str| {
+        let body = json!({"compartmentId": compartment, "vcnId": vcn, "cidrBlock": range, "displayName": name,
+            "prohibitPublicIpOnVnic": true});
+        ocid(world.act("POST", "/20160918/subnets", &body))
+    };
+    let endpoint = subnet("theirs-endpoint", "10.40.16.0/24");
+    let workers = subnet("theirs-workers", "10.40.0.0/20");
+    world.pass(5).await;
+    [vcn, endpoint, workers]
+}
+
+async fn leads_to(world: &World, [vcn, endpoint, workers]: &[String; 3]) {
+    let cluster = world
+        .get(&hosted_clusters(), "clusters-a", "a")
+        .await
+        .expect("the control plane");
+    let network = &cluster["spec"]["platform"]["oci"]["networkConfig"];
+    assert_eq!(network["vcn"]["ocid"], *vcn);
+    assert_eq!(network["nlbSubnet"]["ocid"], *endpoint);
+    let pool = world
+        .get(&node_pools(), "clusters-a", "a-general")
+        .await
+        .expect("the pool");
+    assert_eq!(pool["spec"]["platform"]["oci"]["subnet"]["ocid"], *workers);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_is_found_by_its_name() {
+    let world = World::of(&[("a", NAMED)]).await;
+    let made = make(&world, CLUSTERS).await;
+    let from = world.written();
+    world.converges().await;
+    leads_to(&world, &made).await;
+    assert!(world.our_writes(from).is_empty(), "what others made was written to");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_no_such_name_the_cluster_waits_and_the_plan_says_for_what() {
+    let world = World::of(&[("a", NAMED), ("b", "")]).await;
+    let planned = world.plan().await;
+    assert!(planned.plan.has_unknowns());
+    let reasons = unknown(&planned);
+    assert!(
+        reasons["HostedCluster/a"].contains("there is no Vcn `theirs`"),
+        "{reasons:#?}"
+    );
+    assert!(
+        text(&planned).contains("there is no Vcn `theirs`"),
+        "{}",
+        text(&planned)
+    );
+    world.apply(&planned, &super::world::Told::default()).await;
+    assert!(world.get(&hosted_clusters(), "clusters-a", "a").await.is_none());
+    assert!(world.get(&hosted_clusters(), "clusters-b", "b").await.is_some());
+
+    let made = make(&world, CLUSTERS).await;
+    world.converges().await;
+    leads_to(&world, &made).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_of_a_name_none_is_taken() {
+    let world = World::of(&[("a", NAMED)]).await;
+    make(&world, CLUSTERS).await;
+    make(&world, CLUSTERS).await;
+    let planned = world.plan().await;
+    let reasons = unknown(&planned);
+    assert!(
+        reasons["HostedCluster/a"].contains("there are 2 Vcns `theirs`"),
+        "{reasons:#?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn compartments_are_found_by_their_path() {
+    let spec = format!("  compartment: parent/child\n{NAMED}");
+    let world = World::of(&[("a", &spec), ("b", "  compartment: parent/child")]).await;
+    let planned = world.plan().await;
+    assert!(planned.plan.has_unknowns());
+    let reasons = unknown(&planned);
+    assert!(
+        reasons["Vcn/b"].contains("there is no compartment `parent`"),
+        "{reasons:#?}"
+    );
+
+    let mut at = TENANCY.to_owned();
+    for name in ["parent", "child"] {
+        let body = json!({"compartmentId": at, "name": name, "description": name});
+        let made = world.act("POST", "/20160918/compartments", &body);
+        at = made["id"].as_str().expect("an OCID").to_owned();
+        world.pass(5).await;
+    }
+    let made = make(&world, &at).await;
+    world.converges().await;
+    leads_to(&world, &made).await;
+    assert_eq!(world.oci("vcns", &world.ocid("Vcn", "b"))["compartmentId"], at);
+    let cluster = world
+        .get(&hosted_clusters(), "clusters-b", "b")
+        .await
+        .expect("the control plane");
+    assert_eq!(cluster["spec"]["platform"]["oci"]["compartment"], at);
+    let planned = world.plan().await;
+    assert!(is_settled(&planned), "{}", text(&planned));
+}

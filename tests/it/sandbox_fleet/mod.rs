@@ -1,0 +1,12 @@
+//! A fleet with networks of its own in a sandbox, on paused time: what is planned over both control planes is what both
+//! of them log afterwards, through drift, lost rights, strangers and crashes.
+
+mod budget;
+mod crash;
+mod drift;
+mod existing;
+mod order;
+mod refused;
+mod rights;
+mod teardown;
+mod world;

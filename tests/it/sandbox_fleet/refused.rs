@@ -1,0 +1,73 @@
+//! Changes that only another resource could have: refused before anything is tried, with the way out.
+
+use super::world::{World, change, text};
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_can_not_move_to_an_availability_domain() {
+    let mut world = World::of(&[("a", "")]).await;
+    world.converges().await;
+    world.cluster("a", "  network: {availabilityDomain: 'Fwsb:IAD-AD-1'}");
+    let planned = world.plan().await;
+    let refusals = &planned.plan.refusals;
+    let of_subnet = refusals.iter().find(|refusal| {
+        refusal
+            .objects
+            .iter()
+            .any(|id| id.kind == "Subnet" && id.name == "a-workers")
+    });
+    let refusal = of_subnet.unwrap_or_else(|| panic!("{}", text(&planned)));
+    assert_eq!(refusal.guard, "immutable");
+    assert!(refusal.message.contains("availabilityDomain"), "{}", refusal.message);
+    assert!(refusal.lift.contains("put the old value back"), "{}", refusal.lift);
+    assert!(planned.plan.is_refused());
+    assert!(!change(&planned, "Subnet", "a-workers").goes_ahead());
+}
+
+#[tokio::test(start_paused = true)]
+async fn dns_labels_stay_as_they_were_made() {
+    let mut world = World::of(&[("a", ""), ("b", "")]).await;
+    world.converges().await;
+    let template = include_str!("../../../templates/network.yaml.j2");
+    let renamed = template
+        .replace("dnsLabel: {{ plan.dnsLabel }}", "dnsLabel: x{{ plan.dnsLabel }}")
+        .replace("dnsLabel: {{ subnet.dnsLabel }}", "dnsLabel: x{{ subnet.dnsLabel }}")
+        // Templates of a fleet's own keep no text that they put together themselves.
+        .replace("stem ~ \"-management\"", "[stem, \"-management\"] | join");
+    assert_ne!(renamed, template);
+    world.place.write("templates/network.yaml.j2", &renamed);
+    world.cluster("a", "");
+    let planned = world.plan().await;
+    let refusals = planned
+        .plan
+        .refusals
+        .iter()
+        .filter(|refusal| refusal.guard == "immutable");
+    let refused: Vec<String> = refusals
+        .flat_map(|refusal| &refusal.objects)
+        .map(|id| format!("{}/{}", id.kind, id.name))
+        .collect();
+    for name in ["Vcn/a", "Vcn/b", "Subnet/a-workers", "Subnet/b-workers"] {
+        assert!(refused.iter().any(|refused| refused == name), "{}", text(&planned));
+    }
+    let from = world.written();
+    world.apply(&planned, &super::world::Told::default()).await;
+    assert!(world.our_writes(from).is_empty(), "{:#?}", world.our_writes(from));
+}
+
+/// By the program itself: what it says, and how it ends.
+#[test]
+fn the_program_refuses_it_with_its_exit_code() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let mut world = runtime.block_on(World::of(&[("a", "")]));
+    let sandbox = ["--sandbox", "state", "--fleet", "fleet"];
+    world.place.run(&[&["apply", "--yes"], &sandbox[..]].concat()).exits(0);
+    world.cluster("a", "  network: {availabilityDomain: 'Fwsb:IAD-AD-1'}");
+    let ran = world.place.run(&[&["apply", "--yes"], &sandbox[..]].concat()).exits(3);
+    assert!(ran.stdout.contains("refused (immutable):"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("to lift: put the old value back"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
+    world.place.run(&[&["plan"], &sandbox[..]].concat()).exits(3);
+}

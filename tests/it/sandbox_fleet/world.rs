@@ -1,0 +1,372 @@
+//! A fleet's files, the sandbox that they are applied in, and what others do there.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fleetwright::apply::{ChangeResult, Event, Observer, Outcome};
+use fleetwright::ops::{self, Access, Against, LoadOptions, LoadedFleet, PlanOptions, Planned, Scope};
+use fleetwright::plan::change::{Action, Block, Change};
+use fleetwright::report::plan_text::PlanText;
+use fleetwright::sandbox::kubernetes::Resource;
+use fleetwright::sandbox::oci::{LoggedWrite, Principal};
+use fleetwright::sandbox::{Options, Sandbox};
+use serde_json::Value;
+
+use crate::cli::Workplace;
+
+pub(super) const TENANCY: &str = "ocid1.tenancy.oc1..aaaaaaaaacme";
+/// Where clusters are unless they say otherwise.
+pub(super) const CLUSTERS: &str = "ocid1.compartment.oc1..aaaaaaaaclusters";
+/// The other one.
+pub(super) const OTHERS: &str = "ocid1.compartment.oc1..aaaaaaaaothers";
+pub(super) const REGION: &str = "us-ashburn-1";
+const NOW: &str = "2026-11-21T12:00:00Z";
+
+/// Runs within which a fleet has to be as its files say, without faults.
+const ROUNDS: usize = 6;
+
+const FLEET: &str = "
+kind: Fleet
+metadata: {name: acme}
+spec:
+  compartments:
+    platform: ocid1.compartment.oc1..aaaaaaaaplatform
+    clusters: ocid1.compartment.oc1..aaaaaaaaclusters
+    others: ocid1.compartment.oc1..aaaaaaaaothers
+  addresses: {pools: {us-ashburn-1: 10.16.0.0/12}, perCluster: 20, exclude: [10.16.0.0/16]}
+  defaults:
+    tenancy: ocid1.tenancy.oc1..aaaaaaaaacme
+    compartment: clusters
+    region: us-ashburn-1
+    baseDomain: acme.example
+    version: 4.19.12
+    pullSecret: {from: fleetwright/pull-secret}
+    etcd: {storageClass: fast}
+    network: {peerWith: management}
+  limits: {deletes: 200}
+MORE
+---
+kind: ManagementCluster
+metadata: {name: m}
+spec:
+  region: us-ashburn-1
+  context: test
+  dialect: oci
+  operatorVersion: \"4.20\"
+  nodePortAddress: hcp.acme.example
+  cidrs: [10.16.0.0/16]
+  network:
+    vcn: ocid1.vcn.oc1.iad.amaaaaaamanagementvcn
+    compartment: platform
+    routeTables: [ocid1.routetable.oc1.iad.aaaaaaaamanagementnodes]
+---
+kind: Environment
+metadata: {name: dev}
+spec: {availability: single}
+---
+kind: NodePoolProfile
+metadata: {name: general}
+spec: {shape: VM.Standard.E5.Flex, ocpus: 4, memoryInGBs: 32, replicas: 2}
+";
+
+/// The world of one test.
+pub(super) struct World {
+    pub(super) place: Workplace,
+    pub(super) loaded: LoadedFleet,
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) access: Access,
+}
+
+impl World {
+    /// A fleet of these clusters, each with one pool and more lines for its spec, in a new sandbox.
+    pub(super) async fn of(clusters: &[(&str, &str)]) -> Self {
+        Self::with_more("", clusters).await
+    }
+
+    /// The same with more lines for the Fleet's spec, or further documents.
+    pub(super) async fn with_more(more: &str, clusters: &[(&str, &str)]) -> Self {
+        let place = Workplace::new(&[]);
+        write_fleet(&place, more);
+        for (name, spec) in clusters {
+            write_cluster(&place, name, spec);
+        }
+        let loaded = load(&place);
+        let options = Options::new(NOW.parse().expect("a time"));
+        let sandbox = ops::open_sandbox(options, Some(&loaded)).await.expect("a sandbox");
+        let access = Access {
+            sandbox: Some(sandbox.clone()),
+            ..Access::default()
+        };
+        Self {
+            place,
+            loaded,
+            sandbox,
+            access,
+        }
+    }
+
+    /// Writes the Fleet's file anew.
+    pub(super) fn fleet(&mut self, more: &str) {
+        write_fleet(&self.place, more);
+        self.loaded = load(&self.place);
+    }
+
+    /// Writes a cluster's file anew.
+    pub(super) fn cluster(&mut self, name: &str, spec: &str) {
+        write_cluster(&self.place, name, spec);
+        self.loaded = load(&self.place);
+    }
+
+    /// Decommissions a cluster: its file goes, and the Fleet's says so.
+    pub(super) fn decommission(&mut self, name: &str) {
+        self.place.remove(&format!("clusters/{name}.yaml"));
+        self.fleet(&format!("  decommission: [{{cluster: {name}, reason: it was a test}}]"));
+    }
+
+    pub(super) async fn plan(&self) -> Planned {
+        let options = PlanOptions {
+            against: Against::Live(self.access.clone()),
+            scope: Scope::default(),
+            adopt: false,
+            now: NOW.to_owned(),
+        };
+        ops::plan(&self.loaded, &options).await.expect("a plan")
+    }
+
+    pub(super) async fn apply(&self, planned: &Planned, observer: &dyn Observer) -> Outcome {
+        let options = fleetwright::apply::Options::default();
+        ops::apply(&self.loaded, planned, options, observer, &AtomicBool::new(false)).await
+    }
+
+    /// Plans and applies until there is nothing to do; fails where that takes too long. Gives the number of applies.
+    #[track_caller]
+    pub(super) fn converges(&self) -> impl Future<Output = usize> {
+        let caller = std::panic::Location::caller();
+        async move {
+            for round in 0..ROUNDS {
+                let planned = self.plan().await;
+                if is_settled(&planned) {
+                    return round;
+                }
+                let told = Told::default();
+                self.apply(&planned, &told).await;
+                if round + 1 == ROUNDS {
+                    panic!("{caller}: {}\n{:#?}", text(&planned), told.failures());
+                }
+                self.pass(60).await;
+            }
+            unreachable!("the last round returns or panics")
+        }
+    }
+
+    /// Minutes by the sandbox's clock.
+    pub(super) async fn pass(&self, minutes: u64) {
+        self.sandbox.clock().sleep(Duration::from_secs(minutes * 60)).await;
+        self.sandbox.settled().await;
+    }
+
+    /// A call by somebody who is not us.
+    #[track_caller]
+    pub(super) fn act(&self, method: &str, path: &str, body: &Value) -> Value {
+        let somebody = Principal {
+            tenancy: TENANCY.to_owned(),
+            user: "ocid1.user.oc1..aaaaaaaasomebody".to_owned(),
+        };
+        match self.sandbox.oci().act(&somebody, REGION, method, path, body) {
+            Ok(answer) => answer,
+            Err(refusal) => panic!("{method} {path}: {} {}", refusal.code, refusal.message),
+        }
+    }
+
+    /// One resource as OCI shows it.
+    #[track_caller]
+    pub(super) fn oci(&self, plural: &str, ocid: &str) -> Value {
+        self.act("GET", &format!("/20160918/{plural}/{ocid}"), &Value::Null)
+    }
+
+    /// The OCID of what lives of a kind under a name.
+    #[track_caller]
+    pub(super) fn ocid(&self, kind: &str, name: &str) -> String {
+        let living = self.sandbox.oci().living();
+        let made = self.sandbox.oci().writes();
+        let of_that_name = made.iter().rev().find(|write| {
+            write.operation.starts_with("Create")
+                && write.kind == kind
+                && write.display_name == name
+                && living.get(kind).is_some_and(|living| living.contains(&write.resource))
+        });
+        match of_that_name {
+            Some(write) => write.resource.clone(),
+            None => panic!("no {kind} {name} lives"),
+        }
+    }
+
+    /// What we have written to OCI, and nobody else, from some write on.
+    pub(super) fn our_writes(&self, from: usize) -> Vec<LoggedWrite> {
+        let own = &self.sandbox.identity().principal().user;
+        let writes = self.sandbox.oci().writes();
+        let ours = writes
+            .into_iter()
+            .skip(from)
+            .filter(|write| write.principal.user == *own);
+        ours.collect()
+    }
+
+    /// How much has been written to OCI up to now.
+    pub(super) fn written(&self) -> usize {
+        self.sandbox.oci().writes().len()
+    }
+
+    /// One object of the management cluster.
+    pub(super) async fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Value> {
+        let cluster = self.sandbox.cluster("m").await.expect("the API server");
+        cluster.server().get(resource, namespace, name).expect("an answer")
+    }
+
+    /// `kind/name` of what the inventories hold, by unit.
+    pub(super) fn recorded(planned: &Planned) -> BTreeMap<String, Vec<String>> {
+        let inventories = planned.inventories.iter();
+        inventories
+            .map(|((_, unit), stored)| {
+                let entries = stored.inventory.entries.iter();
+                let names = entries.map(|entry| format!("{}/{}", entry.id.kind, entry.id.name));
+                (unit.to_string(), names.collect())
+            })
+            .collect()
+    }
+
+    /// No OCI resource of ours was ever made twice.
+    #[track_caller]
+    pub(super) fn made_once(&self) {
+        let mut made = BTreeMap::new();
+        for write in self.our_writes(0) {
+            if write.operation.starts_with("Create") {
+                let name = (write.kind, write.display_name.clone());
+                let twin = made.insert(name, write.resource.clone());
+                assert_eq!(twin, None, "{} {} was made twice", write.kind, write.display_name);
+            }
+        }
+    }
+}
+
+fn write_fleet(place: &Workplace, more: &str) {
+    place.write("fleet.yaml", &FLEET.replace("MORE", more));
+}
+
+fn write_cluster(place: &Workplace, name: &str, spec: &str) {
+    let text =
+        format!("kind: Cluster\nmetadata: {{name: {name}}}\nspec:\n  environment: dev\n  pools: [general]\n{spec}\n");
+    place.write(&format!("clusters/{name}.yaml"), &text);
+}
+
+/// Loads the files, and locks what they come to.
+#[track_caller]
+fn load(place: &Workplace) -> LoadedFleet {
+    let options = LoadOptions {
+        directory: place.fleet(),
+        locked: false,
+        now: NOW.parse().expect("a time"),
+    };
+    let loaded = ops::load(&options).expect("the fleet");
+    assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
+    ops::write_lock(&loaded, &place.fleet()).expect("a lock");
+    ops::load(&options).expect("the fleet again")
+}
+
+/// Whether nothing is left to do or to find out.
+pub(super) fn is_settled(planned: &Planned) -> bool {
+    let plan = &planned.plan;
+    !plan.has_changes() && !plan.has_unknowns() && !plan.is_refused() && plan.settled.is_empty()
+}
+
+/// The plan as people read it.
+pub(super) fn text(planned: &Planned) -> String {
+    PlanText::default().render(&planned.plan)
+}
+
+/// The change of an object.
+#[track_caller]
+pub(super) fn change<'a>(planned: &'a Planned, kind: &str, name: &str) -> &'a Change {
+    let mut changes = planned.plan.changes.iter();
+    match changes.find(|change| change.id.kind == kind && change.id.name == name) {
+        Some(change) => change,
+        None => panic!("no change of {kind}/{name}:\n{}", text(planned)),
+    }
+}
+
+/// What goes ahead: `action kind/name`, with the fields that change.
+pub(super) fn goes_ahead(planned: &Planned) -> BTreeMap<String, Vec<String>> {
+    let changes = planned.plan.changes.iter().filter(|change| change.goes_ahead());
+    changes
+        .map(|change| {
+            let name = format!("{:?} {}/{}", change.action, change.id.kind, change.id.name);
+            (name, change.fields.iter().map(|diff| diff.field.clone()).collect())
+        })
+        .collect()
+}
+
+/// Why changes are not known, by `kind/name`.
+pub(super) fn unknown(planned: &Planned) -> BTreeMap<String, String> {
+    let mut unknown = BTreeMap::new();
+    for change in &planned.plan.changes {
+        for block in &change.blocks {
+            if let Block::Unknown { reason } = block {
+                unknown.insert(format!("{}/{}", change.id.kind, change.id.name), reason.clone());
+            }
+        }
+    }
+    unknown
+}
+
+/// What a run told: `kind/name`, the action and how it ended, in order.
+#[derive(Default)]
+pub(super) struct Told(Mutex<Vec<(String, Action, ChangeResult)>>);
+
+impl Told {
+    pub(super) fn ended(&self) -> Vec<(String, Action, ChangeResult)> {
+        self.0.lock().expect("no panic in between").clone()
+    }
+
+    /// When an object's change ended, as an index.
+    #[track_caller]
+    pub(super) fn when(&self, name: &str) -> usize {
+        let ended = self.ended();
+        match ended.iter().position(|(of, _, _)| of == name) {
+            Some(index) => index,
+            None => panic!("{name} is not among {ended:#?}"),
+        }
+    }
+
+    /// What failed, and why; what was skipped for it is not among them.
+    pub(super) fn failures(&self) -> BTreeMap<String, String> {
+        let ended = self.ended().into_iter();
+        ended
+            .filter_map(|(name, _, result)| match result {
+                ChangeResult::Failed { message } => Some((name, message)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+impl Observer for Told {
+    fn event(&self, event: &Event) {
+        if let Event::Changed { id, action, result, .. } = event {
+            let name = format!("{}/{}", id.kind, id.name);
+            let mut ended = self.0.lock().expect("no panic in between");
+            ended.push((name, *action, result.clone()));
+        }
+    }
+}
+
+/// HostedClusters.
+pub(super) fn hosted_clusters() -> Resource {
+    Resource::new("hypershift.openshift.io", "v1beta1", "hostedclusters")
+}
+
+/// NodePools.
+pub(super) fn node_pools() -> Resource {
+    Resource::new("hypershift.openshift.io", "v1beta1", "nodepools")
+}
