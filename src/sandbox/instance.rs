@@ -228,7 +228,12 @@ impl Sandbox {
         if let Some(cluster) = clusters.get(name) {
             return Ok(cluster.clone());
         }
-        let server = ApiServer::new(name, self.store.clone(), self.clock.clone(), self.kubernetes_faults.clone())?;
+        let server = ApiServer::new(
+            name,
+            self.store.clone(),
+            self.clock.clone(),
+            self.kubernetes_faults.clone(),
+        )?;
         install_crds(&server)?;
         let operators = Operators::start(
             server.clone(),

@@ -298,9 +298,7 @@ impl OciServer {
             if_match: header("if-match"),
             request_id: asked.request_id,
             now: self.clock.now(),
-            short_page: !asked.spared
-                && route.operation.starts_with("List")
-                && self.faults.strikes(Point::ShortPage),
+            short_page: !asked.spared && route.operation.starts_with("List") && self.faults.strikes(Point::ShortPage),
         };
         state.settle(call.now);
         if let Some((id, place)) = (route.kind.alias)(state, &call).zip(call.params.first_mut()) {
