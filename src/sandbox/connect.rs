@@ -65,6 +65,8 @@ impl Sandbox {
             .map(|tenancy| (tenancy.clone(), as_user_of(tenancy, self.admit(tenancy))))
             .collect();
         options.budget = None;
+        // A run is to be the same each time, pauses between attempts too.
+        options.seed = Some(0);
         Ok(options)
     }
 }

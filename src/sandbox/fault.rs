@@ -6,7 +6,7 @@ mod schedule;
 mod spec;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 pub use self::schedule::Schedule;
 pub use self::spec::{Spec, SpecError};
@@ -94,6 +94,41 @@ impl Faults for Never {
     }
 }
 
+/// The part of the faults that befalls one API of several, counted apart.
+pub struct Share {
+    faults: Arc<dyn Faults>,
+    counts: Counts,
+}
+
+impl Share {
+    /// A share of these.
+    pub fn of(faults: Arc<dyn Faults>) -> Self {
+        Self {
+            faults,
+            counts: Counts::default(),
+        }
+    }
+
+    /// By point: how often it was passed here, and how often it struck.
+    pub fn counts(&self) -> BTreeMap<Point, (u64, u64)> {
+        self.counts.snapshot()
+    }
+}
+
+impl std::fmt::Debug for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Share").field(&self.counts).finish()
+    }
+}
+
+impl Faults for Share {
+    fn strikes(&self, point: Point) -> bool {
+        let strikes = self.faults.strikes(point);
+        self.counts.count(point, strikes);
+        strikes
+    }
+}
+
 /// Passages and strikes by point.
 #[derive(Debug, Default)]
 pub struct Counts(Mutex<BTreeMap<Point, (u64, u64)>>);
@@ -110,5 +145,21 @@ impl Counts {
     /// By point: how often it was passed, and how often it struck.
     pub fn snapshot(&self) -> BTreeMap<Point, (u64, u64)> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_draw_from_one_schedule_and_are_counted_apart() {
+        let schedule = Arc::new(Schedule::from_seed(1, Spec::all(1.0)));
+        let (one, other) = (Share::of(schedule.clone()), Share::of(schedule.clone()));
+        let strikes = [&one, &other, &one, &other].map(|share| share.strikes(Point::Slow));
+        assert_eq!(strikes, [true, true, false, true]);
+        assert_eq!(one.counts()[&Point::Slow], (2, 1));
+        assert_eq!(other.counts()[&Point::Slow], (2, 2));
+        assert_eq!(schedule.counts()[&Point::Slow], (4, 3));
     }
 }

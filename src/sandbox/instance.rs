@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::fault::{Schedule, Spec};
+use super::fault::{Point, Schedule, Share, Spec};
 use super::guest_network::GuestNetwork;
 use super::http::Api;
 use super::kubernetes::ApiServer;
@@ -141,6 +141,8 @@ pub struct Sandbox {
     /// The time up to which everything had happened when it was opened.
     since: Timestamp,
     faults: Arc<Schedule>,
+    kubernetes_faults: Arc<Share>,
+    oci_faults: Arc<Share>,
     identity: Identity,
     oci: Arc<OciServer>,
     clusters: Mutex<BTreeMap<String, Arc<Cluster>>>,
@@ -193,7 +195,9 @@ impl Sandbox {
         let clock = Clock::new(now, options.speed);
         let faults = Arc::new(Schedule::from_seed(options.seed, options.faults.clone()));
         let identity = identity(&store, disk.is_some())?;
-        let mut oci = OciServer::new(store.clone(), clock.clone(), faults.clone(), &identity)?;
+        let kubernetes_faults = Arc::new(Share::of(faults.clone()));
+        let oci_faults = Arc::new(Share::of(faults.clone()));
+        let mut oci = OciServer::new(store.clone(), clock.clone(), oci_faults.clone(), &identity)?;
         if !options.limited {
             oci = oci.with_limits(Limits::lifted());
         }
@@ -204,6 +208,8 @@ impl Sandbox {
             real,
             since,
             faults,
+            kubernetes_faults,
+            oci_faults,
             identity,
             oci: Arc::new(oci),
             clusters: Mutex::default(),
@@ -228,7 +234,12 @@ impl Sandbox {
         if let Some(cluster) = clusters.get(name) {
             return Ok(cluster.clone());
         }
-        let server = ApiServer::new(name, self.store.clone(), self.clock.clone(), self.faults.clone())?;
+        let server = ApiServer::new(
+            name,
+            self.store.clone(),
+            self.clock.clone(),
+            self.kubernetes_faults.clone(),
+        )?;
         install_crds(&server)?;
         let operators = Operators::start(
             server.clone(),
@@ -239,7 +250,7 @@ impl Sandbox {
         let faulty = Faulty::new(
             Arc::new(server.clone()),
             Dialect::Kubernetes,
-            self.faults.clone(),
+            self.kubernetes_faults.clone(),
             self.clock.clone(),
         );
         let cluster = Arc::new(Cluster {
@@ -261,7 +272,7 @@ impl Sandbox {
         Arc::new(Faulty::new(
             self.oci.clone(),
             Dialect::Oci,
-            self.faults.clone(),
+            self.oci_faults.clone(),
             self.clock.clone(),
         ))
     }
@@ -300,6 +311,14 @@ impl Sandbox {
     /// The faults, and how often they struck.
     pub fn faults(&self) -> &Schedule {
         &self.faults
+    }
+
+    /// What of the faults befell the APIs of one dialect, by point: how often it was passed, and how often it struck.
+    pub fn faults_of(&self, dialect: Dialect) -> BTreeMap<Point, (u64, u64)> {
+        match dialect {
+            Dialect::Kubernetes => self.kubernetes_faults.counts(),
+            Dialect::Oci => self.oci_faults.counts(),
+        }
     }
 
     /// Makes a Kubernetes object past all faults, unless it is there: for whatever has to be there before a fleet.

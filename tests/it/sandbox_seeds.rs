@@ -2,20 +2,26 @@
 //! nothing that is not the fleet's is touched.
 //!
 //! Each seed is a run on paused time of its own. 50 of them are run; `FLEETWRIGHT_SEEDS=500 cargo test --test it
-//! sandbox_seeds` runs more.
+//! sandbox_seeds` runs more. Two go over TCP, in the machine's time.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod bystanders;
+mod state;
+mod writes;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use fleetwright::apply::{Event, Observer};
-use fleetwright::ops::{self, Access, Against, LoadOptions, LoadedFleet, PlanOptions, Scope};
+use fleetwright::apply::{ChangeResult, Event, Observer, Outcome};
+use fleetwright::ops::{self, Access, Against, LoadOptions, LoadedFleet, OciAccess, PlanOptions, Scope, ServeOptions};
+use fleetwright::providers::oci::budget::Rate;
 use fleetwright::sandbox::fault::{Point, Spec};
+use fleetwright::sandbox::middleware::Dialect;
 use fleetwright::sandbox::{Options, Sandbox};
-use fleetwright::status::{State, readiness};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::bystanders::Before;
 use crate::fleet_support::repository;
 
 const SEEDS: &str = "FLEETWRIGHT_SEEDS";
@@ -23,15 +29,8 @@ const SEEDS: &str = "FLEETWRIGHT_SEEDS";
 /// Runs of `apply` within which a fleet has to be as its files say. Each strike of a fault costs one, at worst.
 const ROUNDS: usize = 30;
 
-/// Kinds of the API servers whose objects are compared.
-const COMPARED: [&str; 6] = [
-    "/api/v1/namespaces",
-    "/api/v1/configmaps",
-    "/api/v1/secrets",
-    "/apis/hypershift.openshift.io/v1beta1/hostedclusters",
-    "/apis/hypershift.openshift.io/v1beta1/nodepools",
-    "/apis/infrastructure.cluster.x-k8s.io/v1beta2/ociclusteridentities",
-];
+/// How often each fault strikes.
+const RATE: f64 = 0.02;
 
 struct Nobody;
 
@@ -39,10 +38,14 @@ impl Observer for Nobody {
     fn event(&self, _: &Event) {}
 }
 
+/// Strikes by API and point.
+type Struck = BTreeMap<(&'static str, Point), u64>;
+
 /// What a run came to.
 struct Run {
     state: BTreeMap<String, Value>,
-    struck: BTreeMap<Point, (u64, u64)>,
+    struck: Struck,
+    made: usize,
     rounds: usize,
 }
 
@@ -65,7 +68,15 @@ fn demo() -> LoadedFleet {
     loaded
 }
 
-/// Applies until a plan says that there is nothing to do.
+fn options(seed: u64, faults: Spec) -> Options {
+    Options {
+        seed,
+        faults,
+        ..Options::new("2026-11-21T12:00:00Z".parse().expect("a time"))
+    }
+}
+
+/// A run within this process, on paused time.
 fn run(loaded: &LoadedFleet, seed: u64, faults: Spec) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -73,57 +84,118 @@ fn run(loaded: &LoadedFleet, seed: u64, faults: Spec) -> Run {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let options = Options {
-            seed,
-            faults,
-            ..Options::new("2026-11-21T12:00:00Z".parse().expect("a time"))
+        let sandbox = ops::open_sandbox(options(seed, faults), Some(loaded))
+            .await
+            .expect("a sandbox");
+        let access = Access {
+            sandbox: Some(sandbox.clone()),
+            ..Access::default()
         };
-        let sandbox = ops::open_sandbox(options, Some(loaded)).await.expect("a sandbox");
-        let rounds = converge(loaded, &sandbox, seed).await;
-        // What was written is brought up by the operators, at their pace.
-        sandbox.clock().sleep(Duration::from_secs(3 * 3600)).await;
-        sandbox.settled().await;
-        sandbox.faults().rest();
-        let (plan, _) = planned(loaded, &sandbox).await.expect("a plan without faults");
-        assert!(!plan, "seed {seed}: what had settled has changes again");
-        written_once(loaded, &sandbox, seed);
-        Run {
-            state: state(loaded, &sandbox).await,
-            struck: sandbox.faults().counts(),
-            rounds,
-        }
+        fleet_comes_up(loaded, &sandbox, &access, seed).await
     })
 }
 
-async fn converge(loaded: &LoadedFleet, sandbox: &Arc<Sandbox>, seed: u64) -> usize {
+/// A run by HTTP, as against a real cloud.
+fn run_over_tcp(loaded: &LoadedFleet, seed: u64, faults: Spec) -> Run {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let folder = tempfile::tempdir().expect("a directory");
+    runtime.block_on(async {
+        let serve = ServeOptions {
+            directory: folder.path().to_owned(),
+            sandbox: Options {
+                speed: 2000.0,
+                ..options(seed, faults)
+            },
+            kube_port: 0,
+            oci_port: 0,
+        };
+        let served = ops::serve_sandbox(&serve, Some(loaded))
+            .await
+            .expect("a served sandbox");
+        let access = Access {
+            kubeconfigs: vec![served.kubeconfig.clone()],
+            oci: OciAccess {
+                config: Some(served.oci_config.clone()),
+                endpoints: vec![format!("{}/regions/{{region}}", served.oci_url)],
+                rate: Some(Rate {
+                    per_second: 1000.0,
+                    burst: 1000,
+                }),
+                ..OciAccess::default()
+            },
+            ..Access::default()
+        };
+        let run = fleet_comes_up(loaded, &served.sandbox, &access, seed).await;
+        served.end().await.expect("an end");
+        run
+    })
+}
+
+/// Applies until a plan says that there is nothing to do, and looks at what that came to.
+async fn fleet_comes_up(loaded: &LoadedFleet, sandbox: &Arc<Sandbox>, access: &Access, seed: u64) -> Run {
+    sandbox.faults().rest();
+    bystanders::put(loaded, sandbox);
+    sandbox.clock().sleep(Duration::from_secs(600)).await;
+    sandbox.settled().await;
+    let before = Before::of(loaded, sandbox, state::objects(loaded, sandbox).await);
+    let rounds = converge(loaded, sandbox, access, seed).await;
+    // What was written is brought up by the operators, at their pace.
+    sandbox.clock().sleep(Duration::from_secs(3 * 3600)).await;
+    sandbox.settled().await;
+    let (open, planned) = planned(loaded, access).await.expect("a plan without faults");
+    assert!(
+        !open,
+        "seed {seed}: what had settled has changes again: {}",
+        left(&planned)
+    );
+    let made = writes::check(loaded, sandbox, before.writes, seed);
+    let objects = state::objects(loaded, sandbox).await;
+    before.is_untouched(sandbox, &objects, seed);
+    state::are_ready(&objects, seed);
+    Run {
+        state: state::comparable(&objects, sandbox, &before),
+        struck: struck(sandbox),
+        made,
+        rounds,
+    }
+}
+
+/// Ends with the faults at rest.
+async fn converge(loaded: &LoadedFleet, sandbox: &Arc<Sandbox>, access: &Access, seed: u64) -> usize {
+    let mut last = String::new();
     for round in 1..=ROUNDS {
+        sandbox.faults().resume();
         // A plan that fails changes nothing, and is made again.
-        if let Ok((_, planned)) = planned(loaded, sandbox).await {
-            let options = fleetwright::apply::Options::default();
-            ops::apply(loaded, &planned, options, &Nobody, &AtomicBool::new(false)).await;
-        }
+        let said = match planned(loaded, access).await {
+            Ok((_, planned)) => {
+                let options = fleetwright::apply::Options::default();
+                let outcome = ops::apply(loaded, &planned, options, &Nobody, &AtomicBool::new(false)).await;
+                format!("{}\n{}", left(&planned), failures(&planned, &outcome))
+            }
+            Err(error) => format!("{error:?}"),
+        };
         sandbox.clock().sleep(Duration::from_secs(600)).await;
         // Whether that was enough is looked at with open eyes.
         sandbox.faults().rest();
-        let (open, _) = planned(loaded, sandbox).await.expect("a plan without faults");
+        let (open, planned) = planned(loaded, access).await.expect("a plan without faults");
         if !open {
             return round;
         }
-        sandbox.faults().resume();
+        last = format!("{}\nsince this run:\n{said}", left(&planned));
     }
     panic!(
-        "seed {seed} does not converge within {ROUNDS} runs: {:?}",
-        sandbox.faults().counts()
+        "seed {seed} does not converge within {ROUNDS} runs: {:?}\n{last}",
+        struck(sandbox)
     );
 }
 
 /// A plan, and whether anything is to be done or not known.
-async fn planned(loaded: &LoadedFleet, sandbox: &Arc<Sandbox>) -> Result<(bool, ops::Planned), ops::PlanError> {
+async fn planned(loaded: &LoadedFleet, access: &Access) -> Result<(bool, ops::Planned), ops::PlanError> {
     let options = PlanOptions {
-        against: Against::Live(Access {
-            sandbox: Some(sandbox.clone()),
-            ..Access::default()
-        }),
+        against: Against::Live(access.clone()),
         scope: Scope::default(),
         adopt: false,
         now: "2026-11-21T12:00:00Z".to_owned(),
@@ -134,94 +206,64 @@ async fn planned(loaded: &LoadedFleet, sandbox: &Arc<Sandbox>) -> Result<(bool, 
     Ok((open, planned))
 }
 
-/// No OCI resource was made twice, and no other's was changed.
-fn written_once(loaded: &LoadedFleet, sandbox: &Sandbox, seed: u64) {
-    let own = &sandbox.identity().principal().user;
-    let fleet = loaded.fleet.uid.as_str();
-    let mut made = BTreeSet::new();
-    for write in sandbox
-        .oci()
-        .writes()
+/// What a plan would still do, in a few lines.
+fn left(planned: &ops::Planned) -> String {
+    let plan = &planned.plan;
+    let changes = plan.changes.iter().take(12).map(|change| {
+        format!(
+            "{:?} {} ({:?}) blocked by {:?}, fields {:?}\n",
+            change.action, change.id, change.reason, change.blocks, change.fields
+        )
+    });
+    let settled = plan
+        .settled
         .iter()
-        .filter(|write| write.principal.user == *own)
-    {
-        let ours = write.tags.get("fleetwright-fleet").is_some_and(|tag| tag == fleet);
-        assert!(
-            ours,
-            "seed {seed}: {} of what is not ours: {}",
-            write.operation, write.resource
-        );
-        if write.operation.starts_with("Create") {
-            let id = (write.kind, write.tags.get("fleetwright-id").cloned());
-            assert!(
-                made.insert(id),
-                "seed {seed}: {} {} was made twice",
-                write.kind,
-                write.display_name
-            );
-        }
-    }
+        .take(4)
+        .map(|settled| format!("record {:?}\n", settled.entry));
+    changes.chain(settled).collect()
 }
 
-/// What the API servers hold, without what differs from run to run: ids, versions, times, and whoever wrote last.
-async fn state(loaded: &LoadedFleet, sandbox: &Sandbox) -> BTreeMap<String, Value> {
-    let mut state = BTreeMap::new();
-    for cluster in loaded.fleet.management_clusters.keys() {
-        let client = sandbox.kube_client(cluster.as_str()).await.expect("a client");
-        for path in COMPARED {
-            let request = http::Request::get(path).body(Vec::new()).expect("a request");
-            let list: Value = client.request(request).await.expect("a list");
-            for mut object in list["items"].as_array().expect("items").iter().cloned() {
-                let place = &object["metadata"];
-                let name = format!("{cluster} {path} {} {}", place["namespace"], place["name"]);
-                if object["status"]["conditions"].is_array() && path.contains("hypershift") {
-                    object["kind"] = json!(if path.ends_with("pools") {
-                        "NodePool"
-                    } else {
-                        "HostedCluster"
-                    });
-                    object["apiVersion"] = json!("hypershift.openshift.io/v1beta1");
-                    assert_eq!(readiness(&object).state, State::Ready, "{name}: {object}");
-                }
-                same(&mut object);
-                state.insert(name, object);
-            }
-        }
-    }
-    state
+/// What went wrong in a run, in a few lines.
+fn failures(planned: &ops::Planned, outcome: &Outcome) -> String {
+    let failed = planned
+        .plan
+        .changes
+        .iter()
+        .zip(&outcome.results)
+        .filter_map(|(change, result)| match result {
+            Some(ChangeResult::Failed { message }) => Some(format!("{}: {message}\n", change.id)),
+            _ => None,
+        });
+    let records = outcome.inventory_errors.iter().map(|error| format!("{error:?}\n"));
+    failed.take(12).chain(records).collect()
 }
 
-/// Takes out what differs from run to run.
-fn same(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for key in [
-                "uid",
-                "resourceVersion",
-                "creationTimestamp",
-                "managedFields",
-                "lastTransitionTime",
-                "startedTime",
-                "completionTime",
-                "generation",
-                "observedGeneration",
-            ] {
-                map.remove(key);
-            }
-            map.values_mut().for_each(same);
-        }
-        Value::Array(list) => list.iter_mut().for_each(same),
-        // The inventory is a document within a document.
-        Value::String(text) => {
-            if text.starts_with('{')
-                && let Ok(mut inner) = serde_json::from_str::<Value>(text)
-            {
-                same(&mut inner);
-                *value = inner;
-            }
-        }
-        _ => {}
+fn struck(sandbox: &Sandbox) -> Struck {
+    let of = |name, dialect| {
+        let counts = sandbox.faults_of(dialect).into_iter();
+        counts.map(move |(point, (_, struck))| ((name, point), struck))
+    };
+    of("Kubernetes", Dialect::Kubernetes)
+        .chain(of("OCI", Dialect::Oci))
+        .collect()
+}
+
+/// Fails where a run came to something else than the one without faults.
+fn is_the_same(calm: &Run, run: &Run, seed: u64) {
+    for (name, object) in &calm.state {
+        let came = run
+            .state
+            .get(name)
+            .unwrap_or_else(|| panic!("seed {seed}: {name} is missing"));
+        assert_eq!(came, object, "seed {seed}: {name}");
     }
+    let more: Vec<&String> = run
+        .state
+        .keys()
+        .filter(|name| !calm.state.contains_key(*name))
+        .collect();
+    assert!(more.is_empty(), "seed {seed}: {more:?}");
+    assert_eq!(run.made, calm.made, "seed {seed}: resources made");
 }
 
 #[test]
@@ -229,49 +271,46 @@ fn every_schedule_of_faults_comes_to_the_same_fleet() {
     let loaded = demo();
     let calm = run(&loaded, 0, Spec::default());
     assert!(calm.rounds <= 3, "without faults it takes {} rounds", calm.rounds);
-    assert!(calm.state.len() > 100, "{}", calm.state.len());
-    let mut struck: BTreeMap<Point, u64> = BTreeMap::new();
-    let next = std::sync::atomic::AtomicU64::new(1);
+    assert!(calm.made > 50, "{} OCI resources", calm.made);
+    assert!(calm.state.len() > 150, "{}", calm.state.len());
+    let mut all: Struck = BTreeMap::new();
+    let next = AtomicU64::new(1);
     let runs = std::sync::Mutex::new(Vec::new());
     let last = seeds();
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed > last {
                         return;
                     }
-                    let one = run(&loaded, seed, Spec::all(0.02));
-                    runs.lock().expect("no panic in between").push((seed, one));
+                    let one = run(&loaded, seed, Spec::all(RATE));
+                    is_the_same(&calm, &one, seed);
+                    runs.lock().expect("no panic in between").push(one.struck);
                 }
             });
         }
     });
-    for (seed, run) in runs.into_inner().expect("no panic") {
-        for (name, object) in &calm.state {
-            assert_eq!(run.state.get(name), Some(object), "seed {seed}: {name}");
-        }
-        let more: Vec<&String> = run
-            .state
-            .keys()
-            .filter(|name| !calm.state.contains_key(*name))
-            .collect();
-        assert!(more.is_empty(), "seed {seed}: {more:?}");
-        for (point, (_, count)) in run.struck {
-            *struck.entry(point).or_default() += count;
-        }
+    for (point, count) in runs.into_inner().expect("no panic").into_iter().flatten() {
+        *all.entry(point).or_default() += count;
     }
-    for point in [
+    let both = [
         Point::TooManyRequests,
         Point::Unavailable,
         Point::InternalError,
         Point::LostRights,
         Point::AnswerLost,
-    ] {
+        Point::Conflict,
+        Point::Slow,
+    ];
+    let befall = both
+        .into_iter()
+        .flat_map(|point| [("Kubernetes", point), ("OCI", point)]);
+    for at in befall.chain([("OCI", Point::NoEtagMatch), ("OCI", Point::ShortPage)]) {
         assert!(
-            struck.get(&point).is_some_and(|count| *count > 0),
-            "{point} never struck: {struck:?}"
+            all.get(&at).is_some_and(|count| *count > 0),
+            "{at:?} never struck: {all:?}"
         );
     }
 }
@@ -279,8 +318,32 @@ fn every_schedule_of_faults_comes_to_the_same_fleet() {
 #[test]
 fn a_seed_gives_the_same_run_each_time() {
     let loaded = demo();
-    let (one, two) = (run(&loaded, 7, Spec::all(0.05)), run(&loaded, 7, Spec::all(0.05)));
+    let (one, two) = (run(&loaded, 7, Spec::all(RATE)), run(&loaded, 7, Spec::all(RATE)));
     assert_eq!(one.struck, two.struck);
     assert_eq!(one.rounds, two.rounds);
     assert_eq!(one.state, two.state);
+}
+
+#[test]
+fn a_few_seeds_over_tcp_come_to_the_same_fleet_too() {
+    let loaded = demo();
+    let calm = run(&loaded, 0, Spec::default());
+    std::thread::scope(|scope| {
+        for seed in [1, 2] {
+            let (loaded, calm) = (&loaded, &calm);
+            scope.spawn(move || {
+                let one = run_over_tcp(loaded, seed, Spec::all(RATE));
+                is_the_same(calm, &one, seed);
+                for api in ["Kubernetes", "OCI"] {
+                    let count: u64 = one
+                        .struck
+                        .iter()
+                        .filter(|((of, _), _)| *of == api)
+                        .map(|(_, count)| count)
+                        .sum();
+                    assert!(count > 0, "seed {seed}: nothing struck the API of {api}");
+                }
+            });
+        }
+    });
 }

@@ -181,10 +181,8 @@ pub(super) fn validate(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<
                 causes.push(Cause::invalid("roleRef", &shown, "cannot change roleRef"));
             }
         }
-        ("scheduling.k8s.io", "priorityclasses") => {
-            if old.is_some_and(|old| old["value"] != object["value"]) {
-                causes.push(Cause::forbidden("value", "may not be changed in an update."));
-            }
+        ("scheduling.k8s.io", "priorityclasses") if old.is_some_and(|old| old["value"] != object["value"]) => {
+            causes.push(Cause::forbidden("value", "may not be changed in an update."));
         }
         ("apiextensions.k8s.io", "customresourcedefinitions") => validate_definition(object, &mut causes),
         _ => {}

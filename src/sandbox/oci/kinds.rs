@@ -46,6 +46,11 @@ static ALL: &[&Kind] = &[
     &WORK_REQUEST,
 ];
 
+/// All of them.
+pub(super) fn all() -> impl Iterator<Item = &'static Kind> {
+    ALL.iter().copied()
+}
+
 /// The kind of that name.
 pub(super) fn named(name: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|kind| kind.name == name)

@@ -85,12 +85,17 @@ fn page<T>(
             _ => return Err(Refusal::invalid(format!("limit must be from 1 to {MAX_LIMIT}"))),
         },
     };
-    let limit = if call.short_page { limit.div_ceil(2) } else { limit };
     if let Some(token) = call.query.get("page") {
         let last = decode(token).ok_or_else(|| Refusal::invalid("page is no token of this list"))?;
         items.retain(|(key, _)| if descending { *key < last } else { *key > last });
     }
     items.sort_by(|(left, _), (right, _)| if descending { right.cmp(left) } else { left.cmp(right) });
+    // Half of what is left, lest a list that fits a page never be cut.
+    let limit = if call.short_page {
+        limit.min(items.len().div_ceil(2)).max(1)
+    } else {
+        limit
+    };
     let next_page = if items.len() > limit {
         items.get(limit - 1).map(|(key, _)| encode(key))
     } else {

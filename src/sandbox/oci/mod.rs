@@ -29,6 +29,7 @@ mod log;
 mod models;
 mod network;
 mod network_load_balancer;
+mod picture;
 mod refusal;
 mod retry;
 mod route;
@@ -43,6 +44,7 @@ pub use call::Principal;
 pub use identity::{Identity, KeyError};
 pub use limits::Limits;
 pub use log::LoggedWrite;
+pub use picture::Resource;
 pub use refusal::Refusal;
 pub use server::OciServer;
 

@@ -15,6 +15,7 @@ use super::identity::{Identity, Keys};
 use super::limits::Limits;
 use super::log::LoggedWrite;
 use super::models::Body;
+use super::picture::{self, Resource};
 use super::refusal::Refusal;
 use super::state::State;
 use super::{retry, route, signature};
@@ -62,6 +63,8 @@ struct Asked {
     body: Body,
     headers: HeaderMap,
     request_id: String,
+    /// Whether no fault befalls it.
+    spared: bool,
 }
 
 impl OciServer {
@@ -147,8 +150,15 @@ impl OciServer {
         state.living()
     }
 
+    /// All that lives, as it stands.
+    pub fn resources(&self) -> Vec<Resource> {
+        let mut state = self.state();
+        state.settle(self.clock.now());
+        picture::of(&state)
+    }
+
     /// A call by somebody of this process: a simulated operator. It goes the same way as one over HTTP, signature
-    /// aside.
+    /// and faults aside.
     ///
     /// `path` is as in a request, `/20160918/instances?compartmentId=…`.
     ///
@@ -171,6 +181,7 @@ impl OciServer {
             body: body.as_object().cloned().unwrap_or_default(),
             headers: HeaderMap::new(),
             request_id: self.request_id(None),
+            spared: true,
         };
         self.perform(method, asked).map(|reply| reply.body.unwrap_or_default())
     }
@@ -257,6 +268,7 @@ impl OciServer {
             body: json_body(request.body())?,
             headers: request.headers().clone(),
             request_id,
+            spared: false,
         })
     }
 
@@ -286,7 +298,7 @@ impl OciServer {
             if_match: header("if-match"),
             request_id: asked.request_id,
             now: self.clock.now(),
-            short_page: route.operation.starts_with("List") && self.faults.strikes(Point::ShortPage),
+            short_page: !asked.spared && route.operation.starts_with("List") && self.faults.strikes(Point::ShortPage),
         };
         state.settle(call.now);
         if let Some((id, place)) = (route.kind.alias)(state, &call).zip(call.params.first_mut()) {
