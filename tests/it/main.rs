@@ -12,6 +12,7 @@
 mod admission_server;
 mod admission_upstream;
 mod architecture;
+mod capoci;
 mod cli;
 mod conformance;
 mod e2e;
