@@ -19,7 +19,9 @@ use crate::inventory::InventoryKey;
 use crate::plan::change::{Action, Change};
 use crate::plan::known::{field_of, resolve};
 use crate::plan::{self, Plan, Revised};
-use crate::providers::{DeleteRequest, InventoryStore, LiveObject, Observed, Provider, ProviderError, Sensitive, Stored};
+use crate::providers::{
+    DeleteRequest, InventoryStore, LiveObject, Observed, Provider, ProviderError, Sensitive, Stored,
+};
 use crate::resource::{ManagementClusterName, Reference, ResourceId, Target};
 
 /// What a run needs.
@@ -176,7 +178,9 @@ fn document(change: &Change, made: &Made) -> Result<Sensitive, String> {
     }
     let mut body = document.expose().clone();
     let made = locked(made);
-    let open = resolve(&mut body, |reference| field_of(made.get(&reference.id)?, &reference.field));
+    let open = resolve(&mut body, |reference| {
+        field_of(made.get(&reference.id)?, &reference.field)
+    });
     match open.first() {
         None => Ok(Sensitive::new(body)),
         Some(Reference { id, field }) => Err(format!("`{field}` of {id}, which it names, is not known")),

@@ -5,8 +5,8 @@ use super::args::{FleetArgs, PodArgs, SandboxArgs, TargetArgs};
 use crate::diag::Severity;
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::providers::kubernetes::ServiceAccount;
-use crate::report::{diagnostics, oci_text};
 use crate::report::style::Style;
+use crate::report::{diagnostics, oci_text};
 use crate::sandbox;
 
 /// Where a sandbox is, unless a directory is named.

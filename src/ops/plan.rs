@@ -23,7 +23,7 @@ use crate::source::Ancestry;
 #[derive(Clone, Debug)]
 pub enum Against {
     /// The live state of the management clusters.
-    Live(Access),
+    Live(Box<Access>),
     /// Nothing: as if no object were there. Talks to nobody.
     Nothing,
 }
@@ -194,7 +194,10 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
 
 /// Documents of which the observation says that it left something out.
 fn unread(observed: &BTreeMap<Target, Observation>) -> usize {
-    let objects = observed.get(&Target::Oci).into_iter().flat_map(|seen| seen.objects.values());
+    let objects = observed
+        .get(&Target::Oci)
+        .into_iter()
+        .flat_map(|seen| seen.objects.values());
     objects
         .filter(|seen| matches!(seen, Observed::Present(live) if live.text.contains("\"unread\":{")))
         .count()

@@ -21,7 +21,9 @@ pub(super) fn present(
         change.blocks.push(Block::Invalid { message });
         return Some(change);
     };
-    let former = entry.and_then(|entry| entry.oci.as_ref()).map_or(&[][..], |entry| &entry.tags);
+    let former = entry
+        .and_then(|entry| entry.oci.as_ref())
+        .map_or(&[][..], |entry| &entry.tags);
     let differences = oci::differences(kind, &wanted["spec"], &live["spec"], former);
     if manifest.stewardship == Stewardship::Observed {
         change.reason = Reason::Found;

@@ -32,7 +32,11 @@ pub(super) fn rank(id: &ResourceId) -> u8 {
         (Target::Oci, "Vcn" | "Drg") => 0,
         (
             Target::Oci,
-            "InternetGateway" | "NatGateway" | "ServiceGateway" | "LocalPeeringGateway" | "DrgAttachment"
+            "InternetGateway"
+            | "NatGateway"
+            | "ServiceGateway"
+            | "LocalPeeringGateway"
+            | "DrgAttachment"
             | "RemotePeeringConnection",
         ) => 1,
         (Target::Oci, "RouteTable" | "SecurityList" | "NetworkSecurityGroup" | "DhcpOptions") => 2,

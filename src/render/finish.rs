@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::diag::{Code, Diagnostic, Span};
 use crate::fleet::model::{Cluster, Manage};
-use crate::resource::mark::{MANAGED_BY_LABEL, OWNER_ANNOTATION, RESPONSIBLE_ANNOTATION};
 use crate::resource::lookup::malformed_lookups;
+use crate::resource::mark::{MANAGED_BY_LABEL, OWNER_ANNOTATION, RESPONSIBLE_ANNOTATION};
 use crate::resource::reference::{OCI_GROUP, malformed_references, references};
 use crate::resource::{FleetUid, Manifest, OwnerMark, ResourceId, Stewardship, Target, UnitId};
 
@@ -125,7 +125,8 @@ impl Unit<'_> {
         }
         if let Some(path) = malformed_lookups(&body).first() {
             let message = format!("{origin} gives {id}, whose `{path}` is no look-up");
-            let hint = r#"a look-up is {"$lookup": {"kind": …, "name": …, "compartmentId": …, "region": …}, "field": "id"}"#;
+            let hint =
+                r#"a look-up is {"$lookup": {"kind": …, "name": …, "compartmentId": …, "region": …}, "field": "id"}"#;
             return Err(Box::new(problem(Code::TemplateOutput, message).hint(hint)));
         }
         Manifest::new(id.target.clone(), self.id.clone(), self.stewardship(&id), &body)

@@ -30,7 +30,11 @@ pub fn render(counts: &Counts, unread: usize) -> String {
         let _ = write!(line, ", {} of them repeated", counts.retries);
     }
     if counts.waited.as_millis() > 0 {
-        let _ = write!(line, "; callers waited {:.1} s for the budget", counts.waited.as_secs_f64());
+        let _ = write!(
+            line,
+            "; callers waited {:.1} s for the budget",
+            counts.waited.as_secs_f64()
+        );
     }
     if unread > 0 {
         let groups = if unread == 1 { "group was" } else { "groups were" };
@@ -72,7 +76,10 @@ mod tests {
         counts.retries = 1;
         counts.waited = Duration::from_millis(1500);
         let line = render(&counts, 2);
-        assert!(line.contains(", 1 of them repeated; callers waited 1.5 s for the budget"), "{line}");
+        assert!(
+            line.contains(", 1 of them repeated; callers waited 1.5 s for the budget"),
+            "{line}"
+        );
         assert!(line.contains("the rules of 2 security groups were not read"), "{line}");
     }
 }

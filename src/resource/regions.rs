@@ -21,7 +21,10 @@ pub(crate) fn find(word: &str) -> Option<&'static Region> {
 
 /// The second-level domain of a realm's endpoints; none for a realm that isn't known.
 pub(crate) fn domain(realm: &str) -> Option<&'static str> {
-    DOMAINS.iter().find(|(known, _)| *known == realm).map(|(_, domain)| *domain)
+    DOMAINS
+        .iter()
+        .find(|(known, _)| *known == realm)
+        .map(|(_, domain)| *domain)
 }
 
 /// Every known region.

@@ -31,6 +31,4 @@ pub mod operators;
 pub mod serve;
 pub mod store;
 
-pub use self::instance::{
-    Cluster, ClusterError, DEFAULT_SPEED, OpenError, Options, PutError, Sandbox,
-};
+pub use self::instance::{Cluster, ClusterError, DEFAULT_SPEED, OpenError, Options, PutError, Sandbox};

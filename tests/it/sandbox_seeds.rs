@@ -195,7 +195,7 @@ async fn converge(loaded: &LoadedFleet, sandbox: &Arc<Sandbox>, access: &Access,
 /// A plan, and whether anything is to be done or not known.
 async fn planned(loaded: &LoadedFleet, access: &Access) -> Result<(bool, ops::Planned), ops::PlanError> {
     let options = PlanOptions {
-        against: Against::Live(access.clone()),
+        against: Against::Live(Box::new(access.clone())),
         scope: Scope::default(),
         adopt: false,
         now: "2026-11-21T12:00:00Z".to_owned(),

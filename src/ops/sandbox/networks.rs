@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::SandboxError;
 use crate::fleet::model::{Cluster, ExistingNetwork, Fleet, NetworkSource};
-use crate::resource::{Compartment, Ocid, OciId};
+use crate::resource::{Compartment, OciId, Ocid};
 use crate::sandbox::Sandbox;
 use crate::sandbox::oci::Principal;
 
@@ -67,7 +67,15 @@ fn existing(fleet: &Fleet) -> Vec<(&ExistingNetwork, Place<'_>, Vec<IpNet>)> {
             let (_, _, ranges) = found
                 .entry(&existing.vcn)
                 .or_insert_with(|| (existing, place(cluster), Vec::new()));
-            ranges.extend(cluster.network.machine.iter().filter(|range| !ranges.contains(range)).copied().collect::<Vec<_>>());
+            ranges.extend(
+                cluster
+                    .network
+                    .machine
+                    .iter()
+                    .filter(|range| !ranges.contains(range))
+                    .copied()
+                    .collect::<Vec<_>>(),
+            );
         }
     }
     found.into_values().collect()
@@ -88,17 +96,21 @@ fn halves(range: &IpNet) -> Vec<IpNet> {
 }
 
 fn vcn(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, ranges: &[IpNet]) -> Result<(), SandboxError> {
-    let v4: Vec<String> = ranges.iter().filter(|range| range.addr().is_ipv4()).map(ToString::to_string).collect();
-    put(sandbox, place, ocid, "vcns", json!({"cidrBlocks": v4, "displayName": "existing"}))
+    let v4: Vec<String> = ranges
+        .iter()
+        .filter(|range| range.addr().is_ipv4())
+        .map(ToString::to_string)
+        .collect();
+    put(
+        sandbox,
+        place,
+        ocid,
+        "vcns",
+        json!({"cidrBlocks": v4, "displayName": "existing"}),
+    )
 }
 
-fn put(
-    sandbox: &Sandbox,
-    place: &Place<'_>,
-    ocid: &Ocid,
-    kind: &str,
-    mut body: Value,
-) -> Result<(), SandboxError> {
+fn put(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, kind: &str, mut body: Value) -> Result<(), SandboxError> {
     // What stands in a compartment that is known by its path alone can't be said before that is there.
     let Some(Compartment::Id(compartment)) = place.compartment else {
         return Ok(());
@@ -109,9 +121,13 @@ fn put(
         tenancy: place.tenancy.map_or_else(|| own.tenancy.clone(), ToString::to_string),
         user: own.user.clone(),
     };
-    let placed = sandbox
-        .oci()
-        .place(ocid.as_str(), &principal, place.region, &format!("/20160918/{kind}"), &body);
+    let placed = sandbox.oci().place(
+        ocid.as_str(),
+        &principal,
+        place.region,
+        &format!("/20160918/{kind}"),
+        &body,
+    );
     placed.map_err(|refusal| SandboxError::Network {
         ocid: ocid.to_string(),
         message: refusal.message,

@@ -152,7 +152,9 @@ fn left_to_others(loaded: &LoadedFleet, sources: &BTreeMap<Place, Content>) -> V
     let mut objects = Vec::new();
     let manifests = loaded.rendered.units.values().flat_map(|unit| &unit.manifests);
     // What names a network that is still to be made is made by others later than by us.
-    let of_others = |manifest: &&Manifest| manifest.stewardship == Stewardship::Observed && !manifest.canonical().contains("{\"$ref\"");
+    let of_others = |manifest: &&Manifest| {
+        manifest.stewardship == Stewardship::Observed && !manifest.canonical().contains("{\"$ref\"")
+    };
     for manifest in manifests.filter(of_others) {
         let Target::Kubernetes(cluster) = &manifest.id.target else {
             continue;

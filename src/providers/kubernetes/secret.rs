@@ -53,7 +53,10 @@ impl KubernetesProvider {
 
 fn data(live: &LiveObject) -> Result<Data, SecretError> {
     let object = live.parse().map_err(|_| SecretError::Empty)?;
-    let data = object.get("data").and_then(Value::as_object).ok_or(SecretError::Empty)?;
+    let data = object
+        .get("data")
+        .and_then(Value::as_object)
+        .ok_or(SecretError::Empty)?;
     data.iter()
         .map(|(key, value)| {
             let bytes = value.as_str().and_then(|text| STANDARD.decode(text).ok());

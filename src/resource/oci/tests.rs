@@ -101,6 +101,7 @@ const NOT_OURS: &[(&str, &str)] = &[
     ("NetworkLoadBalancer", "reservedIpv6Id"),
 ];
 
+#[expect(clippy::needless_pass_by_value, reason = "called with literals")]
 fn spec_differences(kind_name: &str, desired: Value, live: Value) -> Vec<(String, Change)> {
     differences(kind(kind_name).unwrap(), &desired, &live, &[])
         .into_iter()

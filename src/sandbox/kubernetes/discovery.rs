@@ -31,10 +31,13 @@ pub(super) fn version() -> Value {
 }
 
 /// A group's versions, the preferred one first, each with its kinds.
-type Groups<'a> = Vec<(&'a str, Vec<(&'a str, Vec<(&'a Kind, &'a Version)>)>)>;
+type Groups<'a> = Vec<(&'a str, Vec<(&'a str, Served<'a>)>)>;
+
+/// The kinds of one version.
+type Served<'a> = Vec<(&'a Kind, &'a Version)>;
 
 fn groups(kinds: &[Arc<Kind>]) -> Groups<'_> {
-    let mut groups: BTreeMap<&str, BTreeMap<&str, Vec<(&Kind, &Version)>>> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, BTreeMap<&str, Served<'_>>> = BTreeMap::new();
     for kind in kinds {
         for version in kind.versions.iter().filter(|version| version.served) {
             let versions = groups.entry(&kind.name.group).or_default();

@@ -232,7 +232,15 @@ impl Kind {
 }
 
 /// The kinds of Kubernetes itself: group, plural, kind, short names, in namespaces, with a status of its own.
-const BUILT_IN: [(&str, &str, &str, &[&str], bool, bool); 14] = [
+type BuiltIn = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    bool,
+    bool,
+);
+const BUILT_IN: [BuiltIn; 14] = [
     ("", "configmaps", "ConfigMap", &["cm"], true, false),
     ("", "events", "Event", &["ev"], true, false),
     ("", "namespaces", "Namespace", &["ns"], false, true),

@@ -200,7 +200,7 @@ impl Inner {
         }
         let objects: Vec<Value> = page.items.iter().map(|item| item.at(&call.kind, version)).collect();
         let answer = if call.form == Form::Table {
-            table::of(&call.kind, version, &objects, page.metadata(), self.clock.now())
+            table::of(&call.kind, version, &objects, &page.metadata(), self.clock.now())
         } else {
             let items: Vec<Value> = objects.iter().map(table::partial).collect();
             json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": page.metadata(),
@@ -271,7 +271,7 @@ impl Inner {
                 }
                 self.written(call, version, |writer| match place.subresource {
                     "scale" => scale(writer, place, |_| Ok(object), &options),
-                    "finalize" => finalize(writer, place, object, &options),
+                    "finalize" => finalize(writer, place, &object, &options),
                     _ => writer.update(place, object, Way::Put, &options),
                 })
             }
@@ -371,7 +371,7 @@ impl Inner {
         let shown = match call.form {
             Form::Table => {
                 let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
-                table::of(&call.kind, version, &[object], metadata, self.clock.now())
+                table::of(&call.kind, version, &[object], &metadata, self.clock.now())
             }
             Form::Metadata => table::partial(&object),
             Form::Json | Form::Aggregated(_) => object,
@@ -443,7 +443,7 @@ fn scale(
 fn finalize(
     writer: &mut Writer<'_>,
     place: Place<'_>,
-    sent: Value,
+    sent: &Value,
     options: &WriteOptions,
 ) -> Result<Written, Refusal> {
     let stored = writer.state.get(&place.kind.name, &place.key());

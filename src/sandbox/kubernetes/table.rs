@@ -68,7 +68,7 @@ fn columns(kind: &Kind, version: &Version) -> Vec<Column> {
 }
 
 /// A table of some objects.
-pub(super) fn of(kind: &Kind, version: &Version, objects: &[Value], metadata: Value, now: Timestamp) -> Value {
+pub(super) fn of(kind: &Kind, version: &Version, objects: &[Value], metadata: &Value, now: Timestamp) -> Value {
     let columns = columns(kind, version);
     let definitions: Vec<Value> = columns
         .iter()

@@ -219,7 +219,7 @@ impl Watch {
         let object = match self.form {
             Form::Table => {
                 let now = self.inner.clock.now();
-                let mut table = table::of(&self.kind, version, &[object], json!({}), now);
+                let mut table = table::of(&self.kind, version, &[object], &json!({}), now);
                 if self.columns_told {
                     table["columnDefinitions"] = Value::Null;
                 }

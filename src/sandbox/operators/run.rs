@@ -194,7 +194,7 @@ impl Loop {
         if kind == "CustomResourceDefinition" && event.happening != Happening::Deleted {
             self.work_on(&event.object);
         }
-        if !self.kinds.get(&kind).is_some_and(|known| known.group == event.group) {
+        if self.kinds.get(&kind).is_none_or(|known| known.group != event.group) {
             return;
         }
         let key = key(&kind, &event.object);

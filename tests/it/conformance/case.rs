@@ -47,6 +47,7 @@ impl Step {
         Self::read(&format!("GET {path}"))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "called with literals")]
     pub(super) fn post(path: &str, body: Value) -> Self {
         Self {
             body: Some(body.to_string()),

@@ -29,6 +29,7 @@ impl Lines {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called with literals")]
 fn map(name: &str, labels: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}})
 }

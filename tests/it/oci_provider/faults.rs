@@ -11,7 +11,7 @@ async fn a_lost_answer_never_makes_a_twin() {
     let network = vcn(&world, "net", "10.0.0.0/16");
     world.lose("POST", "/vcns");
     let live = world.create(&network).await;
-    assert_eq!(world.server.living()["Vcn"], [live.uid.clone()]);
+    assert_eq!(world.server.living()["Vcn"], std::slice::from_ref(&live.uid));
 
     // A run that was cut off before it had an answer comes again, with the same token.
     let again = world.another("fleet-1", Default::default()).create(&network).await;

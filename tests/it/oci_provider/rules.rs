@@ -11,6 +11,7 @@ fn rule(port: u16) -> Value {
         "tcpOptions": {"destinationPortRange": {"min": port, "max": port}}})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called with literals")]
 fn group(world: &World, name: &str, rules: Vec<Value>) -> Value {
     world.document(
         "NetworkSecurityGroup",

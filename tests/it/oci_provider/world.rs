@@ -147,6 +147,7 @@ impl World {
     }
 
     /// A document of the fleet, references not resolved.
+    #[expect(clippy::needless_pass_by_value, reason = "called with literals")]
     pub(super) fn document(&self, kind: &str, name: &str, spec: Value) -> Value {
         let mark = OwnerMark::for_object(&self.fleet, &self.unit, &oci_id(kind, name));
         let mut document = json!({

@@ -127,7 +127,7 @@ impl World {
 
     pub(super) async fn plan(&self) -> Planned {
         let options = PlanOptions {
-            against: Against::Live(self.access.clone()),
+            against: Against::Live(Box::new(self.access.clone())),
             scope: Scope::default(),
             adopt: false,
             now: NOW.to_owned(),
