@@ -1,6 +1,6 @@
 //! The resources of a kind in a compartment, as one list showed them, and how a document's is found among them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::document::{Live, Phase};
 use super::tags;
@@ -10,10 +10,10 @@ use crate::resource::{FleetUid, ResourceId};
 /// A list.
 pub(super) struct Shelf {
     items: Vec<Live>,
-    by_ocid: HashMap<String, usize>,
+    by_ocid: BTreeMap<String, usize>,
     /// By the hash in their tags: those of this fleet.
-    by_mark: HashMap<String, Vec<usize>>,
-    by_name: HashMap<String, Vec<usize>>,
+    by_mark: BTreeMap<String, Vec<usize>>,
+    by_name: BTreeMap<String, Vec<usize>>,
 }
 
 /// What was found.
@@ -33,7 +33,7 @@ impl Shelf {
             .into_iter()
             .filter(|live| live.phase(kind) != Phase::Gone)
             .collect();
-        let (mut by_ocid, mut by_mark, mut by_name) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (mut by_ocid, mut by_mark, mut by_name) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (i, live) in items.iter().enumerate() {
             by_ocid.insert(live.ocid.clone(), i);
             match (tags::tag(&live.shown, tags::FLEET), tags::tag(&live.shown, tags::ID)) {

@@ -186,7 +186,7 @@ impl Comparison<'_> {
                 let live = live.and_then(|keys| keys.get(key));
                 if !value.is_null() && live != Some(value) {
                     self.within(namespace, |c| {
-                        c.within(key, |c| c.push(live, Some(value), Change::InPlace))
+                        c.within(key, |c| c.push(live, Some(value), Change::InPlace));
                     });
                 }
             }
