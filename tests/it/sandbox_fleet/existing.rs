@@ -121,3 +121,18 @@ async fn compartments_are_found_by_their_path() {
     let planned = world.plan().await;
     assert!(is_settled(&planned), "{}", text(&planned));
 }
+
+/// By the program itself: what it says, and how it ends.
+#[test]
+fn the_program_does_the_rest_and_says_that_something_is_not_known() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let world = runtime.block_on(World::of(&[("a", NAMED), ("b", "")]));
+    let args = ["--sandbox", "state", "--fleet", "fleet"];
+    let ran = world.place.run(&[&["apply", "--yes"], &args[..]].concat()).exits(1);
+    assert!(ran.stdout.contains("there is no Vcn `theirs`"), "{}", ran.stdout);
+    let ran = world.place.run(&[&["plan"], &args[..]].concat()).exits(1);
+    assert!(!ran.stdout.contains("clusters-b"), "b is done: {}", ran.stdout);
+}
