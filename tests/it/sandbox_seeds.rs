@@ -1,8 +1,8 @@
 //! The demo fleet in a sandbox under many schedules of faults: each comes to the same state, nothing is made twice and
 //! nothing that is not the fleet's is touched.
 //!
-//! Each seed is a run on paused time of its own. 50 of them are run; `FLEETWRIGHT_SEEDS=500 cargo test --test it
-//! sandbox_seeds` runs more. Two go over TCP, in the machine's time.
+//! Each seed is a run on paused time of its own. Ten of them are run, 50 under CI, and 500 by
+//! `FLEETWRIGHT_SEEDS=500 cargo test --release --test it sandbox_seeds`. Two go over TCP, in the machine's time.
 
 mod bystanders;
 mod state;
@@ -29,6 +29,9 @@ const SEEDS: &str = "FLEETWRIGHT_SEEDS";
 /// Runs of `apply` within which a fleet has to be as its files say. Each strike of a fault costs one, at worst.
 const ROUNDS: usize = 30;
 
+/// So many seeds hold every fault that the program can meet.
+const SEEDS_WITH_ALL: u64 = 10;
+
 /// How often each fault strikes.
 const RATE: f64 = 0.02;
 
@@ -53,7 +56,7 @@ struct Run {
 fn seeds() -> u64 {
     let asked = std::env::var_os(SEEDS).and_then(|text| text.to_str()?.parse().ok());
     asked
-        .unwrap_or(if cfg!(debug_assertions) { 10 } else { 50 })
+        .unwrap_or(SEEDS_WITH_ALL)
         .max(if crate::support::under_ci() { 50 } else { 1 })
 }
 
@@ -294,6 +297,10 @@ fn every_schedule_of_faults_comes_to_the_same_fleet() {
     });
     for (point, count) in runs.into_inner().expect("no panic").into_iter().flatten() {
         *all.entry(point).or_default() += count;
+    }
+    // Of a few seeds one can't ask that they hold every fault.
+    if last < SEEDS_WITH_ALL {
+        return;
     }
     let both = [
         Point::TooManyRequests,

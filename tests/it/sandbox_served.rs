@@ -133,36 +133,63 @@ fn kubectl_works_by_the_kubeconfig_and_finds_its_things_again_after_a_restart() 
 fn a_hosted_cluster_that_kubectl_makes_comes_up_and_goes_in_order() {
     let place = Workplace::copy_of(&repository("fleet"));
     let Some(kubectl) = Kubectl::find(&place) else { return };
-    let rendered = place.run(&["render", "--cluster", "team-a"]).exits(0).stdout;
+    // Its network is there already: kubectl can't fill in the OCIDs of one that is still to be made.
+    let rendered = place.run(&["render", "--cluster", "ledger"]).exits(0).stdout;
     let served = Served::start(&place, &["--fleet", "fleet"]);
     assert_eq!(served.says("contexts:"), "fra-1, iad-1");
-    kubectl.run(&["config", "use-context", "iad-1"]);
+    kubectl.run(&["config", "use-context", "fra-1"]);
     // Copies are filled in by the program alone: kubectl takes the rest.
     let documents: Vec<&str> = rendered
         .split("\n---\n")
         .filter(|document| !document.contains("$copyFrom"))
         .collect();
-    let file = place.path().join("team-a.yaml");
+    let file = place.path().join("ledger.yaml");
     std::fs::write(&file, documents.join("\n---\n")).expect("a file");
-    kubectl.run(&["apply", "--server-side", "-f", "team-a.yaml"]);
-    let space = ["-n", "clusters-team-a"];
+    kubectl.run(&["apply", "--server-side", "-f", "ledger.yaml"]);
+    let space = ["-n", "clusters-ledger"];
     let wait = |what: &[&str]| kubectl.run(&[&["wait", "--timeout=60s"], what, &space].concat());
-    wait(&["--for=condition=Available", "hostedcluster/team-a"]);
+    wait(&["--for=condition=Available", "hostedcluster/ledger"]);
     wait(&["--for=condition=Ready", "nodepool", "--all"]);
     let pools = kubectl.json(&[&["get", "nodepools"], &space[..]].concat());
-    assert_eq!(pools["items"][0]["status"]["replicas"], 2);
-    let secrets = kubectl.run(&["get", "secrets", "-o", "name", "-n", "clusters-team-a"]);
-    assert!(secrets.contains("team-a-admin-kubeconfig"), "{secrets}");
+    assert_eq!(pools["items"][0]["status"]["replicas"], 3);
+    let secrets = kubectl.run(&["get", "secrets", "-o", "name", "-n", "clusters-ledger"]);
+    assert!(secrets.contains("ledger-admin-kubeconfig"), "{secrets}");
     kubectl.run(&[
         "delete",
         "hostedcluster",
-        "team-a",
+        "ledger",
         "-n",
-        "clusters-team-a",
+        "clusters-ledger",
         "--timeout=60s",
     ]);
     let left = kubectl.run(&["get", "nodepools,hostedclusters", "-A", "-o", "name"]);
-    assert!(!left.contains("/team-a"), "{left}");
+    assert!(!left.contains("/ledger"), "{left}");
+    served.end();
+}
+
+#[test]
+fn the_program_applies_over_http_and_has_nothing_to_do_then() {
+    let place = Workplace::copy_of(&repository("fleet"));
+    let served = Served::start(&place, &["--fleet", "fleet"]);
+    let endpoint = format!("{}/regions/{{region}}", served.says("oci url:"));
+    let reached = [
+        "--fleet",
+        "fleet",
+        "--kubeconfig",
+        "box/kubeconfig",
+        "--oci-config",
+        "box/oci/config",
+        "--oci-endpoint",
+        &endpoint,
+        "--oci-calls",
+        "1000/1000",
+    ];
+    place.run(&[&["apply", "--yes"], &reached[..]].concat()).exits(0);
+    let stdout = place
+        .run(&[&["plan", "--detailed-exitcode"], &reached[..]].concat())
+        .exits(0)
+        .stdout;
+    assert!(!stdout.contains("known after apply"), "{stdout}");
     served.end();
 }
 
