@@ -7,6 +7,8 @@
 mod bench;
 mod controller;
 
+use std::collections::BTreeMap;
+
 use fleetwright::schema::Schema;
 use fleetwright::ssa::is_noop;
 use serde_json::{Value, json};
@@ -273,12 +275,9 @@ fn group(role: &str, range: &str) -> Value {
     })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_gets_a_network_of_its_own_and_what_was_written_is_not_drift() {
-    let (Some(bench), Some(upstream)) = (Bench::shared(), upstream()) else {
-        return;
-    };
-    let (cloud, space, name) = (Cloud::start().await, "capoci-own", "own");
+/// Applies an OCICluster whose network the controller is to make, with all that it needs, and returns what was applied.
+fn apply_own(bench: &Bench, cloud: &Cloud, name: &str, groups: &Value) -> Value {
+    let space = name;
     let identity = json!({
         "apiVersion": "infrastructure.cluster.x-k8s.io/v1beta2",
         "kind": "OCIClusterIdentity",
@@ -301,24 +300,39 @@ async fn a_cluster_gets_a_network_of_its_own_and_what_was_written_is_not_drift()
     let vcn = json!({
         "name": name,
         "cidrs": ["10.78.0.0/20"],
-        "networkSecurityGroup": own_groups("10.78.0.0/20"),
+        "networkSecurityGroup": groups,
         "subnets": subnets,
     });
     let identifier = "0d9c6f5e-1f0c-4c7d-8f59-5b1f6d2a7e02";
-    let mut desired = oci_cluster(&cloud, space, name, identifier, name, &vcn);
+    let mut desired = oci_cluster(cloud, space, name, identifier, name, &vcn);
     desired["metadata"]["ownerReferences"] = json!([bench.owner(space, name)]);
-    let apply = || {
-        let args = ["apply", "--server-side", "--field-manager=fleetwright", "-f", "-"];
-        bench.login.kubectl_in(&args, &desired.to_string());
-    };
-    apply();
+    bench.login.kubectl_in(&APPLY, &desired.to_string());
+    desired
+}
 
-    let live = bench.ready(&cloud, space, name);
-    let counts = |living: std::collections::BTreeMap<&'static str, Vec<String>>| -> Vec<(&str, usize)> {
-        living.into_iter().map(|(kind, ids)| (kind, ids.len())).collect()
+/// As the provider applies.
+const APPLY: [&str; 5] = ["apply", "--server-side", "--field-manager=fleetwright", "-f", "-"];
+
+/// Of OCICluster, from upstream's CRD.
+fn schema() -> Option<Schema> {
+    let path = upstream()?.join("capoci/crds/infrastructure.cluster.x-k8s.io_ociclusters.yaml");
+    let text = std::fs::read_to_string(path).expect("the CRD");
+    let crd: Value = serde_yaml::from_str(&text).expect("YAML");
+    Some(Schema::from_crd(&crd, "v1beta2").expect("a schema"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_gets_a_network_of_its_own_and_what_was_written_is_not_drift() {
+    let (Some(bench), Some(schema)) = (Bench::shared(), schema()) else {
+        return;
     };
+    let (cloud, name) = (Cloud::start().await, "capoci-own");
+    let desired = apply_own(bench, &cloud, name, &own_groups("10.78.0.0/20"));
+    let live = bench.ready(&cloud, name, name);
+    let living = cloud.living();
+    let counts: Vec<_> = living.iter().map(|(kind, ids)| (*kind, ids.len())).collect();
     assert_eq!(
-        counts(cloud.living()),
+        counts,
         [
             ("DhcpOptions", 1),
             ("InternetGateway", 1),
@@ -332,14 +346,33 @@ async fn a_cluster_gets_a_network_of_its_own_and_what_was_written_is_not_drift()
             ("Vcn", 1),
         ]
     );
-    let text = std::fs::read_to_string(upstream.join("capoci/crds/infrastructure.cluster.x-k8s.io_ociclusters.yaml"));
-    let crd: Value = serde_yaml::from_str(&text.expect("the CRD")).expect("YAML");
-    let schema = Schema::from_crd(&crd, "v1beta2").expect("a schema");
     assert!(is_noop(&desired, &live, "fleetwright", &schema), "{live:#}");
-    apply();
-    assert_eq!(bench.live(space, name), live);
+    bench.login.kubectl_in(&APPLY, &desired.to_string());
+    assert_eq!(bench.live(name, name), live);
 
-    bench.delete(&cloud, space, name);
-    assert_eq!(counts(cloud.living()), []);
+    bench.delete(&cloud, name, name);
+    assert_eq!(cloud.living(), BTreeMap::new());
     cloud.knew_every_operation();
+}
+
+/// Why rules are rendered in full; and that what the controller takes over is seen at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_leaves_its_default_out_is_taken_over_and_that_is_seen() {
+    let (Some(bench), Some(schema)) = (Bench::shared(), schema()) else {
+        return;
+    };
+    let (cloud, name) = (Cloud::start().await, "capoci-short");
+    let mut groups = own_groups("10.78.0.0/20");
+    let rule = groups["list"][0]["ingressRules"][0]["ingressRule"]
+        .as_object_mut()
+        .expect("a rule");
+    rule.remove("isStateless");
+    let desired = apply_own(bench, &cloud, name, &groups);
+    let live = bench.ready(&cloud, name, name);
+    assert!(!is_noop(&desired, &live, "fleetwright", &schema), "{live:#}");
+    let output = bench.login.try_kubectl(&APPLY, &desired.to_string());
+    let refused = String::from_utf8_lossy(&output.stderr);
+    assert!(refused.contains(r#"conflict with "manager""#), "{refused}");
+    assert!(refused.contains("ingressRules"), "{refused}");
+    bench.delete(&cloud, name, name);
 }
