@@ -69,6 +69,8 @@ func run(kubeconfig string) error {
 	if err != nil {
 		return fmt.Errorf("the kubeconfig: %w", err)
 	}
+	// Writes are booked on the program's name, which upstream's image calls so.
+	config.UserAgent = "manager/v0.24.0"
 	hooks, err := newLoopback()
 	if err != nil {
 		return fmt.Errorf("the webhooks' server: %w", err)

@@ -7,6 +7,8 @@
 mod bench;
 mod controller;
 
+use std::collections::BTreeMap;
+
 use fleetwright::schema::Schema;
 use fleetwright::ssa::is_noop;
 use serde_json::{Value, json};
@@ -63,12 +65,13 @@ fn kind(public: bool) -> &'static str {
     if public { "public" } else { "private" }
 }
 
-/// The OCID of a document of the fleet, known after apply.
-fn ocid(kind: &str, name: &str) -> Value {
-    json!({"$ref": {"kind": kind, "name": name}, "field": "id"})
+/// A field of a document of the fleet, known after apply.
+fn of(kind: &str, name: &str, field: &str) -> Value {
+    json!({"$ref": {"kind": kind, "name": name}, "field": field})
 }
 
-/// A fleet of one network, and a cluster on it of which the fleet owns all but the load balancer.
+/// A fleet of one network and two clusters on it: of `ours` all but the load balancer is the fleet's, of `mixed` the
+/// groups too are the controller's.
 struct Fleet<'a> {
     place: Workplace,
     bench: &'a Bench,
@@ -87,40 +90,62 @@ spec: {region: REGION, compartment: COMPARTMENT, preset: self-managed, vcn: 10.7
 ---
 ";
 
-impl<'a> Fleet<'a> {
-    fn new(bench: &'a Bench, cloud: &'a Cloud, space: &str, name: &str) -> Self {
-        let place = Workplace::new(&[]);
-        let subnets: Vec<_> = ROLES
-            .iter()
-            .zip(["10.77.12.0/26", "10.77.14.0/26", "10.77.0.0/21", "10.77.8.0/23"])
-            .map(|((role, public), cidr)| {
-                json!({
-                    "name": role,
-                    "role": role,
-                    "skip": true,
-                    "id": ocid("Subnet", &format!("shared-{role}")),
-                    "cidr": cidr,
-                    "type": kind(*public),
-                })
-            })
-            .collect();
-        let groups: Vec<_> = ROLES[..3]
-            .iter()
-            .map(|(role, _)| json!({"name": role, "role": role, "id": ocid("NetworkSecurityGroup", &format!("shared-{role}"))}))
-            .collect();
-        let skip = json!({"skip": true});
-        let vcn = json!({
+/// The VCN of a cluster on the fleet's network.
+fn shared_vcn(groups: &Value) -> Value {
+    let subnet = |(role, public): &(&str, bool)| {
+        let name = format!("shared-{role}");
+        json!({
+            "name": role,
+            "role": role,
             "skip": true,
-            "id": ocid("Vcn", "shared"),
-            "cidrs": ["10.77.0.0/20"],
-            "internetGateway": skip,
-            "natGateway": skip,
-            "serviceGateway": skip,
-            "routeTable": skip,
-            "networkSecurityGroup": {"skip": true, "list": groups},
-            "subnets": subnets,
-        });
-        let identifier = "6f1c1b52-52b1-4a2f-9f0e-2a4f4b7c9d01";
+            "id": of("Subnet", &name, "id"),
+            "cidr": of("Subnet", &name, "cidrBlock"),
+            "type": kind(*public),
+        })
+    };
+    let skip = json!({"skip": true});
+    json!({
+        "skip": true,
+        "id": of("Vcn", "shared", "id"),
+        "cidrs": ["10.77.0.0/20"],
+        "internetGateway": skip,
+        "natGateway": skip,
+        "serviceGateway": skip,
+        "routeTable": skip,
+        "networkSecurityGroup": groups,
+        "subnets": ROLES.iter().map(subnet).collect::<Vec<_>>(),
+    })
+}
+
+/// The groups of the fleet's network.
+fn shared_groups() -> Value {
+    let group = |(role, _): &(&str, bool)| {
+        let id = of("NetworkSecurityGroup", &format!("shared-{role}"), "id");
+        json!({"name": role, "role": role, "id": id})
+    };
+    json!({"skip": true, "list": ROLES[..3].iter().map(group).collect::<Vec<_>>()})
+}
+
+/// Groups that the controller makes.
+fn own_groups(range: &str) -> Value {
+    json!({"list": ROLES.iter().map(|(role, _)| group(role, range)).collect::<Vec<_>>()})
+}
+
+impl<'a> Fleet<'a> {
+    fn new(bench: &'a Bench, cloud: &'a Cloud, space: &str) -> Self {
+        let place = Workplace::new(&[]);
+        let on_it = |name: &str, identifier: &str, groups: &Value| {
+            let oci = oci_cluster(cloud, space, name, identifier, "ours", &shared_vcn(groups));
+            [cluster(space, name), oci]
+        };
+        let extra = [
+            on_it("ours", "6f1c1b52-52b1-4a2f-9f0e-2a4f4b7c9d01", &shared_groups()),
+            on_it(
+                "mixed",
+                "6f1c1b52-52b1-4a2f-9f0e-2a4f4b7c9d02",
+                &own_groups("10.77.0.0/20"),
+            ),
+        ];
         let manager = json!({
             "kind": "ManagementCluster",
             "metadata": {"name": "m"},
@@ -129,7 +154,7 @@ impl<'a> Fleet<'a> {
                 "context": "test",
                 "dialect": "none",
                 "identities": {"ours": {"type": "UserPrincipal", "principalSecret": format!("{space}/oci-user")}},
-                "extraManifests": [cluster(space, name), oci_cluster(cloud, space, name, identifier, "ours", &vcn)],
+                "extraManifests": extra.concat(),
             },
         });
         let text = FLEET.replace("TENANCY", cloud.tenancy());
@@ -161,50 +186,72 @@ impl<'a> Fleet<'a> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_on_our_network_gets_ready_and_what_was_written_is_not_drift() {
+async fn clusters_on_our_network_get_ready_and_what_was_written_is_not_drift() {
     let Some(bench) = Bench::shared() else { return };
-    let (cloud, space, name) = (Cloud::start().await, "capoci-ours", "ours");
+    let (cloud, space, names) = (Cloud::start().await, "capoci-ours", ["ours", "mixed"]);
     bench.login.kubectl(&["create", "namespace", space]);
     bench
         .login
         .kubectl_in(&["create", "-f", "-"], &cloud.secret(space).to_string());
-    let fleet = Fleet::new(bench, &cloud, space, name);
+    let fleet = Fleet::new(bench, &cloud, space);
     fleet.run(&["apply", "--yes"]).exits(0);
     fleet.is_settled();
     let ours = cloud.living();
 
-    bench.adopt(space, name);
-    let live = bench.ready(&cloud, space, name);
+    let mut balancers = Vec::new();
+    for name in names {
+        bench.adopt(space, name);
+        let live = bench.ready(&cloud, space, name);
+        assert_eq!(live["spec"]["controlPlaneEndpoint"]["port"], 6443);
+        balancers.push(live["spec"]["networkSpec"]["apiServerLoadBalancer"]["loadBalancerId"].clone());
+    }
+    balancers.sort_by_key(Value::to_string);
     let mut now = cloud.living();
-    let balancers = now.remove("NetworkLoadBalancer").unwrap_or_default();
-    assert_eq!((now, balancers.len()), (ours.clone(), 1));
-    let network = &live["spec"]["networkSpec"];
-    assert_eq!(network["apiServerLoadBalancer"]["loadBalancerId"], *balancers[0]);
-    assert_eq!(live["spec"]["controlPlaneEndpoint"]["port"], 6443);
+    assert_eq!(
+        now.remove("NetworkLoadBalancer").map(Value::from),
+        Some(balancers.into())
+    );
+    let groups = now.insert("NetworkSecurityGroup", ours["NetworkSecurityGroup"].clone());
+    assert_eq!(
+        groups.map(|all| all.len()),
+        Some(ours["NetworkSecurityGroup"].len() + ROLES.len())
+    );
+    assert_eq!(now, ours);
 
     fleet.is_settled();
-    let before = bench.live(space, name);
+    let before = names.map(|name| bench.live(space, name));
     fleet.run(&["apply", "--yes"]).exits(0);
-    assert_eq!(bench.live(space, name), before);
+    assert_eq!(names.map(|name| bench.live(space, name)), before);
 
-    bench.delete(&cloud, space, name);
+    for name in names {
+        bench.delete(&cloud, space, name);
+    }
     assert_eq!(cloud.living(), ours);
     cloud.knew_every_operation();
-    // What is missing now is the OCICluster, and nothing else.
+    // What is missing now are the two, and nothing else.
     let plan = fleet.run(&["plan", "-o", "json"]).json();
-    let changes: Vec<_> = plan["changes"]
-        .as_array()
-        .expect("changes")
-        .iter()
-        .map(|it| (&it["action"], &it["object"]["kind"]))
-        .collect();
-    assert_eq!(changes, [(&json!("create"), &json!("OCICluster"))]);
+    let changes = plan["changes"].as_array().expect("changes").iter();
+    let changes: Vec<_> = changes.map(|it| (&it["action"], &it["object"]["kind"])).collect();
+    let (create, kind) = (json!("create"), json!("OCICluster"));
+    assert_eq!(changes, [(&create, &kind); 2]);
 }
 
 /// Rules in full: the controller completes, and by that takes over, a list in which one says less.
-fn group(role: &str) -> Value {
-    let inside = |protocol: &str| json!({"protocol": protocol, "source": "10.78.0.0/20", "sourceType": "CIDR_BLOCK", "isStateless": false, "description": "inside"});
-    let outside = json!({"protocol": "all", "destination": "0.0.0.0/0", "destinationType": "CIDR_BLOCK", "isStateless": false, "description": "anywhere"});
+fn group(role: &str, range: &str) -> Value {
+    let inside = json!({
+        "protocol": "all",
+        "source": range,
+        "sourceType": "CIDR_BLOCK",
+        "isStateless": false,
+        "description": "inside",
+    });
+    let outside = json!({
+        "protocol": "all",
+        "destination": "0.0.0.0/0",
+        "destinationType": "CIDR_BLOCK",
+        "isStateless": false,
+        "description": "anywhere",
+    });
     let api = json!({
         "protocol": "6",
         "source": "0.0.0.0/0",
@@ -223,17 +270,14 @@ fn group(role: &str) -> Value {
     json!({
         "name": role,
         "role": role,
-        "ingressRules": [{"ingressRule": inside("all")}, {"ingressRule": api}],
+        "ingressRules": [{"ingressRule": inside}, {"ingressRule": api}],
         "egressRules": [{"egressRule": outside}, {"egressRule": services}],
     })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_gets_a_network_of_its_own_and_what_was_written_is_not_drift() {
-    let (Some(bench), Some(upstream)) = (Bench::shared(), upstream()) else {
-        return;
-    };
-    let (cloud, space, name) = (Cloud::start().await, "capoci-own", "own");
+/// Applies an OCICluster whose network the controller is to make, with all that it needs, and returns what was applied.
+fn apply_own(bench: &Bench, cloud: &Cloud, name: &str, groups: &Value) -> Value {
+    let space = name;
     let identity = json!({
         "apiVersion": "infrastructure.cluster.x-k8s.io/v1beta2",
         "kind": "OCIClusterIdentity",
@@ -253,28 +297,42 @@ async fn a_cluster_gets_a_network_of_its_own_and_what_was_written_is_not_drift()
         .zip(["10.78.12.0/26", "10.78.14.0/26", "10.78.0.0/21", "10.78.8.0/23"])
         .map(|((role, public), cidr)| json!({"name": role, "role": role, "cidr": cidr, "type": kind(*public)}))
         .collect();
-    let groups: Vec<_> = ROLES.iter().map(|(role, _)| group(role)).collect();
     let vcn = json!({
         "name": name,
         "cidrs": ["10.78.0.0/20"],
-        "networkSecurityGroup": {"list": groups},
+        "networkSecurityGroup": groups,
         "subnets": subnets,
     });
     let identifier = "0d9c6f5e-1f0c-4c7d-8f59-5b1f6d2a7e02";
-    let mut desired = oci_cluster(&cloud, space, name, identifier, name, &vcn);
+    let mut desired = oci_cluster(cloud, space, name, identifier, name, &vcn);
     desired["metadata"]["ownerReferences"] = json!([bench.owner(space, name)]);
-    let apply = || {
-        let args = ["apply", "--server-side", "--field-manager=fleetwright", "-f", "-"];
-        bench.login.kubectl_in(&args, &desired.to_string());
-    };
-    apply();
+    bench.login.kubectl_in(&APPLY, &desired.to_string());
+    desired
+}
 
-    let live = bench.ready(&cloud, space, name);
-    let counts = |living: std::collections::BTreeMap<&'static str, Vec<String>>| -> Vec<(&str, usize)> {
-        living.into_iter().map(|(kind, ids)| (kind, ids.len())).collect()
+/// As the provider applies.
+const APPLY: [&str; 5] = ["apply", "--server-side", "--field-manager=fleetwright", "-f", "-"];
+
+/// Of OCICluster, from upstream's CRD.
+fn schema() -> Option<Schema> {
+    let path = upstream()?.join("capoci/crds/infrastructure.cluster.x-k8s.io_ociclusters.yaml");
+    let text = std::fs::read_to_string(path).expect("the CRD");
+    let crd: Value = serde_yaml::from_str(&text).expect("YAML");
+    Some(Schema::from_crd(&crd, "v1beta2").expect("a schema"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_gets_a_network_of_its_own_and_what_was_written_is_not_drift() {
+    let (Some(bench), Some(schema)) = (Bench::shared(), schema()) else {
+        return;
     };
+    let (cloud, name) = (Cloud::start().await, "capoci-own");
+    let desired = apply_own(bench, &cloud, name, &own_groups("10.78.0.0/20"));
+    let live = bench.ready(&cloud, name, name);
+    let living = cloud.living();
+    let counts: Vec<_> = living.iter().map(|(kind, ids)| (*kind, ids.len())).collect();
     assert_eq!(
-        counts(cloud.living()),
+        counts,
         [
             ("DhcpOptions", 1),
             ("InternetGateway", 1),
@@ -288,14 +346,33 @@ async fn a_cluster_gets_a_network_of_its_own_and_what_was_written_is_not_drift()
             ("Vcn", 1),
         ]
     );
-    let text = std::fs::read_to_string(upstream.join("capoci/crds/infrastructure.cluster.x-k8s.io_ociclusters.yaml"));
-    let crd: Value = serde_yaml::from_str(&text.expect("the CRD")).expect("YAML");
-    let schema = Schema::from_crd(&crd, "v1beta2").expect("a schema");
     assert!(is_noop(&desired, &live, "fleetwright", &schema), "{live:#}");
-    apply();
-    assert_eq!(bench.live(space, name), live);
+    bench.login.kubectl_in(&APPLY, &desired.to_string());
+    assert_eq!(bench.live(name, name), live);
 
-    bench.delete(&cloud, space, name);
-    assert_eq!(counts(cloud.living()), []);
+    bench.delete(&cloud, name, name);
+    assert_eq!(cloud.living(), BTreeMap::new());
     cloud.knew_every_operation();
+}
+
+/// Why rules are rendered in full; and that what the controller takes over is seen at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_leaves_its_default_out_is_taken_over_and_that_is_seen() {
+    let (Some(bench), Some(schema)) = (Bench::shared(), schema()) else {
+        return;
+    };
+    let (cloud, name) = (Cloud::start().await, "capoci-short");
+    let mut groups = own_groups("10.78.0.0/20");
+    let rule = groups["list"][0]["ingressRules"][0]["ingressRule"]
+        .as_object_mut()
+        .expect("a rule");
+    rule.remove("isStateless");
+    let desired = apply_own(bench, &cloud, name, &groups);
+    let live = bench.ready(&cloud, name, name);
+    assert!(!is_noop(&desired, &live, "fleetwright", &schema), "{live:#}");
+    let output = bench.login.try_kubectl(&APPLY, &desired.to_string());
+    let refused = String::from_utf8_lossy(&output.stderr);
+    assert!(refused.contains(r#"conflict with "manager""#), "{refused}");
+    assert!(refused.contains("ingressRules"), "{refused}");
+    bench.delete(&cloud, name, name);
 }
