@@ -102,8 +102,9 @@ impl<'a> Records<'a> {
         if record.announced {
             return Ok(());
         }
-        let Record { stored, changes, .. } = &mut *record;
-        let mut new = false;
+        let Record {
+            stored, changes, dirty, ..
+        } = &mut *record;
         for change in changes.iter().filter(|change| change.writes()) {
             let known = stored.inventory.get(&change.id);
             // What is made again is made under another retry token: the record has to know which before the call.
@@ -119,10 +120,11 @@ impl<'a> Records<'a> {
                     digest: None,
                     oci: change.oci.clone(),
                 });
-                new = true;
+                // Until it is stored: the next change of the unit tries again where this one can't.
+                *dirty = true;
             }
         }
-        if new {
+        if record.dirty {
             self.save(key, &mut record).await?;
         }
         record.announced = true;
@@ -183,5 +185,79 @@ impl<'a> Records<'a> {
         record.stored.version = store.save(&record.stored.inventory, expected).await?;
         record.dirty = false;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as Sync;
+
+    use futures::FutureExt as _;
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::plan::change::tests::change;
+    use crate::plan::graph::Graph;
+    use crate::resource::{FleetUid, Revision};
+
+    /// A store that fails once, and then remembers.
+    #[derive(Default)]
+    struct FailsOnce(Sync<(bool, Vec<UnitInventory>)>);
+
+    impl InventoryStore for FailsOnce {
+        fn load_all<'a>(&'a self, _: &'a FleetUid) -> BoxFuture<'a, Result<Vec<Stored>, ProviderError>> {
+            std::future::ready(Ok(Vec::new())).boxed()
+        }
+
+        fn save<'a>(
+            &'a self,
+            inventory: &'a UnitInventory,
+            _: Option<&'a str>,
+        ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
+            let mut state = self.0.lock().unwrap();
+            let result = if std::mem::replace(&mut state.0, true) {
+                state.1.push(inventory.clone());
+                Ok(Some("1".to_owned()))
+            } else {
+                Err(ProviderError::LostRace(Box::new(inventory.unit.clone())))
+            };
+            std::future::ready(result).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_announced_is_announced_by_the_next_change_before_it_is_made() {
+        let revised = Revised {
+            fleet: FleetUid::new("f"),
+            revision: Revision::new("r"),
+            time: 0,
+        };
+        let changes = vec![
+            change("a", "ConfigMap", "x", Action::Create),
+            change("a", "ConfigMap", "y", Action::Create),
+        ];
+        let plan = Plan {
+            revised: revised.clone(),
+            graph: Graph::new(&changes).unwrap(),
+            changes,
+            unchanged: 0,
+            settled: Vec::new(),
+            refusals: Vec::new(),
+            held: Vec::new(),
+            needs: Vec::new(),
+        };
+        let store = FailsOnce::default();
+        let stores = BTreeMap::from([(ManagementClusterName::new("m"), &store as &dyn InventoryStore)]);
+        let records = Records::new(&stores, &BTreeMap::new(), &plan, &revised);
+        let key = key(&plan.changes[0]);
+        assert!(records.announce(&key).await.is_err());
+        assert_eq!(store.0.lock().unwrap().1.len(), 0);
+        records.announce(&key).await.unwrap();
+        let names: Vec<String> = store.0.lock().unwrap().1[0]
+            .entries
+            .iter()
+            .map(|entry| entry.id.name.clone())
+            .collect();
+        assert_eq!(names, ["x", "y"], "both are in the record before either is made");
     }
 }

@@ -21,7 +21,6 @@ use crate::source::Ancestry;
 
 /// What a plan is made against.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a run has one of it")]
 pub enum Against {
     /// The live state of the management clusters.
     Live(Box<Access>),
