@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::style::{Style, Tone};
 use crate::plan::Plan;
 use crate::plan::change::{Action, Block, Change, FieldDiff, OwnedBy, Preview, Reason};
+use crate::plan::guards;
 use crate::plan::preconditions::Met;
 use crate::resource::mark::MANAGED_BY_LABEL;
 
@@ -66,6 +67,9 @@ impl PlanText {
         }
         if plan.needs.iter().any(|need| need.met != Met::Yes) {
             writeln!(out)?;
+        }
+        for warning in guards::warnings(&plan.changes) {
+            writeln!(out, "{} {warning}", style.paint(Tone::Warn, "warning:"))?;
         }
         for refusal in &plan.refusals {
             writeln!(

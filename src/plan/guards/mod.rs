@@ -77,6 +77,11 @@ pub fn all() -> &'static [&'static dyn Guard] {
     ]
 }
 
+/// What is let through, and should be known before, in words.
+pub fn warnings(changes: &[Change]) -> Vec<String> {
+    release_step::warnings(changes)
+}
+
 /// Asks every guard, and blocks what one of them covers.
 ///
 /// Each sees the changes as the guards before it left them: what is refused already is not counted by a cap.

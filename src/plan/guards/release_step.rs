@@ -25,20 +25,42 @@ fn row(version: &Version) -> u64 {
     version.minor + version.major.saturating_sub(4) * 23
 }
 
+/// The versions that a change leads a control plane from and to.
+fn step(change: &Change) -> Option<(Version, Version)> {
+    if !(change.goes_ahead() && change.action == Action::Update && change.id.kind == "HostedCluster") {
+        return None;
+    }
+    let diff = change.fields.iter().find(|diff| diff.field == IMAGE)?;
+    let before = version(diff.before.as_ref()?.as_str()?)?;
+    let after = version(diff.after.as_ref()?.as_str()?)?;
+    Some((before, after))
+}
+
+/// Says of control planes that go back within their minor version what that means: it is let through, for there may be no
+/// other way out of a bad patch.
+pub(super) fn warnings(changes: &[Change]) -> Vec<String> {
+    let steps = changes.iter().filter_map(|change| Some((change, step(change)?)));
+    steps
+        .filter(|(_, (before, after))| row(before) == row(after) && after < before)
+        .map(|(change, (before, after))| {
+            format!(
+                "{} goes down from {before} to {after}: no control plane is supported to go back, not even by a patch",
+                change.id
+            )
+        })
+        .collect()
+}
+
 impl Guard for ReleaseStep {
     fn name(&self) -> &'static str {
         "release-step"
     }
 
     fn check(&self, changes: &[Change], _: &Facts<'_>) -> Vec<Refusal> {
-        let upgrades = changes.iter().filter(|change| {
-            change.goes_ahead() && change.action == Action::Update && change.id.kind == "HostedCluster"
-        });
-        upgrades
+        changes
+            .iter()
             .filter_map(|change| {
-                let diff = change.fields.iter().find(|diff| diff.field == IMAGE)?;
-                let before = version(diff.before.as_ref()?.as_str()?)?;
-                let after = version(diff.after.as_ref()?.as_str()?)?;
+                let (before, after) = step(change)?;
                 let (message, lift) = if row(&after) < row(&before) {
                     (
                         format!("{} would go down from {before} to {after}", change.id),
@@ -73,7 +95,7 @@ mod tests {
     use crate::plan::change::FieldDiff;
     use crate::plan::change::tests::change;
 
-    fn is_refused(before: &str, after: &str) -> bool {
+    fn upgrade(before: &str, after: &str) -> Change {
         let mut upgrade = change("a", "HostedCluster", "a", Action::Update);
         let image = |version: &str| Some(format!("registry.example/release:{version}-multi").into());
         upgrade.fields = vec![FieldDiff {
@@ -83,7 +105,19 @@ mod tests {
             owner: None,
             replaces: false,
         }];
-        !World::new().check(&ReleaseStep, &[upgrade]).is_empty()
+        upgrade
+    }
+
+    fn is_refused(before: &str, after: &str) -> bool {
+        !World::new().check(&ReleaseStep, &[upgrade(before, after)]).is_empty()
+    }
+
+    #[test]
+    fn going_back_by_a_patch_is_let_through_and_said() {
+        let said = warnings(&[upgrade("4.20.3", "4.20.1"), upgrade("4.20.1", "4.20.3")]);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("from 4.20.3 to 4.20.1"), "{said:?}");
+        assert!(warnings(&[upgrade("4.20.3", "4.19.12")]).is_empty(), "that is refused");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{DiagnosticReport, ObjectReport, UnitReport, Versioned, action, objec
 use crate::diag::Diagnostic;
 use crate::plan::Plan;
 use crate::plan::change::{Block, Change, Preview, Reason};
+use crate::plan::guards;
 use crate::plan::preconditions::Met;
 use crate::report::plan_text::{BlockText, Totals};
 
@@ -21,6 +22,8 @@ pub struct PlanReport {
     pub summary: Summary,
     /// Everything that is not as it should be, by unit and object.
     pub changes: Vec<ChangeReport>,
+    /// What is let through, and should be known before.
+    pub warnings: Vec<String>,
     /// What guards refuse.
     pub refusals: Vec<RefusalReport>,
     /// Units that are left alone.
@@ -161,6 +164,7 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                 drift_only: plan.is_drift_only(),
             },
             changes: plan.changes.iter().map(change).collect(),
+            warnings: guards::warnings(&plan.changes),
             refusals: plan
                 .refusals
                 .iter()

@@ -4,9 +4,9 @@
 //! request whose signature is not right. May depend on `sandbox` and on the table of regions; the provider never
 //! depends on it, nor it on the provider: what one misunderstands of OCI, the other does not hide.
 //!
-//! A request goes through [`server`](self::OciServer): signature → operation ([`route`]) → retry token ([`retry`]) →
-//! what the operation does. Most operations are alike for every kind ([`generic`], [`list`]); what is particular is in
-//! the kind's own file. Models are checked against a table ([`models`]).
+//! A request goes through [`server`](self::OciServer): signature → operation (`route`) → retry token (`retry`) →
+//! what the operation does. Most operations are alike for every kind (`generic`, `list`); what is particular is in
+//! the kind's own file. Models are checked against a table (`models`).
 //!
 //! All services share one address, and are told apart by base path. The region is that of the host name
 //! (`iaas.eu-frankfurt-1.…`), or of a first part of the path (`/regions/eu-frankfurt-1/20160918/…`) for clients that

@@ -98,7 +98,7 @@ impl Definition {
     /// Reads a definition (`apiextensions.k8s.io/v1`); names that may be left out are filled in as a server does.
     ///
     /// # Errors
-    /// Where the document isn't of the shape of a definition. That a server would take it is [`super::check`]'s to say.
+    /// Where the document isn't of the shape of a definition. That a server would take it is [`super::check()`]'s to say.
     pub fn parse(crd: &Value) -> Result<Self, SchemaError> {
         let spec = object(crd.get("spec"), "spec")?;
         let names = object(spec.get("names"), "spec.names")?;
