@@ -130,10 +130,16 @@ fn blocks(holder: &Record, target: &Record) -> bool {
         let tables = target.body.get("defaultDrgRouteTables").and_then(Value::as_object);
         tables.is_some_and(|tables| tables.values().any(|id| *id == *holder.id))
     };
+    let of_a_peering = || {
+        let details = holder.body.get("networkDetails").and_then(Value::as_object);
+        details.is_some_and(|details| text(details, "type") == "REMOTE_PEERING_CONNECTION")
+    };
     !holder.gone()
         && match (holder.kind.name, target.kind.name) {
             ("RouteTable" | "SecurityList" | "DhcpOptions", "Vcn") => !born_with(),
             ("DrgRouteTable", "Drg") => !default_of_drg(),
+            // The attachment of a peering connection that is gone is on its way out, and nobody can wait for it.
+            ("DrgAttachment", "Drg") if of_a_peering() => holder.lives(),
             // A peering connection's attachment goes with it.
             ("DrgAttachment", "RemotePeeringConnection")
             | ("LocalPeeringGateway", "LocalPeeringGateway")
