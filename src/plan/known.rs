@@ -12,14 +12,12 @@ use serde_json::Value;
 
 use crate::inventory::InventoryKey;
 use crate::providers::{LiveObject, Observation, Observed, Stored};
+use crate::resource::lookup::holds_lookup;
 use crate::resource::reference::oci_id;
-use crate::resource::{Reference, ResourceId, Target};
+use crate::resource::{Reference, ResourceId, Target, visit_objects};
 
 /// How a field is shown whose value is known only when what it refers to is there.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
-
-/// Keys of the objects that stand for something to be looked up.
-const LOOKED_UP: [&str; 2] = ["$lookup", "$compartment"];
 
 /// Something to be looked up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,22 +51,15 @@ impl LookUp {
     /// Everything to be looked up for a document.
     pub fn all(document: &Value) -> Vec<Self> {
         let mut found = Vec::new();
-        let mut copy = document.clone();
-        visit(&mut copy, &mut |value| {
-            if is_looked_up(value) {
-                found.push(Self::new(document, value));
-                return Visited::Whole;
-            }
-            Visited::Within
+        visit_objects(document, &holds_lookup, &mut |_, value| {
+            found.push(Self::new(document, value))
         });
         found
     }
 }
 
 fn is_looked_up(value: &Value) -> bool {
-    value
-        .as_object()
-        .is_some_and(|map| LOOKED_UP.iter().any(|key| map.contains_key(*key)))
+    value.as_object().is_some_and(holds_lookup)
 }
 
 /// What could not be filled in.

@@ -8,7 +8,8 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{FieldPath, Ocid, PathElement};
+use super::path::visit_objects;
+use super::{FieldPath, Ocid};
 
 const LOOKUP: &str = "$lookup";
 const COMPARTMENT: &str = "$compartment";
@@ -181,8 +182,8 @@ fn filled(value: Option<&Value>) -> Option<&str> {
 /// Every look-up of a document, in the order of its fields; those inside another are that one's part.
 pub fn lookups(body: &Value) -> Vec<(FieldPath, Pending)> {
     let mut found = Vec::new();
-    walk(body, &mut FieldPath::root(), &mut |path, pending| {
-        found.extend(pending.map(|pending| (path.clone(), pending)));
+    visit_objects(body, &holds_lookup, &mut |path, value| {
+        found.extend(Pending::parse(value).map(|pending| (path.clone(), pending)));
     });
     found
 }
@@ -190,37 +191,25 @@ pub fn lookups(body: &Value) -> Vec<(FieldPath, Pending)> {
 /// Every place where `$lookup` or `$compartment` stands in another shape than a look-up's.
 pub fn malformed_lookups(body: &Value) -> Vec<FieldPath> {
     let mut found = Vec::new();
-    walk(body, &mut FieldPath::root(), &mut |path, pending| {
-        if pending.is_none() {
+    visit_objects(body, &holds_lookup, &mut |path, value| {
+        if Pending::parse(value).is_none() {
             found.push(path.clone());
         }
     });
     found
 }
 
-fn walk(value: &Value, path: &mut FieldPath, visit: &mut impl FnMut(&FieldPath, Option<Pending>)) {
-    match value {
-        Value::Object(map) if map.contains_key(LOOKUP) => visit(path, Lookup::parse(value).map(Pending::Resource)),
-        Value::Object(map) if map.contains_key(COMPARTMENT) => {
-            visit(path, Compartment::parse(value).map(Pending::Compartment));
+/// Whether an object stands for something to be looked up, be it in a wrong shape.
+pub fn holds_lookup(map: &Map<String, Value>) -> bool {
+    map.contains_key(LOOKUP) || map.contains_key(COMPARTMENT)
+}
+
+impl Pending {
+    fn parse(value: &Value) -> Option<Self> {
+        if value.get(LOOKUP).is_some() {
+            return Lookup::parse(value).map(Self::Resource);
         }
-        Value::Object(map) => {
-            for (key, value) in map {
-                if matches!(value, Value::Object(_) | Value::Array(_)) {
-                    path.push(PathElement::Field(key.clone()));
-                    walk(value, path, visit);
-                    path.pop();
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (index, value) in items.iter().enumerate() {
-                path.push(PathElement::Index(index));
-                walk(value, path, visit);
-                path.pop();
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Compartment::parse(value).map(Self::Compartment)
     }
 }
 

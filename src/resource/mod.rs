@@ -20,5 +20,6 @@ pub use ids::{
 pub use lookup::{Compartment, Lookup, OciId};
 pub use manifest::{Manifest, ManifestError, Stewardship};
 pub use mark::OwnerMark;
+pub(crate) use path::visit_objects;
 pub use path::{FieldPath, PathElement};
 pub use reference::Reference;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -89,5 +89,42 @@ impl fmt::Display for FieldPath {
 impl Serialize for FieldPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// Calls `visit` on every object that `stops` picks out, with its path, in the order of the fields; goes no deeper into those.
+pub(crate) fn visit_objects(
+    value: &Value,
+    stops: &impl Fn(&Map<String, Value>) -> bool,
+    visit: &mut impl FnMut(&FieldPath, &Value),
+) {
+    visit_below(value, &mut FieldPath::root(), stops, visit);
+}
+
+fn visit_below(
+    value: &Value,
+    path: &mut FieldPath,
+    stops: &impl Fn(&Map<String, Value>) -> bool,
+    visit: &mut impl FnMut(&FieldPath, &Value),
+) {
+    match value {
+        Value::Object(map) if stops(map) => visit(path, value),
+        Value::Object(map) => {
+            for (key, value) in map {
+                if matches!(value, Value::Object(_) | Value::Array(_)) {
+                    path.push(PathElement::Field(key.clone()));
+                    visit_below(value, path, stops, visit);
+                    path.pop();
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                path.push(PathElement::Index(index));
+                visit_below(value, path, stops, visit);
+                path.pop();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

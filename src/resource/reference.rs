@@ -6,7 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{FieldPath, PathElement, ResourceId, Target};
+use super::path::visit_objects;
+use super::{FieldPath, ResourceId, Target};
 
 /// API group of the OCI documents.
 pub const OCI_GROUP: &str = "oci.fleetwright.dev";
@@ -74,10 +75,8 @@ fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
 /// Every reference of a document, in the order of its fields.
 pub fn references(body: &Value) -> Vec<(FieldPath, Reference)> {
     let mut found = Vec::new();
-    walk(body, &mut FieldPath::root(), &mut |path, _, reference| {
-        if let Some(reference) = reference {
-            found.push((path.clone(), reference));
-        }
+    visit_objects(body, &holds_ref, &mut |path, value| {
+        found.extend(Reference::parse(value).map(|reference| (path.clone(), reference)));
     });
     found
 }
@@ -85,40 +84,16 @@ pub fn references(body: &Value) -> Vec<(FieldPath, Reference)> {
 /// Every place where `$ref` stands in another shape than a reference's.
 pub fn malformed_references(body: &Value) -> Vec<FieldPath> {
     let mut found = Vec::new();
-    walk(body, &mut FieldPath::root(), &mut |path, map, reference| {
-        if reference.is_none() && map.contains_key(REF) {
+    visit_objects(body, &holds_ref, &mut |path, value| {
+        if Reference::parse(value).is_none() {
             found.push(path.clone());
         }
     });
     found
 }
 
-/// Calls `visit` on every object that is a reference or holds `$ref`; goes no deeper into those.
-fn walk(
-    value: &Value,
-    path: &mut FieldPath,
-    visit: &mut impl FnMut(&FieldPath, &Map<String, Value>, Option<Reference>),
-) {
-    match value {
-        Value::Object(map) if map.contains_key(REF) => visit(path, map, Reference::parse(value)),
-        Value::Object(map) => {
-            for (key, value) in map {
-                if matches!(value, Value::Object(_) | Value::Array(_)) {
-                    path.push(PathElement::Field(key.clone()));
-                    walk(value, path, visit);
-                    path.pop();
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (index, value) in items.iter().enumerate() {
-                path.push(PathElement::Index(index));
-                walk(value, path, visit);
-                path.pop();
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+fn holds_ref(map: &Map<String, Value>) -> bool {
+    map.contains_key(REF)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod node;
 mod object_meta;
 mod openapi;
 mod prune;
+pub(crate) mod quantity;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::value::equal;
-use crate::schema::Normal;
+use crate::schema::{Normal, quantity};
 
 /// Whether two values of one place mean the same.
 pub fn same(normal: Normal, a: &Value, b: &Value) -> bool {
@@ -12,7 +12,7 @@ pub fn same(normal: Normal, a: &Value, b: &Value) -> bool {
     }
     match normal {
         Normal::Exact => false,
-        Normal::Quantity => matches!((quantity(a), quantity(b)), (Some(a), Some(b)) if a == b),
+        Normal::Quantity => matches!((amount(a), amount(b)), (Some(a), Some(b)) if a == b),
         Normal::Duration => matches!((duration(a), duration(b)), (Some(a), Some(b)) if a == b),
         // By the text, and not by the amount: "08" names something that 8 doesn't.
         Normal::IntOrString => matches!((plain(a), plain(b)), (Some(a), Some(b)) if a == b),
@@ -56,52 +56,9 @@ impl Amount {
 }
 
 /// The amount of a resource quantity: `1Gi`, `500m`, `0.5`, `2e3`, `3`.
-fn quantity(value: &Value) -> Option<Amount> {
-    let text = plain(value)?;
-    let unit = text
-        .find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-'))
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit);
-    let (mantissa, scale) = decimal(number)?;
-    let (twos, tens) = match unit {
-        "" => (0, 0),
-        "Ki" => (10, 0),
-        "Mi" => (20, 0),
-        "Gi" => (30, 0),
-        "Ti" => (40, 0),
-        "Pi" => (50, 0),
-        "Ei" => (60, 0),
-        "n" => (0, -9),
-        "u" => (0, -6),
-        "m" => (0, -3),
-        "k" => (0, 3),
-        "M" => (0, 6),
-        "G" => (0, 9),
-        "T" => (0, 12),
-        "P" => (0, 15),
-        "E" => (0, 18),
-        exponent => (0, exponent.strip_prefix(['e', 'E'])?.parse::<i16>().ok()?.into()),
-    };
-    Amount::new(mantissa, twos, tens - scale)
-}
-
-/// Digits without their point, and how many stood behind it.
-fn decimal(text: &str) -> Option<(i128, i32)> {
-    let (sign, digits) = match text.as_bytes().first()? {
-        b'-' => (-1, &text[1..]),
-        b'+' => (1, &text[1..]),
-        _ => (1, text),
-    };
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && part.is_empty() {
-        return None;
-    }
-    let mut mantissa: i128 = 0;
-    for digit in whole.chars().chain(part.chars()) {
-        let digit = i128::from(digit.to_digit(10)?);
-        mantissa = mantissa.checked_mul(10)?.checked_add(digit)?;
-    }
-    Some((sign * mantissa, i32::try_from(part.len()).ok()?))
+fn amount(value: &Value) -> Option<Amount> {
+    let quantity = quantity::parse(&plain(value)?)?;
+    Amount::new(quantity.mantissa, quantity.twos.try_into().ok()?, quantity.tens)
 }
 
 /// Nanoseconds of a duration as Go writes it: `1h0m0s`, `1.5h`, `250ms`.
@@ -126,7 +83,7 @@ fn duration(value: &Value) -> Option<i128> {
             .find(|c: char| c.is_ascii_digit() || c == '.')
             .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(end);
-        let (mantissa, scale) = decimal(number)?;
+        let (mantissa, scale) = quantity::decimal(number)?;
         let nanos: i128 = match unit {
             "ns" => 1,
             "us" | "µs" | "μs" => 1_000,

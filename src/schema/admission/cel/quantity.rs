@@ -6,6 +6,7 @@ use cel::common::types::{CelBool, CelDouble, CelInt, CelString};
 use cel::{DeclarationError, Env, ExecutionError};
 
 use super::value::opaque;
+use crate::schema::quantity;
 
 const NANO: i128 = 1_000_000_000;
 
@@ -29,43 +30,10 @@ pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
 }
 
 fn parse(text: &str) -> Option<i128> {
-    let end = text
-        .find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-'))
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let (twos, tens): (u32, i32) = match unit {
-        "" => (0, 0),
-        "Ki" => (10, 0),
-        "Mi" => (20, 0),
-        "Gi" => (30, 0),
-        "Ti" => (40, 0),
-        "Pi" => (50, 0),
-        "Ei" => (60, 0),
-        "n" => (0, -9),
-        "u" => (0, -6),
-        "m" => (0, -3),
-        "k" => (0, 3),
-        "M" => (0, 6),
-        "G" => (0, 9),
-        "T" => (0, 12),
-        "P" => (0, 15),
-        "E" => (0, 18),
-        exponent => (0, exponent.strip_prefix(['e', 'E'])?.parse::<i16>().ok()?.into()),
-    };
-    let (negative, digits) = match number.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, number.strip_prefix('+').unwrap_or(number)),
-    };
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && part.is_empty() {
-        return None;
-    }
-    let mut amount: i128 = 0;
-    for digit in whole.chars().chain(part.chars()) {
-        amount = amount.checked_mul(10)?.checked_add(digit.to_digit(10)?.into())?;
-    }
-    amount = amount.checked_mul(1_i128.checked_shl(twos)?)?;
-    let tens = tens + 9 - i32::try_from(part.len()).ok()?;
+    let quantity = quantity::parse(text)?;
+    let mut amount = quantity.mantissa.checked_abs()?;
+    amount = amount.checked_mul(1_i128.checked_shl(quantity.twos)?)?;
+    let tens = quantity.tens + 9;
     let power = 10_i128.checked_pow(tens.unsigned_abs());
     amount = match (tens < 0, power) {
         (false, Some(power)) => amount.checked_mul(power)?,
@@ -74,7 +42,7 @@ fn parse(text: &str) -> Option<i128> {
         (true, Some(power)) => amount / power + i128::from(amount % power != 0),
         (true, None) => i128::from(amount != 0),
     };
-    Some(if negative { -amount } else { amount })
+    Some(amount * quantity.mantissa.signum())
 }
 
 fn is_quantity(text: &CelString<'_>) -> CelBool {
