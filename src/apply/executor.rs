@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
 
 use super::event::{ChangeResult, Event, Observer};
@@ -116,24 +116,30 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
                 change: &changes[i],
                 waited_for: walk.is_waited_for(i),
             };
-            under_way.push(async move { (i, make(&step).await) });
+            under_way.push(async move { Ended::Change(i, make(&step).await) }.left_future());
         }
-        let Some((i, made)) = under_way.next().await else { break };
-        let result = match made {
+        let (i, result) = match under_way.next().await {
+            None => break,
             // As if it had never been ready.
-            Ok(ChangeResult::Interrupted) => continue,
-            Ok(result) => result,
-            Err(error) => ChangeResult::Failed {
-                message: crate::report::chain(&error),
-            },
+            Some(Ended::Change(_, Ok(ChangeResult::Interrupted)) | Ended::Record(Ok(()))) => continue,
+            Some(Ended::Record(Err(error))) => {
+                walk.inventory_errors.push(error);
+                continue;
+            }
+            Some(Ended::Change(i, Ok(result))) => (i, result),
+            Some(Ended::Change(i, Err(error))) => {
+                let message = crate::report::chain(&error);
+                (i, ChangeResult::Failed { message })
+            }
         };
         for (j, result) in walk.finish(i, result) {
             let change = &changes[j];
             if !matches!(result, ChangeResult::Done | ChangeResult::Deleting) {
-                // Nothing is known to have changed: the record keeps what it had.
-                if let Err(error) = records.settle(change, End::Unchanged).await {
-                    walk.inventory_errors.push(error);
-                }
+                // Nothing is known to have changed: the record keeps what it had. It is under way like the changes
+                // themselves, one of which may hold the record and go on only while it is polled.
+                let records = &records;
+                let settled = async move { Ended::Record(records.settle(change, End::Unchanged).await) };
+                under_way.push(settled.right_future());
             }
             observer.event(&Event::Changed {
                 id: change.id.clone(),
@@ -149,6 +155,14 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
         outcome.not_ready = wait::until_ready(run, &outcome.results, observer).await;
     }
     outcome
+}
+
+/// What has come to its end of all that is under way.
+enum Ended {
+    /// A change, by its index.
+    Change(usize, Result<ChangeResult, ProviderError>),
+    /// The record of a change that came to nothing.
+    Record(Result<(), ProviderError>),
 }
 
 /// One change under way.
@@ -372,3 +386,6 @@ impl Walk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,9 +196,8 @@ mod tests {
     use futures::future::BoxFuture;
 
     use super::*;
-    use crate::plan::change::tests::change;
-    use crate::plan::graph::Graph;
-    use crate::resource::{FleetUid, Revision};
+    use crate::plan::change::tests::{change, plan};
+    use crate::resource::FleetUid;
 
     /// A store that fails once, and then remembers.
     #[derive(Default)]
@@ -227,28 +226,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_could_not_be_announced_is_announced_by_the_next_change_before_it_is_made() {
-        let revised = Revised {
-            fleet: FleetUid::new("f"),
-            revision: Revision::new("r"),
-            time: 0,
-        };
-        let changes = vec![
+        let plan = plan(vec![
             change("a", "ConfigMap", "x", Action::Create),
             change("a", "ConfigMap", "y", Action::Create),
-        ];
-        let plan = Plan {
-            revised: revised.clone(),
-            graph: Graph::new(&changes).unwrap(),
-            changes,
-            unchanged: 0,
-            settled: Vec::new(),
-            refusals: Vec::new(),
-            held: Vec::new(),
-            needs: Vec::new(),
-        };
+        ]);
         let store = FailsOnce::default();
         let stores = BTreeMap::from([(ManagementClusterName::new("m"), &store as &dyn InventoryStore)]);
-        let records = Records::new(&stores, &BTreeMap::new(), &plan, &revised);
+        let records = Records::new(&stores, &BTreeMap::new(), &plan, &plan.revised);
         let key = key(&plan.changes[0]);
         assert!(records.announce(&key).await.is_err());
         assert_eq!(store.0.lock().unwrap().1.len(), 0);

@@ -299,7 +299,9 @@ impl Change {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::resource::{ClusterName, ManagementClusterName, Target};
+    use crate::plan::graph::Graph;
+    use crate::plan::{Plan, Revised};
+    use crate::resource::{ClusterName, FleetUid, ManagementClusterName, Revision, Target};
 
     /// A change of a cluster's object that nothing stands in the way of.
     pub(crate) fn change(cluster: &str, kind: &str, name: &str, action: Action) -> Change {
@@ -325,6 +327,24 @@ pub(crate) mod tests {
             payload: Payload::none(),
             oci: None,
             unresolved: Vec::new(),
+        }
+    }
+
+    /// A plan of such changes and nothing else.
+    pub(crate) fn plan(changes: Vec<Change>) -> Plan {
+        Plan {
+            revised: Revised {
+                fleet: FleetUid::new("f"),
+                revision: Revision::new("r"),
+                time: 0,
+            },
+            graph: Graph::new(&changes).unwrap(),
+            changes,
+            unchanged: 0,
+            settled: Vec::new(),
+            refusals: Vec::new(),
+            held: Vec::new(),
+            needs: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The demo fleet in a sandbox under many schedules of faults: each comes to the same state, nothing is made twice and
 //! nothing that is not the fleet's is touched.
 //!
-//! Each seed is a run on paused time of its own. Ten of them are run, and 500 by
+//! Each seed is a run on paused time of its own. Ten of them are run, 50 under `CI=true`, and 500 by
 //! `FLEETWRIGHT_SEEDS=500 cargo test --release --test it sandbox_seeds`. Two go over TCP, in the machine's time.
 
 mod bystanders;
@@ -57,7 +57,7 @@ fn seeds() -> u64 {
     let asked = std::env::var_os(SEEDS).and_then(|text| text.to_str()?.parse().ok());
     asked
         .unwrap_or(SEEDS_WITH_ALL)
-        .max(if crate::support::under_ci() { 10 } else { 1 })
+        .max(if crate::support::under_ci() { 50 } else { 1 })
 }
 
 fn demo() -> LoadedFleet {
