@@ -22,9 +22,7 @@ impl InventoryStore for Slow {
         _: &'a UnitInventory,
         _: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<String>, ProviderError>> {
-        sleep(Duration::from_secs(1))
-            .map(|()| Ok(Some("1".to_owned())))
-            .boxed()
+        sleep(Duration::from_secs(1)).map(|()| Ok(Some("1".to_owned()))).boxed()
     }
 }
 
