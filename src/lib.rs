@@ -32,11 +32,13 @@
 //! - [`providers`]: Kubernetes and OCI behind one trait
 //! - [`sandbox`]: both of their APIs as in-process services, with simulated operators and injected faults
 //! - [`apply`]: walks a plan, writes, waits, records
+//! - [`daemon`]: keeps a fleet as its files say: watches, queues, batches of plans
 //! - [`ops`]: one operation a file, made of the above
 //! - [`cli`]: clap types and printing choices
 
 pub mod apply;
 pub mod cli;
+pub mod daemon;
 pub mod diag;
 pub mod fleet;
 pub mod inventory;

@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     // One runtime for both: the plan's connections live in it.
     let runtime = common::runtime()?;
     let options = ops::PlanOptions {
-        against: ops::Against::Live(Box::new(common::access(&args.target, &loaded, &runtime)?)),
+        against: ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
         scope: common::scope(&args.fleet, &args.target),
         adopt: args.adopt,
         now: common::now(),

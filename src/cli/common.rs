@@ -53,7 +53,7 @@ pub(super) fn scope_of(args: &FleetArgs) -> Scope {
     Scope {
         clusters: args.cluster.clone(),
         environments: args.environment.clone(),
-        provider: None,
+        ..Scope::default()
     }
 }
 
@@ -82,15 +82,15 @@ pub(super) fn sandbox_options(directory: Option<std::path::PathBuf>, args: &Sand
     }
 }
 
-/// How the control planes are reached; a sandbox runs in the runtime from then on.
+/// How the control planes are reached; a sandbox is made ready for the fleet, and runs in the runtime from then on.
 pub(super) fn access(
     args: &TargetArgs,
-    loaded: &LoadedFleet,
+    loaded: Option<&LoadedFleet>,
     runtime: &tokio::runtime::Runtime,
 ) -> anyhow::Result<Access> {
     if let Some(directory) = &args.sandbox {
         let options = sandbox_options(Some(directory.clone()), &args.sandbox_options);
-        let sandbox = runtime.block_on(ops::open_sandbox(options, Some(loaded)))?;
+        let sandbox = runtime.block_on(ops::open_sandbox(options, loaded))?;
         return Ok(Access {
             sandbox: Some(sandbox),
             ..Access::default()
@@ -120,6 +120,7 @@ pub(super) fn access(
         cache: cache.map(|path| path.join("fleetwright")),
         oci: args.oci.access(args.pod.service_host.clone()),
         sandbox: None,
+        held: None,
     })
 }
 

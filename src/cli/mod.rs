@@ -6,6 +6,7 @@ mod apply;
 mod args;
 mod common;
 mod completion;
+mod daemon;
 mod explain;
 mod init;
 mod lock;
@@ -62,6 +63,7 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Status(status::Args),
+    Daemon(daemon::Args),
     Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
@@ -88,6 +90,7 @@ impl Cli {
             Command::Plan(args) => plan::run(&args, &global, printer),
             Command::Apply(args) => apply::run(&args, &global, printer),
             Command::Status(args) => status::run(&args, &global, printer),
+            Command::Daemon(args) => daemon::run(&args, &global, printer),
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     // A sandbox lives in it.
     let runtime = common::runtime()?;
     let against = match args.against {
-        Against::Live => ops::Against::Live(Box::new(common::access(&args.target, &loaded, &runtime)?)),
+        Against::Live => ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
         Against::Nothing => ops::Against::Nothing,
     };
     let options = ops::PlanOptions {

@@ -23,7 +23,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     let loaded = common::load(&args.fleet, printer)?;
     let runtime = common::runtime()?;
     let options = ops::PlanOptions {
-        against: ops::Against::Live(Box::new(common::access(&args.target, &loaded, &runtime)?)),
+        against: ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
         scope: common::scope(&args.fleet, &args.target),
         adopt: false,
         now: common::now(),

@@ -2,6 +2,8 @@
 //!
 //! Invariant: pure data; storing it is the Kubernetes provider's. May depend on `resource` alone.
 
+pub mod ledger;
+
 use serde::{Deserialize, Serialize};
 
 use crate::resource::{Digest, FleetUid, ManagementClusterName, ResourceId, Revision, UnitId};

@@ -35,7 +35,7 @@ pub async fn apply(
     observer: &dyn Observer,
     interrupted: &AtomicBool,
 ) -> Outcome {
-    let providers = planes(&planned.providers, planned.oci.as_ref());
+    let providers = planes(&planned.providers, planned.oci.as_deref());
     let stores: BTreeMap<ManagementClusterName, &dyn InventoryStore> = planned
         .stores
         .iter()

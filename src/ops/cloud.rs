@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use serde_json::Value;
 
-use super::connect::Access;
+use super::connect::{Access, locked};
 use super::load::LoadedFleet;
 use crate::plan::DesiredUnit;
 use crate::plan::known::{LookUp, LookUps};
@@ -84,8 +84,19 @@ pub enum CloudError {
     Access(Box<super::connect::AccessError>),
 }
 
-/// Connects; nothing is sent yet.
-pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<OciProvider, CloudError> {
+/// Gives the connection; nothing is sent yet.
+pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<Arc<OciProvider>, CloudError> {
+    let Some(held) = &access.held else {
+        return make(access, loaded).await.map(Arc::new);
+    };
+    if let Some(known) = locked(&held.oci).clone() {
+        return Ok(known);
+    }
+    let made = Arc::new(make(access, loaded).await?);
+    Ok(locked(&held.oci).get_or_insert(made).clone())
+}
+
+async fn make(access: &Access, loaded: &LoadedFleet) -> Result<OciProvider, CloudError> {
     let tenancies: BTreeSet<String> = loaded
         .fleet
         .clusters
@@ -193,7 +204,7 @@ async fn secrets(access: &Access, loaded: &LoadedFleet) -> Result<BTreeMap<Strin
         let name = cluster.management_cluster.clone();
         let connected = access.connect(&loaded.fleet, std::slice::from_ref(&name)).await;
         let mut connected = connected.map_err(|error| CloudError::Access(Box::new(error)))?;
-        let Some(reader) = connected.remove(&name).map(Arc::new) else {
+        let Some(reader) = connected.remove(&name) else {
             continue;
         };
         let place = format!("{}/{}", secret.namespace, secret.name);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::try_join_all;
 
 use super::cloud::OciAccess;
 use crate::fleet::model::Fleet;
 use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
+use crate::providers::oci::OciProvider;
 use crate::resource::ManagementClusterName;
 use crate::sandbox::store::StoreError;
 use crate::sandbox::{ClusterError, Sandbox};
@@ -30,6 +31,15 @@ pub struct Access {
     pub oci: OciAccess,
     /// A sandbox that takes the place of them all.
     pub sandbox: Option<Arc<Sandbox>>,
+    /// Connections that outlive one plan; none: each plan makes its own.
+    pub held: Option<Arc<Held>>,
+}
+
+/// Connections that are made once and used again, for whoever plans often.
+#[derive(Debug, Default)]
+pub struct Held {
+    pub(super) kubernetes: Mutex<BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>>,
+    pub(super) oci: Mutex<Option<Arc<OciProvider>>>,
 }
 
 /// Why the management clusters are not reached.
@@ -106,11 +116,34 @@ impl Access {
             .collect())
     }
 
-    /// Makes a provider for each management cluster in scope; nothing is sent yet.
+    /// Gives a provider for each management cluster in scope; nothing is sent yet.
     ///
     /// # Errors
     /// Where a kubeconfig lacks a context, or `--context` does not fit the fleet.
     pub async fn connect(
+        &self,
+        fleet: &Fleet,
+        scope: &[ManagementClusterName],
+    ) -> Result<BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>, AccessError> {
+        let mut known = self
+            .held
+            .as_ref()
+            .map(|held| locked(&held.kubernetes).clone())
+            .unwrap_or_default();
+        known.retain(|name, _| scope.contains(name));
+        let missing: Vec<ManagementClusterName> =
+            scope.iter().filter(|name| !known.contains_key(name)).cloned().collect();
+        if !missing.is_empty() {
+            let made = self.make(fleet, &missing).await?;
+            known.extend(made.into_iter().map(|(name, provider)| (name, Arc::new(provider))));
+            if let Some(held) = &self.held {
+                locked(&held.kubernetes).extend(known.clone());
+            }
+        }
+        Ok(known)
+    }
+
+    async fn make(
         &self,
         fleet: &Fleet,
         scope: &[ManagementClusterName],
@@ -166,6 +199,10 @@ impl Access {
             None => Ok(()),
         }
     }
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Providers that talk to a sandbox in this process.

@@ -192,6 +192,8 @@ pub struct Scope {
     pub environments: Vec<String>,
     /// Only objects on this kind of control plane.
     pub provider: Option<ProviderScope>,
+    /// Only these units, of whatever kind, in the files or not; none: all.
+    pub units: Option<BTreeSet<UnitId>>,
 }
 
 /// A kind of control plane.
@@ -206,7 +208,7 @@ pub enum ProviderScope {
 impl Scope {
     /// Whether it is the whole fleet.
     pub fn is_whole(&self) -> bool {
-        self.clusters.is_empty() && self.environments.is_empty() && self.provider.is_none()
+        self.clusters.is_empty() && self.environments.is_empty() && self.provider.is_none() && self.units.is_none()
     }
 }
 
@@ -234,6 +236,9 @@ impl ScopeView<'_> {
     /// Whether a unit is in scope. With a choice of clusters, what they share is not: it is somebody else's too.
     pub fn holds(&self, unit: &UnitId) -> bool {
         let narrowed = !self.scope.clusters.is_empty() || !self.scope.environments.is_empty();
+        if self.scope.units.as_ref().is_some_and(|units| !units.contains(unit)) {
+            return false;
+        }
         match unit {
             UnitId::ManagementCluster(_) | UnitId::Network(_) => !narrowed,
             UnitId::Cluster(name) => {

@@ -17,7 +17,7 @@ mod status;
 
 pub use apply::{Leave, apply, leave};
 pub use cloud::{Auth, CloudError, OciAccess};
-pub use connect::{Access, AccessError};
+pub use connect::{Access, AccessError, Held};
 pub use explain::{ExplainError, explain};
 pub use init::{InitError, init};
 pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, load};

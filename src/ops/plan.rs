@@ -1,6 +1,7 @@
 //! `plan`: what would change, against the live state or against nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::future::try_join_all;
@@ -59,9 +60,9 @@ pub struct Planned {
     /// The plan.
     pub plan: Plan,
     /// The management clusters.
-    pub providers: BTreeMap<ManagementClusterName, KubernetesProvider>,
+    pub providers: BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
     /// The OCI API; none where nothing of the fleet lives there.
-    pub oci: Option<OciProvider>,
+    pub oci: Option<Arc<OciProvider>>,
     /// OCI documents of which something was not read.
     pub unread: usize,
     /// Their inventories.
@@ -107,8 +108,8 @@ pub enum PlanError {
 
 /// What was seen: connections, inventories and observations.
 pub(super) struct Seen {
-    providers: BTreeMap<ManagementClusterName, KubernetesProvider>,
-    oci: Option<OciProvider>,
+    providers: BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
+    oci: Option<Arc<OciProvider>>,
     stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     inventories: BTreeMap<InventoryKey, Stored>,
     pub(super) observed: BTreeMap<Target, Observation>,
@@ -177,7 +178,7 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
         Some(oci) => Found::look(&rendered, oci).await,
         None => Found::default(),
     };
-    let planes = planes(&providers, oci.as_ref());
+    let planes = planes(&providers, oci.as_deref());
     let observed = observe(loaded, &planes, &desired(loaded, scope, &found), &inventories, &view).await?;
     for (target, observation) in &observed {
         tracing::info!(%target, objects = observation.objects.len(), "observed");
@@ -205,12 +206,12 @@ fn unread(observed: &BTreeMap<Target, Observation>) -> usize {
 
 /// The control planes that can be talked to.
 pub(super) fn planes<'a>(
-    providers: &'a BTreeMap<ManagementClusterName, KubernetesProvider>,
+    providers: &'a BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
     oci: Option<&'a OciProvider>,
 ) -> BTreeMap<Target, &'a dyn Provider> {
     let clusters = providers
         .iter()
-        .map(|(name, provider)| (Target::Kubernetes(name.clone()), provider as &dyn Provider));
+        .map(|(name, provider)| (Target::Kubernetes(name.clone()), &**provider as &dyn Provider));
     clusters
         .chain(oci.map(|oci| (Target::Oci, oci as &dyn Provider)))
         .collect()
@@ -355,6 +356,7 @@ async fn observe(
             desired: &manifests,
             recorded: &recorded,
             fleet_label: label,
+            in_part: desired.len() < loaded.rendered.units.len(),
         };
         match provider.observe(request).await {
             Ok(observation) => Ok((target.clone(), observation)),

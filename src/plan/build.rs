@@ -162,10 +162,22 @@ impl Plan {
 
     /// Whether all there is to change moved by itself.
     pub fn is_drift_only(&self) -> bool {
-        self.has_changes()
-            && self
-                .pending()
-                .all(|change| matches!(change.reason, Reason::Drifted | Reason::Vanished))
+        self.has_changes() && self.pending().all(Change::is_drift)
+    }
+}
+
+impl Plan {
+    /// Blocks changes for which there is a reason, and what needs them.
+    ///
+    /// # Errors
+    /// None of a plan that [`build`] made.
+    pub fn leave_alone(&mut self, reason: impl Fn(&Change) -> Option<String>) -> Result<(), Cycle> {
+        for change in self.changes.iter_mut().filter(|change| change.goes_ahead()) {
+            if let Some(reason) = reason(change) {
+                change.blocks.push(Block::LeftAlone { reason });
+            }
+        }
+        block_dependents(&mut self.changes, &self.graph)
     }
 }
 

@@ -142,6 +142,11 @@ pub enum Block {
         /// What.
         what: String,
     },
+    /// Whoever runs the plan leaves it alone for now.
+    LeftAlone {
+        /// Why.
+        reason: String,
+    },
     /// No provider of this version writes objects of that control plane.
     NoProvider,
 }
@@ -267,6 +272,11 @@ impl Change {
     /// Whether it would be made.
     pub fn goes_ahead(&self) -> bool {
         self.blocks.is_empty() && self.action != Action::Leave
+    }
+
+    /// Whether the live object moved by itself: the fleet files say what they said before.
+    pub fn is_drift(&self) -> bool {
+        matches!(self.reason, Reason::Drifted | Reason::Vanished)
     }
 
     /// Whether it takes an object away, or would if the object could be looked at.

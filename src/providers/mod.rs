@@ -68,6 +68,8 @@ pub struct ObserveRequest<'a> {
     pub recorded: &'a [&'a Entry],
     /// Value of the fleet label, by which LISTs are narrowed.
     pub fleet_label: &'a str,
+    /// Whether all this is a part of the fleet: a few objects are then asked for by name, since a LIST shows them all.
+    pub in_part: bool,
 }
 
 /// What was seen.

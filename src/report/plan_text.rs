@@ -296,6 +296,7 @@ impl fmt::Display for BlockText<'_> {
             }
             Block::Invalid { message } => write!(f, "the server would refuse it: {message}"),
             Block::Precondition { what } => write!(f, "it needs {what}, which is not there"),
+            Block::LeftAlone { reason } => write!(f, "left alone: {reason}"),
             Block::NoProvider => f.write_str("nothing in this run writes to that control plane"),
         }
     }

@@ -1,6 +1,6 @@
-//! An API over HTTP/1.1, on loopback.
+//! An API over HTTP/1.1.
 //!
-//! Invariant: nothing but the loopback interface is listened on, and a request's body has a bound. Knows nothing of what it
+//! Invariant: nothing but loopback is listened on unless the caller names an address, and a request's body has a bound. Knows nothing of what it
 //! serves.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -40,7 +40,15 @@ impl Server {
     /// # Errors
     /// Where the port can't be had.
     pub async fn start(api: Arc<dyn Api>, port: u16) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        Self::listen(api, (Ipv4Addr::LOCALHOST, port).into()).await
+    }
+
+    /// The same on an address of the caller's choice.
+    ///
+    /// # Errors
+    /// Where the address can't be had.
+    pub async fn listen(api: Arc<dyn Api>, address: SocketAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let server = Self {
             address: listener.local_addr()?,
             stop: CancellationToken::new(),
@@ -49,6 +57,11 @@ impl Server {
         let (stop, connections) = (server.stop.clone(), server.connections.clone());
         server.connections.spawn(accept(listener, api, stop, connections));
         Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The port.

@@ -60,6 +60,7 @@ impl Scripted {
             desired: &[&manifest],
             recorded: &[],
             fleet_label: "f",
+            in_part: false,
         };
         let mut seen = self.provider().await.observe(request).await?;
         assert_eq!(seen.objects.len(), 1);

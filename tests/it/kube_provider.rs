@@ -45,6 +45,7 @@ impl Bench {
             desired,
             recorded,
             fleet_label: &self.space,
+            in_part: false,
         };
         self.provider.observe(request).await.expect("an observation")
     }
@@ -227,6 +228,7 @@ async fn schemas_are_kept_on_disk_by_their_hash_and_fetched_again_only_when_it_c
             desired: &[&pool],
             recorded: &[],
             fleet_label: &bench.space,
+            in_part: false,
         };
         let mark = bench.login.mark();
         let seen = provider.observe(request).await.expect("an observation");
@@ -883,6 +885,7 @@ async fn a_server_that_is_gone_is_an_error_and_never_an_empty_one() {
         desired,
         recorded: &[],
         fleet_label: "f",
+        in_part: false,
     };
     let desired = [&pool];
     assert!(matches!(

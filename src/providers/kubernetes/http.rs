@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use ::http::{Method, Request};
 use futures::StreamExt as _;
+use http_body_util::BodyExt as _;
 use kube::client::Body;
 
 use super::status::Refusal;
@@ -126,14 +127,34 @@ impl Http {
         result
     }
 
+    /// Sends a request whose answer comes line by line, for as long as the server likes; or gives its refusal.
+    pub(super) async fn stream(&self, call: Call) -> Result<Result<Lines, Refusal>, HttpError> {
+        let request = request(call)?;
+        let response = tokio::time::timeout(self.deadline, self.client.send(request))
+            .await
+            .map_err(|_| HttpError::Deadline(self.deadline))?
+            .map_err(no_answer)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Ok(Lines {
+                body: response.into_body(),
+                buffer: Vec::new(),
+            }));
+        }
+        let bytes = tokio::time::timeout(self.deadline, response.into_body().collect_bytes())
+            .await
+            .map_err(|_| HttpError::Deadline(self.deadline))?
+            .map_err(no_answer)?;
+        let text = String::from_utf8(bytes.into()).map_err(|_| HttpError::Encoding)?;
+        let answer = Answer {
+            status: status.as_u16(),
+            text,
+        };
+        Ok(Err(Refusal::of(&answer)))
+    }
+
     async fn exchange(&self, call: Call) -> Result<Answer, HttpError> {
-        let request = Request::builder()
-            .method(call.method)
-            .uri(call.path)
-            .header(::http::header::ACCEPT, call.accept)
-            .header(::http::header::CONTENT_TYPE, call.content_type)
-            .body(Body::from(call.body))
-            .map_err(HttpError::Form)?;
+        let request = request(call)?;
         let exchange = async {
             let response = self.client.send(request).await?;
             let status = response.status().as_u16();
@@ -142,12 +163,67 @@ impl Http {
         let (status, bytes) = tokio::time::timeout(self.deadline, exchange)
             .await
             .map_err(|_| HttpError::Deadline(self.deadline))?
-            .map_err(|error| match error {
-                kube::Error::Auth(_) => HttpError::Credentials,
-                other => HttpError::Connection(Box::new(other)),
-            })?;
+            .map_err(no_answer)?;
         let text = String::from_utf8(bytes.into()).map_err(|_| HttpError::Encoding)?;
         Ok(Answer { status, text })
+    }
+}
+
+fn request(call: Call) -> Result<Request<Body>, HttpError> {
+    Request::builder()
+        .method(call.method)
+        .uri(call.path)
+        .header(::http::header::ACCEPT, call.accept)
+        .header(::http::header::CONTENT_TYPE, call.content_type)
+        .body(Body::from(call.body))
+        .map_err(HttpError::Form)
+}
+
+fn no_answer(error: kube::Error) -> HttpError {
+    match error {
+        kube::Error::Auth(_) => HttpError::Credentials,
+        other => HttpError::Connection(Box::new(other)),
+    }
+}
+
+/// An answer that comes line by line.
+pub(super) struct Lines {
+    body: Body,
+    /// What has come and is no whole line yet.
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    /// The next line without its end; none where the answer is over. A last line that was cut off is dropped.
+    ///
+    /// # Errors
+    /// Where nothing comes for longer than `silence`, a line is longer than `longest` bytes, or the connection breaks.
+    pub(super) async fn next(&mut self, silence: Duration, longest: usize) -> Result<Option<String>, HttpError> {
+        let mut looked_at = 0;
+        loop {
+            if let Some(end) = self.buffer[looked_at..].iter().position(|&byte| byte == b'\n') {
+                let rest = self.buffer.split_off(looked_at + end + 1);
+                let mut line = std::mem::replace(&mut self.buffer, rest);
+                line.pop();
+                return String::from_utf8(line).map(Some).map_err(|_| HttpError::Encoding);
+            }
+            looked_at = self.buffer.len();
+            if looked_at > longest {
+                return Err(HttpError::Nonsense("a line of it is too long"));
+            }
+            let frame = tokio::time::timeout(silence, self.body.frame())
+                .await
+                .map_err(|_| HttpError::Deadline(silence))?;
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(no_answer(error)),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -66,7 +66,7 @@ pub enum InventoryError {
 /// from the version that is replaced, for a server gives no version twice.
 #[derive(Clone)]
 pub struct KubernetesStore {
-    http: Http,
+    pub(super) http: Http,
     places: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
@@ -234,7 +234,7 @@ impl KubernetesStore {
             .cloned()
     }
 
-    async fn make_namespace(&self) -> Result<(), ProviderError> {
+    pub(super) async fn make_namespace(&self) -> Result<(), ProviderError> {
         let what = format!("namespace {INVENTORY_NAMESPACE}");
         let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": INVENTORY_NAMESPACE}});
         let path = format!("/api/v1/namespaces?{}", manager_query());
@@ -256,7 +256,7 @@ fn transport(what: &str, source: InventoryError) -> ProviderError {
     }
 }
 
-fn collection() -> String {
+pub(super) fn collection() -> String {
     format!("/api/v1/namespaces/{INVENTORY_NAMESPACE}/configmaps")
 }
 
@@ -306,7 +306,7 @@ fn name(inventory: &UnitInventory, attempt: u32) -> String {
     )
 }
 
-fn short(digest: &Digest, length: usize) -> String {
+pub(super) fn short(digest: &Digest, length: usize) -> String {
     digest.to_hex().chars().take(length).collect()
 }
 

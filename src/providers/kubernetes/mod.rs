@@ -13,6 +13,7 @@
 //! - **write**: one apply-patch, its precondition inside the document (see `write`); one JSON patch before it where
 //!   another tool's managedFields are taken over.
 //! - **delete**: one DELETE with the UID as precondition.
+//! - **watch**: a LIST of metadata, then a watch of it, for whoever stays.
 //!
 //! Connections are pooled HTTP/1.1, which is what kube's client speaks.
 
@@ -22,12 +23,14 @@ mod delete;
 mod discovery;
 mod http;
 mod inventory;
+mod ledger;
 mod list;
 mod lookup;
 mod observe;
 mod schemas;
 mod secret;
 mod status;
+mod watch;
 mod write;
 
 use futures::FutureExt as _;
@@ -35,6 +38,8 @@ use futures::future::BoxFuture;
 
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
+pub use self::ledger::StoredLedger;
+pub use self::watch::{Followed, Watch, WatchError};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,
 };

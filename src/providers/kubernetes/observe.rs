@@ -1,4 +1,4 @@
-//! Looking at everything asked for: LISTs first, then GETs for what they can't prove.
+//! Looking at everything asked for: LISTs first, then GETs for what they can't prove; GETs alone for a few objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ impl KubernetesProvider {
             .filter(|kind| discovery.find(kind).is_ok())
             .collect();
         let (mut objects, copies, schemas) = futures::join!(
-            self.look_at(&discovery, &asked, request.fleet_label),
+            self.look_at(&discovery, &asked, &request),
             self.copies(&discovery, request.desired),
             self.schemas.load(&self.http, kinds, self.options.concurrency),
         );
@@ -46,7 +46,16 @@ impl KubernetesProvider {
         })
     }
 
-    async fn look_at(&self, discovery: &Discovery, asked: &Asked<'_>, label: &str) -> BTreeMap<ResourceId, Observed> {
+    async fn look_at(
+        &self,
+        discovery: &Discovery,
+        asked: &Asked<'_>,
+        request: &ObserveRequest<'_>,
+    ) -> BTreeMap<ResourceId, Observed> {
+        let label = request.fleet_label;
+        if request.in_part && asked.len() <= FEW {
+            return self.the_rest(discovery, asked, BTreeMap::new()).await;
+        }
         // Namespaces first: Secrets in those that are there are then read while the other LISTs are under way.
         let (namespaces, others): (Vec<_>, Vec<_>) = asked
             .iter()
@@ -68,6 +77,16 @@ impl KubernetesProvider {
         );
         objects.extend(lists.0);
         objects.extend(secrets);
+        self.the_rest(discovery, asked, objects).await
+    }
+
+    /// Looks for each object that was not seen yet by its name.
+    async fn the_rest(
+        &self,
+        discovery: &Discovery,
+        asked: &Asked<'_>,
+        mut objects: BTreeMap<ResourceId, Observed>,
+    ) -> BTreeMap<ResourceId, Observed> {
         // A namespace that is not there holds nothing: its objects need no GET each to say so.
         let (namespaces, others): (Vec<_>, Vec<_>) = missing(asked, &objects)
             .into_iter()
@@ -136,6 +155,9 @@ impl KubernetesProvider {
         gather(looks, self.options.concurrency).await
     }
 }
+
+/// So many objects are asked for by name: a LIST would show the whole fleet's.
+const FEW: usize = 64;
 
 /// What is asked about, each with the version to read it in.
 type Asked<'a> = BTreeMap<&'a ResourceId, Kind>;

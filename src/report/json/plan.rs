@@ -249,6 +249,7 @@ fn change(change: &Change) -> ChangeReport {
                     Block::Terminating { .. } => "terminating",
                     Block::Invalid { .. } => "invalid",
                     Block::Precondition { .. } => "precondition",
+                    Block::LeftAlone { .. } => "leftAlone",
                     Block::NoProvider => "noProvider",
                 },
                 message: BlockText(block).to_string(),

@@ -3,6 +3,7 @@
 mod adopt;
 mod conflict;
 mod crash;
+mod daemon;
 mod demo;
 mod drift;
 mod form;

@@ -239,6 +239,7 @@ impl World {
             desired: &desired,
             recorded,
             fleet_label: "fleet",
+            in_part: false,
         };
         self.provider.observe(request).await.unwrap()
     }

@@ -1,0 +1,140 @@
+//! `daemon`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{FleetArgs, Global, TargetArgs, duration};
+use super::{Exit, Printer, common};
+use crate::daemon::{self, Directory, Drift, Options, Pace};
+use crate::ops;
+
+/// Keep the live state as the fleet files say, until told to stop
+///
+/// Looks at the files regularly. A revision comes into force once it has loaded without an error and its lock is up to date;
+/// until then the last one stays in force, and /status says why. Live objects are watched: what somebody changes is mended
+/// (or reported, with --drift report), and each cluster is looked at now and then whether anything was heard of it or not.
+/// All guards hold; the cap on deletes counts over 24 hours, whichever process deletes. Ctrl-C or SIGTERM: what is under way
+/// is finished, and the next run goes on from there.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_long_help = "Try it:\n  fleetwright daemon --sandbox --listen 127.0.0.1:8080 --verbose\n  \
+    curl -s http://127.0.0.1:8080/status\n\n\
+    Run one daemon for a fleet: several do no harm, since every write names what was read, and do everything twice."
+)]
+pub(super) struct Args {
+    /// Directory of the fleet files
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "fleet",
+        env = "FLEETWRIGHT_FLEET",
+        hide_env_values = true
+    )]
+    fleet: PathBuf,
+
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// How often the fleet files are looked at
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    poll: Duration,
+
+    /// How often each cluster is looked at, whether anything was heard of it or not
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    resync: Duration,
+
+    /// What is done when somebody else changes a live object
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    drift: DriftPolicy,
+
+    /// Changes under way at once, in each batch of clusters
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+
+    /// Address for /livez, /readyz and /status [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+/// What is done about drift.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum DriftPolicy {
+    /// It is mended.
+    #[default]
+    Correct,
+    /// It is reported, and left as it is.
+    Report,
+}
+
+pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
+    let runtime = common::runtime()?;
+    // A sandbox is made ready for what the fleet expects to find there.
+    let loaded = match args.target.sandbox {
+        Some(_) => Some(common::load(&FleetArgs::all_of(args.fleet.clone()), printer)?),
+        None => None,
+    };
+    let access = common::access(&args.target, loaded.as_ref(), &runtime)?;
+    drop(loaded);
+    let options = Options {
+        source: Arc::new(Directory {
+            path: args.fleet.clone(),
+        }),
+        access: access.clone(),
+        poll: args.poll.max(Duration::from_secs(1)),
+        pace: Pace {
+            resync: args.resync.max(Duration::from_secs(1)),
+            ..Pace::default()
+        },
+        drift: match args.drift {
+            DriftPolicy::Correct => Drift::Correct,
+            DriftPolicy::Report => Drift::Report,
+        },
+        concurrency: args.concurrency.into(),
+        board: Arc::default(),
+    };
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let told = told_to_stop()?;
+        let server = match args.listen {
+            Some(address) => Some(daemon::listen(options.board.clone(), address).await?),
+            None => None,
+        };
+        if let Some(server) = &server {
+            printer.data(&format!("listening: {}\n", server.address()))?;
+        }
+        let daemon = daemon::run(options, stop.clone());
+        tokio::pin!(daemon);
+        tokio::pin!(told);
+        tokio::select! {
+            () = &mut daemon => {}
+            () = &mut told => {
+                printer.note("ending: finishing what is under way; the next run goes on from there");
+                stop.cancel();
+                daemon.await;
+            }
+        }
+        if let Some(server) = server {
+            server.end().await;
+        }
+        ops::Against::Live(Box::new(access)).close().await?;
+        Ok(Exit::Done)
+    })
+}
+
+/// Ends with Ctrl-C or SIGTERM; listens for both from now on.
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

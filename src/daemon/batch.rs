@@ -1,0 +1,236 @@
+//! A few units, planned together and applied.
+//!
+//! Invariant: nothing is deleted that is not in the ledger as stored; what fails of one unit is that unit's alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::queue::End;
+use super::state::{State, Step, determine_states, next_step};
+use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
+use crate::fleet::model::Cap;
+use crate::inventory::ledger::Allowance;
+use crate::ops::{self, Access, Against, LoadedFleet, PlanError, PlanOptions, Planned, Scope};
+use crate::plan::change::{Action, Change};
+use crate::providers::ProviderError;
+use crate::report::chain;
+use crate::resource::{ManagementClusterName, UnitId};
+
+/// What is done about drift.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drift {
+    /// It is mended.
+    #[default]
+    Correct,
+    /// It is reported, and left as it is.
+    Report,
+}
+
+/// What a batch works on.
+pub(super) struct Work {
+    pub(super) loaded: Arc<LoadedFleet>,
+    pub(super) access: Access,
+    pub(super) drift: Drift,
+    pub(super) concurrency: usize,
+    pub(super) interrupted: Arc<AtomicBool>,
+}
+
+/// What became of one unit.
+pub(super) struct Looked {
+    pub(super) state: State,
+    pub(super) error: Option<String>,
+    pub(super) end: End,
+}
+
+/// What became of a batch.
+pub(super) struct Done {
+    pub(super) units: BTreeMap<UnitId, Looked>,
+    /// Every unit that some inventory knows.
+    pub(super) recorded: BTreeSet<UnitId>,
+}
+
+/// Why a batch came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BatchError {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("the ledger of deletes on {name} can't be used")]
+    Ledger {
+        name: ManagementClusterName,
+        #[source]
+        source: ProviderError,
+    },
+}
+
+/// A delete that others wait for is waited for no longer than this; the next look goes on from there.
+const DELETE_DEADLINE: Duration = Duration::from_secs(20);
+/// What was written is looked at again so soon.
+const CONFIRM: Duration = Duration::from_secs(1);
+/// Others who grant deletes at the same moment make an attempt fail.
+const ATTEMPTS: usize = 8;
+
+struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, event: &Event) {
+        if let Event::Changed {
+            id,
+            unit,
+            action,
+            result,
+        } = event
+        {
+            match result {
+                ChangeResult::Failed { message } => tracing::warn!(%id, %unit, ?action, message, "failed"),
+                result => tracing::info!(%id, %unit, ?action, ?result, "changed"),
+            }
+        }
+    }
+}
+
+/// Looks at some units, and does what is to be done about them.
+pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, BatchError> {
+    let options = PlanOptions {
+        against: Against::Live(Box::new(work.access.clone())),
+        scope: Scope {
+            units: Some(units.clone()),
+            ..Scope::default()
+        },
+        adopt: false,
+        now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    };
+    let mut planned = ops::plan(&work.loaded, &options).await?;
+    if work.drift == Drift::Report {
+        let reported = |change: &Change| change.is_drift().then(|| "drift is reported, not mended".to_owned());
+        planned.plan.leave_alone(reported).map_err(PlanError::from)?;
+    }
+    grant_deletes(work, &mut planned).await?;
+    let states = determine_states(&planned.plan, units);
+    let outcome = if states.values().any(|state| next_step(state) == Step::Apply) {
+        let options = apply::Options {
+            concurrency: work.concurrency,
+            delete_deadline: DELETE_DEADLINE,
+            ..apply::Options::default()
+        };
+        ops::apply(&work.loaded, &planned, options, &Silent, &work.interrupted).await
+    } else {
+        Outcome::default()
+    };
+    let failures = failures(&planned, &outcome);
+    let lagging = outcome.inventory_errors.first().map(|error| chain(error));
+    let units = states
+        .into_iter()
+        .map(|(unit, state)| {
+            let error = failures.get(&unit).cloned();
+            let end = match (&error, next_step(&state)) {
+                (Some(_), _) => End::Failed,
+                (None, Step::Apply) if lagging.is_some() => End::Failed,
+                (None, Step::Apply) => End::Soon(CONFIRM),
+                (None, Step::LookAgain(pause)) => End::Soon(pause),
+                (None, Step::Rest) => End::Rest,
+            };
+            let error = error.or_else(|| lagging.clone().filter(|_| end == End::Failed));
+            (unit, Looked { state, error, end })
+        })
+        .collect();
+    Ok(Done {
+        units,
+        recorded: planned.inventories.keys().map(|(_, unit)| unit.clone()).collect(),
+    })
+}
+
+/// The first failure of each unit, in words.
+fn failures(planned: &Planned, outcome: &Outcome) -> BTreeMap<UnitId, String> {
+    let mut failures = BTreeMap::new();
+    for (change, result) in planned.plan.changes.iter().zip(&outcome.results) {
+        if let Some(ChangeResult::Failed { message }) = result {
+            failures
+                .entry(change.unit.clone())
+                .or_insert_with(|| format!("{}: {message}", change.id));
+        }
+    }
+    for (change, result) in planned.plan.changes.iter().zip(&outcome.results) {
+        if let Some(ChangeResult::Skipped { needs }) = result {
+            failures
+                .entry(change.unit.clone())
+                .or_insert_with(|| format!("{}: needs {needs}, which failed", change.id));
+        }
+    }
+    failures
+}
+
+/// Has the deletes of a plan granted by the ledger of the control plane that records them; what is refused is left alone.
+async fn grant_deletes(work: &Work, planned: &mut Planned) -> Result<(), BatchError> {
+    let mut wanted: BTreeMap<ManagementClusterName, BTreeMap<String, u64>> = BTreeMap::new();
+    for change in planned
+        .plan
+        .changes
+        .iter()
+        .filter(|change| change.action == Action::Delete && change.goes_ahead())
+    {
+        let counted = counted(&work.loaded, change);
+        *wanted
+            .entry(change.recorded_on.clone())
+            .or_default()
+            .entry(counted)
+            .or_default() += 1;
+    }
+    let mut refused = BTreeSet::new();
+    for (name, wanted) in wanted {
+        let granted = grant(work, planned, &name, &wanted).await;
+        refused.extend(granted.map_err(|source| BatchError::Ledger { name, source })?);
+    }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let loaded = &work.loaded;
+    let capped = |change: &Change| {
+        (change.action == Action::Delete && refused.contains(&counted(loaded, change)))
+            .then(|| "the fleet's cap on deletes within 24 hours is reached (limits.deletes)".to_owned())
+    };
+    planned.plan.leave_alone(capped).map_err(PlanError::from)?;
+    Ok(())
+}
+
+/// What a delete counts as: its unit where that goes as a whole, else itself.
+fn counted(loaded: &LoadedFleet, change: &Change) -> String {
+    if loaded.recorded_on(&change.unit).is_some() || loaded.failed.contains_key(&change.unit) {
+        format!("{} on {}", change.id, change.id.target)
+    } else {
+        change.unit.to_string()
+    }
+}
+
+/// Gives what is refused.
+async fn grant(
+    work: &Work,
+    planned: &Planned,
+    on: &ManagementClusterName,
+    wanted: &BTreeMap<String, u64>,
+) -> Result<Vec<String>, ProviderError> {
+    let Some(store) = planned.stores.get(on) else {
+        return Ok(wanted.keys().cloned().collect());
+    };
+    let fleet = &work.loaded.revised.fleet;
+    let recorded: usize = planned
+        .inventories
+        .values()
+        .map(|stored| stored.inventory.entries.len())
+        .sum();
+    let allowance = match work.loaded.fleet.limits.deletes {
+        Cap::Count(n) => Allowance::Count(n),
+        Cap::Percent(p) => Allowance::Objects(recorded as u64 * u64::from(p) / 100),
+    };
+    for _ in 0..ATTEMPTS {
+        let mut stored = store.load_ledger(fleet).await?;
+        let before = stored.ledger.clone();
+        let refused = stored.ledger.grant(wanted, allowance, jiff::Timestamp::now());
+        if stored.ledger == before || store.save_ledger(fleet, &stored).await? {
+            return Ok(refused);
+        }
+    }
+    // Others are at it; nothing was granted, and the next look asks again.
+    Ok(wanted.keys().cloned().collect())
+}

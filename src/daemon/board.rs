@@ -1,0 +1,83 @@
+//! What the daemon knows of itself, for whoever asks.
+//!
+//! Invariant: data alone; nothing decides by it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::state::State;
+use crate::resource::{Revision, UnitId};
+
+/// The state of the daemon, shared with its HTTP server.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<Report>);
+
+/// A report on everything.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The revision in force; none until one has loaded.
+    pub revision: Option<Revision>,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Why what the source holds now is not in force; none where it is.
+    pub source_error: Option<String>,
+    /// When the source was last looked at with success.
+    pub source_seen: Option<Timestamp>,
+    /// When the loop last came round.
+    #[serde(skip)]
+    pub alive: Option<Timestamp>,
+    /// Whether every unit has been looked at since the start.
+    pub caught_up: bool,
+    /// The units.
+    pub units: BTreeMap<String, UnitReport>,
+    /// Why control planes are not followed, by control plane and kind.
+    pub not_followed: BTreeMap<String, String>,
+}
+
+/// A report on one unit.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitReport {
+    /// How it stands; none where it could not be looked at.
+    #[serde(flatten)]
+    pub state: Option<State>,
+    /// Why the last attempt did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When that was seen.
+    pub seen: Timestamp,
+}
+
+impl Board {
+    /// The report, to be read or changed.
+    pub fn report(&self) -> MutexGuard<'_, Report> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how a unit stands.
+    pub(super) fn note(&self, unit: &UnitId, state: Option<State>, error: Option<String>, seen: Timestamp) {
+        let mut report = self.report();
+        let before = report.units.insert(
+            unit.to_string(),
+            UnitReport {
+                state: state.clone(),
+                error: error.clone(),
+                seen,
+            },
+        );
+        let is_news = before.is_none_or(|before| before.state != state || before.error != error);
+        drop(report);
+        if is_news {
+            match (&state, error) {
+                (_, Some(error)) => tracing::warn!(%unit, error, "can't be brought in sync"),
+                (Some(State::Refused { reasons }), None) => tracing::warn!(%unit, ?reasons, "refused"),
+                (Some(State::Drifted { objects }), None) => tracing::warn!(%unit, ?objects, "drifted"),
+                (state, None) => tracing::info!(%unit, ?state, "looked at"),
+            }
+        }
+    }
+}

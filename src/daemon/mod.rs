@@ -1,0 +1,344 @@
+//! The daemon: keeps a fleet as its files say, for as long as it runs.
+//!
+//! Invariant: nothing but a plan of the revision in force is applied. A revision comes into force as a whole, once it has
+//! loaded without an error; until the next one does, the last one stays. What a unit does is its own affair: one that fails
+//! makes the others wait for nothing.
+//!
+//! `queue` and `state` are pure: which unit is looked at next, and what a plan of it means. `batch` looks and acts, `follow`
+//! hears what happens to live objects, `source` knows the files, `board` and `http` tell.
+
+mod batch;
+mod board;
+mod follow;
+mod http;
+mod queue;
+mod source;
+mod state;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+pub use self::batch::Drift;
+use self::batch::{BatchError, Done, Work};
+pub use self::board::{Board, Report, UnitReport};
+use self::follow::{Follower, Heard};
+use self::http::Probes;
+pub use self::queue::Pace;
+use self::queue::{End, Queue};
+pub use self::source::{Directory, Source};
+pub use self::state::State;
+use crate::diag::Severity;
+use crate::ops::{Access, Held, LoadedFleet};
+use crate::report::chain;
+use crate::resource::{Revision, UnitId};
+use crate::sandbox::serve::Server;
+
+/// How the daemon works.
+pub struct Options {
+    /// The files.
+    pub source: Arc<dyn Source>,
+    /// How control planes are reached.
+    pub access: Access,
+    /// How often the files are looked at.
+    pub poll: Duration,
+    /// How often units are.
+    pub pace: Pace,
+    /// What is done about drift.
+    pub drift: Drift,
+    /// Changes under way at once, in each batch.
+    pub concurrency: usize,
+    /// Where the state is shown.
+    pub board: Arc<Board>,
+}
+
+/// The address can't be had.
+#[derive(Debug, thiserror::Error)]
+#[error("can't listen on {address}")]
+pub struct ListenError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// Units in one batch: they share one look at the inventories.
+const BATCH: usize = 64;
+/// Batches under way at once: one that waits for something slow is not to hold the others up.
+const BATCHES: usize = 4;
+/// How long what is under way may take once it is to stop.
+const GRACE: Duration = Duration::from_secs(9);
+/// The loop comes round at least so often, so that probes see that it does.
+const PULSE: Duration = Duration::from_secs(15);
+
+/// Answers probes, from now on and until the server is ended or dropped.
+///
+/// # Errors
+/// Where the address can't be had.
+pub async fn listen(board: Arc<Board>, address: SocketAddr) -> Result<Server, ListenError> {
+    let server = Server::listen(Arc::new(Probes { board }), address).await;
+    server.map_err(|source| ListenError { address, source })
+}
+
+/// Runs until it is told to stop; what is under way is then finished, as far as that goes within ten seconds. What goes
+/// wrong is told, and tried again.
+pub async fn run(options: Options, stop: CancellationToken) {
+    let mut daemon = Daemon::new(options);
+    daemon.go_round(&stop).await;
+    daemon.end().await;
+}
+
+/// A batch that has ended.
+struct Ended {
+    units: BTreeSet<UnitId>,
+    result: Result<Done, BatchError>,
+}
+
+struct Daemon {
+    options: Options,
+    began: Instant,
+    queue: Queue,
+    in_force: Option<Arc<LoadedFleet>>,
+    /// What the source held when it was last looked at, in force or not.
+    seen: Option<Revision>,
+    held: Arc<Held>,
+    recorded: BTreeSet<UnitId>,
+    /// Units that have not been looked at since the start.
+    unseen: Option<BTreeSet<UnitId>>,
+    batches: JoinSet<Ended>,
+    follower: Follower,
+    heard: Arc<Heard>,
+    interrupted: Arc<AtomicBool>,
+    next_poll: Instant,
+}
+
+impl Daemon {
+    fn new(options: Options) -> Self {
+        let now = Instant::now();
+        Self {
+            queue: Queue::new(options.pace),
+            options,
+            began: now,
+            in_force: None,
+            seen: None,
+            held: Arc::default(),
+            recorded: BTreeSet::new(),
+            unseen: None,
+            batches: JoinSet::new(),
+            follower: Follower::default(),
+            heard: Arc::default(),
+            interrupted: Arc::default(),
+            next_poll: now,
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    async fn go_round(&mut self, stop: &CancellationToken) {
+        let heard = self.heard.clone();
+        loop {
+            self.options.board.report().alive = Some(Timestamp::now());
+            if Instant::now() >= self.next_poll {
+                self.look_at_source().await;
+                self.next_poll = Instant::now() + self.options.poll;
+            }
+            self.begin_batches();
+            let due = self.queue.next().filter(|_| self.batches.len() < BATCHES);
+            let wake = due.map_or(self.next_poll, |due| self.next_poll.min(self.began + due));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                Some(ended) = self.batches.join_next() => match ended {
+                    Ok(ended) => self.note(ended),
+                    Err(error) => tracing::error!(%error, "a batch broke off"),
+                },
+                units = heard.take() => {
+                    let now = self.now();
+                    for unit in units {
+                        self.queue.ask(&unit, now);
+                    }
+                }
+                () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
+            }
+        }
+    }
+
+    /// Looks whether the source holds something else than it did, and brings that into force where it is in order.
+    async fn look_at_source(&mut self) {
+        let source = self.options.source.clone();
+        let seen = self.seen.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let there = source.look().map_err(|error| chain(&error))?;
+            if seen.as_ref() == Some(&there) {
+                return Ok(None);
+            }
+            Ok(Some((there, source.load().map_err(|error| chain(&error)))))
+        });
+        let news = match looked.await {
+            Ok(Ok(news)) => news,
+            Ok(Err(error)) => return self.refuse(error),
+            Err(error) => return self.refuse(error.to_string()),
+        };
+        self.options.board.report().source_seen = Some(Timestamp::now());
+        let Some((there, loaded)) = news else { return };
+        self.seen = Some(there);
+        match loaded.and_then(|loaded| is_in_order(&loaded).map(|()| loaded)) {
+            Ok(loaded) => self.bring_into_force(loaded).await,
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    fn refuse(&mut self, error: String) {
+        tracing::warn!(error, "what the source holds does not come into force");
+        self.options.board.report().source_error = Some(error);
+    }
+
+    async fn bring_into_force(&mut self, loaded: LoadedFleet) {
+        let loaded = Arc::new(loaded);
+        let before = self.in_force.replace(loaded.clone());
+        // Contexts, tenancies or identities may have changed with it.
+        self.held = Arc::default();
+        tracing::info!(revision = %loaded.revised.revision, fleet = loaded.summary(), "in force");
+        {
+            let mut report = self.options.board.report();
+            report.revision = Some(loaded.revised.revision.clone());
+            report.since = Some(Timestamp::now());
+            report.source_error = None;
+        }
+        self.keep_units();
+        let now = self.now();
+        for (unit, rendered) in &loaded.rendered.units {
+            let known = before.as_ref().and_then(|before| before.rendered.units.get(unit));
+            if known.is_none_or(|known| known.digest != rendered.digest) {
+                self.queue.insist(unit, now);
+            }
+        }
+        // What left the files, or whose removal was committed to.
+        for unit in self
+            .recorded
+            .iter()
+            .filter(|unit| !loaded.rendered.units.contains_key(*unit))
+        {
+            self.queue.insist(unit, now);
+        }
+        let access = self.access();
+        let followed = self
+            .follower
+            .follow(&loaded, &access, &self.heard, &self.options.board)
+            .await;
+        if let Err(error) = followed {
+            let error = chain(&error);
+            tracing::warn!(error, "live objects are not followed");
+            self.options
+                .board
+                .report()
+                .not_followed
+                .insert("everything".to_owned(), error);
+        }
+    }
+
+    fn keep_units(&mut self) {
+        let Some(loaded) = &self.in_force else { return };
+        let units: BTreeSet<UnitId> = loaded.rendered.units.keys().chain(&self.recorded).cloned().collect();
+        let names: BTreeSet<String> = units.iter().map(ToString::to_string).collect();
+        self.options.board.report().units.retain(|name, _| names.contains(name));
+        self.unseen.get_or_insert_with(|| units.clone());
+        self.queue.keep(&units, self.began.elapsed());
+    }
+
+    fn access(&self) -> Access {
+        Access {
+            held: Some(self.held.clone()),
+            ..self.options.access.clone()
+        }
+    }
+
+    fn begin_batches(&mut self) {
+        let Some(loaded) = self.in_force.clone() else { return };
+        while self.batches.len() < BATCHES {
+            let units: BTreeSet<UnitId> = self.queue.take(self.now(), BATCH).into_iter().collect();
+            if units.is_empty() {
+                return;
+            }
+            let work = Work {
+                loaded: loaded.clone(),
+                access: self.access(),
+                drift: self.options.drift,
+                concurrency: self.options.concurrency,
+                interrupted: self.interrupted.clone(),
+            };
+            self.batches.spawn(async move {
+                let result = batch::run(&work, &units).await;
+                Ended { units, result }
+            });
+        }
+    }
+
+    fn note(&mut self, ended: Ended) {
+        let (now, at) = (self.now(), Timestamp::now());
+        let board = self.options.board.clone();
+        match ended.result {
+            Ok(done) => {
+                for (unit, looked) in done.units {
+                    board.note(&unit, Some(looked.state), looked.error, at);
+                    self.queue.end(&unit, looked.end, now);
+                    if let Some(unseen) = &mut self.unseen {
+                        unseen.remove(&unit);
+                    }
+                }
+                if self.recorded != done.recorded {
+                    self.recorded = done.recorded;
+                    self.keep_units();
+                }
+            }
+            Err(error) => {
+                let error = chain(&error);
+                for unit in &ended.units {
+                    board.note(unit, None, Some(error.clone()), at);
+                    self.queue.end(unit, End::Failed, now);
+                }
+            }
+        }
+        if self.unseen.as_ref().is_some_and(BTreeSet::is_empty) {
+            let before = std::mem::replace(&mut board.report().caught_up, true);
+            if !before {
+                tracing::info!("every unit has been looked at");
+            }
+        }
+    }
+
+    /// Finishes what is under way, and begins nothing more.
+    async fn end(&mut self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+        let finish = async { while self.batches.join_next().await.is_some() {} };
+        if timeout(GRACE, finish).await.is_err() {
+            tracing::warn!("something was still under way; the next run goes on from there");
+            self.batches.shutdown().await;
+        }
+    }
+}
+
+/// Refuses a revision with errors in it.
+fn is_in_order(loaded: &LoadedFleet) -> Result<(), String> {
+    let errors: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .collect();
+    match errors.first() {
+        None => Ok(()),
+        Some(first) => Err(format!(
+            "{} has {} errors, the first of them {}: {}",
+            loaded.revised.revision,
+            errors.len(),
+            first.code,
+            first.message
+        )),
+    }
+}

@@ -1,0 +1,229 @@
+//! From a plan of one unit to what is done about it.
+//!
+//! Invariant: pure; what stands in the way of a change is never taken for "nothing to do". May depend on `plan` and
+//! `resource`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::plan::Plan;
+use crate::plan::change::{Block, Change, OwnedBy};
+use crate::plan::guards::Refusal;
+use crate::resource::UnitId;
+
+/// How a unit stands to what its files want.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum State {
+    /// It is as it should be, or was left to others.
+    InSync,
+    /// It is as it should be, and its record lags behind.
+    Unrecorded,
+    /// Something is to be changed, and may be.
+    Pending {
+        /// Changes that go ahead.
+        changes: usize,
+    },
+    /// Something moved by itself, and is reported alone.
+    Drifted {
+        /// What, sorted.
+        objects: BTreeSet<String>,
+    },
+    /// A guard or another field manager stands in the way of all that is left to do.
+    Refused {
+        /// In words.
+        reasons: BTreeSet<String>,
+    },
+    /// What is left to do waits for something that others have to do or that takes its time.
+    Waiting {
+        /// In words.
+        reasons: BTreeSet<String>,
+    },
+    /// Its files have errors: what was applied last stays.
+    Held {
+        /// The first error.
+        reason: String,
+    },
+}
+
+/// What is done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing, until something changes.
+    Rest,
+    /// The plan is applied.
+    Apply,
+    /// Another look is taken after a pause.
+    LookAgain(Duration),
+}
+
+/// What waits for others is looked at again so soon: it is seldom told by an event of ours.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How each of some units stands, by a plan of them.
+pub(super) fn determine_states(plan: &Plan, units: &BTreeSet<UnitId>) -> BTreeMap<UnitId, State> {
+    let mut changes: BTreeMap<&UnitId, Vec<&Change>> = BTreeMap::new();
+    for change in &plan.changes {
+        changes.entry(&change.unit).or_default().push(change);
+    }
+    units
+        .iter()
+        .map(|unit| {
+            let of_unit = changes.get(unit).map(Vec::as_slice).unwrap_or_default();
+            (unit.clone(), determine_state(plan, unit, of_unit))
+        })
+        .collect()
+}
+
+fn determine_state(plan: &Plan, unit: &UnitId, changes: &[&Change]) -> State {
+    let ahead = changes.iter().filter(|change| change.goes_ahead()).count();
+    if ahead > 0 {
+        return State::Pending { changes: ahead };
+    }
+    if let Some(held) = plan.held.iter().find(|held| held.unit == *unit) {
+        return State::Held {
+            reason: held.reason.clone(),
+        };
+    }
+    let mut found = Found::default();
+    for change in changes {
+        for block in &change.blocks {
+            found.note(plan, change, block);
+        }
+    }
+    let Found {
+        refused,
+        waiting,
+        drifted,
+    } = found;
+    if !refused.is_empty() {
+        State::Refused { reasons: refused }
+    } else if !waiting.is_empty() {
+        State::Waiting { reasons: waiting }
+    } else if !drifted.is_empty() {
+        State::Drifted { objects: drifted }
+    } else if plan.settled.iter().any(|settled| settled.unit == *unit) {
+        State::Unrecorded
+    } else {
+        State::InSync
+    }
+}
+
+/// What stands in the way, sorted.
+#[derive(Default)]
+struct Found {
+    refused: BTreeSet<String>,
+    waiting: BTreeSet<String>,
+    drifted: BTreeSet<String>,
+}
+
+impl Found {
+    fn note(&mut self, plan: &Plan, change: &Change, block: &Block) {
+        match block {
+            Block::LeftAlone { .. } if change.is_drift() => {
+                self.drifted.insert(change.id.to_string());
+            }
+            Block::LeftAlone { reason } => {
+                self.refused.insert(reason.clone());
+            }
+            Block::Guard { guard } => {
+                let covers = |refusal: &&Refusal| refusal.guard == *guard && refusal.objects.contains(&change.id);
+                let refusal = plan.refusals.iter().find(covers);
+                self.refused
+                    .insert(refusal.map_or_else(|| (*guard).to_owned(), |refusal| refusal.message.clone()));
+            }
+            Block::Conflict { fields } => {
+                let said = |owned: &OwnedBy| format!("{}: `{}` is owned by {}", change.id, owned.field, owned.manager);
+                self.refused.extend(fields.iter().map(said));
+            }
+            Block::Invalid { message } => {
+                self.refused.insert(format!("{}: {message}", change.id));
+            }
+            Block::Unknown { reason } => {
+                self.waiting.insert(reason.clone());
+            }
+            Block::Terminating { finalizers, .. } => {
+                self.waiting
+                    .insert(format!("{} to be gone ({})", change.id, finalizers.join(", ")));
+            }
+            Block::Precondition { what } => {
+                self.waiting.insert(what.clone());
+            }
+            // What it needs has a reason of its own, here or in another unit.
+            Block::Dependency { needs } => {
+                self.waiting.insert(format!("{needs}, which waits itself"));
+            }
+            Block::NotManaged | Block::NoProvider => {}
+        }
+    }
+}
+
+/// What is done about it.
+pub(super) fn next_step(state: &State) -> Step {
+    match state {
+        State::Pending { .. } | State::Unrecorded => Step::Apply,
+        State::Waiting { .. } => Step::LookAgain(PATIENCE),
+        // A refusal is lifted by a commit, drift that is reported ends with an event: both are heard of.
+        State::InSync | State::Drifted { .. } | State::Refused { .. } | State::Held { .. } => Step::Rest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::change::tests::{change, plan};
+    use crate::plan::change::{Action, Reason};
+
+    fn state(plan: &Plan) -> State {
+        let units = BTreeSet::from([plan.changes[0].unit.clone()]);
+        determine_states(plan, &units).into_values().next().unwrap()
+    }
+
+    #[test]
+    fn what_goes_ahead_is_applied_whatever_else_is_in_the_way() {
+        let mut blocked = change("a", "ConfigMap", "y", Action::Create);
+        blocked.blocks.push(Block::Unknown {
+            reason: "no answer".to_owned(),
+        });
+        let mixed = plan(vec![change("a", "ConfigMap", "x", Action::Create), blocked.clone()]);
+        assert_eq!(state(&mixed), State::Pending { changes: 1 });
+        assert_eq!(next_step(&state(&mixed)), Step::Apply);
+        let waiting = state(&plan(vec![blocked]));
+        assert_eq!(
+            waiting,
+            State::Waiting {
+                reasons: BTreeSet::from(["no answer".to_owned()])
+            }
+        );
+        assert_eq!(next_step(&waiting), Step::LookAgain(PATIENCE));
+    }
+
+    #[test]
+    fn drift_that_is_left_alone_is_reported_and_what_else_is_left_alone_is_refused() {
+        let mut moved = change("a", "ConfigMap", "x", Action::Update);
+        moved.reason = Reason::Drifted;
+        let mut drifted = plan(vec![moved]);
+        drifted.leave_alone(|_| Some("drift is reported".to_owned())).unwrap();
+        assert!(matches!(state(&drifted), State::Drifted { objects } if objects.len() == 1));
+        let mut capped = plan(vec![change("a", "ConfigMap", "x", Action::Delete)]);
+        capped.leave_alone(|_| Some("the cap".to_owned())).unwrap();
+        assert_eq!(
+            state(&capped),
+            State::Refused {
+                reasons: BTreeSet::from(["the cap".to_owned()])
+            }
+        );
+    }
+
+    #[test]
+    fn a_unit_without_changes_is_in_sync() {
+        let plan = plan(vec![change("a", "ConfigMap", "x", Action::Create)]);
+        let other = change("b", "ConfigMap", "x", Action::Create).unit;
+        assert_eq!(
+            determine_states(&plan, &BTreeSet::from([other.clone()])),
+            BTreeMap::from([(other, State::InSync)])
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! The daemon on a real API server: what is committed is applied, what is changed behind its back is mended or told.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use serde_json::Value;
+
+use super::Stage;
+
+/// A daemon at work on a stage's fleet.
+struct Daemon {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+    address: String,
+}
+
+impl Daemon {
+    /// Starts it, with more arguments.
+    fn start(stage: &Stage, more: &[&str]) -> Self {
+        let args = [
+            &["daemon", "--listen", "127.0.0.1:0", "--poll", "1s", "--verbose"],
+            more,
+        ]
+        .concat();
+        let mut child = stage
+            .place
+            .command(&stage.args(&args))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a start");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut first = String::new();
+        stdout.read_line(&mut first).expect("a line");
+        let address = first
+            .trim()
+            .strip_prefix("listening: ")
+            .unwrap_or_else(|| panic!("{first}"));
+        Self {
+            address: address.to_owned(),
+            stderr: BufReader::new(child.stderr.take().expect("a pipe")),
+            child,
+            said: String::new(),
+        }
+    }
+
+    /// Waits until it says a line that holds all these words.
+    #[track_caller]
+    fn says(&mut self, words: &[&str]) {
+        loop {
+            let start = self.said.len();
+            let read = self.stderr.read_line(&mut self.said).expect("a line");
+            assert_ne!(read, 0, "it ended before it said {words:?}:\n{}", self.said);
+            let line = &self.said[start..];
+            if words.iter().all(|word| line.contains(word)) {
+                return;
+            }
+        }
+    }
+
+    /// Asks it: the status and the body.
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("a connection");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        (code.expect("a status"), body.to_owned())
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_str(&self.get("/status").1).expect("JSON")
+    }
+
+    /// What Kubernetes sends to end a pod.
+    #[track_caller]
+    fn ends(mut self) {
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill starts");
+        assert!(sent.success());
+        self.stderr.read_to_string(&mut self.said).expect("the rest");
+        let status = self.child.wait().expect("an end");
+        assert!(status.success(), "{status}:\n{}", self.said);
+        for secret in super::SECRETS {
+            assert!(!self.said.contains(secret), "a secret is shown");
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Ended already, but for a test that failed.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Waits until a pool has so many nodes in its spec.
+#[track_caller]
+fn has_replicas(stage: &Stage, pool: &str, replicas: u32) {
+    let condition = format!("--for=jsonpath={{.spec.replicas}}={replicas}");
+    stage.kubectl(&stage.name, &["wait", "nodepool", pool, &condition, "--timeout=120s"]);
+}
+
+#[test]
+fn what_is_committed_is_applied_and_what_is_changed_is_mended() {
+    let Some(stage) = Stage::new("kept") else { return };
+    let mut daemon = Daemon::start(&stage, &[]);
+    daemon.says(&["every unit has been looked at"]);
+    assert_eq!(daemon.get("/readyz").0, 200);
+    daemon.says(&["looked at", "cluster kept", "InSync"]);
+    stage.is_settled();
+
+    stage.cluster(
+        "kept",
+        &[
+            "a: {profile: general, replicas: 5}",
+            "b: {profile: general, replicas: 3}",
+        ],
+    );
+    has_replicas(&stage, "kept-a", 5);
+
+    daemon.says(&["looked at", "cluster kept", "InSync"]);
+    stage.kubectl("kept", &["scale", "nodepool", "kept-a", "--replicas=9"]);
+    has_replicas(&stage, "kept-a", 5);
+
+    // A commit that does not load changes nothing, and the last good one is kept to.
+    let good = daemon.status()["revision"].clone();
+    stage.cluster("kept", &["a: {profile: general, replicsa: 7}"]);
+    daemon.says(&["does not come into force", "unknown"]);
+    let status = daemon.status();
+    assert_eq!(status["revision"], good);
+    assert!(
+        status["sourceError"].as_str().is_some_and(|error| !error.is_empty()),
+        "{status}"
+    );
+    stage.kubectl("kept", &["delete", "nodepool", "kept-b"]);
+    stage.kubectl(
+        "kept",
+        &["wait", "nodepool", "kept-b", "--for=create", "--timeout=120s"],
+    );
+    has_replicas(&stage, "kept-a", 5);
+
+    // A pool that left the files goes.
+    stage.cluster("kept", &["a: {profile: general, replicas: 6}"]);
+    stage.kubectl(
+        "kept",
+        &["wait", "nodepool", "kept-b", "--for=delete", "--timeout=120s"],
+    );
+    has_replicas(&stage, "kept-a", 6);
+    assert_eq!(daemon.status()["sourceError"], Value::Null);
+    daemon.ends();
+    stage.is_settled();
+}
+
+#[test]
+fn drift_that_is_to_be_reported_is_left_as_it_is() {
+    let Some(stage) = Stage::new("reported") else { return };
+    let mut daemon = Daemon::start(&stage, &["--drift", "report"]);
+    daemon.says(&["looked at", "cluster reported", "InSync"]);
+    stage.kubectl("reported", &["scale", "nodepool", "reported-a", "--replicas=9"]);
+    daemon.says(&["drifted", "cluster reported", "reported-a"]);
+    let status = daemon.status();
+    assert_eq!(status["units"]["cluster reported"]["state"], "drifted", "{status}");
+    has_replicas(&stage, "reported-a", 9);
+
+    // What is committed is applied all the same.
+    stage.cluster(
+        "reported",
+        &["a: {profile: general}", "b: {profile: general, replicas: 4}"],
+    );
+    has_replicas(&stage, "reported-b", 4);
+    has_replicas(&stage, "reported-a", 9);
+    daemon.ends();
+}
+
+#[test]
+fn deletes_are_counted_over_all_runs_of_a_day() {
+    let names = ["day-1", "day-2", "day-3"];
+    let Some(stage) = Stage::of("day", "  limits: {deletes: 2}", &names) else {
+        return;
+    };
+    let mut daemon = Daemon::start(&stage, &[]);
+    daemon.says(&["every unit has been looked at"]);
+    for name in names {
+        stage.kubectl(name, &["wait", "hostedcluster", name, "--for=create", "--timeout=120s"]);
+    }
+    let decommission = |names: &[&str]| {
+        let entries: Vec<String> = names
+            .iter()
+            .map(|name| format!("{{cluster: {name}, reason: a test}}"))
+            .collect();
+        stage.fleet(&format!(
+            "  limits: {{deletes: 2}}\n  decommission: [{}]",
+            entries.join(", ")
+        ));
+        for name in names {
+            if stage.place.fleet().join(format!("clusters/{name}.yaml")).exists() {
+                stage.without_cluster(name);
+            }
+        }
+        stage.place.run(&["lock"]).exits(0);
+    };
+    decommission(&names[..2]);
+    for name in &names[..2] {
+        stage.kubectl(name, &["wait", "hostedcluster", name, "--for=delete", "--timeout=120s"]);
+    }
+    // Another process, the same day.
+    daemon.ends();
+    decommission(&names);
+    let mut daemon = Daemon::start(&stage, &[]);
+    daemon.says(&["refused", "cluster day-3", "24 hours"]);
+    assert!(stage.is_there("day-3", "hostedcluster", "day-3"));
+    let status = daemon.status();
+    assert_eq!(status["units"]["cluster day-3"]["state"], "refused", "{status}");
+    daemon.ends();
+}
