@@ -64,6 +64,22 @@ impl Live {
         .map_or(Phase::Moving, |(_, phase)| phase)
     }
 
+    /// What of it others may refer to: its ids, names and states, not its rules.
+    pub(super) fn referred_to(&self) -> Self {
+        let is_plain = |value: &Value| match value {
+            Value::Array(items) => !items.iter().any(|item| item.is_object() || item.is_array()),
+            Value::Object(_) => false,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+        };
+        let plain = self.shown.as_object().into_iter().flatten();
+        let plain = plain.filter(|(_, value)| is_plain(value));
+        Self {
+            ocid: self.ocid.clone(),
+            etag: self.etag.clone(),
+            shown: Value::Object(plain.map(|(key, value)| (key.clone(), value.clone())).collect()),
+        }
+    }
+
     /// A field that is a string.
     pub(super) fn text(&self, field: &str) -> Option<&str> {
         self.shown.get(field)?.as_str()

@@ -4,6 +4,7 @@
 //! for by that, too, before it is called absent. A list that fails makes unknown what should have been in it, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use serde_json::{Map, Value, json};
@@ -24,15 +25,17 @@ use crate::resource::oci::{self, Call as By, OciKind};
 use crate::resource::reference::Reference;
 use crate::resource::{Manifest, ResourceId};
 
-/// A list to be made: of a kind, in a compartment.
-type ShelfKey = (Place, String, &'static str);
+/// Lists of one kind, by compartment.
+type Shelves = BTreeMap<(Place, String), Result<Shelf, String>>;
+
+/// Kinds whose lists are asked for at a time: more would have all of a cloud in memory before any of it is used.
+const AHEAD: usize = 4;
 
 /// What is looked for.
 struct Sought<'a> {
     id: &'a ResourceId,
-    /// Its document; null for what is recorded alone.
-    body: Value,
-    desired: bool,
+    /// None for what is recorded alone.
+    manifest: Option<&'a Manifest>,
     entry: Option<&'a Entry>,
     /// Where the document says that it is.
     at: Option<(Place, String)>,
@@ -40,7 +43,7 @@ struct Sought<'a> {
 
 /// What was found of what is sought.
 enum Sight {
-    There(Place, Live),
+    There(Place, Arc<Live>),
     Observed(Observed),
 }
 
@@ -48,55 +51,72 @@ impl OciProvider {
     /// See [`crate::providers::Provider::observe`].
     pub(super) async fn observe_all(&self, request: &ObserveRequest<'_>) -> Observation {
         let sought = sought(request.desired, request.recorded);
-        let shelves = self.shelves(&sought).await;
+        let mut by_kind: BTreeMap<&str, Vec<&Sought<'_>>> = BTreeMap::new();
+        for one in &sought {
+            by_kind.entry(one.id.kind.as_str()).or_default().push(one);
+        }
+        let known = oci::KINDS.iter().map(|kind| kind.name);
+        let known: BTreeSet<&str> = known.collect();
+        let mut objects: BTreeMap<ResourceId, Observed> = sought
+            .iter()
+            .filter(|one| !known.contains(one.id.kind.as_str()))
+            .map(|one| (one.id.clone(), Observed::Unknown("there is no such kind".to_owned())))
+            .collect();
         let mut sights: BTreeMap<&ResourceId, Sight> = BTreeMap::new();
         let tables = Tables::default();
-        // In the order in which a network is built: what names a VCN comes after the VCN.
-        for kind in oci::KINDS {
-            for one in sought.iter().filter(|one| one.id.kind == kind.name) {
+        // In the order in which a network is built: what names a VCN comes after the VCN. Of each kind only its documents
+        // are kept, and what later ones refer to.
+        let kinds = oci::KINDS.iter().map(|kind| {
+            let ones = by_kind.get(kind.name).map(Vec::as_slice).unwrap_or_default();
+            async move { (kind, ones, self.shelves(kind, ones).await) }
+        });
+        let kinds: Vec<_> = kinds.collect();
+        let mut kinds = futures::stream::iter(kinds).buffered(AHEAD);
+        while let Some((kind, ones, shelves)) = kinds.next().await {
+            for one in ones {
                 let sight = match route(kind.name) {
                     Some(route) => self.look_for(one, kind, route, &shelves, &sights).await,
                     None => Sight::Observed(self.look_for_part(one, &sights, &tables).await),
                 };
                 sights.insert(one.id, sight);
             }
-        }
-        let mut observation = Observation::default();
-        let shows: Vec<_> = sought.iter().map(|one| self.shown(one, &sights)).collect();
-        let shown: Vec<_> = futures::stream::iter(shows)
-            .buffer_unordered(self.options.concurrency)
-            .collect()
-            .await;
-        observation.objects.extend(shown);
-        observation
-    }
-
-    /// All lists, a few at a time.
-    async fn shelves(&self, sought: &[Sought<'_>]) -> BTreeMap<ShelfKey, Result<Shelf, String>> {
-        let mut keys: BTreeSet<ShelfKey> = BTreeSet::new();
-        for one in sought {
-            let Some(route) = route(&one.id.kind) else { continue };
-            for (place, compartment) in one.compartments() {
-                keys.insert((place, compartment, route.name));
+            drop(shelves);
+            let shows: Vec<_> = ones.iter().map(|one| self.shown(one, &sights)).collect();
+            let shown: Vec<_> = futures::stream::iter(shows)
+                .buffer_unordered(self.options.concurrency)
+                .collect()
+                .await;
+            objects.extend(shown);
+            for one in ones {
+                if let Some(Sight::There(_, live)) = sights.get_mut(one.id) {
+                    *live = Arc::new(live.referred_to());
+                }
             }
         }
-        let lists: Vec<_> = keys.into_iter().map(|key| self.shelf(key)).collect();
+        Observation {
+            objects,
+            ..Observation::default()
+        }
+    }
+
+    /// All lists of a kind, a few at a time.
+    async fn shelves(&self, kind: &'static OciKind, sought: &[&Sought<'_>]) -> Shelves {
+        let Some(route) = route(kind.name) else {
+            return Shelves::new();
+        };
+        let keys: BTreeSet<(Place, String)> = sought.iter().flat_map(|one| one.compartments()).collect();
+        let lists = keys.into_iter().map(|(place, compartment)| async move {
+            let shelf = match self.list(route, &place, &compartment).await {
+                Ok(items) => Ok(Shelf::new(items, kind, &self.fleet)),
+                Err(error) => Err(chain(&error)),
+            };
+            ((place, compartment), shelf)
+        });
+        let lists: Vec<_> = lists.collect();
         futures::stream::iter(lists)
             .buffer_unordered(self.options.concurrency)
             .collect()
             .await
-    }
-
-    async fn shelf(&self, key: ShelfKey) -> (ShelfKey, Result<Shelf, String>) {
-        let (place, compartment, name) = &key;
-        let shelf = match (route(name), oci::kind(name)) {
-            (Some(route), Some(kind)) => match self.list(route, place, compartment).await {
-                Ok(items) => Ok(Shelf::new(items, kind, &self.fleet)),
-                Err(error) => Err(chain(&error)),
-            },
-            _ => Err("there is no such kind".to_owned()),
-        };
-        (key, shelf)
     }
 
     async fn look_for(
@@ -104,7 +124,7 @@ impl OciProvider {
         one: &Sought<'_>,
         kind: &'static OciKind,
         route: &'static Route,
-        shelves: &BTreeMap<ShelfKey, Result<Shelf, String>>,
+        shelves: &Shelves,
         sights: &BTreeMap<&ResourceId, Sight>,
     ) -> Sight {
         let unknown = |reason: String| Sight::Observed(Observed::Unknown(reason));
@@ -114,7 +134,7 @@ impl OciProvider {
         }
         let mut failure = None;
         for (place, compartment) in &compartments {
-            let shelf = match shelves.get(&(place.clone(), compartment.clone(), route.name)) {
+            let shelf = match shelves.get(&(place.clone(), compartment.clone())) {
                 Some(Ok(shelf)) => shelf,
                 Some(Err(error)) => {
                     failure = Some(error.clone());
@@ -149,15 +169,17 @@ impl OciProvider {
         };
         let known = self.known(one.id).and_then(|known| known.ocid);
         let recorded = one.entry.and_then(|entry| entry.uid.clone()).or(known);
-        for ocid in recorded.iter().map(String::as_str).chain(one.adopts()) {
+        let body = one.body();
+        let adopts = adopts(&body);
+        for ocid in recorded.iter().map(String::as_str).chain(adopts) {
             match self.get(subject, ocid).await {
                 Ok(live) if live.phase(kind) == Phase::Gone => {}
                 Ok(live) => {
                     self.seen(one, place, &live);
-                    return Sight::There(place.clone(), live);
+                    return Sight::There(place.clone(), Arc::new(live));
                 }
                 Err(error) if error.is_not_found() => {
-                    if one.adopts() == Some(ocid) {
+                    if adopts == Some(ocid) {
                         return unknown(format!("{ocid}, which is to be adopted, can't be seen"));
                     }
                 }
@@ -172,8 +194,8 @@ impl OciProvider {
                 ocid: None,
             },
         );
-        let shelf = shelves.get(&(place.clone(), compartment.clone(), route.name));
-        match shelf.and_then(|shelf| one.by_name(shelf.as_ref().ok()?, kind, sights)) {
+        let shelf = shelves.get(&(place.clone(), compartment.clone()));
+        match shelf.and_then(|shelf| by_name(&body, shelf.as_ref().ok()?, kind, sights)) {
             Some(live) => {
                 self.seen(one, place, live);
                 Sight::There(place.clone(), live.clone())
@@ -203,8 +225,8 @@ impl OciProvider {
         sights: &BTreeMap<&ResourceId, Sight>,
         tables: &Tables,
     ) -> Observed {
-        let spec = if one.desired {
-            let Some(spec) = one.body.get("spec").and_then(|spec| resolved(spec, sights)) else {
+        let spec = if one.manifest.is_some() {
+            let Some(spec) = one.body().get("spec").and_then(|spec| resolved(spec, sights)) else {
                 // What it is a part of is not there: neither is it.
                 return self.part_of_nothing(one, sights);
             };
@@ -241,7 +263,7 @@ impl OciProvider {
 
     /// A part whose references lead to nothing yet. Where they lead to what is unknown, so is the part.
     fn part_of_nothing(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
-        let references = crate::resource::reference::references(&one.body);
+        let references = crate::resource::reference::references(&one.body());
         let unknown = references
             .iter()
             .find_map(|(_, reference)| match sights.get(&reference.id) {
@@ -269,11 +291,12 @@ impl OciProvider {
         let (Some(kind), Some(route)) = (oci::kind(&one.id.kind), route(&one.id.kind)) else {
             return Observed::Unknown("there is no such kind".to_owned());
         };
-        if one.desired && live.phase(kind) == Phase::Going {
+        if one.manifest.is_some() && live.phase(kind) == Phase::Going {
             return Observed::Unknown(format!("{} is being deleted", live.ocid));
         }
         let empty = json!({});
-        let desired = one.body.get("spec").unwrap_or(&empty);
+        let body = one.body();
+        let desired = body.get("spec").unwrap_or(&empty);
         let words = services::words(desired);
         let known = match self.words(place, &words).await {
             Ok(known) => known,
@@ -281,7 +304,7 @@ impl OciProvider {
         };
         let mut document = Document::of(one.id, live, route, kind, place);
         let rules = kind.field("securityRules").is_some_and(|field| field.call == By::Rules);
-        if rules && one.desired {
+        if rules && one.manifest.is_some() {
             match self.details(live, kind, place, resolved(desired, sights)).await {
                 Ok(read) => read.put_into(&mut document),
                 Err(reason) => return Observed::Unknown(reason),
@@ -362,24 +385,31 @@ impl<'a> Sought<'a> {
         all
     }
 
-    /// The OCID that the document asks to be taken over.
-    fn adopts(&self) -> Option<&str> {
-        self.body
-            .pointer("/metadata/annotations")?
-            .get(ADOPT_ANNOTATION)?
-            .as_str()
+    /// The document; null for what is recorded alone. Parsed each time: thousands of them take more room than time.
+    fn body(&self) -> Value {
+        self.manifest.map(Manifest::body).unwrap_or_default()
     }
+}
 
-    fn by_name<'s>(&self, shelf: &'s Shelf, kind: &OciKind, sights: &BTreeMap<&ResourceId, Sight>) -> Option<&'s Live> {
-        let spec = self.body.get("spec")?;
-        let name = spec.get("displayName")?.as_str()?;
-        let vcn = match spec.get("vcnId") {
-            None | Some(Value::Null) => None,
-            // In a VCN that is not there yet, nothing can be.
-            Some(vcn) => Some(resolved(vcn, sights)?.as_str()?.to_owned()),
-        };
-        shelf.named(name, vcn.as_deref(), kind)
-    }
+/// The OCID that a document asks to be taken over.
+fn adopts(body: &Value) -> Option<&str> {
+    body.pointer("/metadata/annotations")?.get(ADOPT_ANNOTATION)?.as_str()
+}
+
+fn by_name<'s>(
+    body: &Value,
+    shelf: &'s Shelf,
+    kind: &OciKind,
+    sights: &BTreeMap<&ResourceId, Sight>,
+) -> Option<&'s Arc<Live>> {
+    let spec = body.get("spec")?;
+    let name = spec.get("displayName")?.as_str()?;
+    let vcn = match spec.get("vcnId") {
+        None | Some(Value::Null) => None,
+        // In a VCN that is not there yet, nothing can be.
+        Some(vcn) => Some(resolved(vcn, sights)?.as_str()?.to_owned()),
+    };
+    shelf.named(name, vcn.as_deref(), kind)
 }
 
 fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a>> {
@@ -391,16 +421,14 @@ fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a
             Sought {
                 id: &manifest.id,
                 at: body.get("spec").and_then(placed),
-                body,
-                desired: true,
+                manifest: Some(*manifest),
                 entry: entries.remove(&manifest.id),
             }
         })
         .collect();
     all.extend(entries.into_values().map(|entry| Sought {
         id: &entry.id,
-        body: Value::Null,
-        desired: false,
+        manifest: None,
         entry: Some(entry),
         at: None,
     }));

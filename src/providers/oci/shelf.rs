@@ -1,6 +1,7 @@
 //! The resources of a kind in a compartment, as one list showed them, and how a document's is found among them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::document::{Live, Phase};
 use super::tags;
@@ -9,7 +10,7 @@ use crate::resource::{FleetUid, ResourceId};
 
 /// A list.
 pub(super) struct Shelf {
-    items: Vec<Live>,
+    items: Vec<Arc<Live>>,
     by_ocid: BTreeMap<String, usize>,
     /// By the hash in their tags: those of this fleet.
     by_mark: BTreeMap<String, Vec<usize>>,
@@ -19,7 +20,7 @@ pub(super) struct Shelf {
 /// What was found.
 pub(super) enum Found<'a> {
     /// It.
-    One(&'a Live),
+    One(&'a Arc<Live>),
     /// Nothing that could be it.
     Nothing,
     /// More than one carries its mark.
@@ -29,9 +30,10 @@ pub(super) enum Found<'a> {
 impl Shelf {
     /// Sorts a list; what is gone is left out.
     pub(super) fn new(items: Vec<Live>, kind: &OciKind, fleet: &FleetUid) -> Self {
-        let items: Vec<Live> = items
+        let items: Vec<Arc<Live>> = items
             .into_iter()
             .filter(|live| live.phase(kind) != Phase::Gone)
+            .map(Arc::new)
             .collect();
         let (mut by_ocid, mut by_mark, mut by_name) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (i, live) in items.iter().enumerate() {
@@ -57,20 +59,20 @@ impl Shelf {
     }
 
     /// The one with this OCID.
-    pub(super) fn by_ocid(&self, ocid: &str) -> Option<&Live> {
+    pub(super) fn by_ocid(&self, ocid: &str) -> Option<&Arc<Live>> {
         self.by_ocid.get(ocid).map(|&i| &self.items[i])
     }
 
     /// The one that carries the mark of a resource. One that is on its way out steps back for another.
     pub(super) fn marked(&self, id: &ResourceId, kind: &OciKind) -> Found<'_> {
-        let all: Vec<&Live> = self
+        let all: Vec<&Arc<Live>> = self
             .by_mark
             .get(&tags::id_hash(id))
             .into_iter()
             .flatten()
             .map(|&i| &self.items[i])
             .collect();
-        let staying: Vec<&Live> = all
+        let staying: Vec<&Arc<Live>> = all
             .iter()
             .copied()
             .filter(|live| live.phase(kind) != Phase::Going)
@@ -84,7 +86,7 @@ impl Shelf {
     }
 
     /// The only one without any mark of that name, in that VCN where one is given.
-    pub(super) fn named(&self, name: &str, vcn: Option<&str>, kind: &OciKind) -> Option<&Live> {
+    pub(super) fn named(&self, name: &str, vcn: Option<&str>, kind: &OciKind) -> Option<&Arc<Live>> {
         let mut fitting = self
             .by_name
             .get(name)
