@@ -109,8 +109,23 @@ fn count(n: usize, noun: &str) -> String {
 mod tests {
     use super::super::change::tests::change;
     use super::*;
+    use crate::diag::Span;
     use crate::fleet::model::Cap;
     use crate::plan::change::Action;
+
+    /// A committed end.
+    pub(super) fn decommission() -> Decommission {
+        Decommission {
+            reason: "replaced".to_owned(),
+            span: Span {
+                file: "fleet.yaml".into(),
+                line: 1,
+                column: 1,
+                start: 0,
+                end: 0,
+            },
+        }
+    }
 
     /// Facts under which nothing is refused.
     pub(super) struct World {
