@@ -49,7 +49,7 @@ pub(super) fn present(
     };
     change.preview = Preview::Predicted;
     change.fields = differences.into_iter().map(field_diff).collect();
-    restore(&mut wanted);
+    restore(&mut wanted, &change.unresolved);
     take_off(&mut wanted, former);
     change.payload.body = Body::Plain(wanted.to_string().into_boxed_str());
     Some(change)

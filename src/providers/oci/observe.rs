@@ -20,8 +20,8 @@ use super::tags;
 use super::write::placed;
 use crate::inventory::Entry;
 use crate::providers::{LiveObject, Observation, ObserveRequest, Observed};
-use crate::resource::oci::{self, Call as By, OciKind};
-use crate::resource::reference::Reference;
+use crate::resource::oci::{self, Call as By, Change, OciKind};
+use crate::resource::reference::{Reference, at_field, references};
 use crate::resource::{Manifest, ResourceId};
 
 /// A list to be made: of a kind, in a compartment.
@@ -204,11 +204,13 @@ impl OciProvider {
         tables: &Tables,
     ) -> Observed {
         let spec = if one.desired {
-            let Some(spec) = one.body.get("spec").and_then(|spec| resolved(spec, sights)) else {
+            let wanted = one.body.get("spec");
+            let whole = wanted.and_then(|spec| resolved(spec, sights));
+            match whole.or_else(|| part_in_place(wanted?, one, sights)) {
+                Some(spec) => Some(spec),
                 // What it is a part of is not there: neither is it.
-                return self.part_of_nothing(one, sights);
-            };
-            Some(spec)
+                None => return self.part_of_nothing(one, sights),
+            }
         } else {
             None
         };
@@ -241,8 +243,7 @@ impl OciProvider {
 
     /// A part whose references lead to nothing yet. Where they lead to what is unknown, so is the part.
     fn part_of_nothing(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
-        let references = crate::resource::reference::references(&one.body);
-        let unknown = references
+        let unknown = references(&one.body)
             .iter()
             .find_map(|(_, reference)| match sights.get(&reference.id) {
                 Some(Sight::Observed(Observed::Unknown(reason))) => Some(format!("{}: {reason}", reference.id)),
@@ -411,7 +412,7 @@ fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a
 fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
     if let Some(Reference { id, field }) = Reference::parse(value) {
         return match sights.get(&id)? {
-            Sight::There(_, live) => live.shown.get(&field).cloned(),
+            Sight::There(_, live) => at_field(&live.shown, &field).cloned(),
             Sight::Observed(_) => None,
         };
     }
@@ -433,6 +434,34 @@ fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Valu
             .map(Value::Array),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value.clone()),
     }
+}
+
+/// The spec of a part whose place is known, with what it leads to still to be made: what stands there now is seen all the
+/// same, be it ours or somebody else's. None where its place is not known, or where it leads to what can't be seen.
+fn part_in_place(spec: &Value, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
+    let open = references(&one.body);
+    let unseen = |id| {
+        !matches!(
+            sights.get(id),
+            Some(Sight::There(..) | Sight::Observed(Observed::Absent))
+        )
+    };
+    if open.iter().any(|(_, reference)| unseen(&reference.id)) {
+        return None;
+    }
+    let fixed = |name: &str| {
+        oci::kind(&one.id.kind)
+            .and_then(|kind| kind.field(name))
+            .is_none_or(|field| field.change != Change::InPlace)
+    };
+    let fields = spec
+        .as_object()?
+        .iter()
+        .map(|(name, value)| match resolved(value, sights) {
+            Some(value) => Some((name.clone(), value)),
+            None => (!fixed(name)).then(|| (name.clone(), value.clone())),
+        });
+    fields.collect::<Option<Map<_, _>>>().map(Value::Object)
 }
 
 /// The object, in the words that the desired document uses.
