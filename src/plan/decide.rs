@@ -171,7 +171,10 @@ fn keep_place(change: &mut Change, document: &Value, entry: Option<&Entry>) {
     if change.id.target == Target::Oci {
         let before = entry.and_then(|entry| entry.oci.as_ref());
         let made_again = change.action == Action::Create && change.reason == Reason::Vanished;
-        change.oci = Some(cloud::entry(document, before, made_again));
+        let mut entry = cloud::entry(document, before, made_again);
+        // What is made is ours from the beginning, whoever had made what was there before.
+        entry.adopted &= change.action != Action::Create;
+        change.oci = Some(entry);
     }
 }
 
@@ -483,7 +486,10 @@ pub(super) fn unwanted(
     recorded_on: &ManagementClusterName,
     context: &Context<'_>,
 ) -> Change {
-    let mut change = recorded(entry, unit, recorded_on);
+    let mut change = Change {
+        oci: entry.oci.clone(),
+        ..recorded(entry, unit, recorded_on)
+    };
     match context.observed(&entry.id) {
         None => change.blocks.push(Block::NoProvider),
         Some(Observed::Unknown(reason)) => change.blocks.push(Block::Unknown { reason: reason.clone() }),

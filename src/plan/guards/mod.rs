@@ -3,6 +3,7 @@
 //! A refusal names the changes that it covers and says how it is lifted. Unless the user asks to go on with the rest,
 //! one refusal stops the whole run.
 
+mod adopted;
 mod adoption;
 mod delete_cap;
 mod immutable;
@@ -73,6 +74,7 @@ pub fn all() -> &'static [&'static dyn Guard] {
         &immutable::Immutable,
         &release_step::ReleaseStep,
         &protected::Protected,
+        &adopted::Adopted,
         &delete_cap::DeleteCap,
     ]
 }

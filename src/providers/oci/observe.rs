@@ -174,11 +174,20 @@ impl OciProvider {
         );
         let shelf = shelves.get(&(place.clone(), compartment.clone(), route.name));
         match shelf.and_then(|shelf| one.by_name(shelf.as_ref().ok()?, kind, sights)) {
-            Some(live) => {
+            Some(Found::One(live)) => {
                 self.seen(one, place, live);
                 Sight::There(place.clone(), live.clone())
             }
-            None => Sight::Observed(Observed::Absent),
+            // Which of them is meant is nobody's to guess, and one more of that name would be one too many.
+            Some(Found::Several(ocids)) => unknown(format!(
+                "{} {}s are called `{}` here, and none carries our mark: delete or rename all but one, or say which by the \
+                 annotation `{ADOPT_ANNOTATION}` ({})",
+                ocids.len(),
+                kind.name,
+                one.name().unwrap_or_default(),
+                ocids.join(", ")
+            )),
+            Some(Found::Nothing) | None => Sight::Observed(Observed::Absent),
         }
     }
 
@@ -371,15 +380,23 @@ impl<'a> Sought<'a> {
             .as_str()
     }
 
-    fn by_name<'s>(&self, shelf: &'s Shelf, kind: &OciKind, sights: &BTreeMap<&ResourceId, Sight>) -> Option<&'s Live> {
-        let spec = self.body.get("spec")?;
-        let name = spec.get("displayName")?.as_str()?;
-        let vcn = match spec.get("vcnId") {
+    /// The name that it is to have.
+    fn name(&self) -> Option<&str> {
+        self.body.get("spec")?.get("displayName")?.as_str()
+    }
+
+    fn by_name<'s>(
+        &self,
+        shelf: &'s Shelf,
+        kind: &OciKind,
+        sights: &BTreeMap<&ResourceId, Sight>,
+    ) -> Option<Found<'s>> {
+        let vcn = match self.body.get("spec")?.get("vcnId") {
             None | Some(Value::Null) => None,
             // In a VCN that is not there yet, nothing can be.
             Some(vcn) => Some(resolved(vcn, sights)?.as_str()?.to_owned()),
         };
-        shelf.named(name, vcn.as_deref(), kind)
+        Some(shelf.named(self.id, self.name()?, vcn.as_deref(), kind))
     }
 }
 
