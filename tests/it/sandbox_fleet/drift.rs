@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::world::{World, goes_ahead, is_settled, text};
 
 /// The operations of our writes since, with the names of what they are of.
-fn since(world: &World, from: usize) -> Vec<String> {
+pub(super) fn since(world: &World, from: usize) -> Vec<String> {
     let writes = world.our_writes(from).into_iter();
     writes
         .map(|write| format!("{} {}", write.operation, write.display_name))

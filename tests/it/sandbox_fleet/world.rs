@@ -15,6 +15,7 @@ use fleetwright::sandbox::{Options, Sandbox};
 use serde_json::Value;
 
 use crate::cli::Workplace;
+use crate::fleet_support::repository;
 
 pub(super) const TENANCY: &str = "ocid1.tenancy.oc1..aaaaaaaaacme";
 /// Where clusters are unless they say otherwise.
@@ -92,6 +93,35 @@ impl World {
         for (name, spec) in clusters {
             write_cluster(&place, name, spec);
         }
+        Self::open(place).await
+    }
+
+    /// The same with its state in a directory beside the fleet's, for the program to go on with.
+    pub(super) async fn on_disk(clusters: &[(&str, &str)], directory: &str) -> Self {
+        let world = Self::of(clusters).await;
+        let options = Options {
+            directory: Some(world.place.path().join(directory)),
+            ..Options::new(NOW.parse().expect("a time"))
+        };
+        let sandbox = ops::open_sandbox(options, Some(&world.loaded))
+            .await
+            .expect("a sandbox");
+        Self { sandbox, ..world }
+    }
+
+    /// A fleet of `examples/`, with the lock that it comes with, in a new sandbox.
+    pub(super) async fn example(name: &str) -> Self {
+        let place = Workplace::copy_of(&repository("examples").join(name));
+        let options = LoadOptions {
+            locked: true,
+            ..load_options(&place)
+        };
+        let committed = ops::load(&options).expect("the example");
+        assert!(!committed.has_errors(), "{:#?}", committed.diagnostics);
+        Self::open(place).await
+    }
+
+    async fn open(place: Workplace) -> Self {
         let loaded = load(&place);
         let options = Options::new(NOW.parse().expect("a time"));
         let sandbox = ops::open_sandbox(options, Some(&loaded)).await.expect("a sandbox");
@@ -119,6 +149,31 @@ impl World {
         self.loaded = load(&self.place);
     }
 
+    /// Changes a file of the fleet.
+    #[track_caller]
+    pub(super) fn edit(&mut self, path: &str, change: impl FnOnce(&str) -> String) {
+        let before = std::fs::read_to_string(self.place.fleet().join(path)).expect("the file");
+        let after = change(&before);
+        assert_ne!(before, after, "nothing of {path} was changed");
+        self.place.write(path, &after);
+        self.loaded = load(&self.place);
+    }
+
+    /// Takes files out of an example, and says in its Fleet that the units in them are to go, however many objects that is.
+    #[track_caller]
+    pub(super) fn retire(&mut self, files: &[&str], units: &[&str]) {
+        files.iter().for_each(|file| self.place.remove(file));
+        let units = units.iter().map(|unit| format!("{{{unit}, reason: it was a test}}"));
+        let listed = units.collect::<Vec<_>>().join(", ");
+        self.edit("fleet.yaml", |text| {
+            text.replacen(
+                "\nspec:\n",
+                &format!("\nspec:\n  limits: {{deletes: 20}}\n  decommission: [{listed}]\n"),
+                1,
+            )
+        });
+    }
+
     /// Decommissions a cluster: its file goes, and the Fleet's says so.
     pub(super) fn decommission(&mut self, name: &str) {
         self.place.remove(&format!("clusters/{name}.yaml"));
@@ -126,10 +181,19 @@ impl World {
     }
 
     pub(super) async fn plan(&self) -> Planned {
+        self.planned(false).await
+    }
+
+    /// With what was found taken over.
+    pub(super) async fn plan_to_adopt(&self) -> Planned {
+        self.planned(true).await
+    }
+
+    async fn planned(&self, adopt: bool) -> Planned {
         let options = PlanOptions {
             against: Against::Live(Box::new(self.access.clone())),
             scope: Scope::default(),
-            adopt: false,
+            adopt,
             now: NOW.to_owned(),
         };
         ops::plan(&self.loaded, &options).await.expect("a plan")
@@ -170,11 +234,19 @@ impl World {
     /// A call by somebody who is not us.
     #[track_caller]
     pub(super) fn act(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.act_in(REGION, method, path, body)
+    }
+
+    /// The same in some region.
+    #[track_caller]
+    pub(super) fn act_in(&self, region: &str, method: &str, path: &str, body: &Value) -> Value {
+        let tenancies = self.loaded.fleet.tenancies();
+        let tenancy = tenancies.first().map_or(TENANCY, |ocid| ocid.as_str());
         let somebody = Principal {
-            tenancy: TENANCY.to_owned(),
+            tenancy: tenancy.to_owned(),
             user: "ocid1.user.oc1..aaaaaaaasomebody".to_owned(),
         };
-        match self.sandbox.oci().act(&somebody, REGION, method, path, body) {
+        match self.sandbox.oci().act(&somebody, region, method, path, body) {
             Ok(answer) => answer,
             Err(refusal) => panic!("{method} {path}: {} {}", refusal.code, refusal.message),
         }
@@ -261,18 +333,57 @@ fn write_cluster(place: &Workplace, name: &str, spec: &str) {
     place.write(&format!("clusters/{name}.yaml"), &text);
 }
 
-/// Loads the files, and locks what they come to.
-#[track_caller]
-fn load(place: &Workplace) -> LoadedFleet {
-    let options = LoadOptions {
+fn load_options(place: &Workplace) -> LoadOptions {
+    LoadOptions {
         directory: place.fleet(),
         locked: false,
         now: NOW.parse().expect("a time"),
-    };
+    }
+}
+
+/// Loads the files, and locks what they come to.
+#[track_caller]
+fn load(place: &Workplace) -> LoadedFleet {
+    let options = load_options(place);
     let loaded = ops::load(&options).expect("the fleet");
     assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
     ops::write_lock(&loaded, &place.fleet()).expect("a lock");
     ops::load(&options).expect("the fleet again")
+}
+
+/// The wave in which each object's change is made, by `kind/name`.
+pub(super) fn waves(planned: &Planned) -> BTreeMap<String, usize> {
+    let plan = &planned.plan;
+    let waves = plan.graph.waves(&plan.changes).expect("no ring");
+    let mut of = BTreeMap::new();
+    for (number, wave) in waves.iter().enumerate() {
+        for &index in wave {
+            let id = &plan.changes[index].id;
+            of.insert(format!("{}/{}", id.kind, id.name), number);
+        }
+    }
+    of
+}
+
+/// Fails unless of each chain one is made after the other.
+#[track_caller]
+pub(super) fn are_in_order(waves: &BTreeMap<String, usize>, chains: &[&[&str]]) {
+    for pair in chains.iter().flat_map(|chain| chain.windows(2)) {
+        let of = |name: &str| {
+            *waves
+                .get(name)
+                .unwrap_or_else(|| panic!("{name} is not among {waves:#?}"))
+        };
+        assert!(of(pair[0]) < of(pair[1]), "{pair:?}: {waves:#?}");
+    }
+}
+
+/// How much lives, by kind; work requests are forgotten after a while.
+pub(super) fn living(world: &World) -> BTreeMap<&'static str, usize> {
+    let mut living = world.sandbox.oci().living();
+    living.remove("WorkRequest");
+    living.retain(|_, ocids| !ocids.is_empty());
+    living.into_iter().map(|(kind, ocids)| (kind, ocids.len())).collect()
 }
 
 /// Whether nothing is left to do or to find out.
