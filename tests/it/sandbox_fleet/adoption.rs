@@ -310,6 +310,37 @@ async fn of_two_of_a_name_none_is_taken_and_no_third_is_made() {
     assert!(names.contains(&"b".to_owned()), "the rest goes on: {names:?}");
 }
 
+/// The annotation is set by a template of the fleet's own.
+#[tokio::test(start_paused = true)]
+async fn of_two_of_a_name_the_one_that_is_said_is_taken() {
+    let mut world = World::of(&[("a", "")]).await;
+    let network = &world.loaded.fleet.clusters[&ClusterName::new("a")].network;
+    let plan = network.source.plan().expect("a plan").clone();
+    let mut made = Made::new();
+    let body = json!({"cidrBlocks": plan.vcn, "dnsLabel": plan.dns_label});
+    let one = make(&world, &mut made, ("Vcn", "a"), body.clone()).await;
+    let other = make(&world, &mut made, ("Vcn", "a"), body).await;
+    let template = include_str!("../../../templates/network.yaml.j2");
+    let said = format!(
+        "  name: {{{{ name }}}}\n{{% if kind == \"Vcn\" %}}\n  annotations: {{fleetwright.dev/adopt: {other}}}\n{{% endif %}}\n"
+    );
+    let own = template
+        .replace("  name: {{ name }}\n", &said)
+        // Templates of a fleet's own keep no text that they put together themselves.
+        .replace("stem ~ \"-management\"", "[stem, \"-management\"] | join");
+    assert_ne!(own, template);
+    world.place.write("templates/network.yaml.j2", &own);
+    world.cluster("a", "");
+    let planned = world.plan_to_adopt().await;
+    assert_eq!(adoptions(&planned), ["Vcn/a"], "{}", text(&planned));
+    let told = Told::default();
+    let outcome = world.apply(&planned, &told).await;
+    assert!(outcome.is_success(), "{:#?}", told.failures());
+    assert_eq!(tags(&world, "Vcn", &other)["fleetwright-unit"], "cluster a");
+    assert_eq!(tags(&world, "Vcn", &one), json!({"made-by": "hand"}));
+    assert!(is_settled(&world.plan().await));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_another_fleet_has_marked_is_refused() {
     let first = World::of(&[("a", "")]).await;

@@ -7,6 +7,7 @@ mod crash;
 mod drift;
 mod endpoint;
 mod existing;
+mod faults;
 mod order;
 mod refused;
 mod regions;

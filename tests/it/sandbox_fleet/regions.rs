@@ -196,16 +196,16 @@ async fn a_peering_that_somebody_ended_is_named_and_the_rest_goes_on() {
     world.pass(5).await;
     world.edit("networks.yaml", |text| format!("{text}  tags: {{cost-center: '7'}}\n"));
     let planned = world.plan().await;
-    let told = Told::default();
-    assert!(!world.apply(&planned, &told).await.is_success());
-    let failures = told.failures();
-    assert_eq!(
-        failures.keys().collect::<Vec<_>>(),
-        ["RemotePeeringConnection/iad-us-phoenix-1"],
-        "{failures:#?}"
+    let refusals = &planned.plan.refusals;
+    assert_eq!(refusals.len(), 1, "{}", text(&planned));
+    assert_eq!(refusals[0].guard, "immutable");
+    assert_eq!(refusals[0].objects[0].name, "iad-to-us-phoenix-1");
+    assert!(
+        refusals[0].lift.contains("delete it by hand"),
+        "{}",
+        refusals[0].lift
     );
-    let message = &failures["RemotePeeringConnection/iad-us-phoenix-1"];
-    assert!(message.contains("is REVOKED"), "{message}");
+    world.apply(&planned, &Told::default()).await;
     let vcn = shown(&world, PHX, "vcns", &world.ocid("Vcn", "phx-dev"));
     assert_eq!(vcn["freeformTags"]["cost-center"], "7");
 

@@ -9,6 +9,7 @@ use fleetwright::apply::{ChangeResult, Event, Observer, Outcome};
 use fleetwright::ops::{self, Access, Against, LoadOptions, LoadedFleet, PlanOptions, Planned, Scope};
 use fleetwright::plan::change::{Action, Block, Change};
 use fleetwright::report::plan_text::PlanText;
+use fleetwright::sandbox::fault::Spec;
 use fleetwright::sandbox::kubernetes::Resource;
 use fleetwright::sandbox::oci::{LoggedWrite, Principal};
 use fleetwright::sandbox::{Options, Sandbox};
@@ -23,7 +24,7 @@ pub(super) const CLUSTERS: &str = "ocid1.compartment.oc1..aaaaaaaaclusters";
 /// The other one.
 pub(super) const OTHERS: &str = "ocid1.compartment.oc1..aaaaaaaaothers";
 pub(super) const REGION: &str = "us-ashburn-1";
-const NOW: &str = "2026-11-21T12:00:00Z";
+pub(super) const NOW: &str = "2026-11-21T12:00:00Z";
 
 /// Runs within which a fleet has to be as its files say, without faults.
 const ROUNDS: usize = 6;
@@ -121,9 +122,25 @@ impl World {
         Self::open(place).await
     }
 
+    /// The same where faults strike; they rest at first.
+    pub(super) async fn troubled(name: &str, seed: u64, rate: f64) -> Self {
+        let place = Workplace::copy_of(&repository("examples").join(name));
+        let options = Options {
+            seed,
+            faults: Spec::all(rate),
+            ..Options::new(NOW.parse().expect("a time"))
+        };
+        let world = Self::with(place, options).await;
+        world.sandbox.faults().rest();
+        world
+    }
+
     async fn open(place: Workplace) -> Self {
+        Self::with(place, Options::new(NOW.parse().expect("a time"))).await
+    }
+
+    async fn with(place: Workplace, options: Options) -> Self {
         let loaded = load(&place);
-        let options = Options::new(NOW.parse().expect("a time"));
         let sandbox = ops::open_sandbox(options, Some(&loaded)).await.expect("a sandbox");
         let access = Access {
             sandbox: Some(sandbox.clone()),
