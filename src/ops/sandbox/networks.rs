@@ -34,6 +34,9 @@ pub(super) fn set(sandbox: &Sandbox, fleet: &Fleet) -> Result<(), SandboxError> 
             let body = json!({"vcnId": network.vcn.as_str(), "routeRules": [], "displayName": "management"});
             put(sandbox, &place, table, "routeTables", body)?;
         }
+        if let Some(drg) = &network.drg {
+            attached_drg(sandbox, &place, drg, &network.vcn)?;
+        }
     }
     for (existing, place, ranges) in existing(fleet) {
         let OciId::Known(vcn_id) = &existing.vcn else { continue };
@@ -52,6 +55,24 @@ pub(super) fn set(sandbox: &Sandbox, fleet: &Fleet) -> Result<(), SandboxError> 
         zone(sandbox, cluster)?;
     }
     Ok(())
+}
+
+/// The DRG that a management cluster's VCN hangs on.
+fn attached_drg(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, vcn: &Ocid) -> Result<(), SandboxError> {
+    let principal = principal(sandbox, place.tenancy);
+    let path = format!("/20160918/drgs/{ocid}");
+    let oci = sandbox.oci();
+    if oci.act(&principal, place.region, "GET", &path, &Value::Null).is_ok() {
+        return Ok(());
+    }
+    put(sandbox, place, ocid, "drgs", json!({"displayName": "existing"}))?;
+    let body = json!({"drgId": ocid.as_str(), "displayName": "existing",
+        "networkDetails": {"type": "VCN", "id": vcn.as_str()}});
+    let attached = oci.act(&principal, place.region, "POST", "/20160918/drgAttachments", &body);
+    attached.map(drop).map_err(|refusal| SandboxError::Network {
+        ocid: ocid.to_string(),
+        message: refusal.message,
+    })
 }
 
 /// The zone that a cluster's records stand in, where it goes by its name.

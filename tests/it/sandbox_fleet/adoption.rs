@@ -8,7 +8,8 @@ use fleetwright::plan::change::Action;
 use fleetwright::resource::ClusterName;
 use serde_json::{Value, json};
 
-use super::world::{CLUSTERS, Told, World, change, goes_ahead, is_settled, text, unknown};
+use super::said::{Told, change, goes_ahead, is_settled, text, unknown};
+use super::world::{CLUSTERS, World};
 
 /// The VCN of management cluster `m`, and the compartment of its gateways.
 const MANAGEMENT: (&str, &str) = (

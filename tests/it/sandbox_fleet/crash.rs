@@ -6,7 +6,8 @@ use std::task::Poll;
 use fleetwright::ops::Planned;
 use futures::FutureExt as _;
 
-use super::world::{Told, World, is_settled, living, text};
+use super::said::{Told, is_settled, text};
+use super::world::{World, living};
 
 /// Applies one change at a time until so much was written to OCI, and drops the run there. Gives whether it was dropped.
 pub(super) async fn cut_off(world: &World, writes: usize) -> bool {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::world::{World, goes_ahead, is_settled, text};
+use super::said::{goes_ahead, is_settled, text};
+use super::world::World;
 
 /// The operations of our writes since, with the names of what they are of.
 pub(super) fn since(world: &World, from: usize) -> Vec<String> {
@@ -137,11 +138,7 @@ async fn a_peering_that_somebody_ended_is_refused_until_its_rest_is_gone() {
     let refusals = &planned.plan.refusals;
     assert_eq!(refusals.len(), 1, "{}", text(&planned));
     assert_eq!(refusals[0].objects[0].name, "a-management", "{}", text(&planned));
-    assert!(
-        refusals[0].lift.contains("delete it by hand"),
-        "{}",
-        refusals[0].lift
-    );
+    assert!(refusals[0].lift.contains("delete it by hand"), "{}", refusals[0].lift);
 
     without_routes_to(&world.ocid("RouteTable", "a-private"), &near);
     delete("localPeeringGateways", &near);

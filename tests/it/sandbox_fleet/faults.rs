@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 use fleetwright::apply;
 use fleetwright::ops::{self, Against, PlanOptions, Scope};
 
-use super::world::{NOW, Told, World, is_settled, living, text};
+use super::said::{Told, is_settled, text};
+use super::world::{NOW, World, living};
 
 /// How often each fault strikes.
 const RATE: f64 = 0.03;

@@ -12,5 +12,6 @@ mod order;
 mod refused;
 mod regions;
 mod rights;
+mod said;
 mod teardown;
 mod world;

@@ -4,7 +4,8 @@ use fleetwright::apply::ChangeResult;
 use fleetwright::report::json;
 use serde_json::Value;
 
-use super::world::{Told, World, change, hosted_clusters, is_settled, node_pools, text, waves};
+use super::said::{Told, change, is_settled, text, waves};
+use super::world::{World, hosted_clusters, node_pools};
 
 #[tokio::test(start_paused = true)]
 async fn one_plan_holds_network_control_plane_and_pools_in_order() {

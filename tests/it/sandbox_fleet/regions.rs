@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::crash::cut_off;
 use super::drift::since;
-use super::world::{
-    Told, World, are_in_order, change, goes_ahead, hosted_clusters, is_settled, living, text, unknown, waves,
-};
+use super::said::{Told, are_in_order, change, goes_ahead, is_settled, text, unknown, waves};
+use super::world::{World, hosted_clusters, living};
 
 const IAD: &str = "us-ashburn-1";
 const PHX: &str = "us-phoenix-1";
@@ -185,6 +184,53 @@ async fn routes_over_the_drg_that_somebody_took_out_are_put_back() {
     assert_eq!(sorted(routes(&world, IAD, MANAGEMENT_TABLE)), sorted(before.1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_drg_that_is_there_already_is_used_and_left() {
+    const DRG: &str = "ocid1.drg.oc1.iad.aaaaaaaaiadmgmtdrg5x2k8w4n7";
+    let world = World::changed_example("two-regions", |place| {
+        let path = place.fleet().join("fleet.yaml");
+        let text = std::fs::read_to_string(path).expect("the file");
+        let with = text.replace(
+            "    compartment: platform\n",
+            &format!("    compartment: platform\n    drg: {DRG}\n"),
+        );
+        place.write("fleet.yaml", &with);
+    });
+    let mut world = world.await;
+    let before = living(&world);
+    let planned = world.plan().await;
+    let made: Vec<&str> = planned
+        .plan
+        .changes
+        .iter()
+        .filter(|change| change.id.kind == "Drg")
+        .map(|change| change.id.name.as_str())
+        .collect();
+    assert_eq!(made, ["iad-us-phoenix-1"]);
+    let told = Told::default();
+    let outcome = world.apply(&planned, &told).await;
+    assert!(outcome.is_success(), "{:#?}", told.failures());
+    let far = world.ocid("RemotePeeringConnection", "iad-to-us-phoenix-1");
+    let far = shown(&world, IAD, "remotePeeringConnections", &far);
+    assert_eq!((&far["drgId"], &far["peeringStatus"]), (&json!(DRG), &json!("PEERED")));
+    let back = routes(&world, IAD, MANAGEMENT_TABLE);
+    assert!(back.contains(&(range(&world, "orders"), DRG.to_owned())), "{back:#?}");
+    assert!(is_settled(&world.plan().await));
+
+    world.pass(180).await;
+    world.retire(
+        &["clusters/orders.yaml", "clusters/trial.yaml", "networks.yaml"],
+        &["cluster: orders", "cluster: trial", "network: phx-dev"],
+    );
+    world.edit("fleet.yaml", |text| text.replace(", network: {shared: phx-dev}", ""));
+    let told = Told::default();
+    let outcome = world.apply(&world.plan().await, &told).await;
+    assert!(outcome.is_success(), "{:#?}", told.failures());
+    world.converges().await;
+    assert_eq!(living(&world), before);
+    assert_eq!(shown(&world, IAD, "drgs", DRG)["lifecycleState"], "AVAILABLE");
+}
+
 /// A peering that one side ended can't be taken up again: OCI wants both ends made anew.
 #[tokio::test(start_paused = true)]
 async fn a_peering_that_somebody_ended_is_named_and_the_rest_goes_on() {
@@ -200,11 +246,7 @@ async fn a_peering_that_somebody_ended_is_named_and_the_rest_goes_on() {
     assert_eq!(refusals.len(), 1, "{}", text(&planned));
     assert_eq!(refusals[0].guard, "immutable");
     assert_eq!(refusals[0].objects[0].name, "iad-to-us-phoenix-1");
-    assert!(
-        refusals[0].lift.contains("delete it by hand"),
-        "{}",
-        refusals[0].lift
-    );
+    assert!(refusals[0].lift.contains("delete it by hand"), "{}", refusals[0].lift);
     world.apply(&planned, &Told::default()).await;
     let vcn = shown(&world, PHX, "vcns", &world.ocid("Vcn", "phx-dev"));
     assert_eq!(vcn["freeformTags"]["cost-center"], "7");
