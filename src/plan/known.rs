@@ -52,7 +52,7 @@ impl LookUp {
     pub fn all(document: &Value) -> Vec<Self> {
         let mut found = Vec::new();
         visit_objects(document, &holds_lookup, &mut |_, value| {
-            found.push(Self::new(document, value))
+            found.push(Self::new(document, value));
         });
         found
     }
