@@ -3,8 +3,8 @@
 use super::{Facts, Guard, Refusal, count};
 use crate::plan::change::{Action, Change};
 
-/// Refuses every delete while the fleet files are incomplete, or want nothing at all. Files that name all that is to go under
-/// `decommission` are no empty directory, and the last cluster of a fleet may go too.
+/// Refuses every delete while the fleet files are incomplete, or want nothing at all. Files that name all that is to go
+/// under `decommission` are no empty directory, and the last cluster of a fleet may go too.
 pub(super) struct Incomplete;
 
 impl Guard for Incomplete {

@@ -163,6 +163,8 @@ async fn what_somebody_made_is_marked_and_mended_in_place() {
         "{fields:?}"
     );
     assert!(!fields.is_empty());
+    let vcn = "  @ Vcn a  exists, made by someone else\n      + our owner mark\n";
+    assert!(text(&planned).contains(vcn), "{}", text(&planned));
     let from = world.written();
     let told = Told::default();
     let outcome = world.apply(&planned, &told).await;
