@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::connect::Access;
 use super::load::LoadedFleet;
+use crate::inventory::Entry;
 use crate::plan::DesiredUnit;
 use crate::plan::known::{LookUp, LookUps};
 use crate::plan::preconditions::Met;
@@ -84,14 +85,15 @@ pub enum CloudError {
     Access(Box<super::connect::AccessError>),
 }
 
-/// Connects; nothing is sent yet.
-pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<OciProvider, CloudError> {
-    let tenancies: BTreeSet<String> = loaded
-        .fleet
-        .clusters
-        .values()
-        .filter_map(|cluster| Some(cluster.tenancy.as_ref()?.to_string()))
-        .collect();
+/// Connects; nothing is sent yet. What is recorded may be in tenancies that the fleet files no longer name.
+pub(super) async fn connect<'a>(
+    access: &Access,
+    loaded: &LoadedFleet,
+    recorded: impl Iterator<Item = &'a Entry>,
+) -> Result<OciProvider, CloudError> {
+    let named = loaded.fleet.tenancies().into_iter().map(ToString::to_string);
+    let recorded = recorded.filter_map(|entry| entry.oci.as_ref()?.tenancy.clone());
+    let tenancies: BTreeSet<String> = named.chain(recorded).collect();
     let now: Now = Arc::new(jiff::Timestamp::now);
     if let Some(sandbox) = &access.sandbox {
         let mut options = sandbox.oci_client(&tenancies)?;
@@ -393,7 +395,12 @@ pub(super) async fn exists(
             .clusters
             .get(name)
             .and_then(|cluster| cluster.tenancy.clone()),
-        UnitId::Network(_) | UnitId::ManagementCluster(_) => None,
+        UnitId::Network(name) => loaded
+            .fleet
+            .networks
+            .get(name)
+            .and_then(|network| network.tenancy.clone()),
+        UnitId::ManagementCluster(_) => None,
     };
     let tenancy = tenancy.map(|ocid| ocid.to_string());
     let kind = if role == "vcn" { "Vcn" } else { "Subnet" };

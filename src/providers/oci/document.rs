@@ -64,19 +64,14 @@ impl Live {
         .map_or(Phase::Moving, |(_, phase)| phase)
     }
 
-    /// What of it others may refer to: its ids, names and states, not its rules.
+    /// What of it others may refer to: all but its rules and tags, which are most of it.
     pub(super) fn referred_to(&self) -> Self {
-        let is_plain = |value: &Value| match value {
-            Value::Array(items) => !items.iter().any(|item| item.is_object() || item.is_array()),
-            Value::Object(_) => false,
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
-        };
-        let plain = self.shown.as_object().into_iter().flatten();
-        let plain = plain.filter(|(_, value)| is_plain(value));
+        let fields = self.shown.as_object().into_iter().flatten();
+        let kept = fields.filter(|(key, _)| !key.ends_with("Rules") && !key.ends_with("Tags"));
         Self {
             ocid: self.ocid.clone(),
             etag: self.etag.clone(),
-            shown: Value::Object(plain.map(|(key, value)| (key.clone(), value.clone())).collect()),
+            shown: Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect()),
         }
     }
 

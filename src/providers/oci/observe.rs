@@ -21,8 +21,8 @@ use super::tags;
 use super::write::placed;
 use crate::inventory::Entry;
 use crate::providers::{LiveObject, Observation, ObserveRequest, Observed};
-use crate::resource::oci::{self, Call as By, OciKind};
-use crate::resource::reference::Reference;
+use crate::resource::oci::{self, Call as By, Change, OciKind};
+use crate::resource::reference::{Reference, at_field, references};
 use crate::resource::{Manifest, ResourceId};
 
 /// Lists of one kind, by compartment.
@@ -195,12 +195,21 @@ impl OciProvider {
             },
         );
         let shelf = shelves.get(&(place.clone(), compartment.clone()));
-        match shelf.and_then(|shelf| by_name(&body, shelf.as_ref().ok()?, kind, sights)) {
-            Some(live) => {
+        match shelf.and_then(|shelf| by_name(one.id, &body, shelf.as_ref().ok()?, kind, sights)) {
+            Some(Found::One(live)) => {
                 self.seen(one, place, live);
                 Sight::There(place.clone(), live.clone())
             }
-            None => Sight::Observed(Observed::Absent),
+            // Which of them is meant is nobody's to guess, and one more of that name would be one too many.
+            Some(Found::Several(ocids)) => unknown(format!(
+                "{} {}s are called `{}` here, and none carries our mark: delete or rename all but one, or say which by the \
+                 annotation `{ADOPT_ANNOTATION}` ({})",
+                ocids.len(),
+                kind.name,
+                name(&body).unwrap_or_default(),
+                ocids.join(", ")
+            )),
+            Some(Found::Nothing) | None => Sight::Observed(Observed::Absent),
         }
     }
 
@@ -226,11 +235,14 @@ impl OciProvider {
         tables: &Tables,
     ) -> Observed {
         let spec = if one.manifest.is_some() {
-            let Some(spec) = one.body().get("spec").and_then(|spec| resolved(spec, sights)) else {
+            let body = one.body();
+            let wanted = body.get("spec");
+            let whole = wanted.and_then(|spec| resolved(spec, sights));
+            match whole.or_else(|| part_in_place(wanted?, one.id, &body, sights)) {
+                Some(spec) => Some(spec),
                 // What it is a part of is not there: neither is it.
-                return self.part_of_nothing(one, sights);
-            };
-            Some(spec)
+                None => return self.part_of_nothing(one, sights),
+            }
         } else {
             None
         };
@@ -263,8 +275,7 @@ impl OciProvider {
 
     /// A part whose references lead to nothing yet. Where they lead to what is unknown, so is the part.
     fn part_of_nothing(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
-        let references = crate::resource::reference::references(&one.body());
-        let unknown = references
+        let unknown = references(&one.body())
             .iter()
             .find_map(|(_, reference)| match sights.get(&reference.id) {
                 Some(Sight::Observed(Observed::Unknown(reason))) => Some(format!("{}: {reason}", reference.id)),
@@ -396,20 +407,24 @@ fn adopts(body: &Value) -> Option<&str> {
     body.pointer("/metadata/annotations")?.get(ADOPT_ANNOTATION)?.as_str()
 }
 
+/// The name that a resource is to have.
+fn name(body: &Value) -> Option<&str> {
+    body.get("spec")?.get("displayName")?.as_str()
+}
+
 fn by_name<'s>(
+    id: &ResourceId,
     body: &Value,
     shelf: &'s Shelf,
     kind: &OciKind,
     sights: &BTreeMap<&ResourceId, Sight>,
-) -> Option<&'s Arc<Live>> {
-    let spec = body.get("spec")?;
-    let name = spec.get("displayName")?.as_str()?;
-    let vcn = match spec.get("vcnId") {
+) -> Option<Found<'s>> {
+    let vcn = match body.get("spec")?.get("vcnId") {
         None | Some(Value::Null) => None,
         // In a VCN that is not there yet, nothing can be.
         Some(vcn) => Some(resolved(vcn, sights)?.as_str()?.to_owned()),
     };
-    shelf.named(name, vcn.as_deref(), kind)
+    Some(shelf.named(id, name(body)?, vcn.as_deref(), kind))
 }
 
 fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a>> {
@@ -439,7 +454,7 @@ fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a
 fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
     if let Some(Reference { id, field }) = Reference::parse(value) {
         return match sights.get(&id)? {
-            Sight::There(_, live) => live.shown.get(&field).cloned(),
+            Sight::There(_, live) => at_field(&live.shown, &field).cloned(),
             Sight::Observed(_) => None,
         };
     }
@@ -461,6 +476,34 @@ fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Valu
             .map(Value::Array),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value.clone()),
     }
+}
+
+/// The spec of a part whose place is known, with what it leads to still to be made: what stands there now is seen all the
+/// same, be it ours or somebody else's. None where its place is not known, or where it leads to what can't be seen.
+fn part_in_place(spec: &Value, id: &ResourceId, body: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
+    let open = references(body);
+    let unseen = |id| {
+        !matches!(
+            sights.get(id),
+            Some(Sight::There(..) | Sight::Observed(Observed::Absent))
+        )
+    };
+    if open.iter().any(|(_, reference)| unseen(&reference.id)) {
+        return None;
+    }
+    let fixed = |name: &str| {
+        oci::kind(&id.kind)
+            .and_then(|kind| kind.field(name))
+            .is_none_or(|field| field.change != Change::InPlace)
+    };
+    let fields = spec
+        .as_object()?
+        .iter()
+        .map(|(name, value)| match resolved(value, sights) {
+            Some(value) => Some((name.clone(), value)),
+            None => (!fixed(name)).then(|| (name.clone(), value.clone())),
+        });
+    fields.collect::<Option<Map<_, _>>>().map(Value::Object)
 }
 
 /// The object, in the words that the desired document uses.
