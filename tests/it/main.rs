@@ -24,6 +24,7 @@ mod fleet_schemas;
 mod fleet_support;
 mod kube_faults;
 mod kube_provider;
+mod kube_retry;
 mod kube_support;
 mod oci_client;
 mod oci_provider;

@@ -4,7 +4,6 @@
 //! signed afresh. May depend on the exchange and the credentials that it is given; knows no kind of resource.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,9 +20,10 @@ use super::counts::{Counter, Counts, Kind};
 use super::credentials::{Credentials, CredentialsError, KeyMaterial, Now};
 use super::endpoint::Endpoints;
 use super::error::{OciError, ServiceError, redact};
-use super::retry::{self, Jitter, Patience, Policy, Tries};
+use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
+use crate::providers::pause::{self, Jitter};
 
 const REQUEST_ID: &str = "opc-request-id";
 
@@ -110,9 +110,6 @@ impl Client {
             credentials,
             signer: Mutex::new(None),
         };
-        let seed = options
-            .seed
-            .unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish());
         Self(Arc::new(Inner {
             exchange: options.exchange,
             identities: options
@@ -128,7 +125,7 @@ impl Client {
             policy: Policy {
                 attempts: options.attempts.max(1),
             },
-            jitter: Mutex::new(Jitter::new(seed)),
+            jitter: Mutex::new(Jitter::new(options.seed)),
             now: options.now,
             counter: Counter::default(),
         }))
@@ -386,7 +383,7 @@ impl Inner {
             let now = (self.now)();
             let skew = text("date")
                 .filter(|_| answer.status().as_u16() == 401)
-                .and_then(|date| retry::parse_http_date(&date))
+                .and_then(|date| pause::parse_http_date(&date))
                 .map(|theirs| now.as_second() - theirs.as_second())
                 .filter(|skew| skew.abs() > 300);
             return Err(OciError::Service(Box::new(ServiceError {
@@ -398,7 +395,7 @@ impl Inner {
                     let sent = request.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
                     sent.unwrap_or_default().to_owned()
                 })),
-                retry_after: text(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, now)),
+                retry_after: text(RETRY_AFTER.as_str()).and_then(|value| pause::retry_after(&value, now)),
                 skew,
             })));
         }
