@@ -39,6 +39,7 @@ mod render_networks;
 mod render_properties;
 mod render_reachability;
 mod render_templates;
+mod sandbox_faults;
 mod sandbox_fleet;
 mod sandbox_operators;
 mod sandbox_seeds;

@@ -193,7 +193,7 @@ impl Inner {
 
     fn list(&self, call: &Call<'_>, version: &Version, namespace: &str) -> Result<Response, Refusal> {
         let query = ListQuery::parse(&call.query, &call.kind, namespace)?;
-        let short = self.faults.strikes(Point::ShortPage);
+        let short = query.can_be_shorter() && self.faults.strikes(Point::ShortPage);
         let page = query.page(&self.lock(), &call.kind, namespace, short)?;
         if call.form == Form::Json {
             return Ok(json_answer(200, page.text(&call.kind, version)));
