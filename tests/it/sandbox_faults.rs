@@ -406,12 +406,17 @@ async fn kubectl_waits_on_through_a_dropped_and_a_stale_watch() {
     let counted = |point| sandbox.faults().counts().get(&point).copied().unwrap_or_default();
     let pause = || tokio::time::sleep(Duration::from_millis(10));
     let watched = async {
-        // It watches once it was told what there is.
-        while counted(Point::WatchDropped).0 == 0 {
-            pause().await;
-        }
-        sandbox.faults().resume();
+        // Told what there is, and then of a change: a client goes on from there. One that was told of none asks anew.
+        let told = async |lines: u64| {
+            while counted(Point::WatchDropped).0 < lines {
+                pause().await;
+            }
+        };
+        told(1).await;
         set("first").await;
+        told(2).await;
+        sandbox.faults().resume();
+        set("second").await;
         while counted(Point::WatchDropped).1 == 0 || counted(Point::WatchStale).1 == 0 {
             pause().await;
         }

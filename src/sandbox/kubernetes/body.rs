@@ -141,7 +141,9 @@ fn unknown(view: SchemaView<'_>, value: &Value, path: &mut String, found: &mut V
                     path.push('.');
                 }
                 path.push_str(name);
-                match view.field(name).or_else(|| view.additional()) {
+                // Below a place that keeps unknown fields there is a type for everything, but it is kept only there.
+                let rest = || view.additional().filter(|_| view.is_open());
+                match view.field(name).or_else(rest) {
                     Some(below) => unknown(below, entry, path, found),
                     None if view.is_open() => {}
                     None => found.push(path.clone()),

@@ -50,19 +50,24 @@ async fn agree(text: &str, at_least: usize) {
     prepare(&ours).await;
     let cases = case::read(text);
     assert!(cases.len() >= at_least, "{} cases", cases.len());
+    compare(&real, &ours, &cases).await;
+}
+
+/// Runs cases on both, and fails where they answer differently.
+async fn compare(real: &Client, ours: &Client, cases: &[Case]) {
     let mut wrong = Vec::new();
-    for case in &cases {
+    for case in cases {
         let namespace = case.namespace();
         let made = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        for client in [&real, &ours] {
+        for client in [real, ours] {
             let (code, body) = case::Step::post("/api/v1/namespaces", made.clone())
                 .send(client, "")
                 .await;
             assert_eq!(code, 201, "{body}");
         }
         let (expected, found) = (
-            answers(&real, case, &namespace).await,
-            answers(&ours, case, &namespace).await,
+            answers(real, case, &namespace).await,
+            answers(ours, case, &namespace).await,
         );
         for ((step, expected), found) in case.steps.iter().zip(&expected).zip(&found) {
             if expected != found {
@@ -108,3 +113,5 @@ async fn custom_resources_are_answered_alike() {
 
 mod flows;
 mod kubectl;
+mod kubectl_watch;
+mod upstream;
