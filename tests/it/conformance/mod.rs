@@ -7,6 +7,8 @@ mod case;
 mod normal;
 mod sandbox;
 
+use std::collections::BTreeMap;
+
 use self::case::Case;
 use self::sandbox::Sandbox;
 use crate::support::ApiServer;
@@ -53,9 +55,10 @@ async fn agree(text: &str, at_least: usize) {
     compare(&real, &ours, &cases).await;
 }
 
-/// Runs cases on both, and fails where they answer differently.
-async fn compare(real: &Client, ours: &Client, cases: &[Case]) {
+/// Runs cases on both, and fails where they answer differently. Says how often which status was the answer.
+async fn compare(real: &Client, ours: &Client, cases: &[Case]) -> BTreeMap<String, usize> {
     let mut wrong = Vec::new();
+    let mut codes = BTreeMap::new();
     for case in cases {
         let namespace = case.namespace();
         let made = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
@@ -70,6 +73,8 @@ async fn compare(real: &Client, ours: &Client, cases: &[Case]) {
             answers(ours, case, &namespace).await,
         );
         for ((step, expected), found) in case.steps.iter().zip(&expected).zip(&found) {
+            let code = expected.split(' ').next().unwrap_or_default();
+            *codes.entry(code.to_owned()).or_default() += 1;
             if expected != found {
                 wrong.push(format!(
                     "{}\n  {step}\n  real    {expected}\n  sandbox {found}",
@@ -84,6 +89,7 @@ async fn compare(real: &Client, ours: &Client, cases: &[Case]) {
         wrong.len(),
         wrong.join("\n")
     );
+    codes
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ fn state_of(loaded: &LoadedFleet, place: &Workplace) -> BTreeMap<String, Value> 
         .expect("a runtime");
     runtime.block_on(async {
         let fresh = ops::open_sandbox(options(0, Spec::default()), Some(loaded));
-        let before = Before::of(loaded, &*fresh.await.expect("a sandbox"), BTreeMap::new());
+        let before = Before::of(loaded, &fresh.await.expect("a sandbox"), BTreeMap::new());
         let kept = Options {
             directory: Some(place.path().join("box")),
             ..Options::new(jiff::Timestamp::now())
