@@ -49,14 +49,16 @@ pub(super) fn check(command: &mut Command, matches: &ArgMatches) -> Result<(), c
 /// In clap's own words.
 fn refusal(command: &mut Command, name: &str, kind: ErrorKind, id: &str) -> clap::Error {
     command.build();
-    let nowhere = Command::default();
-    let command = command.find_subcommand(name).unwrap_or(&nowhere);
+    let mut nowhere = Command::default();
+    let command = command.find_subcommand_mut(name).unwrap_or(&mut nowhere);
+    let usage = command.render_usage();
     let shown = |id: &str| {
         let arg = command.get_arguments().find(|arg| arg.get_id() == id);
         arg.map(ToString::to_string).unwrap_or_default()
     };
-    let mut error = clap::Error::new(kind).with_cmd(command);
     let sandbox = shown("sandbox");
+    let mut error = clap::Error::new(kind).with_cmd(command);
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
     if kind == ErrorKind::ArgumentConflict {
         error.insert(ContextKind::InvalidArg, ContextValue::String(shown(id)));
         error.insert(ContextKind::PriorArg, ContextValue::String(sandbox));

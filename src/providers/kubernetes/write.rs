@@ -114,8 +114,8 @@ impl KubernetesProvider {
         }
     }
 
-    /// The object, where it is what this very create makes. A client repeats a request whose answer was lost, or was that
-    /// the server is busy; the first may have come through.
+    /// The object, where it is what this very create makes. A create is sent again where the answer was that the server is
+    /// busy; a proxy may have said so of one that came through.
     async fn made_before(&self, request: &WriteRequest<'_>, mode: Mode) -> Option<LiveObject> {
         if mode == Mode::Preview {
             return None;
