@@ -170,7 +170,11 @@ impl Http {
                 (Ok(answer), failure)
             }
             Err(error) => {
-                let failure = matches!(error, HttpError::Connection(_)).then_some(Failure::Connection);
+                let failure = match &error {
+                    HttpError::Connection(source) if never_sent(source) => Some(Failure::NotSent),
+                    HttpError::Connection(_) => Some(Failure::Connection),
+                    _ => None,
+                };
                 (Err(error), failure)
             }
         }
@@ -200,6 +204,17 @@ impl Http {
         let text = String::from_utf8(bytes.into()).map_err(|_| HttpError::Encoding)?;
         Ok((Answer { status, text }, retry_after))
     }
+}
+
+/// Whether there was no connection to send anything by.
+fn never_sent(error: &kube::Error) -> bool {
+    let kube::Error::Service(error) = error else {
+        return false;
+    };
+    let first: &(dyn std::error::Error + 'static) = &**error;
+    std::iter::successors(Some(first), |error| error.source())
+        .find_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
+        .is_some_and(hyper_util::client::legacy::Error::is_connect)
 }
 
 /// Runs futures, so many at a time; their results come in the order in which they are done.
@@ -234,6 +249,22 @@ mod tests {
     fn no_name_leaves_its_segment() {
         assert_eq!(escape("payments-gpu.1"), "payments-gpu.1");
         assert_eq!(escape("a/b?c=d&e #%"), "a%2Fb%3Fc%3Dd%26e%20%23%25");
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_server_was_never_sent() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let mut config = kube::Config::new(url.parse().unwrap());
+        config.default_retry = false;
+        let client = kube::Client::try_from(config).unwrap();
+        let http = Http::new(client, Duration::from_secs(60), Jitter::new(1));
+        let call = Call::json(Method::POST, "/x", &serde_json::json!({}));
+        let until = Instant::now() + Duration::from_secs(60);
+        let (result, failure) = http.attempt(&call, Bytes::new(), until).await;
+        assert_eq!(failure, Some(Failure::NotSent));
+        assert!(result.err().unwrap().line().contains("refused"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Which requests are sent again, and when.
 //!
-//! Invariant: pure but for the jitter it is given. What changes something is sent again only where the server says that it
-//! was too busy to begin; a lost answer, a timeout or an error within the server leave open whether it was done, and only a
-//! look can tell.
+//! Invariant: pure but for the jitter it is given. What changes something is sent again only where it did not reach the
+//! server, or the server says that it was too busy to begin; a lost answer, a timeout or an error within the server leave
+//! open whether it was done, and only a look can tell.
 
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub(super) enum Failure {
         /// `Retry-After`.
         asked: Option<Duration>,
     },
+    /// There was no connection, so that nothing was sent.
+    NotSent,
     /// There was no answer, or half of one.
     Connection,
 }
@@ -61,7 +63,7 @@ pub(super) fn pause(effect: Effect, failure: Failure, attempts: u32, jitter: &mu
         // it is not, the precondition that every write of ours carries has the second one do nothing.
         (_, Failure::Status { code: 429 | 503, .. }) => BUSY_ATTEMPTS,
         (Effect::Nothing, Failure::Status { code: 504, .. }) => BUSY_ATTEMPTS,
-        (Effect::Nothing, _) => ATTEMPTS,
+        (Effect::Nothing, _) | (_, Failure::NotSent) => ATTEMPTS,
         (Effect::Change, _) => return None,
     };
     if attempts >= limit {
@@ -97,6 +99,7 @@ mod tests {
             (status(500), ATTEMPTS, 1),
             (status(502), ATTEMPTS, 1),
             (Failure::Connection, ATTEMPTS, 1),
+            (Failure::NotSent, ATTEMPTS, ATTEMPTS),
         ] {
             assert_eq!(attempts(Effect::Nothing, failure), asks, "{failure:?}");
             assert_eq!(attempts(Effect::Change, failure), writes, "{failure:?}");
