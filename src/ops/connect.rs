@@ -177,10 +177,12 @@ async fn within(
     for name in scope {
         match sandbox.kube_client(name.as_str()).await {
             Ok(client) => {
-                providers.insert(
-                    name.clone(),
-                    KubernetesProvider::with_client(client, Options::default()),
-                );
+                // A run is to be the same each time, pauses between attempts too.
+                let options = Options {
+                    seed: Some(0),
+                    ..Options::default()
+                };
+                providers.insert(name.clone(), KubernetesProvider::with_client(client, options));
             }
             Err(source) => {
                 return Err(AccessError::Sandbox {

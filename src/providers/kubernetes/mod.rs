@@ -14,6 +14,9 @@
 //!   another tool's managedFields are taken over.
 //! - **delete**: one DELETE with the UID as precondition.
 //!
+//! Requests that change nothing are sent again where they fail; writes only where they did not reach the server, or it says
+//! that it was too busy to begin (see `retry`).
+//!
 //! Connections are pooled HTTP/1.1, which is what kube's client speaks.
 
 mod connect;
@@ -25,6 +28,7 @@ mod inventory;
 mod list;
 mod lookup;
 mod observe;
+mod retry;
 mod schemas;
 mod secret;
 mod status;
