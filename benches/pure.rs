@@ -2,7 +2,7 @@
 //!
 //! `cargo bench`, or `cargo bench -- render` for those whose name holds that. What is written here is one cluster in six
 //! objects, as in `peers/gen.py`. The schemas are upstream's where FLEETWRIGHT_UPSTREAM or `../shared/upstream` has them;
-//! without them HostedClusters and NodePools count as objects of unknown fields, and `schema` is left out.
+//! without them HostedClusters and NodePools count as objects of unknown fields, and `schema` and `admission` are left out.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -25,6 +25,7 @@ use fleetwright::providers::{Kind, LiveObject, Observation, Observed, Sensitive,
 use fleetwright::render::{self, Rendered, TemplateSet};
 use fleetwright::resource::{ManagementClusterName, Manifest, Revision, Target, UnitId};
 use fleetwright::schema::Schema;
+use fleetwright::schema::admission::{Admission, FieldValidation, Request, Subresource, admit};
 use fleetwright::ssa::{self, ApplyOutcome, ApplyRequest};
 use serde_json::{Value, json};
 
@@ -385,6 +386,45 @@ fn compiling(c: &mut Criterion) {
     group.finish();
 }
 
+/// One object through all that a server does before it stores it.
+fn admitting(c: &mut Criterion) {
+    let (_, rendered) = Files::new(1).render(&templates());
+    let manifests: Vec<&Manifest> = rendered.units.values().flat_map(|unit| &unit.manifests).collect();
+    let mut group = c.benchmark_group("admission");
+    for crd in definitions() {
+        let kind = crd["spec"]["names"]["kind"].as_str().expect("a kind");
+        let manifest = manifests.iter().find(|manifest| manifest.id.kind == kind);
+        let object = manifest.expect("one of each kind").body();
+        let admission = Admission::new(&crd, "v1beta1").expect("a definition");
+        let create = Request {
+            object: &object,
+            old: None,
+            subresource: Subresource::None,
+            field_validation: FieldValidation::Strict,
+            repeated: &[],
+        };
+        let mut stored = admit(&admission, create).expect("it is valid").object;
+        stored["metadata"]["resourceVersion"] = Value::from("2");
+        stored["metadata"]["uid"] = Value::from("00000000-0000-4000-a000-000000000000");
+        let update = Request {
+            object: &stored,
+            old: Some(&stored),
+            ..create
+        };
+        admit(&admission, update).expect("it is still valid");
+        group.bench_function(BenchmarkId::new("compile", kind), |b| {
+            b.iter(|| Admission::new(black_box(&crd), "v1beta1"));
+        });
+        group.bench_function(BenchmarkId::new("create", kind), |b| {
+            b.iter(|| admit(&admission, black_box(create)));
+        });
+        group.bench_function(BenchmarkId::new("update", kind), |b| {
+            b.iter(|| admit(&admission, black_box(update)));
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = pure;
     // The largest fleets take seconds a run: ten samples show what there is to see.
@@ -392,6 +432,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3));
-    targets = rendering, planning, merging, compiling
+    targets = rendering, planning, merging, compiling, admitting
 }
 criterion_main!(pure);

@@ -24,25 +24,9 @@ spec:
     tenancy: ocid1.tenancy.oc1..aaaaaaaabench
     compartment: ocid1.compartment.oc1..aaaaaaaabench
     baseDomain: bench.example
-    environment: bench
     pullSecret: {from: fleetwright/pull-secret}
     sshKey: {from: fleetwright/ssh-key}
-    network: {cluster: 10.132.0.0/14, service: 172.31.0.0/16, preset: hosted-public, peerWith: management}
----
-kind: ManagementCluster
-metadata: {name: iad}
-spec:
-  region: us-ashburn-1
-  capacity: 100000
-  nodes: 100
-  dialect: oci
-  operatorVersion: "4.20"
-  cidrs: [10.200.0.0/16]
-  nodePortAddress: hcp.bench.example
-  network:
-    vcn: ocid1.vcn.oc1.iad.aaaaaaaabench
-    compartment: ocid1.compartment.oc1..aaaaaaaabench
-    routeTables: [ocid1.routetable.oc1.iad.aaaaaaaabench]
+    network: {cluster: 10.132.0.0/14, service: 172.31.0.0/16, preset: hosted-public}
 ---
 kind: Environment
 metadata: {name: bench}
@@ -51,13 +35,35 @@ spec: {version: 4.20.3, region: us-ashburn-1, availability: single}
 kind: NodePoolProfile
 metadata: {name: small}
 spec: {shape: VM.Standard.E5.Flex, ocpus: 2, memoryInGBs: 16, replicas: 2}
+"""
+
+# A management cluster holds a hundred.
+HUNDRED = """---
+kind: ManagementCluster
+metadata: {name: NAME}
+spec:
+  region: us-ashburn-1
+  nodes: 100
+  dialect: oci
+  operatorVersion: "4.20"
+  cidrs: [10.NUMBER.0.0/16]
+  nodePortAddress: NAME.bench.example
 ---
 kind: Clusters
 spec:
   environment: bench
+  managementCluster: NAME
   pools: [small]
   clusters:
 """
+
+
+def fleet(clusters):
+    text = FLEET
+    for first in range(0, clusters, 100):
+        text += HUNDRED.replace("NAME", f"m{first // 100:02}").replace("NUMBER", str(200 + first // 100))
+        text += "".join(f"    c{number:05}: {{}}\n" for number in range(first, min(first + 100, clusters)))
+    return text
 
 
 def run(command, expect=(0,)):
@@ -75,12 +81,11 @@ def run(command, expect=(0,)):
 def main():
     binary, clusters = Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 1000
     with tempfile.TemporaryDirectory() as folder:
-        fleet = Path(folder) / "fleet"
-        fleet.mkdir()
-        lines = "".join(f"    c{number:05}: {{}}\n" for number in range(clusters))
-        (fleet / "fleet.yaml").write_text(FLEET + lines)
-        run([binary, "lock", "--quiet", "--fleet", fleet])
-        sandbox = ["--fleet", fleet, "--sandbox", Path(folder) / "sandbox", "--no-limits"]
+        directory = Path(folder) / "fleet"
+        directory.mkdir()
+        (directory / "fleet.yaml").write_text(fleet(clusters))
+        run([binary, "lock", "--quiet", "--fleet", directory])
+        sandbox = ["--fleet", directory, "--sandbox", Path(folder) / "sandbox", "--no-limits"]
         for name, command in [
             ("apply, first", ["apply", "--yes", *sandbox]),
             ("plan, no change", ["plan", "--detailed-exitcode", *sandbox]),
@@ -94,4 +99,5 @@ def main():
                     print(f"  at 10 calls a second these would take {max(0, int(calls[1]) - 20) / 10:.0f} s")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -113,10 +113,15 @@ async fn apply(
         outcome = &mut work => outcome,
         _ = tokio::signal::ctrl_c() => {
             interrupted.store(true, Ordering::Relaxed);
+            let again = tokio::signal::ctrl_c();
+            tokio::pin!(again);
+            // It listens from its first poll on: a press between the words and that would be lost. It is ready only where it
+            // can't listen.
+            let deaf = futures::poll!(again.as_mut()).is_ready();
             progress.complain("interrupted: finishing what is under way (once more to stop at once); the next run goes on");
             tokio::select! {
                 outcome = &mut work => outcome,
-                _ = tokio::signal::ctrl_c() => {
+                _ = again, if !deaf => {
                     progress.finish();
                     anyhow::bail!("stopped at once; the next run finds what was made and goes on from there");
                 }

@@ -122,7 +122,7 @@ fn speed(text: &str) -> Result<f64, String> {
 pub(super) struct TargetArgs {
     /// Work on the sandbox in this directory instead of on real control planes: it is made where there is none, and runs
     /// within this process [default when given without a value: .fleetwright/sandbox]
-    #[arg(long, help_heading = "Sandbox", value_name = "DIR", num_args = 0..=1, default_missing_value = SANDBOX, conflicts_with_all = ["context", "allow_exec"])]
+    #[arg(long, help_heading = "Sandbox", value_name = "DIR", num_args = 0..=1, default_missing_value = SANDBOX)]
     pub(super) sandbox: Option<PathBuf>,
 
     #[command(flatten)]

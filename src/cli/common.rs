@@ -93,6 +93,8 @@ pub(super) fn access(
         let sandbox = runtime.block_on(ops::open_sandbox(options, loaded))?;
         return Ok(Access {
             sandbox: Some(sandbox),
+            // How much of OCI is read, and how fast: how it is reached is another matter here.
+            oci: args.oci.access(None),
             ..Access::default()
         });
     }

@@ -18,9 +18,10 @@ mod render;
 mod sandbox;
 mod schema;
 mod status;
+mod together;
 mod validate;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use args::Global;
 pub use output::Printer;
@@ -71,6 +72,17 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// Where it makes no sense; requests for help and for the version are errors too.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        together::check(&mut command, &matches)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+
     /// The options that every command takes.
     pub fn global(&self) -> &Global {
         &self.global

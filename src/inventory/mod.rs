@@ -48,6 +48,9 @@ pub struct OciEntry {
     /// Keys of the freeform tags that we last set: one that is no longer wanted is taken off, one of somebody else's stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Whether somebody else had made it, and it was taken over: it goes only with its unit, and when the files say so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
 }
 
 /// The record of one unit. Stored as JSON under a versioned format.

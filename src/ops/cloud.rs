@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::connect::{Access, locked};
 use super::load::LoadedFleet;
+use crate::inventory::Entry;
 use crate::plan::DesiredUnit;
 use crate::plan::known::{LookUp, LookUps};
 use crate::plan::preconditions::Met;
@@ -84,25 +85,27 @@ pub enum CloudError {
     Access(Box<super::connect::AccessError>),
 }
 
-/// Gives the connection; nothing is sent yet.
-pub(super) async fn connect(access: &Access, loaded: &LoadedFleet) -> Result<Arc<OciProvider>, CloudError> {
+/// Gives the connection; nothing is sent yet. What is recorded may be in tenancies that the fleet files no longer name.
+pub(super) async fn connect<'a>(
+    access: &Access,
+    loaded: &LoadedFleet,
+    recorded: impl Iterator<Item = &'a Entry>,
+) -> Result<Arc<OciProvider>, CloudError> {
+    let named = loaded.fleet.tenancies().into_iter().map(ToString::to_string);
+    let recorded = recorded.filter_map(|entry| entry.oci.as_ref()?.tenancy.clone());
+    let tenancies: BTreeSet<String> = named.chain(recorded).collect();
     let Some(held) = &access.held else {
-        return make(access, loaded).await.map(Arc::new);
+        return make(access, loaded, tenancies).await.map(Arc::new);
     };
-    if let Some(known) = locked(&held.oci).clone() {
+    if let Some((_, known)) = locked(&held.oci).clone().filter(|(of, _)| of.is_superset(&tenancies)) {
         return Ok(known);
     }
-    let made = Arc::new(make(access, loaded).await?);
-    Ok(locked(&held.oci).get_or_insert(made).clone())
+    let made = Arc::new(make(access, loaded, tenancies.clone()).await?);
+    *locked(&held.oci) = Some((tenancies, made.clone()));
+    Ok(made)
 }
 
-async fn make(access: &Access, loaded: &LoadedFleet) -> Result<OciProvider, CloudError> {
-    let tenancies: BTreeSet<String> = loaded
-        .fleet
-        .clusters
-        .values()
-        .filter_map(|cluster| Some(cluster.tenancy.as_ref()?.to_string()))
-        .collect();
+async fn make(access: &Access, loaded: &LoadedFleet, tenancies: BTreeSet<String>) -> Result<OciProvider, CloudError> {
     let now: Now = Arc::new(jiff::Timestamp::now);
     if let Some(sandbox) = &access.sandbox {
         let mut options = sandbox.oci_client(&tenancies)?;
@@ -404,7 +407,12 @@ pub(super) async fn exists(
             .clusters
             .get(name)
             .and_then(|cluster| cluster.tenancy.clone()),
-        UnitId::Network(_) | UnitId::ManagementCluster(_) => None,
+        UnitId::Network(name) => loaded
+            .fleet
+            .networks
+            .get(name)
+            .and_then(|network| network.tenancy.clone()),
+        UnitId::ManagementCluster(_) => None,
     };
     let tenancy = tenancy.map(|ocid| ocid.to_string());
     let kind = if role == "vcn" { "Vcn" } else { "Subnet" };

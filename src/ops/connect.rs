@@ -1,6 +1,6 @@
 //! From the fleet's management clusters to providers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,7 +39,8 @@ pub struct Access {
 #[derive(Debug, Default)]
 pub struct Held {
     pub(super) kubernetes: Mutex<BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>>,
-    pub(super) oci: Mutex<Option<Arc<OciProvider>>>,
+    /// With the tenancies that it has credentials for.
+    pub(super) oci: Mutex<Option<(BTreeSet<String>, Arc<OciProvider>)>>,
 }
 
 /// Why the management clusters are not reached.
@@ -214,10 +215,12 @@ async fn within(
     for name in scope {
         match sandbox.kube_client(name.as_str()).await {
             Ok(client) => {
-                providers.insert(
-                    name.clone(),
-                    KubernetesProvider::with_client(client, Options::default()),
-                );
+                // A run is to be the same each time, pauses between attempts too.
+                let options = Options {
+                    seed: Some(0),
+                    ..Options::default()
+                };
+                providers.insert(name.clone(), KubernetesProvider::with_client(client, options));
             }
             Err(source) => {
                 return Err(AccessError::Sandbox {

@@ -168,10 +168,10 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
     tracing::info!(units = inventories.len(), "read the inventories");
     let unfilled = Found::default();
     let rendered = desired(loaded, scope, &unfilled);
-    let recorded = inventories.values().flat_map(|stored| &stored.inventory.entries);
-    let needed = cloud::is_needed(&rendered, recorded.map(|entry| &entry.id));
+    let recorded = || inventories.values().flat_map(|stored| &stored.inventory.entries);
+    let needed = cloud::is_needed(&rendered, recorded().map(|entry| &entry.id));
     let oci = match view.reaches(&Target::Oci) && needed {
-        true => Some(cloud::connect(access, loaded).await?),
+        true => Some(cloud::connect(access, loaded, recorded()).await?),
         false => None,
     };
     let found = match &oci {

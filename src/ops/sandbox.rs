@@ -54,8 +54,5 @@ pub async fn open_sandbox(options: Options, fleet: Option<&LoadedFleet>) -> Resu
 
 /// The tenancies that a fleet is in.
 pub(super) fn tenancies(loaded: &LoadedFleet) -> BTreeSet<String> {
-    let clusters = loaded.fleet.clusters.values();
-    clusters
-        .filter_map(|cluster| Some(cluster.tenancy.as_ref()?.as_str().to_owned()))
-        .collect()
+    loaded.fleet.tenancies().into_iter().map(ToString::to_string).collect()
 }

@@ -423,12 +423,14 @@ fn block_dependents(changes: &mut [Change], graph: &Graph) -> Result<(), Cycle> 
     Ok(())
 }
 
-/// A write that is not made, of an object that is not there or not known to be.
+/// A write that is not made, of an object that is not there or not known to be. Nor is what others made on OCI, and is not
+/// taken over, there for us: nothing is put into somebody else's network.
 fn stays_missing(change: &Change) -> bool {
     let write = match change.action {
         Action::Create => true,
+        Action::Adopt => change.id.target == Target::Oci,
         Action::Leave => change.reason == Reason::Unseen,
-        Action::Update | Action::Adopt | Action::Delete | Action::Forget => false,
+        Action::Update | Action::Delete | Action::Forget => false,
     };
     write && !change.goes_ahead()
 }

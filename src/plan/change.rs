@@ -260,7 +260,7 @@ pub struct Change {
     /// What is written.
     #[serde(skip)]
     pub payload: Payload,
-    /// What the record is to keep of an OCI document; none for others, and for deletes.
+    /// What the record is to keep of an OCI document, or keeps of one that is to go; none for others.
     #[serde(skip)]
     pub oci: Option<OciEntry>,
     /// References of the document to what is made before it in the same run.

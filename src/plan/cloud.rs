@@ -35,21 +35,27 @@ pub(super) fn present(
         change.ownership,
         Ownership::Foreign | Ownership::Replaced | Ownership::Unrecorded
     );
+    // Nothing is written to what another fleet has marked, and it is not taken for ours either: a guard refuses it.
+    let of_others = matches!(change.ownership, Ownership::Fleet(_));
     // What cannot carry a tag has no mark to lose.
     let unmarked = change.ownership == Ownership::Unmarked && kind.is_tagged();
-    if differences.is_empty() && !found && !unmarked {
+    if differences.is_empty() && !found && !of_others && !unmarked {
         return None;
     }
     let unchanged = entry.and_then(|entry| entry.digest) == Some(manifest.digest());
-    (change.action, change.reason) = match (found, unchanged) {
+    (change.action, change.reason) = match (found || of_others, unchanged) {
         (true, _) if change.ownership == Ownership::Unrecorded => (Action::Adopt, Reason::Unrecorded),
         (true, _) => (Action::Adopt, Reason::Found),
         (false, true) => (Action::Update, Reason::Drifted),
         (false, false) => (Action::Update, Reason::Changed),
     };
+    // What carries our mark we made ourselves, as far as can be known.
+    if let (Some(entry), Ownership::Foreign | Ownership::Replaced) = (&mut change.oci, &change.ownership) {
+        entry.adopted = true;
+    }
     change.preview = Preview::Predicted;
     change.fields = differences.into_iter().map(field_diff).collect();
-    restore(&mut wanted);
+    restore(&mut wanted, &change.unresolved);
     take_off(&mut wanted, former);
     change.payload.body = Body::Plain(wanted.to_string().into_boxed_str());
     Some(change)
@@ -91,5 +97,6 @@ pub(super) fn entry(document: &Value, before: Option<&OciEntry>, made_again: boo
         tenancy: text("tenancy"),
         incarnation: before.map_or(0, |entry| entry.incarnation) + u32::from(made_again),
         tags: tags.into_iter().flat_map(|tags| tags.keys().cloned()).collect(),
+        adopted: before.is_some_and(|entry| entry.adopted),
     }
 }

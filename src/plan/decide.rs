@@ -156,7 +156,7 @@ fn write_whole(change: &mut Change, manifest: &Manifest, entry: Option<&Entry>, 
     let (document, open) = context.document(manifest);
     keep_place(change, document.expose(), entry);
     note(change, open);
-    change.payload.body = payload(&change.id, &document);
+    change.payload.body = payload(change, &document);
 }
 
 /// Notes what of the document is not known.
@@ -171,14 +171,17 @@ fn keep_place(change: &mut Change, document: &Value, entry: Option<&Entry>) {
     if change.id.target == Target::Oci {
         let before = entry.and_then(|entry| entry.oci.as_ref());
         let made_again = change.action == Action::Create && change.reason == Reason::Vanished;
-        change.oci = Some(cloud::entry(document, before, made_again));
+        let mut entry = cloud::entry(document, before, made_again);
+        // What is made is ours from the beginning, whoever had made what was there before.
+        entry.adopted &= change.action != Action::Create;
+        change.oci = Some(entry);
     }
 }
 
 /// A document as it is written; what is copied from a Secret stays out of sight.
-fn payload(id: &ResourceId, document: &Sensitive) -> Body {
-    let mut whole = document.expose().clone();
-    restore(&mut whole);
+fn payload(change: &Change, document: &Sensitive) -> Body {
+    let (id, mut whole) = (&change.id, document.expose().clone());
+    restore(&mut whole, &change.unresolved);
     if id.kind == "Secret" && id.group.is_empty() {
         Body::Secret(Sensitive::new(whole))
     } else {
@@ -250,7 +253,7 @@ fn present(
     };
     let Some(schema) = schema else {
         // Without a schema only the server can say what would come of it; `confirm` asks it.
-        change.payload.body = payload(&change.id, &document);
+        change.payload.body = payload(&change, &document);
         return Some(change);
     };
     predict(change, &document, live, schema, context)
@@ -329,7 +332,7 @@ fn predict(
                 change.reason = Reason::SourceChanged;
             }
             change.payload.force = force;
-            change.payload.body = payload(&change.id, &document);
+            change.payload.body = payload(&change, &document);
             // All that differed was yielded to other managers, or is no difference in its normal form.
             let settled =
                 change.action == Action::Update && change.fields.is_empty() && owners(&before) == owners(&result);
@@ -483,7 +486,10 @@ pub(super) fn unwanted(
     recorded_on: &ManagementClusterName,
     context: &Context<'_>,
 ) -> Change {
-    let mut change = recorded(entry, unit, recorded_on);
+    let mut change = Change {
+        oci: entry.oci.clone(),
+        ..recorded(entry, unit, recorded_on)
+    };
     match context.observed(&entry.id) {
         None => change.blocks.push(Block::NoProvider),
         Some(Observed::Unknown(reason)) => change.blocks.push(Block::Unknown { reason: reason.clone() }),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{Action, Change, Reason};
-use crate::resource::{ResourceId, Target, UnitId};
+use crate::resource::{ManagementClusterName, ResourceId, Target, UnitId};
 
 /// For each change, by its index, the indices of those that must be done before.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -138,23 +138,46 @@ impl Graph {
     }
 }
 
-/// Within a unit, deletes go from the highest rank to the lowest, after the unit's writes: a new pool stands before the
-/// old one goes.
-fn order_deletes(changes: &[Change], before: &mut [Vec<usize>]) {
-    let mut units: BTreeMap<&UnitId, Vec<usize>> = BTreeMap::new();
-    for (i, change) in changes.iter().enumerate() {
-        units.entry(&change.unit).or_default().push(i);
+/// Which units' deletes go first: clusters live in networks, and both lead over the gateways of a management cluster.
+fn tier(unit: &UnitId) -> u8 {
+    match unit {
+        UnitId::Cluster(_) => 0,
+        UnitId::Network(_) => 1,
+        UnitId::ManagementCluster(_) => 2,
     }
-    for members in units.values() {
+}
+
+/// Within a unit, deletes go from the highest rank to the lowest, after the unit's writes: a new pool stands before the
+/// old one goes. Of OCI resources, those of a network go after the clusters that may have lived in it, and those of a
+/// management cluster last.
+fn order_deletes(changes: &[Change], before: &mut [Vec<usize>]) {
+    let mut units: BTreeMap<(u8, &UnitId), Vec<usize>> = BTreeMap::new();
+    for (i, change) in changes.iter().enumerate() {
+        units.entry((tier(&change.unit), &change.unit)).or_default().push(i);
+    }
+    // The last deletes of units by what they are recorded on, and the tier that they are of.
+    let mut last: BTreeMap<(&ManagementClusterName, u8), Vec<usize>> = BTreeMap::new();
+    for ((tier, _), members) in &units {
         let (mut deletes, writes): (Vec<usize>, Vec<usize>) = members.iter().partition(|&&i| changes[i].removes());
         deletes.sort_by_key(|&i| std::cmp::Reverse(rank(&changes[i].id)));
         let writes: Vec<usize> = writes.into_iter().filter(|&i| changes[i].goes_ahead()).collect();
         let mut previous: Vec<usize> = writes;
+        let mut others = false;
         for level in deletes.chunk_by(|&i, &j| rank(&changes[i].id) == rank(&changes[j].id)) {
+            // All levels after the first of OCI wait for it.
+            let waits = !others && level.iter().all(|&i| changes[i].id.target == Target::Oci);
             for &i in level {
                 before[i].extend(previous.iter().copied());
+                if waits {
+                    let sooner = last.range((&changes[i].recorded_on, 0)..(&changes[i].recorded_on, *tier));
+                    before[i].extend(sooner.flat_map(|(_, last)| last));
+                }
             }
+            others |= waits;
             previous = level.to_vec();
+        }
+        for &i in previous.iter().filter(|&&i| changes[i].removes()) {
+            last.entry((&changes[i].recorded_on, *tier)).or_default().push(i);
         }
     }
 }
@@ -204,6 +227,33 @@ mod tests {
             change("a", "NodePool", "new", Action::Create),
         ];
         assert_eq!(order(&changes), [["new"], ["old"]]);
+    }
+
+    #[test]
+    fn a_network_goes_after_the_clusters_in_it_and_gateways_between_regions_last() {
+        let on_oci = |unit: UnitId, kind: &str, name: &str| {
+            let mut change = change("a", kind, name, Action::Delete);
+            change.unit = unit;
+            change.id.target = Target::Oci;
+            change
+        };
+        let management = ManagementClusterName::new("m");
+        let network = || UnitId::Network(crate::resource::NetworkName::new("n"));
+        let mut changes = vec![
+            on_oci(UnitId::ManagementCluster(management), "Drg", "drg"),
+            on_oci(network(), "Subnet", "subnet"),
+            on_oci(network(), "Vcn", "vcn"),
+            change("a", "HostedCluster", "a", Action::Delete),
+            change("b", "HostedCluster", "b", Action::Delete),
+            change("b", "Namespace", "ns", Action::Delete),
+        ];
+        assert_eq!(
+            order(&changes),
+            vec![vec!["a", "b"], vec!["ns"], vec!["subnet"], vec!["vcn"], vec!["drg"]]
+        );
+        // What is recorded elsewhere has nothing to do with it.
+        changes[1].recorded_on = ManagementClusterName::new("other");
+        assert!(Graph::new(&changes).unwrap().before[1].is_empty());
     }
 
     #[test]

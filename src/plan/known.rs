@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::inventory::InventoryKey;
 use crate::providers::{LiveObject, Observation, Observed, Stored};
 use crate::resource::lookup::holds_lookup;
-use crate::resource::reference::oci_id;
+use crate::resource::reference::at_field;
 use crate::resource::{Reference, ResourceId, Target, visit_objects};
 
 /// How a field is shown whose value is known only when what it refers to is there.
@@ -169,15 +169,17 @@ pub fn resolve(document: &mut Value, value: impl Fn(&Reference) -> Option<Value>
     open
 }
 
-/// A field of a live OCI document: its OCID as `id`, else a path of names below `status` or `spec`, joined by dots.
+/// A field of a live OCI document: its OCID as `id`, else one below `status` or `spec`.
 pub fn field_of(live: &LiveObject, field: &str) -> Option<Value> {
     if field == "id" {
         return Some(Value::from(live.uid.as_str()));
     }
     let document = live.parse().ok()?;
-    let path = field.replace('.', "/");
-    let at = |part: &str| document.pointer(&format!("/{part}/{path}")).cloned();
-    at("status").or_else(|| at("spec")).filter(|value| !value.is_null())
+    let parts = ["status", "spec"];
+    parts
+        .iter()
+        .find_map(|part| at_field(document.get(part)?, field))
+        .cloned()
 }
 
 fn placeholder(reference: &Reference) -> Value {
@@ -185,30 +187,21 @@ fn placeholder(reference: &Reference) -> Value {
     Value::from(format!("{KNOWN_AFTER_APPLY} {}/{}.{field}", id.kind, id.name))
 }
 
-/// Puts the references back that [`Known::fill`] took out.
-pub(super) fn restore(document: &mut Value) {
-    match document {
-        Value::String(text) => {
-            if let Some(reference) = parse(text) {
-                *document = reference.to_value();
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(restore),
-        Value::Object(map) => map.values_mut().for_each(restore),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+/// Puts the references back that [`Known::fill`] took out and could not resolve.
+pub(super) fn restore(document: &mut Value, unresolved: &[Reference]) {
+    if unresolved.is_empty() {
+        return;
     }
-}
-
-fn parse(text: &str) -> Option<Reference> {
-    let (kind, rest) = text
-        .strip_prefix(KNOWN_AFTER_APPLY)?
-        .strip_prefix(' ')?
-        .split_once('/')?;
-    let (name, field) = rest.rsplit_once('.')?;
-    Some(Reference {
-        id: oci_id(kind, name),
-        field: field.to_owned(),
-    })
+    visit(document, &mut |value| {
+        let reference = unresolved.iter().find(|reference| *value == placeholder(reference));
+        match reference {
+            Some(reference) => {
+                *value = reference.to_value();
+                Visited::Whole
+            }
+            None => Visited::Within,
+        }
+    });
 }
 
 enum Visited {
@@ -235,6 +228,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::resource::reference::oci_id;
 
     fn live(text: &Value) -> LiveObject {
         LiveObject {
@@ -247,7 +241,7 @@ mod tests {
     #[test]
     fn what_is_there_is_filled_in_and_what_is_to_come_stays_a_reference() {
         let mut observation = Observation::default();
-        let there = Observed::Present(live(&json!({"status": {"address": {"ip": "10.0.0.7"}}})));
+        let there = Observed::Present(live(&json!({"status": {"addresses": [{"ip": "10.0.0.7"}]}})));
         observation.objects.insert(oci_id("Subnet", "there"), there);
         observation.objects.insert(oci_id("Subnet", "a.b"), Observed::Absent);
         let observed = BTreeMap::from([(Target::Oci, observation)]);
@@ -266,21 +260,27 @@ mod tests {
         let known = Known::new(&observed, &inventories, &looked_up);
 
         let to_come = Reference::to_oci("Subnet", "a.b");
-        let original = json!({"list": [to_come.to_value()], "x": "(known after apply)"});
+        let nested = json!({"$ref": {"kind": "Subnet", "name": "a.b"}, "field": "ipAddresses[0].ipAddress"});
+        let original = json!({"list": [to_come.to_value()], "nested": nested, "x": "(known after apply)"});
         let mut document = original.clone();
         document["here"] = Reference::to_oci("Subnet", "there").to_value();
-        document["ip"] = json!({"$ref": {"kind": "Subnet", "name": "there"}, "field": "address.ip"});
+        document["ip"] = json!({"$ref": {"kind": "Subnet", "name": "there"}, "field": "addresses[0].ip"});
         document["spec"] = json!({"region": "eu-frankfurt-1", "a": found, "b": lost});
         assert_eq!(LookUp::all(&document), [look_up(&found), look_up(&lost)]);
         let open = known.fill(&mut document);
-        assert_eq!(open.unresolved, [to_come]);
+        let nested = Reference {
+            field: "ipAddresses[0].ipAddress".to_owned(),
+            ..to_come.clone()
+        };
+        assert_eq!(open.unresolved, [to_come, nested]);
         assert_eq!(open.unknown, ["no such compartment"]);
         assert_eq!(document["spec"]["a"], "ocid1.compartment");
         assert_eq!(document["here"], "ocid1.subnet.oc1.iad.a");
         assert_eq!(document["ip"], "10.0.0.7");
         assert_eq!(document["list"][0], "(known after apply) Subnet/a.b.id");
-        restore(&mut document);
+        restore(&mut document, &open.unresolved);
         assert_eq!(document["list"], original["list"]);
+        assert_eq!(document["nested"], original["nested"]);
         assert_eq!(document["x"], original["x"], "a text that only looks alike stays");
     }
 

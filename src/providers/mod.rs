@@ -5,6 +5,7 @@
 
 pub mod kubernetes;
 pub mod oci;
+mod pause;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

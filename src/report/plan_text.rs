@@ -9,6 +9,7 @@ use crate::plan::Plan;
 use crate::plan::change::{Action, Block, Change, FieldDiff, OwnedBy, Preview, Reason};
 use crate::plan::guards;
 use crate::plan::preconditions::Met;
+use crate::resource::Target;
 use crate::resource::mark::MANAGED_BY_LABEL;
 
 /// How much is shown.
@@ -111,6 +112,9 @@ impl PlanText {
         }
         if marks > 0 {
             writeln!(out, "      {} our labels and owner mark", style.paint(Tone::Good, "+"))?;
+        }
+        if change.action == Action::Adopt && change.id.target == Target::Oci {
+            writeln!(out, "      {} our owner mark", style.paint(Tone::Good, "+"))?;
         }
         if change.action == Action::Update && change.fields.is_empty() && change.goes_ahead() {
             writeln!(out, "      (nothing but who owns its fields differs)")?;

@@ -22,7 +22,7 @@ const REF: &str = "$ref";
 pub struct Reference {
     /// The object.
     pub id: ResourceId,
-    /// Its field: `id` is its OCID.
+    /// Its field: `id` is its OCID, `ipAddresses[0].ipAddress` one deeper in it.
     pub field: String,
 }
 
@@ -68,6 +68,12 @@ pub fn oci_id(kind: &str, name: &str) -> ResourceId {
     }
 }
 
+/// What stands at a reference's field: names joined by dots, and `[0]` after one for an item of its list.
+pub fn at_field<'a>(value: &'a Value, field: &str) -> Option<&'a Value> {
+    let pointer = field.replace('[', ".").replace(']', "").replace('.', "/");
+    value.pointer(&format!("/{pointer}")).filter(|found| !found.is_null())
+}
+
 fn text<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     map.get(key)?.as_str().filter(|text| !text.is_empty())
 }
@@ -109,6 +115,16 @@ mod tests {
         assert_eq!(paths, [".spec.list[1]", ".spec.vcnId"]);
         assert_eq!(found[0].1, subnet);
         assert_eq!(found[0].1.field, "id");
+    }
+
+    #[test]
+    fn a_field_may_be_an_item_of_a_list() {
+        let shown = json!({"id": "o", "ipAddresses": [{"ipAddress": "10.0.0.7"}], "none": null});
+        assert_eq!(at_field(&shown, "id"), Some(&json!("o")));
+        assert_eq!(at_field(&shown, "ipAddresses[0].ipAddress"), Some(&json!("10.0.0.7")));
+        for missing in ["ipAddresses[1].ipAddress", "ipAddress", "none"] {
+            assert_eq!(at_field(&shown, missing), None, "{missing}");
+        }
     }
 
     #[test]

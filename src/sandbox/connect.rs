@@ -4,10 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ::http::StatusCode;
-use ::http::header::RETRY_AFTER;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -19,14 +16,10 @@ use crate::providers::oci::api::Exchange;
 use crate::providers::oci::client;
 use crate::providers::oci::credentials::{Credentials, CredentialsError, KeyError, KeyMaterial, PrivateKey, Secret};
 
-/// As kube's own policy has it.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const RETRIES: usize = 15;
-
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Sandbox {
-    /// A client of a management cluster's API server.
+    /// A client of a management cluster's API server. It repeats nothing.
     ///
     /// # Errors
     /// Where that server's state can't be read.
@@ -37,7 +30,7 @@ impl Sandbox {
             async move {
                 let (parts, body) = request.into_parts();
                 let body = body.collect_bytes().await?;
-                arrived(patiently(cluster.api(), Request::from_parts(parts, body)).await)
+                arrived(cluster.api().call(Request::from_parts(parts, body)).await)
             }
         });
         Ok(kube::Client::new(service, "default"))
@@ -69,28 +62,6 @@ impl Sandbox {
         options.seed = Some(0);
         Ok(options)
     }
-}
-
-/// Repeats what a busy server puts off, as a client made of a kubeconfig does; but without its jitter, since a run is to be
-/// the same each time.
-async fn patiently(api: &dyn Api, request: Request) -> Response {
-    let mut pause = FIRST_PAUSE;
-    for _ in 0..RETRIES {
-        let response = api.call(request.clone()).await;
-        if !matches!(
-            response.status(),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
-        ) {
-            return response;
-        }
-        let asked = response.headers().get(RETRY_AFTER);
-        let asked = asked
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
-        tokio::time::sleep(asked.unwrap_or(pause).max(pause)).await;
-        pause *= 2;
-    }
-    api.call(request).await
 }
 
 /// An answer that came through.

@@ -73,6 +73,13 @@ fn the_example_on_existing_networks_resolves_without_a_problem() {
 }
 
 #[test]
+fn the_examples_of_networks_resolve_without_a_problem() {
+    for path in ["examples/two-regions", "examples/private-endpoint"] {
+        assert_eq!(fleet(path).fleet.clusters.len(), 2, "{path}");
+    }
+}
+
+#[test]
 fn a_cluster_of_the_demo_fleet_is_what_its_golden_says() {
     let fleet = fleet("fleet").fleet;
     let cluster = fleet

@@ -5,6 +5,7 @@
 //! `FLEETWRIGHT_SEEDS=500 cargo test --release --test it sandbox_seeds`. Two go over TCP, in the machine's time.
 
 mod bystanders;
+mod killed;
 mod state;
 mod writes;
 

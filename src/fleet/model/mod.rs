@@ -46,6 +46,19 @@ pub struct Fleet {
     pub incomplete: bool,
 }
 
+impl Fleet {
+    /// The tenancies that anything of it is in.
+    pub fn tenancies(&self) -> BTreeSet<&Ocid> {
+        let clusters = self.clusters.values().filter_map(|cluster| cluster.tenancy.as_ref());
+        let networks = self.networks.values().filter_map(|network| network.tenancy.as_ref());
+        let peers = self.management_clusters.values().filter_map(|it| it.network.as_ref());
+        clusters
+            .chain(networks)
+            .chain(peers.filter_map(|network| network.tenancy.as_ref()))
+            .collect()
+    }
+}
+
 /// Caps. A run that would exceed one is refused as a whole.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,4 +1,4 @@
-//! The OCI resources that a fleet names by OCID and does not make: management clusters' networks, and networks that exist.
+//! The OCI resources that a fleet names and does not make: management clusters' networks, networks that exist, DNS zones.
 
 use std::collections::BTreeMap;
 
@@ -34,6 +34,9 @@ pub(super) fn set(sandbox: &Sandbox, fleet: &Fleet) -> Result<(), SandboxError> 
             let body = json!({"vcnId": network.vcn.as_str(), "routeRules": [], "displayName": "management"});
             put(sandbox, &place, table, "routeTables", body)?;
         }
+        if let Some(drg) = &network.drg {
+            attached_drg(sandbox, &place, drg, &network.vcn)?;
+        }
     }
     for (existing, place, ranges) in existing(fleet) {
         let OciId::Known(vcn_id) = &existing.vcn else { continue };
@@ -48,7 +51,64 @@ pub(super) fn set(sandbox: &Sandbox, fleet: &Fleet) -> Result<(), SandboxError> 
             }
         }
     }
+    for cluster in fleet.clusters.values() {
+        zone(sandbox, cluster)?;
+    }
     Ok(())
+}
+
+/// The DRG that a management cluster's VCN hangs on.
+fn attached_drg(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, vcn: &Ocid) -> Result<(), SandboxError> {
+    let principal = principal(sandbox, place.tenancy);
+    let path = format!("/20160918/drgs/{ocid}");
+    let oci = sandbox.oci();
+    if oci.act(&principal, place.region, "GET", &path, &Value::Null).is_ok() {
+        return Ok(());
+    }
+    put(sandbox, place, ocid, "drgs", json!({"displayName": "existing"}))?;
+    let body = json!({"drgId": ocid.as_str(), "displayName": "existing",
+        "networkDetails": {"type": "VCN", "id": vcn.as_str()}});
+    let attached = oci.act(&principal, place.region, "POST", "/20160918/drgAttachments", &body);
+    attached.map(drop).map_err(|refusal| SandboxError::Network {
+        ocid: ocid.to_string(),
+        message: refusal.message,
+    })
+}
+
+/// The zone that a cluster's records stand in, where it goes by its name.
+fn zone(sandbox: &Sandbox, cluster: &Cluster) -> Result<(), SandboxError> {
+    let (Some(name), Some(Compartment::Id(compartment))) = (&cluster.dns_zone, &cluster.compartment) else {
+        return Ok(());
+    };
+    if name.starts_with("ocid1.") {
+        return Ok(());
+    }
+    let principal = principal(sandbox, cluster.tenancy.as_ref());
+    let oci = sandbox.oci();
+    let there = oci.act(
+        &principal,
+        &cluster.region,
+        "GET",
+        &format!("/20180115/zones/{name}"),
+        &Value::Null,
+    );
+    if there.is_ok() {
+        return Ok(());
+    }
+    let body = json!({"compartmentId": compartment.as_str(), "name": name, "zoneType": "PRIMARY"});
+    let made = oci.act(&principal, &cluster.region, "POST", "/20180115/zones", &body);
+    made.map(drop).map_err(|refusal| SandboxError::Network {
+        ocid: name.clone(),
+        message: refusal.message,
+    })
+}
+
+fn principal(sandbox: &Sandbox, tenancy: Option<&Ocid>) -> Principal {
+    let own = sandbox.identity().principal();
+    Principal {
+        tenancy: tenancy.map_or_else(|| own.tenancy.clone(), ToString::to_string),
+        user: own.user.clone(),
+    }
 }
 
 /// Networks that exist, with the ranges of what runs there; each once.
@@ -116,11 +176,7 @@ fn put(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, kind: &str, mut body: 
         return Ok(());
     };
     body["compartmentId"] = compartment.as_str().into();
-    let own = sandbox.identity().principal();
-    let principal = Principal {
-        tenancy: place.tenancy.map_or_else(|| own.tenancy.clone(), ToString::to_string),
-        user: own.user.clone(),
-    };
+    let principal = principal(sandbox, place.tenancy);
     let placed = sandbox.oci().place(
         ocid.as_str(),
         &principal,

@@ -22,6 +22,9 @@ type Content = BTreeMap<&'static str, String>;
 pub(super) async fn set(sandbox: &Sandbox, loaded: &LoadedFleet) -> Result<(), SandboxError> {
     let sources = sources(sandbox, &loaded.fleet);
     for (name, cluster) in &loaded.fleet.management_clusters {
+        if cluster.routes {
+            put(sandbox, name, &route_api()).await?;
+        }
         let of_sources = sources.keys().filter(|place| place.0 == *name).map(|place| &place.2);
         // Where an operator is installed there is its namespace.
         let of_identities = cluster.identities.values().map(|identity| &identity.namespace);
@@ -56,6 +59,22 @@ fn name(object: &Value) -> String {
 
 fn namespace_of(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+}
+
+/// What a management cluster serves that is an OpenShift cluster itself, or has a router of its own.
+fn route_api() -> Value {
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "routes.route.openshift.io"},
+        "spec": {
+            "group": "route.openshift.io",
+            "scope": "Namespaced",
+            "names": {"plural": "routes", "singular": "route", "kind": "Route", "listKind": "RouteList"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}],
+        },
+    })
 }
 
 /// What the fleet reads, with contents of the right form. One Secret may serve several ends.

@@ -53,7 +53,10 @@ fn is_fixed(kind: &str, field: &str) -> bool {
 }
 
 fn lift(change: &Change) -> &'static str {
-    if change.id.target == Target::Oci {
+    if change.id.target == Target::Oci && change.fields.iter().any(|diff| diff.field == ".spec.peerId") {
+        "a gateway is connected once, and for good: delete it by hand, and before it the routes that lead there; the next \
+         run makes it anew, connects it and puts the routes back"
+    } else if change.id.target == Target::Oci {
         "put the old value back (`fleetwright explain` shows what sets it), or make a network of another name and move \
          the clusters there: what hangs on this one keeps it from being made anew"
     } else {
@@ -143,5 +146,15 @@ mod tests {
         let mut drifted = update("HostedCluster", ".spec.fips");
         drifted.reason = Reason::Drifted;
         assert!(World::new().check(&Immutable, &[drifted]).is_empty());
+    }
+
+    #[test]
+    fn what_was_connected_once_is_to_be_deleted_by_hand() {
+        let mut ended = update("LocalPeeringGateway", ".spec.peerId");
+        ended.id.target = Target::Oci;
+        ended.reason = Reason::Drifted;
+        ended.fields[0].replaces = true;
+        let refusals = World::new().check(&Immutable, &[ended]);
+        assert!(refusals[0].lift.contains("delete it by hand"), "{}", refusals[0].lift);
     }
 }

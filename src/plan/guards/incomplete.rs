@@ -3,7 +3,8 @@
 use super::{Facts, Guard, Refusal, count};
 use crate::plan::change::{Action, Change};
 
-/// Refuses every delete while the fleet files are incomplete, or want nothing at all.
+/// Refuses every delete while the fleet files are incomplete, or want nothing at all. Files that name all that is to go
+/// under `decommission` are no empty directory, and the last cluster of a fleet may go too.
 pub(super) struct Incomplete;
 
 impl Guard for Incomplete {
@@ -19,6 +20,9 @@ impl Guard for Incomplete {
         let objects: Vec<_> = changes
             .iter()
             .filter(|c| c.action == Action::Delete && c.goes_ahead())
+            .filter(|c| {
+                facts.incomplete || !(facts.decommission.contains_key(&c.unit) || facts.units.contains(&c.unit))
+            })
             .map(|c| c.id.clone())
             .collect();
         if objects.is_empty() {
@@ -47,7 +51,7 @@ impl Guard for Incomplete {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::World;
+    use super::super::tests::{World, decommission};
     use super::*;
     use crate::plan::change::tests::change;
 
@@ -74,5 +78,20 @@ mod tests {
             "{}",
             refusals[0].message
         );
+    }
+
+    #[test]
+    fn the_last_cluster_may_go_when_the_files_say_so() {
+        let changes = [
+            change("a", "NodePool", "a-x", Action::Delete),
+            change("b", "NodePool", "b-x", Action::Delete),
+        ];
+        let mut world = World::new();
+        world.desired = 0;
+        world.decommission.insert(changes[0].unit.clone(), decommission());
+        let refusals = world.check(&Incomplete, &changes);
+        assert_eq!(refusals[0].objects, [changes[1].id.clone()]);
+        world.incomplete = true;
+        assert_eq!(world.check(&Incomplete, &changes)[0].objects.len(), 2);
     }
 }

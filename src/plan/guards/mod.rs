@@ -3,6 +3,7 @@
 //! A refusal names the changes that it covers and says how it is lifted. Unless the user asks to go on with the rest,
 //! one refusal stops the whole run.
 
+mod adopted;
 mod adoption;
 mod delete_cap;
 mod immutable;
@@ -73,6 +74,7 @@ pub fn all() -> &'static [&'static dyn Guard] {
         &immutable::Immutable,
         &release_step::ReleaseStep,
         &protected::Protected,
+        &adopted::Adopted,
         &delete_cap::DeleteCap,
     ]
 }
@@ -109,8 +111,23 @@ fn count(n: usize, noun: &str) -> String {
 mod tests {
     use super::super::change::tests::change;
     use super::*;
+    use crate::diag::Span;
     use crate::fleet::model::Cap;
     use crate::plan::change::Action;
+
+    /// A committed end.
+    pub(super) fn decommission() -> Decommission {
+        Decommission {
+            reason: "replaced".to_owned(),
+            span: Span {
+                file: "fleet.yaml".into(),
+                line: 1,
+                column: 1,
+                start: 0,
+                end: 0,
+            },
+        }
+    }
 
     /// Facts under which nothing is refused.
     pub(super) struct World {

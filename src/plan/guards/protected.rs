@@ -11,12 +11,15 @@ use crate::resource::{ResourceId, UnitId};
 /// else be made there while the old one stands.
 pub(super) struct Protected;
 
-/// Kinds whose loss is the loss of a cluster or of a network.
-fn is_protected(id: &ResourceId) -> bool {
-    matches!(
-        id.kind.as_str(),
-        "HostedCluster" | "Cluster" | "Namespace" | "Vcn" | "Subnet" | "Drg"
-    )
+/// Whether its loss is the loss of a cluster or of a network. The DRGs of a management cluster are there for networks of
+/// other regions: with the last of those, whose end was committed to, they have served their time.
+fn is_protected(change: &Change) -> bool {
+    let of_peerings = matches!(change.unit, UnitId::ManagementCluster(_));
+    match change.id.kind.as_str() {
+        "HostedCluster" | "Cluster" | "Namespace" | "Vcn" | "Subnet" => true,
+        "Drg" => !of_peerings,
+        _ => false,
+    }
 }
 
 impl Guard for Protected {
@@ -28,7 +31,7 @@ impl Guard for Protected {
         let deletes = || changes.iter().filter(|c| c.action == Action::Delete && c.goes_ahead());
         let units: BTreeSet<&UnitId> = deletes()
             .filter(|change| !facts.decommission.contains_key(&change.unit))
-            .filter(|change| !facts.units.contains(&change.unit) || is_protected(&change.id))
+            .filter(|change| !facts.units.contains(&change.unit) || is_protected(change))
             .map(|change| &change.unit)
             .collect();
         let mut by_unit: BTreeMap<&UnitId, Vec<ResourceId>> = BTreeMap::new();
@@ -45,7 +48,7 @@ impl Guard for Protected {
                 let list = format!("list it in the Fleet document: decommission: [{{{kind}: {name}, reason: …}}]");
                 let (message, lift) = if facts.units.contains(unit) {
                     let lost: Vec<String> = deletes()
-                        .filter(|change| change.unit == *unit && is_protected(&change.id))
+                        .filter(|change| change.unit == *unit && is_protected(change))
                         .map(|change| format!("{} on {}", change.id, change.id.target))
                         .collect();
                     (
@@ -73,24 +76,10 @@ impl Guard for Protected {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::World;
+    use super::super::tests::{World, decommission};
     use super::*;
-    use crate::diag::Span;
-    use crate::fleet::model::Decommission;
     use crate::plan::change::tests::change;
-
-    fn decommission() -> Decommission {
-        Decommission {
-            reason: "replaced".to_owned(),
-            span: Span {
-                file: "fleet.yaml".into(),
-                line: 1,
-                column: 1,
-                start: 0,
-                end: 0,
-            },
-        }
-    }
+    use crate::resource::ManagementClusterName;
 
     #[test]
     fn a_pool_of_a_living_cluster_may_go_and_a_cluster_may_not() {
@@ -122,5 +111,22 @@ mod tests {
         let mut world = World::new();
         world.decommission.insert(changes[0].unit.clone(), decommission());
         assert!(world.check(&Protected, &changes).is_empty());
+    }
+
+    #[test]
+    fn the_gateway_of_a_management_cluster_goes_with_the_last_network_behind_it() {
+        let mut changes = [
+            change("m", "Drg", "m", Action::Delete),
+            change("m", "Namespace", "shared", Action::Delete),
+            change("a", "Drg", "a", Action::Delete),
+        ];
+        for change in &mut changes[..2] {
+            change.unit = UnitId::ManagementCluster(ManagementClusterName::new("m"));
+        }
+        let mut world = World::new();
+        world.units.extend(changes.iter().map(|change| change.unit.clone()));
+        assert!(world.check(&Protected, &changes[..1]).is_empty());
+        let refused: Vec<_> = world.check(&Protected, &changes[1..]);
+        assert_eq!(refused.len(), 2, "{refused:?}");
     }
 }

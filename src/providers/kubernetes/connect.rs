@@ -15,6 +15,7 @@ use super::discovery::Discovery;
 use super::http::Http;
 use super::inventory::KubernetesStore;
 use super::schemas::Schemas;
+use crate::providers::pause::Jitter;
 
 /// Whether a kubeconfig may have programs run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +33,14 @@ pub struct Options {
     pub exec_plugins: ExecPlugins,
     /// A folder for schemas, so that an unchanged server is asked for its index alone; none keeps nothing.
     pub schema_cache: Option<PathBuf>,
-    /// How long one request may take, answer and retries included.
+    /// How long one request may take, answer and all attempts included.
     pub deadline: Duration,
     /// Requests under way at a time.
     pub concurrency: usize,
     /// Objects in one page of a LIST.
     pub page: usize,
+    /// Seeds what spreads attempts; none: a different one each time.
+    pub seed: Option<u64>,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             deadline: Duration::from_secs(60),
             concurrency: 16,
             page: 2_500,
+            seed: None,
         }
     }
 }
@@ -196,6 +200,8 @@ impl KubernetesProvider {
             .map_err(kubeconfig_error)?;
         let agent = HeaderValue::from_static(concat!("fleetwright/", env!("CARGO_PKG_VERSION")));
         config.headers.push((USER_AGENT, agent));
+        // It repeats writes that may have been carried out, and would multiply our own attempts.
+        config.default_retry = false;
         let client = kube::Client::try_from(config).map_err(|source| ConnectError::Client {
             context: context.to_owned(),
             source: Box::new(source),
@@ -203,10 +209,10 @@ impl KubernetesProvider {
         Ok(Self::with_client(client, options))
     }
 
-    /// Talks through a client that is there already.
+    /// Talks through a client that is there already, and that repeats nothing by itself.
     pub fn with_client(client: kube::Client, options: Options) -> Self {
         Self {
-            http: Http::new(client, options.deadline),
+            http: Http::new(client, options.deadline, Jitter::new(options.seed)),
             schemas: Schemas::new(options.schema_cache.clone()),
             options,
             discovery: Mutex::new(None),

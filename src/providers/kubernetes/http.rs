@@ -1,25 +1,33 @@
-//! One request, one answer, within a deadline.
+//! One request, one answer, within a deadline, by as many attempts as it takes.
 
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use ::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use ::http::{Method, Request};
+use bytes::Bytes;
 use futures::StreamExt as _;
-use http_body_util::BodyExt as _;
 use kube::client::Body;
+use tokio::time::{Instant, timeout_at};
 
+use super::retry::{self, Effect, Failure};
 use super::status::Refusal;
 use crate::providers::ProviderError;
+use crate::providers::pause::{self, Jitter};
 
 /// A client with a deadline.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: kube::Client,
-    deadline: Duration,
+    pub(super) client: kube::Client,
+    pub(super) deadline: Duration,
+    jitter: Arc<Mutex<Jitter>>,
 }
 
 /// A request.
 pub(super) struct Call {
     pub(super) method: Method,
+    /// Whether it may be sent again.
+    pub(super) effect: Effect,
     /// Path and query.
     pub(super) path: String,
     pub(super) accept: &'static str,
@@ -32,6 +40,7 @@ impl Call {
     pub(super) fn get(path: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
+            effect: Effect::Nothing,
             path: path.into(),
             accept: "application/json",
             content_type: "application/json",
@@ -39,10 +48,11 @@ impl Call {
         }
     }
 
-    /// A request with a JSON body.
+    /// A request that changes something, with a JSON body.
     pub(super) fn json(method: Method, path: impl Into<String>, body: &serde_json::Value) -> Self {
         Self {
             method,
+            effect: Effect::Change,
             body: body.to_string().into_bytes(),
             ..Self::get(path)
         }
@@ -108,122 +118,108 @@ impl HttpError {
 }
 
 impl Http {
-    pub(super) fn new(client: kube::Client, deadline: Duration) -> Self {
-        Self { client, deadline }
+    pub(super) fn new(client: kube::Client, deadline: Duration, jitter: Jitter) -> Self {
+        Self {
+            client,
+            deadline,
+            jitter: Arc::new(Mutex::new(jitter)),
+        }
     }
 
-    /// Sends one request and takes in the whole answer.
-    pub(super) async fn send(&self, call: Call) -> Result<Answer, HttpError> {
-        let (method, path, begun) = (call.method.clone(), call.path.clone(), Instant::now());
-        let result = self.exchange(call).await;
+    /// Sends a request and takes in the whole answer; where that fails and another attempt may help, sends it again. What is
+    /// given back is what the last attempt came to.
+    pub(super) async fn send(&self, mut call: Call) -> Result<Answer, HttpError> {
+        let body = Bytes::from(std::mem::take(&mut call.body));
+        let begun = Instant::now();
+        let until = begun + self.deadline;
+        let mut attempts = 0;
+        let result = loop {
+            attempts += 1;
+            let (result, failure) = self.attempt(&call, body.clone(), until).await;
+            let pause = failure.and_then(|failure| {
+                let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+                retry::pause(call.effect, failure, attempts, &mut jitter)
+            });
+            // A pause beyond the deadline ends in a word that says less than this answer does.
+            let Some(pause) = pause.filter(|pause| Instant::now() + *pause < until) else {
+                break result;
+            };
+            tracing::debug!(method = %call.method, path = call.path, attempts, ?failure, ?pause, "another attempt");
+            tokio::time::sleep(pause).await;
+        };
         let milliseconds = begun.elapsed().as_millis();
+        let Call { method, path, .. } = call;
         // Method, path and size alone: bodies may hold secrets, paths hold names.
         match &result {
             Ok(Answer { status, text }) => {
-                tracing::debug!(%method, path, status, bytes = text.len(), milliseconds, "answered");
+                tracing::debug!(%method, path, status, bytes = text.len(), attempts, milliseconds, "answered");
             }
-            Err(error) => tracing::debug!(%method, path, error = error.line(), milliseconds, "no answer"),
+            Err(error) => tracing::debug!(%method, path, error = error.line(), attempts, milliseconds, "no answer"),
         }
         result
     }
 
-    /// Sends a request whose answer comes line by line, for as long as the server likes; or gives its refusal.
-    pub(super) async fn stream(&self, call: Call) -> Result<Result<Lines, Refusal>, HttpError> {
-        let request = request(call)?;
-        let response = tokio::time::timeout(self.deadline, self.client.send(request))
-            .await
-            .map_err(|_| HttpError::Deadline(self.deadline))?
-            .map_err(no_answer)?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(Ok(Lines {
-                body: response.into_body(),
-                buffer: Vec::new(),
-            }));
-        }
-        let bytes = tokio::time::timeout(self.deadline, response.into_body().collect_bytes())
-            .await
-            .map_err(|_| HttpError::Deadline(self.deadline))?
-            .map_err(no_answer)?;
-        let text = String::from_utf8(bytes.into()).map_err(|_| HttpError::Encoding)?;
-        let answer = Answer {
-            status: status.as_u16(),
-            text,
+    async fn attempt(&self, call: &Call, body: Bytes, until: Instant) -> (Result<Answer, HttpError>, Option<Failure>) {
+        let exchange = self.exchange(call, body);
+        let Ok(result) = timeout_at(until, exchange).await else {
+            return (Err(HttpError::Deadline(self.deadline)), None);
         };
-        Ok(Err(Refusal::of(&answer)))
+        match result {
+            Ok((answer, retry_after)) => {
+                let failure = Failure::of(&answer, retry_after);
+                (Ok(answer), failure)
+            }
+            Err(error) => {
+                let failure = match &error {
+                    HttpError::Connection(source) if never_sent(source) => Some(Failure::NotSent),
+                    HttpError::Connection(_) => Some(Failure::Connection),
+                    _ => None,
+                };
+                (Err(error), failure)
+            }
+        }
     }
 
-    async fn exchange(&self, call: Call) -> Result<Answer, HttpError> {
-        let request = request(call)?;
-        let exchange = async {
-            let response = self.client.send(request).await?;
-            let status = response.status().as_u16();
-            Ok::<_, kube::Error>((status, response.into_body().collect_bytes().await?))
-        };
-        let (status, bytes) = tokio::time::timeout(self.deadline, exchange)
-            .await
-            .map_err(|_| HttpError::Deadline(self.deadline))?
-            .map_err(no_answer)?;
+    /// The answer, and how long the server asks to be left alone.
+    async fn exchange(&self, call: &Call, body: Bytes) -> Result<(Answer, Option<Duration>), HttpError> {
+        let response = self.client.send(request(call, body)?).await.map_err(no_answer)?;
+        let status = response.status().as_u16();
+        let asked = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        let retry_after = asked.and_then(|value| pause::retry_after(value, jiff::Timestamp::now()));
+        let bytes = response.into_body().collect_bytes().await.map_err(no_answer)?;
         let text = String::from_utf8(bytes.into()).map_err(|_| HttpError::Encoding)?;
-        Ok(Answer { status, text })
+        Ok((Answer { status, text }, retry_after))
     }
 }
 
-fn request(call: Call) -> Result<Request<Body>, HttpError> {
+/// Whether there was no connection to send anything by.
+fn never_sent(error: &kube::Error) -> bool {
+    let kube::Error::Service(error) = error else {
+        return false;
+    };
+    let first: &(dyn std::error::Error + 'static) = &**error;
+    std::iter::successors(Some(first), |error| error.source())
+        .find_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
+        .is_some_and(hyper_util::client::legacy::Error::is_connect)
+}
+
+pub(super) fn request(call: &Call, body: Bytes) -> Result<Request<Body>, HttpError> {
     Request::builder()
-        .method(call.method)
-        .uri(call.path)
-        .header(::http::header::ACCEPT, call.accept)
-        .header(::http::header::CONTENT_TYPE, call.content_type)
-        .body(Body::from(call.body))
+        .method(call.method.clone())
+        .uri(&call.path)
+        .header(ACCEPT, call.accept)
+        .header(CONTENT_TYPE, call.content_type)
+        .body(Body::from(body))
         .map_err(HttpError::Form)
 }
 
-fn no_answer(error: kube::Error) -> HttpError {
+pub(super) fn no_answer(error: kube::Error) -> HttpError {
     match error {
         kube::Error::Auth(_) => HttpError::Credentials,
         other => HttpError::Connection(Box::new(other)),
-    }
-}
-
-/// An answer that comes line by line.
-pub(super) struct Lines {
-    body: Body,
-    /// What has come and is no whole line yet.
-    buffer: Vec<u8>,
-}
-
-impl Lines {
-    /// The next line without its end; none where the answer is over. A last line that was cut off is dropped.
-    ///
-    /// # Errors
-    /// Where nothing comes for longer than `silence`, a line is longer than `longest` bytes, or the connection breaks.
-    pub(super) async fn next(&mut self, silence: Duration, longest: usize) -> Result<Option<String>, HttpError> {
-        let mut looked_at = 0;
-        loop {
-            if let Some(end) = self.buffer[looked_at..].iter().position(|&byte| byte == b'\n') {
-                let rest = self.buffer.split_off(looked_at + end + 1);
-                let mut line = std::mem::replace(&mut self.buffer, rest);
-                line.pop();
-                return String::from_utf8(line).map(Some).map_err(|_| HttpError::Encoding);
-            }
-            looked_at = self.buffer.len();
-            if looked_at > longest {
-                return Err(HttpError::Nonsense("a line of it is too long"));
-            }
-            let frame = tokio::time::timeout(silence, self.body.frame())
-                .await
-                .map_err(|_| HttpError::Deadline(silence))?;
-            match frame {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(no_answer(error)),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.buffer.extend_from_slice(&data);
-                    }
-                }
-            }
-        }
     }
 }
 
@@ -259,6 +255,22 @@ mod tests {
     fn no_name_leaves_its_segment() {
         assert_eq!(escape("payments-gpu.1"), "payments-gpu.1");
         assert_eq!(escape("a/b?c=d&e #%"), "a%2Fb%3Fc%3Dd%26e%20%23%25");
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_server_was_never_sent() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let mut config = kube::Config::new(url.parse().unwrap());
+        config.default_retry = false;
+        let client = kube::Client::try_from(config).unwrap();
+        let http = Http::new(client, Duration::from_secs(60), Jitter::new(1));
+        let call = Call::json(Method::POST, "/x", &serde_json::json!({}));
+        let until = Instant::now() + Duration::from_secs(60);
+        let (result, failure) = http.attempt(&call, Bytes::new(), until).await;
+        assert_eq!(failure, Some(Failure::NotSent));
+        assert!(result.err().unwrap().line().contains("refused"));
     }
 
     #[test]

@@ -15,6 +15,9 @@
 //! - **delete**: one DELETE with the UID as precondition.
 //! - **watch**: a LIST of metadata, then a watch of it, for whoever stays.
 //!
+//! Requests that change nothing are sent again where they fail; writes only where they did not reach the server, or it says
+//! that it was too busy to begin (see `retry`).
+//!
 //! Connections are pooled HTTP/1.1, which is what kube's client speaks.
 
 mod connect;
@@ -24,9 +27,11 @@ mod discovery;
 mod http;
 mod inventory;
 mod ledger;
+mod lines;
 mod list;
 mod lookup;
 mod observe;
+mod retry;
 mod schemas;
 mod secret;
 mod status;

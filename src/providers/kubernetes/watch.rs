@@ -256,7 +256,7 @@ impl Watch {
             accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
             ..Call::get(path)
         };
-        let mut lines = match http.stream(call).await? {
+        let mut lines = match http.stream(&call).await? {
             Ok(lines) => lines,
             Err(refusal) if refusal.code == 410 => return Ok(false),
             Err(refusal) => return Err(HttpError::Refused(refusal)),

@@ -15,6 +15,7 @@ use super::KubernetesProvider;
 use super::discovery::kind_of;
 use super::http::{Answer, Call, HttpError, escape};
 use super::list::Item;
+use super::retry::Effect;
 use super::status::Refusal;
 use crate::providers::{Kind, LiveObject, Observed, ProviderError, WriteRequest, WriteResponse};
 use crate::resource::ResourceId;
@@ -39,6 +40,13 @@ impl Mode {
         match self {
             Self::Preview => "&dryRun=All",
             Self::Write => "",
+        }
+    }
+
+    fn effect(self) -> Effect {
+        match self {
+            Self::Preview => Effect::Nothing,
+            Self::Write => Effect::Change,
         }
     }
 
@@ -83,6 +91,7 @@ impl KubernetesProvider {
                 "{path}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict&force={force}{}",
                 mode.query()
             ),
+            effect: mode.effect(),
             content_type: "application/apply-patch+yaml",
             body: document(&request, version)?,
             ..Call::get("")
@@ -105,8 +114,8 @@ impl KubernetesProvider {
         }
     }
 
-    /// The object, where it is what this very create makes. A client repeats a request whose answer was lost, or was that
-    /// the server is busy; the first may have come through.
+    /// The object, where it is what this very create makes. A create is sent again where the answer was that the server is
+    /// busy; a proxy may have said so of one that came through.
     async fn made_before(&self, request: &WriteRequest<'_>, mode: Mode) -> Option<LiveObject> {
         if mode == Mode::Preview {
             return None;

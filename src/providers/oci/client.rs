@@ -4,12 +4,11 @@
 //! signed afresh. May depend on the exchange and the credentials that it is given; knows no kind of resource.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -18,14 +17,15 @@ use url::Url;
 use super::api::{Answer, Call, Exchange};
 use super::budget::{Budget, Purse, Rate};
 use super::counts::{Counter, Counts, Kind};
-use super::credentials::{Credentials, CredentialsError, KeyMaterial, Now};
+use super::credentials::{Credentials, CredentialsError, Now};
 use super::endpoint::Endpoints;
-use super::error::{OciError, ServiceError, redact};
-use super::retry::{self, Jitter, Patience, Policy, Tries};
+use super::error::OciError;
+use super::identity::Identity;
+use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
-
-const REQUEST_ID: &str = "opc-request-id";
+use super::wire::{self, REQUEST_ID};
+use crate::providers::pause::Jitter;
 
 /// How to talk to OCI.
 #[derive(Clone)]
@@ -89,12 +89,6 @@ struct Inner {
     counter: Counter,
 }
 
-/// A source of keys, and the signer of its latest one.
-struct Identity {
-    credentials: Arc<dyn Credentials>,
-    signer: Mutex<Option<Arc<Signer>>>,
-}
-
 /// How far a call has come: what is left to say of it when time runs out.
 #[derive(Default)]
 struct Progress {
@@ -106,21 +100,14 @@ struct Progress {
 impl Client {
     /// A client.
     pub fn new(options: Options) -> Self {
-        let identity = |credentials| Identity {
-            credentials,
-            signer: Mutex::new(None),
-        };
-        let seed = options
-            .seed
-            .unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish());
         Self(Arc::new(Inner {
             exchange: options.exchange,
             identities: options
                 .credentials
                 .into_iter()
-                .map(|(tenancy, credentials)| (tenancy, identity(credentials)))
+                .map(|(tenancy, credentials)| (tenancy, Identity::new(credentials)))
                 .collect(),
-            default: options.default_credentials.map(identity),
+            default: options.default_credentials.map(Identity::new),
             endpoints: options.endpoints,
             budget: options.budget.map(Budget::new),
             deadline: options.deadline,
@@ -128,7 +115,7 @@ impl Client {
             policy: Policy {
                 attempts: options.attempts.max(1),
             },
-            jitter: Mutex::new(Jitter::new(seed)),
+            jitter: Mutex::new(Jitter::new(options.seed)),
             now: options.now,
             counter: Counter::default(),
         }))
@@ -205,7 +192,7 @@ impl Client {
             .endpoints
             .url(call.service, &call.place.region, &call.path, &call.query)
             .map_err(|source| OciError::Endpoint { operation, source })?;
-        let headers = inner.headers(call)?;
+        let headers = wire::headers(call, &inner.request_id())?;
         let body = call.body.as_ref().map(|body| Bytes::from(body.to_string()));
         let request = Request {
             call,
@@ -358,7 +345,7 @@ impl Inner {
             Ok(Err(source)) => Err(lost(!source.is::<NotSent>(), source)),
             Ok(Ok(answer)) => {
                 kind.status = Some(answer.status().as_u16());
-                self.read(request, &answer)
+                wire::read(call, &request.headers, &answer, (self.now)())
             }
         };
         tracing::debug!(operation, status = kind.status, request_id = ?request.headers.get(REQUEST_ID), "asked");
@@ -369,91 +356,9 @@ impl Inner {
         result
     }
 
-    /// What an answer says.
-    fn read(&self, request: &Request<'_>, answer: &http::Response<Bytes>) -> Result<Answer, OciError> {
-        let call = request.call;
-        let text = |name: &str| {
-            answer
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .filter(|value| !value.is_empty())
-                .map(str::to_owned)
-        };
-        if !answer.status().is_success() {
-            let body: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
-            let word = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-            let now = (self.now)();
-            let skew = text("date")
-                .filter(|_| answer.status().as_u16() == 401)
-                .and_then(|date| retry::parse_http_date(&date))
-                .map(|theirs| now.as_second() - theirs.as_second())
-                .filter(|skew| skew.abs() > 300);
-            return Err(OciError::Service(Box::new(ServiceError {
-                status: answer.status().as_u16(),
-                code: redact(word("code")),
-                message: redact(word("message")),
-                operation: call.operation,
-                request_id: redact(&text(REQUEST_ID).unwrap_or_else(|| {
-                    let sent = request.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-                    sent.unwrap_or_default().to_owned()
-                })),
-                retry_after: text(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, now)),
-                skew,
-            })));
-        }
-        let body = if answer.body().is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(answer.body()).map_err(|_| OciError::Nonsense {
-                operation: call.operation,
-                what: "the answer is no JSON".to_owned(),
-                sent: true,
-            })?
-        };
-        Ok(Answer {
-            body,
-            etag: text("etag"),
-            next_page: text("opc-next-page"),
-            work_request: text("opc-work-request-id"),
-        })
-    }
-
-    fn headers(&self, call: &Call) -> Result<HeaderMap, OciError> {
-        let request_id = {
-            let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
-            format!("{:016X}{:016X}", jitter.next(), jitter.next())
-        };
-        let mut headers = HeaderMap::new();
-        let mut set = |name: &'static str, value: &str| {
-            let value = HeaderValue::from_str(value).map_err(|_| OciError::Nonsense {
-                operation: call.operation,
-                what: format!("`{name}` can't be sent"),
-                sent: false,
-            })?;
-            headers.insert(HeaderName::from_static(name), value);
-            Ok(())
-        };
-        set("accept", "application/json")?;
-        set("user-agent", concat!("fleetwright/", env!("CARGO_PKG_VERSION")))?;
-        set(REQUEST_ID, &request_id)?;
-        if call.body.is_some() {
-            set("content-type", "application/json")?;
-        }
-        if let Some(token) = &call.retry_token {
-            if token.is_empty() || token.len() > 64 {
-                return Err(OciError::Nonsense {
-                    operation: call.operation,
-                    what: "a retry token has 1 to 64 bytes".to_owned(),
-                    sent: false,
-                });
-            }
-            set("opc-retry-token", token)?;
-        }
-        if let Some(etag) = &call.if_match {
-            set("if-match", etag)?;
-        }
-        Ok(headers)
+    fn request_id(&self) -> String {
+        let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("{:016X}{:016X}", jitter.next(), jitter.next())
     }
 
     /// Who signs the calls of a place, and with what now.
@@ -493,36 +398,5 @@ impl Inner {
         if let Some(budget) = &self.budget {
             self.counter.waited(budget.take(purse).await);
         }
-    }
-}
-
-impl Identity {
-    /// The signer of the key that is good now.
-    async fn signer(&self, operation: &'static str) -> Result<Arc<Signer>, OciError> {
-        let wrong = |source| OciError::Credentials { operation, source };
-        let material = self.credentials.get().await.map_err(wrong)?;
-        if material.key_id.expose().is_empty() {
-            return Err(wrong(CredentialsError::Missing {
-                place: "the credentials".to_owned(),
-                part: "key id",
-            }));
-        }
-        let known = self.known(&material);
-        if let Some(signer) = known {
-            return Ok(signer);
-        }
-        let signer = Signer::new(material).map(Arc::new).map_err(|error| {
-            wrong(CredentialsError::Unreadable {
-                place: "the key".to_owned(),
-                source: Box::new(error),
-            })
-        })?;
-        *self.signer.lock().unwrap_or_else(PoisonError::into_inner) = Some(signer.clone());
-        Ok(signer)
-    }
-
-    fn known(&self, material: &KeyMaterial) -> Option<Arc<Signer>> {
-        let signer = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
-        signer.as_ref().filter(|signer| signer.material() == material).cloned()
     }
 }

@@ -64,6 +64,17 @@ impl Live {
         .map_or(Phase::Moving, |(_, phase)| phase)
     }
 
+    /// What of it others may refer to: all but its rules and tags, which are most of it.
+    pub(super) fn referred_to(&self) -> Self {
+        let fields = self.shown.as_object().into_iter().flatten();
+        let kept = fields.filter(|(key, _)| !key.ends_with("Rules") && !key.ends_with("Tags"));
+        Self {
+            ocid: self.ocid.clone(),
+            etag: self.etag.clone(),
+            shown: Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect()),
+        }
+    }
+
     /// A field that is a string.
     pub(super) fn text(&self, field: &str) -> Option<&str> {
         self.shown.get(field)?.as_str()

@@ -24,6 +24,7 @@ mod document;
 pub mod endpoint;
 pub mod error;
 mod failure;
+mod identity;
 mod kinds;
 mod lookup;
 mod observe;
@@ -37,6 +38,7 @@ mod step;
 mod tags;
 pub mod transport;
 mod wait;
+mod wire;
 mod write;
 
 pub use self::document::ADOPT_ANNOTATION;

@@ -4,6 +4,7 @@
 //! for by that, too, before it is called absent. A list that fails makes unknown what should have been in it, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use serde_json::{Map, Value, json};
@@ -20,19 +21,21 @@ use super::tags;
 use super::write::placed;
 use crate::inventory::Entry;
 use crate::providers::{LiveObject, Observation, ObserveRequest, Observed};
-use crate::resource::oci::{self, Call as By, OciKind};
-use crate::resource::reference::Reference;
+use crate::resource::oci::{self, Call as By, Change, OciKind};
+use crate::resource::reference::{Reference, at_field, references};
 use crate::resource::{Manifest, ResourceId};
 
-/// A list to be made: of a kind, in a compartment.
-type ShelfKey = (Place, String, &'static str);
+/// Lists of one kind, by compartment.
+type Shelves = BTreeMap<(Place, String), Result<Shelf, String>>;
+
+/// Kinds whose lists are asked for at a time: more would have all of a cloud in memory before any of it is used.
+const AHEAD: usize = 4;
 
 /// What is looked for.
 struct Sought<'a> {
     id: &'a ResourceId,
-    /// Its document; null for what is recorded alone.
-    body: Value,
-    desired: bool,
+    /// None for what is recorded alone.
+    manifest: Option<&'a Manifest>,
     entry: Option<&'a Entry>,
     /// Where the document says that it is.
     at: Option<(Place, String)>,
@@ -40,7 +43,7 @@ struct Sought<'a> {
 
 /// What was found of what is sought.
 enum Sight {
-    There(Place, Live),
+    There(Place, Arc<Live>),
     Observed(Observed),
 }
 
@@ -48,55 +51,72 @@ impl OciProvider {
     /// See [`crate::providers::Provider::observe`].
     pub(super) async fn observe_all(&self, request: &ObserveRequest<'_>) -> Observation {
         let sought = sought(request.desired, request.recorded);
-        let shelves = self.shelves(&sought).await;
+        let mut by_kind: BTreeMap<&str, Vec<&Sought<'_>>> = BTreeMap::new();
+        for one in &sought {
+            by_kind.entry(one.id.kind.as_str()).or_default().push(one);
+        }
+        let known = oci::KINDS.iter().map(|kind| kind.name);
+        let known: BTreeSet<&str> = known.collect();
+        let mut objects: BTreeMap<ResourceId, Observed> = sought
+            .iter()
+            .filter(|one| !known.contains(one.id.kind.as_str()))
+            .map(|one| (one.id.clone(), Observed::Unknown("there is no such kind".to_owned())))
+            .collect();
         let mut sights: BTreeMap<&ResourceId, Sight> = BTreeMap::new();
         let tables = Tables::default();
-        // In the order in which a network is built: what names a VCN comes after the VCN.
-        for kind in oci::KINDS {
-            for one in sought.iter().filter(|one| one.id.kind == kind.name) {
+        // In the order in which a network is built: what names a VCN comes after the VCN. Of each kind only its documents
+        // are kept, and what later ones refer to.
+        let kinds = oci::KINDS.iter().map(|kind| {
+            let ones = by_kind.get(kind.name).map(Vec::as_slice).unwrap_or_default();
+            async move { (kind, ones, self.shelves(kind, ones).await) }
+        });
+        let kinds: Vec<_> = kinds.collect();
+        let mut kinds = futures::stream::iter(kinds).buffered(AHEAD);
+        while let Some((kind, ones, shelves)) = kinds.next().await {
+            for one in ones {
                 let sight = match route(kind.name) {
                     Some(route) => self.look_for(one, kind, route, &shelves, &sights).await,
                     None => Sight::Observed(self.look_for_part(one, &sights, &tables).await),
                 };
                 sights.insert(one.id, sight);
             }
-        }
-        let mut observation = Observation::default();
-        let shows: Vec<_> = sought.iter().map(|one| self.shown(one, &sights)).collect();
-        let shown: Vec<_> = futures::stream::iter(shows)
-            .buffer_unordered(self.options.concurrency)
-            .collect()
-            .await;
-        observation.objects.extend(shown);
-        observation
-    }
-
-    /// All lists, a few at a time.
-    async fn shelves(&self, sought: &[Sought<'_>]) -> BTreeMap<ShelfKey, Result<Shelf, String>> {
-        let mut keys: BTreeSet<ShelfKey> = BTreeSet::new();
-        for one in sought {
-            let Some(route) = route(&one.id.kind) else { continue };
-            for (place, compartment) in one.compartments() {
-                keys.insert((place, compartment, route.name));
+            drop(shelves);
+            let shows: Vec<_> = ones.iter().map(|one| self.shown(one, &sights)).collect();
+            let shown: Vec<_> = futures::stream::iter(shows)
+                .buffer_unordered(self.options.concurrency)
+                .collect()
+                .await;
+            objects.extend(shown);
+            for one in ones {
+                if let Some(Sight::There(_, live)) = sights.get_mut(one.id) {
+                    *live = Arc::new(live.referred_to());
+                }
             }
         }
-        let lists: Vec<_> = keys.into_iter().map(|key| self.shelf(key)).collect();
+        Observation {
+            objects,
+            ..Observation::default()
+        }
+    }
+
+    /// All lists of a kind, a few at a time.
+    async fn shelves(&self, kind: &'static OciKind, sought: &[&Sought<'_>]) -> Shelves {
+        let Some(route) = route(kind.name) else {
+            return Shelves::new();
+        };
+        let keys: BTreeSet<(Place, String)> = sought.iter().flat_map(|one| one.compartments()).collect();
+        let lists = keys.into_iter().map(|(place, compartment)| async move {
+            let shelf = match self.list(route, &place, &compartment).await {
+                Ok(items) => Ok(Shelf::new(items, kind, &self.fleet)),
+                Err(error) => Err(chain(&error)),
+            };
+            ((place, compartment), shelf)
+        });
+        let lists: Vec<_> = lists.collect();
         futures::stream::iter(lists)
             .buffer_unordered(self.options.concurrency)
             .collect()
             .await
-    }
-
-    async fn shelf(&self, key: ShelfKey) -> (ShelfKey, Result<Shelf, String>) {
-        let (place, compartment, name) = &key;
-        let shelf = match (route(name), oci::kind(name)) {
-            (Some(route), Some(kind)) => match self.list(route, place, compartment).await {
-                Ok(items) => Ok(Shelf::new(items, kind, &self.fleet)),
-                Err(error) => Err(chain(&error)),
-            },
-            _ => Err("there is no such kind".to_owned()),
-        };
-        (key, shelf)
     }
 
     async fn look_for(
@@ -104,7 +124,7 @@ impl OciProvider {
         one: &Sought<'_>,
         kind: &'static OciKind,
         route: &'static Route,
-        shelves: &BTreeMap<ShelfKey, Result<Shelf, String>>,
+        shelves: &Shelves,
         sights: &BTreeMap<&ResourceId, Sight>,
     ) -> Sight {
         let unknown = |reason: String| Sight::Observed(Observed::Unknown(reason));
@@ -114,7 +134,7 @@ impl OciProvider {
         }
         let mut failure = None;
         for (place, compartment) in &compartments {
-            let shelf = match shelves.get(&(place.clone(), compartment.clone(), route.name)) {
+            let shelf = match shelves.get(&(place.clone(), compartment.clone())) {
                 Some(Ok(shelf)) => shelf,
                 Some(Err(error)) => {
                     failure = Some(error.clone());
@@ -149,15 +169,17 @@ impl OciProvider {
         };
         let known = self.known(one.id).and_then(|known| known.ocid);
         let recorded = one.entry.and_then(|entry| entry.uid.clone()).or(known);
-        for ocid in recorded.iter().map(String::as_str).chain(one.adopts()) {
+        let body = one.body();
+        let adopts = adopts(&body);
+        for ocid in recorded.iter().map(String::as_str).chain(adopts) {
             match self.get(subject, ocid).await {
                 Ok(live) if live.phase(kind) == Phase::Gone => {}
                 Ok(live) => {
                     self.seen(one, place, &live);
-                    return Sight::There(place.clone(), live);
+                    return Sight::There(place.clone(), Arc::new(live));
                 }
                 Err(error) if error.is_not_found() => {
-                    if one.adopts() == Some(ocid) {
+                    if adopts == Some(ocid) {
                         return unknown(format!("{ocid}, which is to be adopted, can't be seen"));
                     }
                 }
@@ -172,13 +194,22 @@ impl OciProvider {
                 ocid: None,
             },
         );
-        let shelf = shelves.get(&(place.clone(), compartment.clone(), route.name));
-        match shelf.and_then(|shelf| one.by_name(shelf.as_ref().ok()?, kind, sights)) {
-            Some(live) => {
+        let shelf = shelves.get(&(place.clone(), compartment.clone()));
+        match shelf.and_then(|shelf| by_name(one.id, &body, shelf.as_ref().ok()?, kind, sights)) {
+            Some(Found::One(live)) => {
                 self.seen(one, place, live);
                 Sight::There(place.clone(), live.clone())
             }
-            None => Sight::Observed(Observed::Absent),
+            // Which of them is meant is nobody's to guess, and one more of that name would be one too many.
+            Some(Found::Several(ocids)) => unknown(format!(
+                "{} {}s are called `{}` here, and none carries our mark: delete or rename all but one, or say which by the \
+                 annotation `{ADOPT_ANNOTATION}` ({})",
+                ocids.len(),
+                kind.name,
+                name(&body).unwrap_or_default(),
+                ocids.join(", ")
+            )),
+            Some(Found::Nothing) | None => Sight::Observed(Observed::Absent),
         }
     }
 
@@ -203,12 +234,15 @@ impl OciProvider {
         sights: &BTreeMap<&ResourceId, Sight>,
         tables: &Tables,
     ) -> Observed {
-        let spec = if one.desired {
-            let Some(spec) = one.body.get("spec").and_then(|spec| resolved(spec, sights)) else {
+        let spec = if one.manifest.is_some() {
+            let body = one.body();
+            let wanted = body.get("spec");
+            let whole = wanted.and_then(|spec| resolved(spec, sights));
+            match whole.or_else(|| part_in_place(wanted?, one.id, &body, sights)) {
+                Some(spec) => Some(spec),
                 // What it is a part of is not there: neither is it.
-                return self.part_of_nothing(one, sights);
-            };
-            Some(spec)
+                None => return self.part_of_nothing(one, sights),
+            }
         } else {
             None
         };
@@ -241,8 +275,7 @@ impl OciProvider {
 
     /// A part whose references lead to nothing yet. Where they lead to what is unknown, so is the part.
     fn part_of_nothing(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
-        let references = crate::resource::reference::references(&one.body);
-        let unknown = references
+        let unknown = references(&one.body())
             .iter()
             .find_map(|(_, reference)| match sights.get(&reference.id) {
                 Some(Sight::Observed(Observed::Unknown(reason))) => Some(format!("{}: {reason}", reference.id)),
@@ -269,11 +302,12 @@ impl OciProvider {
         let (Some(kind), Some(route)) = (oci::kind(&one.id.kind), route(&one.id.kind)) else {
             return Observed::Unknown("there is no such kind".to_owned());
         };
-        if one.desired && live.phase(kind) == Phase::Going {
+        if one.manifest.is_some() && live.phase(kind) == Phase::Going {
             return Observed::Unknown(format!("{} is being deleted", live.ocid));
         }
         let empty = json!({});
-        let desired = one.body.get("spec").unwrap_or(&empty);
+        let body = one.body();
+        let desired = body.get("spec").unwrap_or(&empty);
         let words = services::words(desired);
         let known = match self.words(place, &words).await {
             Ok(known) => known,
@@ -281,7 +315,7 @@ impl OciProvider {
         };
         let mut document = Document::of(one.id, live, route, kind, place);
         let rules = kind.field("securityRules").is_some_and(|field| field.call == By::Rules);
-        if rules && one.desired {
+        if rules && one.manifest.is_some() {
             match self.details(live, kind, place, resolved(desired, sights)).await {
                 Ok(read) => read.put_into(&mut document),
                 Err(reason) => return Observed::Unknown(reason),
@@ -362,24 +396,35 @@ impl<'a> Sought<'a> {
         all
     }
 
-    /// The OCID that the document asks to be taken over.
-    fn adopts(&self) -> Option<&str> {
-        self.body
-            .pointer("/metadata/annotations")?
-            .get(ADOPT_ANNOTATION)?
-            .as_str()
+    /// The document; null for what is recorded alone. Parsed each time: thousands of them take more room than time.
+    fn body(&self) -> Value {
+        self.manifest.map(Manifest::body).unwrap_or_default()
     }
+}
 
-    fn by_name<'s>(&self, shelf: &'s Shelf, kind: &OciKind, sights: &BTreeMap<&ResourceId, Sight>) -> Option<&'s Live> {
-        let spec = self.body.get("spec")?;
-        let name = spec.get("displayName")?.as_str()?;
-        let vcn = match spec.get("vcnId") {
-            None | Some(Value::Null) => None,
-            // In a VCN that is not there yet, nothing can be.
-            Some(vcn) => Some(resolved(vcn, sights)?.as_str()?.to_owned()),
-        };
-        shelf.named(name, vcn.as_deref(), kind)
-    }
+/// The OCID that a document asks to be taken over.
+fn adopts(body: &Value) -> Option<&str> {
+    body.pointer("/metadata/annotations")?.get(ADOPT_ANNOTATION)?.as_str()
+}
+
+/// The name that a resource is to have.
+fn name(body: &Value) -> Option<&str> {
+    body.get("spec")?.get("displayName")?.as_str()
+}
+
+fn by_name<'s>(
+    id: &ResourceId,
+    body: &Value,
+    shelf: &'s Shelf,
+    kind: &OciKind,
+    sights: &BTreeMap<&ResourceId, Sight>,
+) -> Option<Found<'s>> {
+    let vcn = match body.get("spec")?.get("vcnId") {
+        None | Some(Value::Null) => None,
+        // In a VCN that is not there yet, nothing can be.
+        Some(vcn) => Some(resolved(vcn, sights)?.as_str()?.to_owned()),
+    };
+    Some(shelf.named(id, name(body)?, vcn.as_deref(), kind))
 }
 
 fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a>> {
@@ -391,16 +436,14 @@ fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a
             Sought {
                 id: &manifest.id,
                 at: body.get("spec").and_then(placed),
-                body,
-                desired: true,
+                manifest: Some(*manifest),
                 entry: entries.remove(&manifest.id),
             }
         })
         .collect();
     all.extend(entries.into_values().map(|entry| Sought {
         id: &entry.id,
-        body: Value::Null,
-        desired: false,
+        manifest: None,
         entry: Some(entry),
         at: None,
     }));
@@ -411,7 +454,7 @@ fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a
 fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
     if let Some(Reference { id, field }) = Reference::parse(value) {
         return match sights.get(&id)? {
-            Sight::There(_, live) => live.shown.get(&field).cloned(),
+            Sight::There(_, live) => at_field(&live.shown, &field).cloned(),
             Sight::Observed(_) => None,
         };
     }
@@ -433,6 +476,34 @@ fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Valu
             .map(Value::Array),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value.clone()),
     }
+}
+
+/// The spec of a part whose place is known, with what it leads to still to be made: what stands there now is seen all the
+/// same, be it ours or somebody else's. None where its place is not known, or where it leads to what can't be seen.
+fn part_in_place(spec: &Value, id: &ResourceId, body: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
+    let open = references(body);
+    let unseen = |id| {
+        !matches!(
+            sights.get(id),
+            Some(Sight::There(..) | Sight::Observed(Observed::Absent))
+        )
+    };
+    if open.iter().any(|(_, reference)| unseen(&reference.id)) {
+        return None;
+    }
+    let fixed = |name: &str| {
+        oci::kind(&id.kind)
+            .and_then(|kind| kind.field(name))
+            .is_none_or(|field| field.change != Change::InPlace)
+    };
+    let fields = spec
+        .as_object()?
+        .iter()
+        .map(|(name, value)| match resolved(value, sights) {
+            Some(value) => Some((name.clone(), value)),
+            None => (!fixed(name)).then(|| (name.clone(), value.clone())),
+        });
+    fields.collect::<Option<Map<_, _>>>().map(Value::Object)
 }
 
 /// The object, in the words that the desired document uses.

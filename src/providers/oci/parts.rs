@@ -39,6 +39,21 @@ pub(super) fn read_mark(text: &str, fleet: &FleetUid, id: &ResourceId) -> Option
     Some(OwnerMark::for_object(fleet, &tags::parse_unit(unit)?, id))
 }
 
+/// The mark of somebody else: a text that begins like one of ours, and was made by another fleet or for another resource.
+/// Which fleet that is can't be read from it; its hash stands for it.
+pub(super) fn others_mark(text: &str, fleet: &FleetUid, id: &ResourceId) -> Option<OwnerMark> {
+    let (hash, unit) = text.strip_prefix(WORD)?.strip_prefix(' ')?.split_once(' ')?;
+    let of_ours = text.starts_with(&prefix(fleet, id));
+    let mark = || {
+        Some(OwnerMark::for_object(
+            &FleetUid::new(hash),
+            &tags::parse_unit(unit)?,
+            id,
+        ))
+    };
+    if of_ours { None } else { mark() }
+}
+
 impl OciProvider {
     /// Reads a part. `spec` is the desired one with all in it resolved; none where only its mark is looked for.
     /// Tables that were read before are not read again.

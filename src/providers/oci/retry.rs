@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use http::Method;
-use jiff::Timestamp;
 
 use super::api::Call;
 use super::error::OciError;
+use crate::providers::pause::Jitter;
 
 /// How patient a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,54 +116,6 @@ fn is_not_seen_yet(error: &OciError) -> bool {
         (Some(404), _) => true,
         (Some(400), Some(code)) => code == "RelatedResourceNotAuthorizedOrNotFound",
         _ => false,
-    }
-}
-
-/// `Retry-After`: seconds, or a date.
-pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let value = value.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    // A time that has passed is no time to wait.
-    let until = parse_http_date(value)?;
-    Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
-}
-
-/// A time as HTTP writes it.
-pub(super) fn parse_http_date(value: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(value).ok().map(|zoned| zoned.timestamp())
-}
-
-/// Randomness from a seed: to spread what would come at once, never for secrets.
-#[derive(Debug)]
-pub(super) struct Jitter(u64);
-
-impl Jitter {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number (splitmix64).
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: Duration) -> Duration {
-        #[expect(clippy::cast_precision_loss, reason = "32 bits are exact in an f64")]
-        let share = (self.next() >> 32) as f64 / f64::from(u32::MAX);
-        limit.mul_f64(share)
-    }
-
-    /// Twice as long after each attempt, half of it by chance.
-    fn backoff(&mut self, first: Duration, longest: Duration, attempts: u32) -> Duration {
-        let doubled = first.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
-        let half = doubled.min(longest) / 2;
-        half + self.below(half)
     }
 }
 
@@ -343,27 +295,5 @@ mod tests {
             pause >= Duration::from_secs(77) && pause <= Duration::from_secs(78),
             "{pause:?}"
         );
-        // The same seed, the same pauses.
-        let draw = |seed| {
-            (0..5)
-                .map(|_| 0)
-                .scan(Jitter::new(seed), |jitter, _: i32| Some(jitter.next()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(draw(5), draw(5));
-        assert_ne!(draw(5), draw(6));
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now: Timestamp = "2026-05-04T03:02:01Z".parse().unwrap();
-        assert_eq!(retry_after(" 12", now), Some(Duration::from_secs(12)));
-        assert_eq!(
-            retry_after("Mon, 04 May 2026 03:03:01 GMT", now),
-            Some(Duration::from_secs(60))
-        );
-        assert_eq!(retry_after("Mon, 04 May 2026 03:00:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("soon", now), None);
-        assert_eq!(retry_after("-5", now), None);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::normal::{normal_items, one_spelling};
-use super::{Change, Field, Item, OciKind, Shape, TAG_PREFIX, without_nulls};
+use super::{Call, Change, Field, Item, OciKind, Shape, TAG_PREFIX, without_nulls};
 use crate::resource::{FieldPath, PathElement};
 
 /// One field that differs.
@@ -81,7 +81,7 @@ impl Comparison<'_> {
             let wanted = desired.get(field.name).filter(|value| !value.is_null());
             let found = live.get(field.name).filter(|value| !value.is_null());
             let former = matches!(field.shape, Shape::Tags) && !self.former_tags.is_empty();
-            if wanted.is_some() || former {
+            if wanted.is_some() || former || found.is_some_and(|found| is_ended(field, found)) {
                 self.within(field.name, |c| c.field(field, wanted, found));
             }
         }
@@ -111,6 +111,8 @@ impl Comparison<'_> {
                     self.push(found, Some(wanted), verdict(field, found));
                 }
             }
+            // Neither can this side be connected again, whichever of the two was to do it.
+            (_, None) if found.is_some_and(|found| is_ended(field, found)) => self.push(found, None, Change::Replace),
             (_, None) => {}
         }
     }
@@ -192,6 +194,11 @@ impl Comparison<'_> {
             }
         }
     }
+}
+
+/// Whether a connection was ended by its other side: such a peer is shown as no OCID.
+fn is_ended(field: &Field, found: &Value) -> bool {
+    field.call == Call::Connect && found.is_object()
 }
 
 /// A backend's health and the like is OCI's to say; all else of an item is compared.

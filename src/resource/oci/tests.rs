@@ -331,6 +331,13 @@ fn what_can_be_set_once_is_set_in_place_and_changed_by_replacement() {
         once(json!({"peerId": "q"})),
         [(".spec.peerId".to_owned(), Change::Replace)]
     );
+    // The side that does not connect is of no use either, once the other one has ended it.
+    let passive = |live: Value| spec_differences("RemotePeeringConnection", json!({}), live);
+    assert_eq!(passive(json!({"peerId": "p", "peerRegionName": "r"})), []);
+    assert_eq!(
+        passive(json!({"peerId": {"ended": "p"}, "peerRegionName": "r"})),
+        [(".spec.peerId".to_owned(), Change::Replace)]
+    );
     let ipv6 = |wanted: bool, live: bool| {
         spec_differences("Vcn", json!({"isIpv6Enabled": wanted}), json!({"isIpv6Enabled": live}))
     };

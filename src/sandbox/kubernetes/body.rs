@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::kind::{Kind, Version};
 use super::refusal::{About, Cause, Refusal};
 use super::request::{FieldValidation, WriteOptions};
+use crate::schema::admission;
 use crate::schema::document::{self, Document};
 use crate::schema::{Origin, SchemaView};
 
@@ -107,18 +108,20 @@ pub(super) fn check_fields(
         return Ok(Vec::new());
     }
     let schema = kind.schema(version);
-    let mut found = Vec::new();
-    unknown(schema.root(), object, &mut String::new(), &mut found);
-    let found: Vec<String> = found
-        .into_iter()
-        .map(|path| format!("unknown field \"{path}\""))
-        .chain(
-            options
-                .repeated
-                .iter()
-                .map(|path| format!("duplicate field \"{path}\"")),
-        )
-        .collect();
+    let unknown_field = |path: String| format!("unknown field \"{path}\"");
+    let repeated = options.repeated.iter();
+    let repeated = repeated.map(|path| format!("duplicate field \"{path}\""));
+    let found: Vec<String> = match kind.origin {
+        Origin::Custom => {
+            let unknown = admission::unknown_fields(&schema, object).into_iter();
+            repeated.chain(unknown.map(unknown_field)).collect()
+        }
+        Origin::BuiltIn => {
+            let mut found = Vec::new();
+            unknown(schema.root(), object, &mut String::new(), &mut found);
+            found.into_iter().map(unknown_field).chain(repeated).collect()
+        }
+    };
     if options.validation == FieldValidation::Strict && !found.is_empty() {
         return Err(Refusal::bad_request(format!(
             "{0} in version \"{1}\" cannot be handled as a {0}: strict decoding error: {2}",
@@ -130,6 +133,7 @@ pub(super) fn check_fields(
     Ok(found)
 }
 
+/// Of a kind of the server's own: what its schema says nothing of at all is free.
 fn unknown(view: SchemaView<'_>, value: &Value, path: &mut String, found: &mut Vec<String>) {
     let end = path.len();
     match value {

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::kind::{Kind, ResourceName};
 use super::object::{Key, Stored, finalizers, meta_text, metadata_mut};
+use super::place::Place;
 use super::refusal::Refusal;
 use super::request::{DeleteOptions, Propagation, WriteOptions};
-use super::write::{Place, Way, Writer, is_free};
+use super::write::{Way, Writer, is_free};
 
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";

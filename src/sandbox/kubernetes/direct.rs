@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::kind::{Kind, ResourceName, Version};
 use super::object::{Key, meta_text};
+use super::place::Place;
 use super::refusal::{About, Refusal};
 use super::request::{DeleteOptions, WriteOptions};
 use super::state::Happening;
-use super::write::{Place, Way, Writer, Written};
+use super::write::{Way, Writer, Written};
 use super::{ApiServer, Inner, patch};
 
 /// A resource at a version: `{"hypershift.openshift.io", "v1beta1", "nodepools"}`.

@@ -1,10 +1,12 @@
 //! One resource that the server serves: how it is called, at which versions, and of what shape.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use serde_json::Value;
 
 use super::openapi;
+use crate::resource::Digest;
 use crate::schema::admission::Admission;
 use crate::schema::{Gvk, Origin, Schema};
 
@@ -121,9 +123,25 @@ impl Version {
     }
 }
 
+/// Custom kinds in use, by the spec that defines them. The servers of a sandbox have the same ones, and HostedCluster's schema
+/// alone takes megabytes, compiled rules and all.
+static SHARED: Mutex<BTreeMap<Digest, Weak<Kind>>> = Mutex::new(BTreeMap::new());
+
 impl Kind {
     /// A custom resource; none where its definition is not of the right form, which validation has told its author.
-    pub(super) fn of_definition(definition: &Value) -> Option<Self> {
+    pub(super) fn of_definition(definition: &Value) -> Option<Arc<Self>> {
+        let digest = Digest::of(definition["spec"].to_string().as_bytes());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = shared.get(&digest).and_then(Weak::upgrade) {
+            return Some(known);
+        }
+        let kind = Arc::new(Self::parse(definition)?);
+        shared.retain(|_, kind| kind.strong_count() > 0);
+        shared.insert(digest, Arc::downgrade(&kind));
+        Some(kind)
+    }
+
+    fn parse(definition: &Value) -> Option<Self> {
         let spec = &definition["spec"];
         let names = &spec["names"];
         let text = |value: &Value| Some(value.as_str()?.to_owned());

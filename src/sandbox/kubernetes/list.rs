@@ -155,6 +155,11 @@ impl ListQuery {
         Ok(Self { selector, limit, from })
     }
 
+    /// Whether a page can be shorter than asked for.
+    pub(super) fn can_be_shorter(&self) -> bool {
+        self.limit.is_some_and(|limit| limit > 1)
+    }
+
     /// Cuts the page; `short` makes it shorter than asked for.
     pub(super) fn page(&self, state: &State, kind: &Kind, namespace: &str, short: bool) -> Result<Page, Refusal> {
         let current = state.revision;

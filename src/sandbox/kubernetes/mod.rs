@@ -7,7 +7,7 @@
 //!
 //! - [`ApiServer`]: the service, and the same operations as functions
 //! - `request`, `body`, `protobuf`, `selector`: what is asked for
-//! - `write`, `patch`, `strategic`, `delete`: what changes
+//! - `write` (`place`, `precondition`, `unmerged`, `draw`), `patch`, `strategic`, `scale`, `delete`: what changes
 //! - `core`, `meta`, `validate`: what may be stored
 //! - `list`, `watch`, `table`: what is shown
 //! - `discovery`, `openapi`, `kind`: what is served
@@ -18,20 +18,25 @@ mod core;
 mod delete;
 mod direct;
 mod discovery;
+mod draw;
 mod kind;
 mod list;
 mod meta;
 mod object;
 mod openapi;
 mod patch;
+mod place;
+mod precondition;
 mod protobuf;
 mod refusal;
 mod request;
+mod scale;
 mod selector;
 mod serve;
 mod state;
 mod strategic;
 mod table;
+mod unmerged;
 mod validate;
 mod watch;
 mod write;
@@ -45,9 +50,10 @@ use serde_json::json;
 
 use self::kind::ResourceName;
 use self::object::Key;
+use self::place::Place;
 use self::request::WriteOptions;
 use self::state::State;
-use self::write::{Place, Writer};
+use self::write::Writer;
 use super::clock::Clock;
 use super::fault::Faults;
 use super::store::{Store, StoreError};

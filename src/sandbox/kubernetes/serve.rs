@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 
 use super::kind::{Kind, ResourceName, Version};
 use super::list::ListQuery;
+use super::place::Place;
 use super::refusal::Refusal;
 use super::request::{Address, DeleteOptions, Form, Query, Target, WriteOptions};
+use super::scale::{scale, scale_of};
 use super::watch::{Subject, Watch};
-use super::write::{Place, Way, Writer, Written, scale_of};
+use super::write::{Way, Writer, Written};
 use super::{ApiServer, Inner, body, discovery, openapi, patch, strategic, table};
 use crate::sandbox::fault::Point;
 use crate::sandbox::http::{Api, Body, Request, Response, full};
@@ -193,7 +195,7 @@ impl Inner {
 
     fn list(&self, call: &Call<'_>, version: &Version, namespace: &str) -> Result<Response, Refusal> {
         let query = ListQuery::parse(&call.query, &call.kind, namespace)?;
-        let short = self.faults.strikes(Point::ShortPage);
+        let short = query.can_be_shorter() && self.faults.strikes(Point::ShortPage);
         let page = query.page(&self.lock(), &call.kind, namespace, short)?;
         if call.form == Form::Json {
             return Ok(json_answer(200, page.text(&call.kind, version)));
@@ -409,34 +411,6 @@ impl Call<'_> {
             subresource: self.address.subresource.as_deref().unwrap_or_default(),
         }
     }
-}
-
-/// Sets the number of replicas: `change` makes the new scale of the one that is shown.
-fn scale(
-    writer: &mut Writer<'_>,
-    place: Place<'_>,
-    change: impl FnOnce(Value) -> Result<Value, Refusal>,
-    options: &WriteOptions,
-) -> Result<Written, Refusal> {
-    let stored = writer.state.get(&place.kind.name, &place.key());
-    let mut object = stored
-        .ok_or_else(|| Refusal::not_found(place.about()))?
-        .at(place.kind, place.version);
-    let shown = scale_of(place, &object).ok_or_else(Refusal::no_such_resource)?;
-    let wanted = change(shown)?;
-    let version = wanted["metadata"]["resourceVersion"].clone();
-    if let Some(scale) = &place.version.scale
-        && let Some((parent, last)) = scale.spec.rsplit_once('.')
-        && let Some(parent) = object
-            .pointer_mut(&parent.replace('.', "/"))
-            .and_then(Value::as_object_mut)
-    {
-        parent.insert(last.to_owned(), wanted["spec"]["replicas"].clone());
-    }
-    if version.is_string() {
-        object["metadata"]["resourceVersion"] = version;
-    }
-    writer.update(place, object, Way::Patch, options)
 }
 
 /// Lets go of a namespace.

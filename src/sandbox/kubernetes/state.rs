@@ -14,6 +14,8 @@ use crate::schema::Origin;
 
 /// So many events are kept for watches and for the later pages of lists.
 const WINDOW: usize = 5_000;
+/// And no more than so many bytes of objects that are no longer so: a fleet has many servers.
+const WINDOW_BYTES: usize = 8 << 20;
 /// The row that holds the revision.
 const REVISION: &str = "revision";
 
@@ -40,6 +42,13 @@ pub(super) struct Event {
     pub(super) before: Option<Arc<Stored>>,
 }
 
+impl Event {
+    /// What it keeps in memory that nothing else does.
+    fn bytes(&self) -> usize {
+        self.before.as_ref().map_or(0, |before| before.text.len())
+    }
+}
+
 pub(super) type Objects = BTreeMap<Key, Arc<Stored>>;
 
 /// The objects of the server.
@@ -54,6 +63,7 @@ pub(super) struct State {
     by_uid: BTreeMap<String, (ResourceName, Key)>,
     pub(super) revision: u64,
     window: VecDeque<Arc<Event>>,
+    window_bytes: usize,
     /// Events up to here are forgotten.
     pub(super) compacted: u64,
 }
@@ -77,10 +87,11 @@ impl State {
             // The first write makes it 2: 1 is a version that no object ever has.
             revision: 1,
             window: VecDeque::new(),
+            window_bytes: 0,
             compacted: 0,
         };
         for kind in built_in() {
-            state.serve(kind);
+            state.serve(Arc::new(kind));
         }
         for (key, value) in rows {
             let corrupt = || StoreError {
@@ -114,8 +125,8 @@ impl State {
     }
 
     /// Begins to serve a kind, or serves it in another way.
-    pub(super) fn serve(&mut self, kind: Kind) {
-        self.kinds.insert(kind.name.clone(), Arc::new(kind));
+    pub(super) fn serve(&mut self, kind: Arc<Kind>) {
+        self.kinds.insert(kind.name.clone(), kind);
     }
 
     /// Serves a kind no more.
@@ -262,15 +273,17 @@ impl State {
     /// Forgets all events.
     pub(super) fn compact(&mut self) {
         self.window.clear();
+        self.window_bytes = 0;
         self.compacted = self.revision;
     }
 
     fn happened(&mut self, event: Event) {
+        self.window_bytes += event.bytes();
         self.window.push_back(Arc::new(event));
-        while self.window.len() > WINDOW {
-            if let Some(old) = self.window.pop_front() {
-                self.compacted = old.revision;
-            }
+        while self.window.len() > WINDOW || self.window_bytes > WINDOW_BYTES {
+            let Some(old) = self.window.pop_front() else { return };
+            self.window_bytes -= old.bytes();
+            self.compacted = old.revision;
         }
     }
 

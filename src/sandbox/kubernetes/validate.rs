@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::place::Place;
 use super::refusal::Cause;
-use super::write::Place;
 use crate::schema::admission::FieldError;
 
 /// What is wrong with an object, pruned and with its defaults.

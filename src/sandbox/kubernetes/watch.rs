@@ -96,12 +96,14 @@ impl Watch {
             over: false,
             columns_told: false,
         };
-        if inner.faults.strikes(Point::WatchStale) {
-            watch.expire(asked.unwrap_or_default(), state.compacted);
+        // A watch from no version in particular begins with what is there, and is never too late.
+        let begins_with_all = initial.unwrap_or(matches!(asked, None | Some(0)));
+        if let Some(version) = asked.filter(|version| *version > 0 && !begins_with_all)
+            && inner.faults.strikes(Point::WatchStale)
+        {
+            watch.expire(version, state.revision.max(version) + 1);
             return Ok(watch);
         }
-        // A watch from no version in particular begins with what is there.
-        let begins_with_all = initial.unwrap_or(matches!(asked, None | Some(0)));
         if begins_with_all {
             let all = state.as_of(&watch.kind.name, state.revision, None, &watch.namespace);
             for stored in all.unwrap_or_default() {
@@ -124,8 +126,8 @@ impl Watch {
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(line) = self.ready.pop_front() {
-                let events = self.ready.is_empty();
-                if events && self.inner.faults.strikes(Point::WatchDropped) {
+                // Not the error that ends a watch anyway: of two faults only one would be seen.
+                if self.ready.is_empty() && !self.over && self.inner.faults.strikes(Point::WatchDropped) {
                     self.over = true;
                     return None;
                 }

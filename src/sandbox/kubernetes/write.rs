@@ -3,57 +3,21 @@
 //! Invariant: what is stored went through defaults, tracking of its managers, and validation, whichever way it was written.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::body::check_fields;
-use super::kind::{Kind, Version};
-use super::object::{Key, Stored, finalizers, meta_text, metadata_mut, name_kind};
-use super::refusal::{About, Cause, Refusal};
+use super::draw::{suffix, uid};
+use super::kind::Kind;
+use super::object::{finalizers, meta_text, metadata_mut, name_kind};
+use super::place::Place;
+use super::refusal::Refusal;
 use super::request::WriteOptions;
+use super::scale::scaled;
 use super::state::State;
+use super::unmerged::{check_applied_kind, owned, unreadable, untyped};
 use super::{core, meta, validate};
 use crate::schema::Origin;
-use crate::ssa::{self, ApplyOutcome, ApplyRequest, Conflict, SsaError, UpdateRequest};
-
-/// A kind at a version, and an object of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
-    pub(super) kind: &'a Kind,
-    pub(super) version: &'a Version,
-    /// Empty for kinds without namespaces.
-    pub(super) namespace: &'a str,
-    /// Empty for a create.
-    pub(super) name: &'a str,
-    /// Empty for the object itself.
-    pub(super) subresource: &'a str,
-}
-
-impl<'a> Place<'a> {
-    pub(super) fn key(&self) -> Key {
-        Key::new(self.namespace, self.name)
-    }
-
-    /// As refusals name it: by its plural.
-    pub(super) fn about(&self) -> About<'a> {
-        About {
-            group: &self.kind.name.group,
-            what: &self.kind.name.plural,
-            name: self.name,
-        }
-    }
-
-    /// The same by its kind.
-    pub(super) fn about_kind(&self) -> About<'a> {
-        About {
-            what: &self.kind.kind,
-            ..self.about()
-        }
-    }
-
-    fn api_version(&self) -> String {
-        self.kind.api_version(&self.version.name)
-    }
-}
+use crate::ssa::{self, ApplyOutcome, ApplyRequest, UpdateRequest};
 
 /// How an object came to be as it is asked to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,104 +302,6 @@ impl Writer<'_> {
         }
         object
     }
-
-    fn check_identity(&self, place: Place<'_>, object: &mut Value) -> Result<(), Refusal> {
-        let name = meta_text(object, "name");
-        if !name.is_empty() && name != place.name {
-            return Err(Refusal::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                place.name
-            )));
-        }
-        let namespace = meta_text(object, "namespace");
-        if !namespace.is_empty() && namespace != place.namespace {
-            let message = "the namespace of the provided object does not match the namespace sent on the request";
-            return Err(Refusal::bad_request(message));
-        }
-        if let Some(metadata) = metadata_mut(object) {
-            metadata.insert("name".to_owned(), Value::from(place.name));
-            if !place.namespace.is_empty() {
-                metadata.insert("namespace".to_owned(), Value::from(place.namespace));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_preconditions(&self, place: Place<'_>, object: &Value, stored: &Stored, way: Way) -> Result<(), Refusal> {
-        let uid = meta_text(object, "uid");
-        if !uid.is_empty() && uid != stored.uid {
-            if way == Way::Patch {
-                let cause = Cause::invalid("metadata.uid", &Value::from(uid), "field is immutable");
-                return Err(Refusal::invalid(place.about_kind(), vec![cause.clone(), cause]));
-            }
-            let why = format!(
-                "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition \
-                 failed: UID in precondition: {uid}, UID in object meta: {}",
-                storage_key(place),
-                stored.uid
-            );
-            return Err(Refusal::conflict(place.about(), &why));
-        }
-        let version = meta_text(object, "resourceVersion");
-        if version.is_empty() {
-            if way == Way::Put && !may_omit_version(place.kind) {
-                let why = "must be specified for an update";
-                let cause = Cause::invalid("metadata.resourceVersion", &Value::from(0), why);
-                return Err(Refusal::invalid(place.about(), vec![cause]));
-            }
-            return Ok(());
-        }
-        let Ok(number) = version.parse::<u64>() else {
-            let quoted = Value::from(version);
-            return Err(Refusal::internal(format!(
-                "strconv.ParseUint: parsing {quoted}: invalid syntax"
-            )));
-        };
-        if number != stored.version && number != 0 {
-            return Err(Refusal::modified(place.about()));
-        }
-        Ok(())
-    }
-
-    /// A namespace must be there, and stay, for something to be made in it.
-    fn check_namespace(&self, place: Place<'_>) -> Result<(), Refusal> {
-        if place.namespace.is_empty() {
-            return Ok(());
-        }
-        let namespaces = super::kind::ResourceName::new("", "namespaces");
-        let about = About {
-            group: "",
-            what: "namespaces",
-            name: place.namespace,
-        };
-        let Some(namespace) = self.state.get(&namespaces, &Key::new("", place.namespace)) else {
-            return Err(Refusal::not_found(about));
-        };
-        let namespace: Value = serde_json::from_str(&namespace.text).unwrap_or_default();
-        if meta_text(&namespace, "deletionTimestamp").is_empty() {
-            return Ok(());
-        }
-        let name = place.namespace;
-        let cause = Cause {
-            reason: "NamespaceTerminating",
-            message: format!("namespace {name} is being terminated"),
-            field: "metadata.namespace".to_owned(),
-        };
-        let why = format!("unable to create new content in namespace {name} because it is being terminated");
-        Err(Refusal::forbidden(place.about(), &why, vec![cause]))
-    }
-
-    /// Bytes that no other write of this server gets.
-    fn draw(&self) -> [u8; 32] {
-        use sha2::Digest as _;
-        let seed = format!("{}/{}/{}", self.server, self.state.revision, self.now);
-        sha2::Sha256::digest(seed.as_bytes()).into()
-    }
-
-    fn free_address(&self) -> String {
-        let [a, b, ..] = self.draw();
-        format!("10.96.{a}.{}", b.max(1))
-    }
 }
 
 /// Whether nothing holds an object that is being deleted.
@@ -453,25 +319,6 @@ fn makes_when_put(kind: &Kind) -> bool {
     )
 }
 
-/// Kinds that a PUT may replace whatever their version.
-fn may_omit_version(kind: &Kind) -> bool {
-    let strict =
-        kind.is("apiextensions.k8s.io", "customresourcedefinitions") || kind.is("coordination.k8s.io", "leases");
-    kind.origin == Origin::BuiltIn && !strict
-}
-
-fn storage_key(place: Place<'_>) -> String {
-    let group = match place.kind.origin {
-        Origin::Custom => format!("{}/", place.kind.name.group),
-        Origin::BuiltIn => String::new(),
-    };
-    let namespace = match place.namespace {
-        "" => String::new(),
-        namespace => format!("{namespace}/"),
-    };
-    format!("/registry/{group}{}/{namespace}{}", place.kind.name.plural, place.name)
-}
-
 /// What a server keeps of a kind of its own where a writer leaves it out.
 fn keep_unsaid(kind: &Kind, object: &mut Value, live: &Value) {
     if kind.is("", "namespaces") {
@@ -485,177 +332,4 @@ fn keep_unsaid(kind: &Kind, object: &mut Value, live: &Value) {
             }
         }
     }
-}
-
-/// A write through `scale` counts the generation, and leaves no time in its entry, which makes it the oldest.
-fn scaled(object: &mut Value, live: &Value) {
-    timeless(object, live);
-    let sorted = ssa::ManagedFields::of(object)
-        .ok()
-        .and_then(|managers| managers.encode());
-    if let (Some(metadata), Some(sorted)) = (metadata_mut(object), sorted) {
-        metadata.insert("managedFields".to_owned(), sorted);
-    }
-}
-
-fn timeless(object: &mut Value, live: &Value) {
-    let changed = object["spec"] != live["spec"];
-    let Some(metadata) = metadata_mut(object) else { return };
-    if let Some(generation) = live["metadata"]["generation"].as_i64() {
-        metadata.insert("generation".to_owned(), Value::from(generation + i64::from(changed)));
-    }
-    let entries = metadata.get_mut("managedFields").and_then(Value::as_array_mut);
-    for entry in entries
-        .into_iter()
-        .flatten()
-        .filter(|entry| entry["subresource"] == "scale")
-    {
-        if let Some(entry) = entry.as_object_mut() {
-            entry.remove("time");
-        }
-    }
-}
-
-fn check_applied_kind(place: Place<'_>, config: &Value) -> Result<(), Refusal> {
-    let text = |field: &str| config[field].as_str().unwrap_or_default();
-    let (api_version, kind) = (text("apiVersion"), text("kind"));
-    if api_version == place.api_version() && kind == place.kind.kind {
-        return Ok(());
-    }
-    let group_version = if api_version.contains('/') {
-        api_version.to_owned()
-    } else {
-        format!("/{api_version}")
-    };
-    Err(Refusal::bad_request(format!(
-        "invalid object type: {group_version}, Kind={kind}"
-    )))
-}
-
-/// A document that can't be read as one of its kind.
-fn unreadable(place: Place<'_>, error: &SsaError) -> Refusal {
-    Refusal::bad_request(format!(
-        "{0} in version \"{1}\" cannot be handled as a {0}: {error}",
-        place.kind.kind, place.version.name
-    ))
-}
-
-/// A configuration that isn't of its type.
-fn untyped(place: Place<'_>, namespace: &str, error: &SsaError) -> Refusal {
-    let at = format!("{namespace}/{}", place.name);
-    let gvk = match place.kind.name.group.as_str() {
-        "" => format!("/{}", place.version.name),
-        _ => place.api_version(),
-    };
-    let words = match error {
-        SsaError::ManagedFieldsApplied => return Refusal::bad_request("metadata.managedFields must be nil"),
-        SsaError::Config(violation) => {
-            let why = match violation.reason {
-                "isn't declared in the schema" => "field not declared in schema",
-                other => other,
-            };
-            let field = violation.field.to_string();
-            let dot = if field.starts_with('.') { "" } else { "." };
-            format!(
-                "failed to create typed patch object ({at}; {gvk}, Kind={}): {dot}{field}: {why}",
-                place.kind.kind
-            )
-        }
-        other => format!("failed to create typed live object: {other}"),
-    };
-    Refusal::internal(words)
-}
-
-/// Conflicts, in the words of the real server: by owner, each with its fields.
-fn owned(conflicts: &[Conflict]) -> Refusal {
-    let words = |conflict: &Conflict| {
-        let mut words = format!("{:?}", conflict.manager);
-        if !conflict.subresource.is_empty() {
-            words.push_str(&format!(" with subresource {:?}", conflict.subresource));
-        }
-        if conflict.operation == ssa::Operation::Update {
-            words.push_str(&format!(" using {}", conflict.api_version));
-        }
-        words
-    };
-    let causes: Vec<Cause> = conflicts
-        .iter()
-        .map(|conflict| Cause {
-            reason: "FieldManagerConflict",
-            message: format!("conflict with {}", words(conflict)),
-            field: dotted(conflict),
-        })
-        .collect();
-    let message = match conflicts {
-        [only] => format!(
-            "Apply failed with 1 conflict: conflict with {}: {}",
-            words(only),
-            dotted(only)
-        ),
-        several => {
-            let mut lines = Vec::new();
-            let mut last = None;
-            for conflict in several {
-                let owner = words(conflict);
-                if last.as_ref() != Some(&owner) {
-                    lines.push(format!("conflicts with {owner}:"));
-                    last = Some(owner);
-                }
-                lines.push(format!("- {}", dotted(conflict)));
-            }
-            format!("Apply failed with {} conflicts: {}", several.len(), lines.join("\n"))
-        }
-    };
-    Refusal::owned(causes, message)
-}
-
-fn dotted(conflict: &Conflict) -> String {
-    let field = conflict.field.to_string();
-    if field.starts_with('.') {
-        field
-    } else {
-        format!(".{field}")
-    }
-}
-
-/// A version 4 UUID of drawn bytes.
-fn uid(draw: &[u8; 32]) -> String {
-    let hex: String = draw.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!(
-        "{}-{}-4{}-a{}-{}",
-        part(0, 8),
-        part(8, 12),
-        part(13, 16),
-        part(17, 20),
-        part(20, 32)
-    )
-}
-
-/// Five characters that make a generated name.
-fn suffix(draw: &[u8; 32]) -> String {
-    const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
-    let chars = draw.iter().skip(16).take(5).map(|byte| {
-        let at = usize::from(*byte) % ALPHABET.len();
-        ALPHABET.get(at).copied().map_or('b', char::from)
-    });
-    chars.collect()
-}
-
-/// The object that the scale subresource shows.
-pub(super) fn scale_of(place: Place<'_>, object: &Value) -> Option<Value> {
-    let scale = place.version.scale.as_ref()?;
-    let at = |path: &str| object.pointer(&path.replace('.', "/")).cloned();
-    let mut metadata = json!({"name": object["metadata"]["name"], "uid": object["metadata"]["uid"],
-        "resourceVersion": object["metadata"]["resourceVersion"],
-        "creationTimestamp": object["metadata"]["creationTimestamp"]});
-    if !place.namespace.is_empty() {
-        metadata["namespace"] = Value::from(place.namespace);
-    }
-    let mut status = json!({"replicas": at(&scale.status).unwrap_or_else(|| json!(0))});
-    if let Some(selector) = scale.selector.as_deref().and_then(at) {
-        status["selector"] = selector;
-    }
-    let spec = at(&scale.spec).map_or_else(|| json!({}), |replicas| json!({"replicas": replicas}));
-    Some(json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status}))
 }

@@ -49,19 +49,25 @@ pub struct InUse(pub PathBuf);
 #[error("its format is `{0}`, and this version of the program reads `{FORMAT_NOW}`: give another directory")]
 struct OtherFormat(String);
 
+/// Bytes of the file kept in memory: all that is in it is there already, as objects.
+const CACHE: usize = 8 << 20;
+
 impl Disk {
     /// Opens the file, or makes it.
     ///
     /// # Errors
     /// Where another process has it open ([`InUse`] is the source), where it is of another format, or can't be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => {
-                let directory = path.parent().unwrap_or(path);
-                opened(InUse(directory.to_owned()))
-            }
-            other => opened(other),
-        })?;
+        let database = Database::builder()
+            .set_cache_size(CACHE)
+            .create(path)
+            .map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => {
+                    let directory = path.parent().unwrap_or(path);
+                    opened(InUse(directory.to_owned()))
+                }
+                other => opened(other),
+            })?;
         check_format(&database)?;
         let database = Arc::new(database);
         let failure = Failure::default();

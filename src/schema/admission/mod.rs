@@ -39,6 +39,7 @@ use serde_json::Value;
 
 pub use error::{Cause, ErrorKind, FieldError, Rejected};
 pub use pipeline::{Admitted, FieldValidation, Request, Subresource, admit};
+pub use unknown::fields as unknown_fields;
 
 use super::{Schema, SchemaError};
 use correlate::Old;

@@ -6,8 +6,8 @@ use super::super::node::{Node, Rest, TypeRef};
 use super::super::{Schema, object_meta};
 use super::path::{Path, Step};
 
-/// Their paths, those in the metadata first.
-pub(super) fn fields(schema: &Schema, object: &Value) -> Vec<String> {
+/// Paths of the fields that a schema doesn't know, as `spec.items[0].name`; those in the metadata first.
+pub fn fields(schema: &Schema, object: &Value) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(metadata) = object.get("metadata") {
         let known = object_meta::schema();

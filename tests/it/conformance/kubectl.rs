@@ -7,19 +7,20 @@ use super::sandbox::Sandbox;
 use crate::support::ApiServer;
 
 /// One way to run kubectl.
-struct Kubectl {
-    kubeconfig: std::path::PathBuf,
-    cache: std::path::PathBuf,
-    namespace: &'static str,
+pub(super) struct Kubectl {
+    pub(super) kubeconfig: std::path::PathBuf,
+    pub(super) cache: std::path::PathBuf,
+    pub(super) namespace: &'static str,
 }
 
 impl Kubectl {
-    fn run(&self, args: &[&str], stdin: &str) -> String {
-        use std::io::Write as _;
+    /// The command, its pipes ready.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/testenv/kubectl");
         let program =
             std::env::var_os("KUBEBUILDER_ASSETS").map_or(program, |folder| Path::new(&folder).join("kubectl"));
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["--namespace", self.namespace])
             .args(args)
             .env("KUBECONFIG", &self.kubeconfig)
@@ -27,9 +28,14 @@ impl Kubectl {
             .env("EDITOR", "sed -i s/first/edited/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("kubectl starts");
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Its exit code and all that it says.
+    pub(super) fn run(&self, args: &[&str], stdin: &str) -> String {
+        use std::io::Write as _;
+        let mut child = self.command(args).spawn().expect("kubectl starts");
         let mut pipe = child.stdin.take().expect("a pipe");
         drop(pipe.write_all(stdin.as_bytes()));
         drop(pipe);
@@ -163,7 +169,7 @@ const SESSION: &[(&[&str], &str)] = &[
     (&["delete", "svc", "--all"], ""),
 ];
 
-fn even(text: &str) -> String {
+pub(super) fn even(text: &str) -> String {
     let patterns = [
         (r"\b\d+[smh]\b", "<age>"),
         (r"/tmp/\S+", "<file>"),

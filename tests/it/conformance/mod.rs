@@ -7,6 +7,8 @@ mod case;
 mod normal;
 mod sandbox;
 
+use std::collections::BTreeMap;
+
 use self::case::Case;
 use self::sandbox::Sandbox;
 use crate::support::ApiServer;
@@ -50,21 +52,29 @@ async fn agree(text: &str, at_least: usize) {
     prepare(&ours).await;
     let cases = case::read(text);
     assert!(cases.len() >= at_least, "{} cases", cases.len());
+    compare(&real, &ours, &cases).await;
+}
+
+/// Runs cases on both, and fails where they answer differently. Says how often which status was the answer.
+async fn compare(real: &Client, ours: &Client, cases: &[Case]) -> BTreeMap<String, usize> {
     let mut wrong = Vec::new();
-    for case in &cases {
+    let mut codes = BTreeMap::new();
+    for case in cases {
         let namespace = case.namespace();
         let made = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        for client in [&real, &ours] {
+        for client in [real, ours] {
             let (code, body) = case::Step::post("/api/v1/namespaces", made.clone())
                 .send(client, "")
                 .await;
             assert_eq!(code, 201, "{body}");
         }
         let (expected, found) = (
-            answers(&real, case, &namespace).await,
-            answers(&ours, case, &namespace).await,
+            answers(real, case, &namespace).await,
+            answers(ours, case, &namespace).await,
         );
         for ((step, expected), found) in case.steps.iter().zip(&expected).zip(&found) {
+            let code = expected.split(' ').next().unwrap_or_default();
+            *codes.entry(code.to_owned()).or_default() += 1;
             if expected != found {
                 wrong.push(format!(
                     "{}\n  {step}\n  real    {expected}\n  sandbox {found}",
@@ -79,6 +89,7 @@ async fn agree(text: &str, at_least: usize) {
         wrong.len(),
         wrong.join("\n")
     );
+    codes
 }
 
 #[tokio::test]
@@ -108,3 +119,5 @@ async fn custom_resources_are_answered_alike() {
 
 mod flows;
 mod kubectl;
+mod kubectl_watch;
+mod upstream;

@@ -1,6 +1,8 @@
 //! Parts of what belongs to others, and load balancers with theirs.
 
 use fleetwright::providers::{Observed, Provider as _};
+use fleetwright::resource::OwnerMark;
+use fleetwright::resource::mark::OWNER_ANNOTATION;
 use serde_json::{Value, json};
 
 use super::world::{COMPARTMENT, World, to, vcn};
@@ -113,7 +115,9 @@ async fn records_are_marked_beside_themselves() {
     let Observed::Present(live) = other.observe_one(&theirs).await else {
         panic!("they are there")
     };
-    assert_eq!(live.parse().unwrap()["metadata"]["annotations"], Value::Null);
+    let owner = live.parse().unwrap()["metadata"]["annotations"][OWNER_ANNOTATION].clone();
+    let owner = OwnerMark::parse(owner.as_str().expect("a mark")).expect("a mark");
+    assert_ne!(owner.fleet.as_str(), "fleet-2");
     assert!(other.write(&theirs, None).await.is_err());
     assert!(other.delete(&id).await.is_err());
 

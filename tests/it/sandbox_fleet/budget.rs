@@ -6,7 +6,8 @@ use fleetwright::ops::Planned;
 use fleetwright::providers::oci::budget::Rate;
 use tokio::time::Instant;
 
-use super::world::{Told, World, is_settled, text};
+use super::said::{Told, is_settled, text};
+use super::world::World;
 
 /// A network whose subnets have security groups.
 const ALONE: &str = "

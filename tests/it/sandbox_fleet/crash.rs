@@ -3,13 +3,19 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
+use fleetwright::ops::Planned;
 use futures::FutureExt as _;
 
-use super::world::{Told, World, is_settled, text};
+use super::said::{Told, is_settled, text};
+use super::world::{World, living};
 
 /// Applies one change at a time until so much was written to OCI, and drops the run there. Gives whether it was dropped.
-async fn cut_off(world: &World, writes: usize) -> bool {
-    let planned = world.plan().await;
+pub(super) async fn cut_off(world: &World, writes: usize) -> bool {
+    cut_off_plan(world, &world.plan().await, writes).await
+}
+
+/// The same with a plan that was made before.
+pub(super) async fn cut_off_plan(world: &World, planned: &Planned, writes: usize) -> bool {
     let told = Told::default();
     let options = fleetwright::apply::Options {
         concurrency: 1,
@@ -17,7 +23,7 @@ async fn cut_off(world: &World, writes: usize) -> bool {
     };
     let interrupted = std::sync::atomic::AtomicBool::new(false);
     let from = world.written();
-    let run = fleetwright::ops::apply(&world.loaded, &planned, options, &told, &interrupted);
+    let run = fleetwright::ops::apply(&world.loaded, planned, options, &told, &interrupted);
     let mut run = Box::pin(run);
     poll_fn(|context| {
         if world.written() >= from + writes {
@@ -42,7 +48,7 @@ async fn a_run_cut_off_anywhere_is_finished_by_the_next() {
         world.converges().await;
         world.made_once();
         world.pass(180).await;
-        assert_eq!(count(&world), count(&whole), "cut off after {writes}");
+        assert_eq!(living(&world), living(&whole), "cut off after {writes}");
     }
     // The last writes may all fall into one turn of the run.
     assert!(cut > 10, "{cut} of {all}");
@@ -75,12 +81,4 @@ async fn a_teardown_cut_off_anywhere_is_finished_by_the_next() {
         assert!(!World::recorded(&planned).contains_key("cluster a"));
         world.made_once();
     }
-}
-
-/// How much lives, by kind; work requests are forgotten after a while.
-fn count(world: &World) -> Vec<(&'static str, usize)> {
-    let mut living = world.sandbox.oci().living();
-    living.remove("WorkRequest");
-    living.retain(|_, ocids| !ocids.is_empty());
-    living.into_iter().map(|(kind, ocids)| (kind, ocids.len())).collect()
 }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::world::{World, goes_ahead, is_settled, text};
+use super::said::{goes_ahead, is_settled, text};
+use super::world::World;
 
 /// The operations of our writes since, with the names of what they are of.
-fn since(world: &World, from: usize) -> Vec<String> {
+pub(super) fn since(world: &World, from: usize) -> Vec<String> {
     let writes = world.our_writes(from).into_iter();
     writes
         .map(|write| format!("{} {}", write.operation, write.display_name))
@@ -108,4 +109,44 @@ async fn our_tags_are_put_back_and_those_of_others_stay() {
     assert_eq!(now.get("stage"), None, "{now}");
     assert_eq!(now["scanned-by"], "their tool");
     assert!(is_settled(&world.plan().await));
+}
+
+/// A peering that one side ended can't be taken up again: what is left of it is somebody's to delete.
+#[tokio::test(start_paused = true)]
+async fn a_peering_that_somebody_ended_is_refused_until_its_rest_is_gone() {
+    let world = World::of(&[("a", "")]).await;
+    world.converges().await;
+    let delete = |plural: &str, ocid: &str| world.act("DELETE", &format!("/20160918/{plural}/{ocid}"), &Value::Null);
+    let without_routes_to = |table: &str, gateway: &str| {
+        let mut rules = world.oci("routeTables", table)["routeRules"].clone();
+        let list = rules.as_array_mut().expect("rules");
+        list.retain(|rule| rule["networkEntityId"] != gateway);
+        world.act(
+            "PUT",
+            &format!("/20160918/routeTables/{table}"),
+            &json!({"routeRules": rules}),
+        );
+    };
+    let (far, near) = (
+        world.ocid("LocalPeeringGateway", "m-a"),
+        world.ocid("LocalPeeringGateway", "a-management"),
+    );
+    without_routes_to("ocid1.routetable.oc1.iad.aaaaaaaamanagementnodes", &far);
+    delete("localPeeringGateways", &far);
+    world.pass(5).await;
+    let planned = world.plan().await;
+    let refusals = &planned.plan.refusals;
+    assert_eq!(refusals.len(), 1, "{}", text(&planned));
+    assert_eq!(refusals[0].objects[0].name, "a-management", "{}", text(&planned));
+    assert!(refusals[0].lift.contains("delete it by hand"), "{}", refusals[0].lift);
+
+    without_routes_to(&world.ocid("RouteTable", "a-private"), &near);
+    delete("localPeeringGateways", &near);
+    world.pass(5).await;
+    world.converges().await;
+    let near = world.oci(
+        "localPeeringGateways",
+        &world.ocid("LocalPeeringGateway", "a-management"),
+    );
+    assert_eq!(near["peeringStatus"], "PEERED");
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::world::{CLUSTERS, TENANCY, World, hosted_clusters, is_settled, node_pools, text, unknown};
+use super::said::{is_settled, text, unknown};
+use super::world::{CLUSTERS, TENANCY, World, hosted_clusters, node_pools};
 
 const NAMED: &str = "  network:
     existing:
@@ -68,7 +69,7 @@ async fn where_there_is_no_such_name_the_cluster_waits_and_the_plan_says_for_wha
         "{}",
         text(&planned)
     );
-    world.apply(&planned, &super::world::Told::default()).await;
+    world.apply(&planned, &super::said::Told::default()).await;
     assert!(world.get(&hosted_clusters(), "clusters-a", "a").await.is_none());
     assert!(world.get(&hosted_clusters(), "clusters-b", "b").await.is_some());
 

@@ -1,12 +1,17 @@
 //! A fleet with networks of its own in a sandbox, on paused time: what is planned over both control planes is what both
 //! of them log afterwards, through drift, lost rights, strangers and crashes.
 
+mod adoption;
 mod budget;
 mod crash;
 mod drift;
+mod endpoint;
 mod existing;
+mod faults;
 mod order;
 mod refused;
+mod regions;
 mod rights;
+mod said;
 mod teardown;
 mod world;

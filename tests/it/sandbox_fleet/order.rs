@@ -1,26 +1,11 @@
 //! One plan over both control planes, in order.
 
-use std::collections::BTreeMap;
-
 use fleetwright::apply::ChangeResult;
 use fleetwright::report::json;
 use serde_json::Value;
 
-use super::world::{Told, World, change, hosted_clusters, is_settled, node_pools, text};
-
-/// The wave in which an object is made.
-fn waves(planned: &fleetwright::ops::Planned) -> BTreeMap<String, usize> {
-    let plan = &planned.plan;
-    let waves = plan.graph.waves(&plan.changes).expect("no ring");
-    let mut of = BTreeMap::new();
-    for (number, wave) in waves.iter().enumerate() {
-        for &index in wave {
-            let id = &plan.changes[index].id;
-            of.insert(format!("{}/{}", id.kind, id.name), number);
-        }
-    }
-    of
-}
+use super::said::{Told, change, is_settled, text, waves};
+use super::world::{World, hosted_clusters, node_pools};
 
 #[tokio::test(start_paused = true)]
 async fn one_plan_holds_network_control_plane_and_pools_in_order() {

@@ -1,6 +1,7 @@
 //! Changes that only another resource could have: refused before anything is tried, with the way out.
 
-use super::world::{World, change, text};
+use super::said::{change, text};
+use super::world::World;
 
 #[tokio::test(start_paused = true)]
 async fn a_subnet_can_not_move_to_an_availability_domain() {
@@ -50,7 +51,7 @@ async fn dns_labels_stay_as_they_were_made() {
         assert!(refused.iter().any(|refused| refused == name), "{}", text(&planned));
     }
     let from = world.written();
-    world.apply(&planned, &super::world::Told::default()).await;
+    world.apply(&planned, &super::said::Told::default()).await;
     assert!(world.our_writes(from).is_empty(), "{:#?}", world.our_writes(from));
 }
 

@@ -7,7 +7,8 @@ use fleetwright::apply::{Event, Observer};
 use fleetwright::plan::change::{Action, Block};
 use fleetwright::sandbox::Sandbox;
 
-use super::world::{OTHERS, Told, World, change, is_settled, text, unknown};
+use super::said::{Told, change, is_settled, text, unknown};
+use super::world::{OTHERS, World};
 
 const ELSEWHERE: &str = "  compartment: others";
 

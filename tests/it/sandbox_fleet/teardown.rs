@@ -4,7 +4,8 @@ use fleetwright::sandbox::kubernetes::Happening;
 use fleetwright::sandbox::oci::LoggedWrite;
 use serde_json::json;
 
-use super::world::{CLUSTERS, Told, World, goes_ahead, is_settled, text, unknown};
+use super::said::{Told, goes_ahead, is_settled, text, unknown};
+use super::world::{CLUSTERS, World};
 
 /// When something was written, as an index of the log.
 #[track_caller]

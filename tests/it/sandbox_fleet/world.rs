@@ -1,20 +1,21 @@
 //! A fleet's files, the sandbox that they are applied in, and what others do there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fleetwright::apply::{ChangeResult, Event, Observer, Outcome};
+use fleetwright::apply::{Observer, Outcome};
 use fleetwright::ops::{self, Access, Against, LoadOptions, LoadedFleet, PlanOptions, Planned, Scope};
-use fleetwright::plan::change::{Action, Block, Change};
-use fleetwright::report::plan_text::PlanText;
+use fleetwright::sandbox::fault::Spec;
 use fleetwright::sandbox::kubernetes::Resource;
 use fleetwright::sandbox::oci::{LoggedWrite, Principal};
 use fleetwright::sandbox::{Options, Sandbox};
 use serde_json::Value;
 
+use super::said::{Told, is_settled, text};
 use crate::cli::Workplace;
+use crate::fleet_support::repository;
 
 pub(super) const TENANCY: &str = "ocid1.tenancy.oc1..aaaaaaaaacme";
 /// Where clusters are unless they say otherwise.
@@ -22,7 +23,7 @@ pub(super) const CLUSTERS: &str = "ocid1.compartment.oc1..aaaaaaaaclusters";
 /// The other one.
 pub(super) const OTHERS: &str = "ocid1.compartment.oc1..aaaaaaaaothers";
 pub(super) const REGION: &str = "us-ashburn-1";
-const NOW: &str = "2026-11-21T12:00:00Z";
+pub(super) const NOW: &str = "2026-11-21T12:00:00Z";
 
 /// Runs within which a fleet has to be as its files say, without faults.
 const ROUNDS: usize = 6;
@@ -92,8 +93,60 @@ impl World {
         for (name, spec) in clusters {
             write_cluster(&place, name, spec);
         }
+        Self::open(place).await
+    }
+
+    /// The same with its state in a directory beside the fleet's, for the program to go on with.
+    pub(super) async fn on_disk(clusters: &[(&str, &str)], directory: &str) -> Self {
+        let world = Self::of(clusters).await;
+        let options = Options {
+            directory: Some(world.place.path().join(directory)),
+            ..Options::new(NOW.parse().expect("a time"))
+        };
+        let sandbox = ops::open_sandbox(options, Some(&world.loaded))
+            .await
+            .expect("a sandbox");
+        Self { sandbox, ..world }
+    }
+
+    /// A fleet of `examples/`, with the lock that it comes with, in a new sandbox.
+    pub(super) async fn example(name: &str) -> Self {
+        let place = Workplace::copy_of(&repository("examples").join(name));
+        let options = LoadOptions {
+            locked: true,
+            ..load_options(&place)
+        };
+        let committed = ops::load(&options).expect("the example");
+        assert!(!committed.has_errors(), "{:#?}", committed.diagnostics);
+        Self::open(place).await
+    }
+
+    /// The same with files that were changed before the sandbox was made ready for them.
+    pub(super) async fn changed_example(name: &str, change: impl FnOnce(&Workplace)) -> Self {
+        let place = Workplace::copy_of(&repository("examples").join(name));
+        change(&place);
+        Self::open(place).await
+    }
+
+    /// The same where faults strike; they rest at first.
+    pub(super) async fn troubled(name: &str, seed: u64, rate: f64) -> Self {
+        let place = Workplace::copy_of(&repository("examples").join(name));
+        let options = Options {
+            seed,
+            faults: Spec::all(rate),
+            ..Options::new(NOW.parse().expect("a time"))
+        };
+        let world = Self::with(place, options).await;
+        world.sandbox.faults().rest();
+        world
+    }
+
+    async fn open(place: Workplace) -> Self {
+        Self::with(place, Options::new(NOW.parse().expect("a time"))).await
+    }
+
+    async fn with(place: Workplace, options: Options) -> Self {
         let loaded = load(&place);
-        let options = Options::new(NOW.parse().expect("a time"));
         let sandbox = ops::open_sandbox(options, Some(&loaded)).await.expect("a sandbox");
         let access = Access {
             sandbox: Some(sandbox.clone()),
@@ -119,6 +172,31 @@ impl World {
         self.loaded = load(&self.place);
     }
 
+    /// Changes a file of the fleet.
+    #[track_caller]
+    pub(super) fn edit(&mut self, path: &str, change: impl FnOnce(&str) -> String) {
+        let before = std::fs::read_to_string(self.place.fleet().join(path)).expect("the file");
+        let after = change(&before);
+        assert_ne!(before, after, "nothing of {path} was changed");
+        self.place.write(path, &after);
+        self.loaded = load(&self.place);
+    }
+
+    /// Takes files out of an example, and says in its Fleet that the units in them are to go, however many objects that is.
+    #[track_caller]
+    pub(super) fn retire(&mut self, files: &[&str], units: &[&str]) {
+        files.iter().for_each(|file| self.place.remove(file));
+        let units = units.iter().map(|unit| format!("{{{unit}, reason: it was a test}}"));
+        let listed = units.collect::<Vec<_>>().join(", ");
+        self.edit("fleet.yaml", |text| {
+            text.replacen(
+                "\nspec:\n",
+                &format!("\nspec:\n  limits: {{deletes: 20}}\n  decommission: [{listed}]\n"),
+                1,
+            )
+        });
+    }
+
     /// Decommissions a cluster: its file goes, and the Fleet's says so.
     pub(super) fn decommission(&mut self, name: &str) {
         self.place.remove(&format!("clusters/{name}.yaml"));
@@ -126,10 +204,19 @@ impl World {
     }
 
     pub(super) async fn plan(&self) -> Planned {
+        self.planned(false).await
+    }
+
+    /// With what was found taken over.
+    pub(super) async fn plan_to_adopt(&self) -> Planned {
+        self.planned(true).await
+    }
+
+    async fn planned(&self, adopt: bool) -> Planned {
         let options = PlanOptions {
             against: Against::Live(Box::new(self.access.clone())),
             scope: Scope::default(),
-            adopt: false,
+            adopt,
             now: NOW.to_owned(),
         };
         ops::plan(&self.loaded, &options).await.expect("a plan")
@@ -170,11 +257,19 @@ impl World {
     /// A call by somebody who is not us.
     #[track_caller]
     pub(super) fn act(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.act_in(REGION, method, path, body)
+    }
+
+    /// The same in some region.
+    #[track_caller]
+    pub(super) fn act_in(&self, region: &str, method: &str, path: &str, body: &Value) -> Value {
+        let tenancies = self.loaded.fleet.tenancies();
+        let tenancy = tenancies.first().map_or(TENANCY, |ocid| ocid.as_str());
         let somebody = Principal {
-            tenancy: TENANCY.to_owned(),
+            tenancy: tenancy.to_owned(),
             user: "ocid1.user.oc1..aaaaaaaasomebody".to_owned(),
         };
-        match self.sandbox.oci().act(&somebody, REGION, method, path, body) {
+        match self.sandbox.oci().act(&somebody, region, method, path, body) {
             Ok(answer) => answer,
             Err(refusal) => panic!("{method} {path}: {} {}", refusal.code, refusal.message),
         }
@@ -261,104 +356,41 @@ fn write_cluster(place: &Workplace, name: &str, spec: &str) {
     place.write(&format!("clusters/{name}.yaml"), &text);
 }
 
-/// Loads the files, and locks what they come to.
-#[track_caller]
-fn load(place: &Workplace) -> LoadedFleet {
-    let options = LoadOptions {
+fn load_options(place: &Workplace) -> LoadOptions {
+    LoadOptions {
         directory: place.fleet(),
         locked: false,
         now: NOW.parse().expect("a time"),
-    };
+    }
+}
+
+/// Loads the files, and locks what they come to.
+#[track_caller]
+fn load(place: &Workplace) -> LoadedFleet {
+    let options = load_options(place);
     let loaded = ops::load(&options).expect("the fleet");
     assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
     ops::write_lock(&loaded, &place.fleet()).expect("a lock");
     ops::load(&options).expect("the fleet again")
 }
 
-/// Whether nothing is left to do or to find out.
-pub(super) fn is_settled(planned: &Planned) -> bool {
-    let plan = &planned.plan;
-    !plan.has_changes() && !plan.has_unknowns() && !plan.is_refused() && plan.settled.is_empty()
+/// How much lives, by kind; work requests are forgotten after a while.
+pub(super) fn living(world: &World) -> BTreeMap<&'static str, usize> {
+    let mut living = world.sandbox.oci().living();
+    living.remove("WorkRequest");
+    living.retain(|_, ocids| !ocids.is_empty());
+    living.into_iter().map(|(kind, ocids)| (kind, ocids.len())).collect()
 }
 
-/// The plan as people read it.
-pub(super) fn text(planned: &Planned) -> String {
-    PlanText::default().render(&planned.plan)
-}
-
-/// The change of an object.
-#[track_caller]
-pub(super) fn change<'a>(planned: &'a Planned, kind: &str, name: &str) -> &'a Change {
-    let mut changes = planned.plan.changes.iter();
-    match changes.find(|change| change.id.kind == kind && change.id.name == name) {
-        Some(change) => change,
-        None => panic!("no change of {kind}/{name}:\n{}", text(planned)),
-    }
-}
-
-/// What goes ahead: `action kind/name`, with the fields that change.
-pub(super) fn goes_ahead(planned: &Planned) -> BTreeMap<String, Vec<String>> {
-    let changes = planned.plan.changes.iter().filter(|change| change.goes_ahead());
-    changes
-        .map(|change| {
-            let name = format!("{:?} {}/{}", change.action, change.id.kind, change.id.name);
-            (name, change.fields.iter().map(|diff| diff.field.clone()).collect())
-        })
-        .collect()
-}
-
-/// Why changes are not known, by `kind/name`.
-pub(super) fn unknown(planned: &Planned) -> BTreeMap<String, String> {
-    let mut unknown = BTreeMap::new();
-    for change in &planned.plan.changes {
-        for block in &change.blocks {
-            if let Block::Unknown { reason } = block {
-                unknown.insert(format!("{}/{}", change.id.kind, change.id.name), reason.clone());
-            }
+/// The same of what carries a mark of ours, whatever guests make meanwhile.
+pub(super) fn ours(world: &World) -> BTreeMap<&'static str, usize> {
+    let mut ours = BTreeMap::new();
+    for resource in world.sandbox.oci().resources() {
+        if resource.body["freeformTags"]["fleetwright-fleet"].is_string() {
+            *ours.entry(resource.kind).or_default() += 1;
         }
     }
-    unknown
-}
-
-/// What a run told: `kind/name`, the action and how it ended, in order.
-#[derive(Default)]
-pub(super) struct Told(Mutex<Vec<(String, Action, ChangeResult)>>);
-
-impl Told {
-    pub(super) fn ended(&self) -> Vec<(String, Action, ChangeResult)> {
-        self.0.lock().expect("no panic in between").clone()
-    }
-
-    /// When an object's change ended, as an index.
-    #[track_caller]
-    pub(super) fn when(&self, name: &str) -> usize {
-        let ended = self.ended();
-        match ended.iter().position(|(of, _, _)| of == name) {
-            Some(index) => index,
-            None => panic!("{name} is not among {ended:#?}"),
-        }
-    }
-
-    /// What failed, and why; what was skipped for it is not among them.
-    pub(super) fn failures(&self) -> BTreeMap<String, String> {
-        let ended = self.ended().into_iter();
-        ended
-            .filter_map(|(name, _, result)| match result {
-                ChangeResult::Failed { message } => Some((name, message)),
-                _ => None,
-            })
-            .collect()
-    }
-}
-
-impl Observer for Told {
-    fn event(&self, event: &Event) {
-        if let Event::Changed { id, action, result, .. } = event {
-            let name = format!("{}/{}", id.kind, id.name);
-            let mut ended = self.0.lock().expect("no panic in between");
-            ended.push((name, *action, result.clone()));
-        }
-    }
+    ours
 }
 
 /// HostedClusters.

@@ -25,6 +25,11 @@ pub(crate) use audit::{Mark, Sent};
 pub(crate) use login::{Login, kubeconfig};
 pub(crate) use server::ApiServer;
 
+/// The upstream definitions that the shared server has, as YAML documents; the error says what is missing.
+pub(crate) fn crds() -> Result<&'static str, &'static str> {
+    crds::documents()
+}
+
 /// Where kubectl is; the error says what is missing.
 pub(crate) fn kubectl() -> Result<std::path::PathBuf, &'static str> {
     assets::find().map(|assets| assets.kubectl.clone())

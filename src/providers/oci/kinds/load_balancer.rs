@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::step::Step;
 use super::{encode, over};
+use crate::resource::oci;
 
 /// Reserved addresses are taken as a list of ids and shown among all addresses.
 pub(super) fn as_created(shown: &mut Map<String, Value>) {
@@ -48,12 +49,12 @@ pub(in super::super) fn steps(wanted: &Map<String, Value>, live: &Map<String, Va
         }
     }
     steps.extend(made_or_updated(
-        ("CreateBackendSet", "UpdateBackendSet", "/backendSets"),
+        ("CreateBackendSet", "UpdateBackendSet", "backendSets"),
         &sets,
         &live_sets,
     ));
     steps.extend(made_or_updated(
-        ("CreateListener", "UpdateListener", "/listeners"),
+        ("CreateListener", "UpdateListener", "listeners"),
         &listeners,
         &live_listeners,
     ));
@@ -69,7 +70,7 @@ pub(in super::super) fn steps(wanted: &Map<String, Value>, live: &Map<String, Va
 }
 
 fn made_or_updated(
-    (create, update, path): (&'static str, &'static str, &str),
+    (create, update, field): (&'static str, &'static str, &str),
     wanted: &Map<String, Value>,
     live: &Map<String, Value>,
 ) -> Vec<Step> {
@@ -78,20 +79,27 @@ fn made_or_updated(
         let Some(there) = live.get(name) else {
             let mut body = part.clone();
             body["name"] = name.as_str().into();
-            steps.push(Step::new(create, Method::POST, path, body));
+            steps.push(Step::new(create, Method::POST, &format!("/{field}"), body));
             continue;
         };
-        // An update replaces the part: what is not named here keeps what it has.
-        let mut body = over(there, part);
-        if body != *there {
+        if differs(field, part, there) {
+            // An update replaces the part: what is not named here keeps what it has.
+            let mut body = over(there, part);
             if let Some(body) = body.as_object_mut() {
                 body.remove("name");
             }
-            let path = format!("{path}/{}", encode(name));
+            let path = format!("/{field}/{}", encode(name));
             steps.push(Step::new(update, Method::PUT, &path, body));
         }
     }
     steps
+}
+
+/// Whether a part is not as it is wanted: OCI shows more of it than it takes, of each backend its name and weight.
+fn differs(field: &str, wanted: &Value, there: &Value) -> bool {
+    let alone = |part: &Value| json!({field: {"part": part}});
+    let kind = oci::kind("NetworkLoadBalancer");
+    kind.is_none_or(|kind| !oci::differences(kind, &alone(wanted), &alone(there), &[]).is_empty())
 }
 
 #[cfg(test)]
@@ -136,5 +144,21 @@ mod tests {
             steps[0].body,
             Some(json!({"policy": "P", "healthChecker": {"port": 2, "retries": 3}}))
         );
+    }
+
+    #[test]
+    fn what_is_as_wanted_is_left_alone() {
+        let shown = |addresses: &[&str]| {
+            let backends: Vec<Value> = addresses
+                .iter()
+                .map(|address| json!({"ipAddress": address, "port": 1, "name": format!("{address}:1"), "weight": 1}))
+                .collect();
+            json!({"name": "s", "policy": "P", "backends": backends})
+        };
+        let live = map(json!({"backendSets": {"a": shown(&["10.0.0.1"]), "b": shown(&["10.0.0.1", "10.0.0.2"])}}));
+        let part = json!({"policy": "P", "backends": [{"ipAddress": "10.0.0.2", "port": 1}, {"ipAddress": "10.0.0.1", "port": 1}]});
+        let wanted = map(json!({"backendSets": {"a": part, "b": part}}));
+        let suffixes: Vec<String> = steps(&wanted, &live).into_iter().map(|step| step.suffix).collect();
+        assert_eq!(suffixes, ["/backendSets/a"]);
     }
 }

@@ -11,7 +11,7 @@ use super::super::calls::{change, get};
 use super::super::document::Document;
 use super::super::error::OciError;
 use super::super::failure::{chain, failed, refused};
-use super::super::parts::{read_mark, text_mark};
+use super::super::parts::{others_mark, read_mark, text_mark};
 use super::super::provider::OciProvider;
 use super::super::write::Wanted;
 use super::encode;
@@ -101,17 +101,31 @@ async fn records(provider: &OciProvider, place: &Place, set: &Set) -> Result<Vec
     Ok(found)
 }
 
-async fn owner(
+/// Our mark, or that of another fleet.
+async fn marked(
     provider: &OciProvider,
     place: &Place,
     set: &Set,
     id: &ResourceId,
 ) -> Result<Option<OwnerMark>, OciError> {
     let marks = records(provider, place, &set.mark()).await?;
-    Ok(marks.iter().find_map(|record| {
-        let text = record.get("rdata")?.as_str()?.trim_matches('"');
-        read_mark(text, &provider.fleet, id)
-    }))
+    let texts = || {
+        marks
+            .iter()
+            .filter_map(|record| Some(record.get("rdata")?.as_str()?.trim_matches('"')))
+    };
+    let ours = texts().find_map(|text| read_mark(text, &provider.fleet, id));
+    Ok(ours.or_else(|| texts().find_map(|text| others_mark(text, &provider.fleet, id))))
+}
+
+async fn owner(
+    provider: &OciProvider,
+    place: &Place,
+    set: &Set,
+    id: &ResourceId,
+) -> Result<Option<OwnerMark>, OciError> {
+    let mark = marked(provider, place, set, id).await?;
+    Ok(mark.filter(|mark| mark.fleet == provider.fleet))
 }
 
 fn document(id: &ResourceId, place: &Place, set: &Set, mark: Option<OwnerMark>, items: Vec<Value>) -> LiveObject {
@@ -154,7 +168,7 @@ pub(in super::super) async fn read(
     if items.is_empty() {
         return Observed::Absent;
     }
-    match owner(provider, place, &set, id).await {
+    match marked(provider, place, &set, id).await {
         Ok(mark) => Observed::Present(document(id, place, &set, mark, items)),
         Err(error) => Observed::Unknown(chain(&error)),
     }

@@ -14,7 +14,7 @@ use super::super::calls::{change, get};
 use super::super::document::Document;
 use super::super::error::OciError;
 use super::super::failure::{chain, failed, refused};
-use super::super::parts::{WORD, read_mark, text_mark};
+use super::super::parts::{WORD, others_mark, read_mark, text_mark};
 use super::super::provider::OciProvider;
 use super::super::write::Wanted;
 use super::encode;
@@ -173,10 +173,11 @@ pub(in super::super) async fn read(
         .cloned()
         .collect();
     if in_the_way.is_empty() {
-        Observed::Absent
-    } else {
-        Observed::Present(document(id, place, ocid, None, in_the_way, etag))
+        return Observed::Absent;
     }
+    let mut marks = in_the_way.iter().filter_map(split);
+    let others = marks.find_map(|(_, text)| others_mark(text, &provider.fleet, id));
+    Observed::Present(document(id, place, ocid, others, in_the_way, etag))
 }
 
 /// Exchanges our rules for those that are wanted. With an OCID that was read, rules of others that go to the same
