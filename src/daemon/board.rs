@@ -74,9 +74,11 @@ impl Board {
         if is_news {
             match (&state, error) {
                 (_, Some(error)) => tracing::warn!(%unit, error, "can't be brought in sync"),
-                (Some(State::Refused { reasons }), None) => tracing::warn!(%unit, ?reasons, "refused"),
-                (Some(State::Drifted { objects }), None) => tracing::warn!(%unit, ?objects, "drifted"),
-                (state, None) => tracing::info!(%unit, ?state, "looked at"),
+                (Some(state @ (State::Refused { .. } | State::Drifted { .. } | State::Held { .. })), None) => {
+                    tracing::warn!(%unit, %state, "looked at");
+                }
+                (Some(state), None) => tracing::info!(%unit, %state, "looked at"),
+                (None, None) => {}
             }
         }
     }

@@ -4,6 +4,7 @@
 //! `resource`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -46,6 +47,21 @@ pub enum State {
         /// The first error.
         reason: String,
     },
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = |all: &BTreeSet<String>| all.iter().map(String::as_str).collect::<Vec<_>>().join("; ");
+        match self {
+            Self::InSync => f.write_str("in sync"),
+            Self::Unrecorded => f.write_str("in sync, its record behind"),
+            Self::Pending { changes } => write!(f, "{changes} changes to make"),
+            Self::Drifted { objects } => write!(f, "drifted: {}", said(objects)),
+            Self::Refused { reasons } => write!(f, "refused: {}", said(reasons)),
+            Self::Waiting { reasons } => write!(f, "waits for {}", said(reasons)),
+            Self::Held { reason } => write!(f, "held: {reason}"),
+        }
+    }
 }
 
 /// What is done next.

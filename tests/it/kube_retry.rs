@@ -102,6 +102,7 @@ impl Stage {
             desired: &desired.iter().collect::<Vec<_>>(),
             recorded: &[],
             fleet_label: "f",
+            in_part: false,
         };
         let seen = self.provider.observe(request).await?;
         assert!(seen.schemas.keys().any(|kind| kind.kind == "ConfigMap"), "no schema");

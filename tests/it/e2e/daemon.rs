@@ -97,6 +97,10 @@ impl Drop for Daemon {
         // Ended already, but for a test that failed.
         self.child.kill().ok();
         self.child.wait().ok();
+        if std::thread::panicking() {
+            self.stderr.read_to_string(&mut self.said).ok();
+            eprintln!("the daemon said:\n{}", self.said);
+        }
     }
 }
 
@@ -113,7 +117,7 @@ fn what_is_committed_is_applied_and_what_is_changed_is_mended() {
     let mut daemon = Daemon::start(&stage, &[]);
     daemon.says(&["every unit has been looked at"]);
     assert_eq!(daemon.get("/readyz").0, 200);
-    daemon.says(&["looked at", "cluster kept", "InSync"]);
+    daemon.says(&["looked at", "cluster kept", "in sync"]);
     stage.is_settled();
 
     stage.cluster(
@@ -125,7 +129,7 @@ fn what_is_committed_is_applied_and_what_is_changed_is_mended() {
     );
     has_replicas(&stage, "kept-a", 5);
 
-    daemon.says(&["looked at", "cluster kept", "InSync"]);
+    daemon.says(&["looked at", "cluster kept", "in sync"]);
     stage.kubectl("kept", &["scale", "nodepool", "kept-a", "--replicas=9"]);
     has_replicas(&stage, "kept-a", 5);
 
@@ -162,7 +166,7 @@ fn what_is_committed_is_applied_and_what_is_changed_is_mended() {
 fn drift_that_is_to_be_reported_is_left_as_it_is() {
     let Some(stage) = Stage::new("reported") else { return };
     let mut daemon = Daemon::start(&stage, &["--drift", "report"]);
-    daemon.says(&["looked at", "cluster reported", "InSync"]);
+    daemon.says(&["looked at", "cluster reported", "in sync"]);
     stage.kubectl("reported", &["scale", "nodepool", "reported-a", "--replicas=9"]);
     daemon.says(&["drifted", "cluster reported", "reported-a"]);
     let status = daemon.status();
@@ -181,42 +185,26 @@ fn drift_that_is_to_be_reported_is_left_as_it_is() {
 
 #[test]
 fn deletes_are_counted_over_all_runs_of_a_day() {
-    let names = ["day-1", "day-2", "day-3"];
-    let Some(stage) = Stage::of("day", "  limits: {deletes: 2}", &names) else {
+    let Some(stage) = Stage::of("day", "  limits: {deletes: 2}", &["day"]) else {
         return;
     };
-    let mut daemon = Daemon::start(&stage, &[]);
-    daemon.says(&["every unit has been looked at"]);
-    for name in names {
-        stage.kubectl(name, &["wait", "hostedcluster", name, "--for=create", "--timeout=120s"]);
-    }
-    let decommission = |names: &[&str]| {
-        let entries: Vec<String> = names
-            .iter()
-            .map(|name| format!("{{cluster: {name}, reason: a test}}"))
-            .collect();
-        stage.fleet(&format!(
-            "  limits: {{deletes: 2}}\n  decommission: [{}]",
-            entries.join(", ")
-        ));
-        for name in names {
-            if stage.place.fleet().join(format!("clusters/{name}.yaml")).exists() {
-                stage.without_cluster(name);
-            }
-        }
-        stage.place.run(&["lock"]).exits(0);
+    let pools = |names: &[&str]| {
+        let pools: Vec<String> = names.iter().map(|name| format!("{name}: {{profile: general}}")).collect();
+        stage.cluster("day", &pools.iter().map(String::as_str).collect::<Vec<_>>());
     };
-    decommission(&names[..2]);
-    for name in &names[..2] {
-        stage.kubectl(name, &["wait", "hostedcluster", name, "--for=delete", "--timeout=120s"]);
-    }
+    pools(&["a", "b", "c", "d"]);
+    let mut daemon = Daemon::start(&stage, &[]);
+    daemon.says(&["looked at", "cluster day", "in sync"]);
+    pools(&["a", "b"]);
+    daemon.says(&["looked at", "cluster day", "in sync"]);
+    assert!(!stage.is_there("day", "nodepool", "day-c"));
     // Another process, the same day.
     daemon.ends();
-    decommission(&names);
+    pools(&["a"]);
     let mut daemon = Daemon::start(&stage, &[]);
-    daemon.says(&["refused", "cluster day-3", "24 hours"]);
-    assert!(stage.is_there("day-3", "hostedcluster", "day-3"));
+    daemon.says(&["refused", "cluster day", "24 hours"]);
+    assert!(stage.is_there("day", "nodepool", "day-b"));
     let status = daemon.status();
-    assert_eq!(status["units"]["cluster day-3"]["state"], "refused", "{status}");
+    assert_eq!(status["units"]["cluster day"]["state"], "refused", "{status}");
     daemon.ends();
 }
