@@ -17,61 +17,66 @@ const PASSPHRASE: &str = "FLEETWRIGHT_GIT_PASSPHRASE";
 
 /// A repository, and how it is read.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Git")]
 pub(super) struct GitArgs {
     /// Read the fleet from this repository instead of from a directory: https, ssh or file URL, or user@host:path. A token
     /// comes from FLEETWRIGHT_GIT_TOKEN
-    #[arg(long, value_name = "URL", conflicts_with = "fleet")]
+    #[arg(long, help_heading = "Git", value_name = "URL", conflicts_with = "fleet")]
     pub(super) git: Option<String>,
 
     /// Branch, tag or commit; refs/heads/… and refs/tags/… to tell them apart, semver:^1.2 for the highest version's tag
     /// [default: the repository's default branch]
-    #[arg(long = "ref", value_name = "REF", requires = "git")]
+    #[arg(long = "ref", help_heading = "Git", value_name = "REF", requires = "git")]
     reference: Option<Selection>,
 
     /// Directory of the fleet files within the repository [default: its top]
-    #[arg(long, value_name = "PATH", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "PATH", requires = "git")]
     path: Option<String>,
 
     /// PEM file of certificate authorities to trust besides the system's
-    #[arg(long, value_name = "FILE", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "FILE", requires = "git")]
     git_ca: Option<PathBuf>,
 
     /// Proxy for https [default: what HTTPS_PROXY and the like name]
     // Without `requires`: the environment may name one for whenever there is a repository.
-    #[arg(long, value_name = "URL", hide_env_values = true, env = "FLEETWRIGHT_GIT_PROXY")]
+    #[arg(
+        long,
+        help_heading = "Git",
+        value_name = "URL",
+        hide_env_values = true,
+        env = "FLEETWRIGHT_GIT_PROXY"
+    )]
     git_proxy: Option<String>,
 
     /// File with a token or a password, instead of FLEETWRIGHT_GIT_TOKEN
-    #[arg(long, value_name = "FILE", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "FILE", requires = "git")]
     git_token_file: Option<PathBuf>,
 
     /// User that the token or password is of; most servers take any beside a token
-    #[arg(long, value_name = "NAME", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "NAME", requires = "git")]
     git_user: Option<String>,
 
     /// Private key for ssh; its passphrase comes from FLEETWRIGHT_GIT_PASSPHRASE
-    #[arg(long, value_name = "FILE", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "FILE", requires = "git")]
     git_ssh_key: Option<PathBuf>,
 
     /// Keys of ssh servers, as OpenSSH keeps them [default: ~/.ssh/known_hosts]
-    #[arg(long, value_name = "FILE", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "FILE", requires = "git")]
     git_known_hosts: Option<PathBuf>,
 
     /// SSH keys that may sign commits and tags (allowed_signers); what they have not signed is refused
-    #[arg(long, value_name = "FILE", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "FILE", requires = "git")]
     git_signers: Option<PathBuf>,
 
     /// OpenPGP keys that may sign commits and tags (gpg --armor --export); what they have not signed is refused
-    #[arg(long, value_name = "FILE", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "FILE", requires = "git")]
     git_openpgp_keys: Option<PathBuf>,
 
     /// Directory for copies of repositories [default: fleetwright/git in the user's cache directory]
-    #[arg(long, value_name = "DIR", requires = "git")]
+    #[arg(long, help_heading = "Git", value_name = "DIR", requires = "git")]
     git_cache: Option<PathBuf>,
 
     /// How long fetching may take [default: 5m]
-    #[arg(long, value_name = "DURATION", requires = "git", value_parser = duration)]
+    #[arg(long, help_heading = "Git", value_name = "DURATION", requires = "git", value_parser = duration)]
     git_timeout: Option<Duration>,
 }
 

@@ -20,6 +20,7 @@ use git2::{
 use super::cache::Cache;
 use super::error::{GitError, Phase, Said};
 use super::known_hosts::HostKeyProblem;
+use super::location::Scheme;
 use super::remote::{Credentials, Proxy, Remote};
 use super::selection::{Listed, NoChoice, Selection, choose};
 use super::{global, known_hosts};
@@ -358,6 +359,7 @@ impl Transfer<'_> {
         let source = self.said(error);
         let says = |text: &str| error.message().contains(text);
         let given = self.remote.credentials.is_some();
+        let is_file = url.scheme() == Scheme::File;
         match (error.code(), error.class()) {
             (ErrorCode::Timeout, _) => GitError::Stalled { url, source },
             (_, ErrorClass::Net | ErrorClass::Ssh | ErrorClass::Ssl | ErrorClass::Os)
@@ -367,6 +369,7 @@ impl Transfer<'_> {
             }
             (ErrorCode::Auth, _) => GitError::Credentials { url, given, source },
             (ErrorCode::Certificate, _) => GitError::Certificate { url, source },
+            (_, ErrorClass::Ssl) if says("certificate") => GitError::Certificate { url, source },
             (_, ErrorClass::Http) if says("status code: 401") || says("status code: 403") => {
                 GitError::Credentials { url, given, source }
             }
@@ -375,8 +378,10 @@ impl Transfer<'_> {
             (_, ErrorClass::Ssh) if says("Failed to authenticate") || says("Unable to extract public key") => {
                 GitError::Credentials { url, given, source }
             }
-            (_, ErrorClass::Net | ErrorClass::Ssl) => GitError::Unreachable { url, source },
-            (ErrorCode::NotFound, ErrorClass::Os | ErrorClass::Repository) => GitError::NoRepository { url, source },
+            (_, ErrorClass::Os) | (ErrorCode::NotFound, ErrorClass::Repository) if is_file => {
+                GitError::NoRepository { url, source }
+            }
+            (_, ErrorClass::Net | ErrorClass::Ssl | ErrorClass::Os) => GitError::Unreachable { url, source },
             (_, ErrorClass::Odb | ErrorClass::Reference | ErrorClass::Object) => self.cache.damaged(error),
             _ => GitError::Fetch { url, source },
         }
