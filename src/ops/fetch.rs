@@ -24,7 +24,7 @@ pub struct FetchOptions {
     pub cache: PathBuf,
     /// A PEM file of certificate authorities.
     pub ca: Option<PathBuf>,
-    /// What https and http go through.
+    /// What https goes through.
     pub proxy: Proxy,
     /// A token or a password, for https and http.
     pub token: Option<Secret>,
@@ -115,7 +115,10 @@ pub fn fetch(options: &FetchOptions) -> Result<FetchedTree, FetchError> {
     remote.selection = options.selection.clone();
     remote.path.clone_from(&options.path);
     remote.ca.clone_from(&options.ca);
-    remote.proxy = options.proxy.clone();
+    // What an environment names may be meant for other repositories.
+    if matches!(options.location.scheme(), Scheme::Https | Scheme::Http) {
+        remote.proxy = options.proxy.clone();
+    }
     if let Some(deadline) = options.deadline {
         remote.budget.deadline = deadline;
     }

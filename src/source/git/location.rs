@@ -147,7 +147,8 @@ fn from_short(text: &str) -> Option<String> {
     let (place, path) = text.split_once(':')?;
     let plain = |text: &str| !text.is_empty() && !text.contains(['/', ' ', ':']);
     let (user, host) = place.split_once('@').unwrap_or(("git", place));
-    (plain(user) && plain(host) && !path.is_empty())
+    // `ext::…` is Git's way of naming a program to be run.
+    (plain(user) && plain(host) && !path.is_empty() && !path.starts_with(':'))
         .then(|| format!("ssh://{user}@{host}/{}", path.trim_start_matches('/')))
 }
 

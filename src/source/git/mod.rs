@@ -22,6 +22,7 @@ mod selection;
 mod signature;
 mod transfer;
 mod tree;
+mod turn;
 
 pub use self::advance::{Advance, Allowed, Refusal, advance};
 pub use self::error::{GitError, Phase, Said};

@@ -21,7 +21,7 @@ pub struct Remote {
     /// A PEM file of certificate authorities, trusted besides the system's. libgit2 keeps one set of authorities for the
     /// whole process, so every repository's server is checked against it from then on.
     pub ca: Option<PathBuf>,
-    /// What https and http go through.
+    /// What https goes through.
     pub proxy: Proxy,
     /// The keys of SSH servers; ssh needs it.
     pub known_hosts: Option<KnownHosts>,
@@ -69,8 +69,15 @@ impl Remote {
             Scheme::Http if self.credentials.is_some() && !self.location.is_loopback() => {
                 return refuse("credentials are not sent over http: use https");
             }
+            // It would be passed by without a word.
+            Scheme::Http | Scheme::Ssh if matches!(self.proxy, Proxy::Url(_)) => {
+                return refuse("a proxy is of use for https alone");
+            }
             Scheme::File if self.credentials.is_some() => return refuse("a file URL takes no credentials"),
             Scheme::Https | Scheme::Http | Scheme::Ssh | Scheme::File => {}
+        }
+        if matches!(&self.proxy, Proxy::Url(url) if url.expose().contains('\0')) {
+            return refuse("the proxy is no URL");
         }
         let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
         if !self.path.is_empty() && !self.path.split('/').all(is_plain) {
@@ -131,13 +138,13 @@ impl Credentials {
 /// The user that GitHub documents for the tokens of its apps; the others look at the token alone.
 const TOKEN_USER: &str = "x-access-token";
 
-/// What https and http go through.
+/// What https goes through; libgit2 asks a proxy for nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Proxy {
     /// Nothing.
     #[default]
     None,
-    /// What `https_proxy`, `http_proxy` and `no_proxy` name.
+    /// What `https_proxy` and `no_proxy` name.
     Environment,
     /// This one: `http://host:port`, which may hold a user and a password.
     Url(Secret),
@@ -200,6 +207,18 @@ mod tests {
         assert!(said("https://example.org/x", key()).unwrap().contains("of no use"));
         assert!(said("file:///x", token()).unwrap().contains("no credentials"));
         assert!(said("ssh://git@example.org/x", key()).unwrap().contains("known_hosts"));
+        let proxied = |url, proxy: &str| refusal(url, |remote| remote.proxy = Proxy::Url(Secret::new(proxy)));
+        assert_eq!(proxied("https://example.org/x", "http://proxy:1"), None);
+        assert!(
+            proxied("http://example.org/x", "http://proxy:1")
+                .unwrap()
+                .contains("https alone")
+        );
+        assert!(
+            proxied("https://example.org/x", "http://proxy\0:1")
+                .unwrap()
+                .contains("no URL")
+        );
         let with_hosts = |credentials| {
             refusal("ssh://git@example.org/x", |remote| {
                 remote.known_hosts = Some(KnownHosts::default());

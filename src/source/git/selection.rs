@@ -88,7 +88,7 @@ impl FromStr for Selection {
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Head => f.write_str("the default branch"),
+            Self::Head => f.write_str("default branch"),
             Self::Branch(name) => write!(f, "branch `{name}`"),
             Self::Tag(name) => write!(f, "tag `{name}`"),
             Self::Name(name) => write!(f, "branch or tag `{name}`"),

@@ -23,6 +23,7 @@ use super::known_hosts::HostKeyProblem;
 use super::location::Scheme;
 use super::remote::{Credentials, Proxy, Remote};
 use super::selection::{Listed, NoChoice, Selection, choose};
+use super::turn::Turn;
 use super::{global, known_hosts};
 use crate::resource::Digest;
 
@@ -41,22 +42,28 @@ pub(super) fn fetch(cache: &Cache, remote: &Remote) -> Result<Selected, GitError
     let now = Instant::now();
     let until = now.checked_add(limit).unwrap_or(now);
     let phase = Arc::new(AtomicU8::new(0));
+    let late = |phase| GitError::Deadline {
+        url: remote.location.clone(),
+        limit,
+        phase,
+    };
+    let turn = Turn::wait(&cache.directory, limit).ok_or_else(|| late(Phase::Waiting))?;
     let (send, receive) = sync_channel(1);
     let work = {
         let (cache, remote, phase) = (cache.clone(), remote.clone(), phase.clone());
         move || {
-            let lock = match cache.lock() {
-                Ok(lock) => lock,
-                Err(error) => {
-                    send.send(Err(error)).ok();
-                    return;
+            // Nobody may be waiting any more, so that nobody may hear this.
+            let tell = |result| drop(send.send(result));
+            match cache.lock() {
+                Ok(lock) => {
+                    tell(work(&cache, &remote, until, &phase));
+                    // For this waits the next fetch alone.
+                    cache.tidy();
+                    drop(lock);
                 }
-            };
-            // Nobody may be waiting any more.
-            send.send(work(&cache, &remote, until, &phase)).ok();
-            // Nobody waits for this either, but the next fetch.
-            cache.tidy();
-            drop(lock);
+                Err(error) => tell(Err(error)),
+            }
+            drop(turn);
         }
     };
     if let Err(source) = thread::Builder::new().name("git-fetch".to_owned()).spawn(work) {
@@ -65,13 +72,9 @@ pub(super) fn fetch(cache: &Cache, remote: &Remote) -> Result<Selected, GitError
             source,
         });
     }
-    match receive.recv_timeout(limit) {
+    match receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
         Ok(result) => result,
-        Err(RecvTimeoutError::Timeout) => Err(GitError::Deadline {
-            url: remote.location.clone(),
-            limit,
-            phase: phase_of(&phase),
-        }),
+        Err(RecvTimeoutError::Timeout) => Err(late(phase_of(&phase))),
         Err(RecvTimeoutError::Disconnected) => Err(GitError::Fetch {
             url: remote.location.clone(),
             source: Said("the fetch ended without a result".to_owned()),

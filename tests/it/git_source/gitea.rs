@@ -5,6 +5,7 @@ use fleetwright::source::git::{Advance, Allowed, Credentials, GitError, Refusal,
 use git2::{Cred, PushOptions, RemoteCallbacks};
 
 use super::{Upstream, chain, fetched, mirror, read, refused, texts};
+use crate::cli::Workplace;
 use crate::support::Gitea;
 
 /// Pushes from a repository on this machine.
@@ -44,6 +45,23 @@ fn a_fleet_is_read_from_gitea_while_its_branch_moves_is_rewritten_and_goes() {
     assert_eq!((&good.commit, good.name.as_str()), (&first, "refs/heads/main"));
     assert_eq!(texts(&read(&at, &good)), [("fleet.yaml", "kind: Fleet\n")]);
     at.keep("fleet", &good).unwrap();
+
+    let place = Workplace::new(&[]);
+    let mut command = place.command(&["validate", "--git", &gitea.url("fleet"), "--ref", "main"]);
+    let output = command.env("FLEETWRIGHT_GIT_TOKEN", &gitea.token).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("commit {first} (refs/heads/main)")), "{said}");
+    let file = place.path().join("token");
+    std::fs::write(&file, format!("{}\n", gitea.token)).unwrap();
+    let token_file = [
+        "validate",
+        "--git",
+        &gitea.url("fleet"),
+        "--git-token-file",
+        file.to_str().unwrap(),
+    ];
+    assert!(place.run(&token_file).stderr.contains(first.as_str()));
+    assert!(place.run(&token_file[..3]).exits(1).stderr.contains("give a token"));
 
     let error = refused(&with(Credentials::None));
     assert!(

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fleetwright::resource::Secret;
-use fleetwright::source::git::{Credentials, GitError, Phase, Remote};
+use fleetwright::source::git::{Credentials, GitError, Phase, Proxy, Remote};
 
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -285,6 +285,46 @@ fn answers_of_servers_become_words_of_ours() {
     drop(listener);
     let error = refused(&mirror(&upstream.beside("cache"), Remote::new(url.parse().unwrap())));
     assert!(matches!(error, GitError::Unreachable { .. }), "{}", chain(&error));
+}
+
+#[test]
+fn a_proxy_is_asked_instead_of_the_server_and_its_password_is_not_shown() {
+    let proxy = Server::start(
+        |request, stream| {
+            let answer = if request.contains("Proxy-Authorization") {
+                "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
+            } else {
+                "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n"
+            };
+            stream.write_all(answer.as_bytes()).ok();
+        },
+        false,
+    );
+    let upstream = Upstream::new();
+    let mut remote = Remote::new("https://git.invalid/fleet.git".parse().unwrap());
+    remote.proxy = Proxy::Url(Secret::new(format!("http://u:hunter2@127.0.0.1:{}", proxy.port)));
+    let error = refused(&mirror(&upstream.beside("cache"), remote.clone()));
+    let asked: Vec<String> = proxy.requests.try_iter().collect();
+    assert!(
+        asked
+            .iter()
+            .all(|request| request.starts_with("CONNECT git.invalid:443 ")),
+        "{asked:?}"
+    );
+    // `u:hunter2`
+    assert!(
+        asked.iter().any(|request| request.contains("Basic dTpodW50ZXIy")),
+        "{asked:?}"
+    );
+    assert!(
+        chain(&error).contains("proxy returned unexpected status: 403"),
+        "{}",
+        chain(&error)
+    );
+    remote.proxy = Proxy::Url(Secret::new("http://u:hunter2@127.0.0.1:1"));
+    let error = refused(&mirror(&upstream.beside("cache"), remote.clone()));
+    assert!(matches!(error, GitError::Unreachable { .. }), "{}", chain(&error));
+    assert!(!format!("{remote:?} {} {error:?}", chain(&error)).contains("hunter2"));
 }
 
 #[test]
