@@ -244,7 +244,7 @@ mod tests {
         let error = GitError::Credentials {
             url: url.clone(),
             given: false,
-            source: source.clone(),
+            source,
         };
         assert_eq!(
             error.to_string(),

@@ -348,8 +348,9 @@ fn a_certificate_is_trusted_once_its_authority_is_given() {
             };
             let mut stream = StreamOwned::new(connection, stream);
             // A client that does not trust us has gone by then.
-            stream.read(&mut [0; 4096]).ok();
-            stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n").ok();
+            if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+                stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n").ok();
+            }
         }
     });
     let upstream = Upstream::new();

@@ -41,7 +41,7 @@ impl Keys {
             let end = block[BEGIN.len()..]
                 .find(BEGIN)
                 .map_or(block.len(), |next| next + BEGIN.len());
-            let (keys, _) = SignedPublicKey::from_armor_many(block[..end].as_bytes()).map_err(unreadable)?;
+            let (keys, _) = SignedPublicKey::from_armor_many(&block.as_bytes()[..end]).map_err(unreadable)?;
             for key in keys {
                 added.push(key.map_err(unreadable)?);
             }
