@@ -4,7 +4,7 @@
 //! is checked, where keys are given. No message holds a credential. Whatever a server does, a fetch ends at its deadline
 //! and within its budget. May depend on `diag`, `resource`, and `source`'s own parts; Kubernetes and OCI are unknown here.
 //!
-//! [`Mirror::open`], [`Mirror::fetch`] and [`Mirror::read`] are the way; [`advance`] says whether a fleet may go where the
+//! [`Mirror::open`], [`Mirror::fetch`] and [`Mirror::read`] are the way; [`advance()`] says whether a fleet may go where the
 //! branch has gone.
 //!
 //! One thing here is not bounded: libgit2 holds in memory what a server lists, and each object that was sent as a

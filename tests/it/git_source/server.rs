@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,20 +19,18 @@ use super::{SILENCE, Upstream, chain, mirror, refused};
 /// Much longer than any of this takes; a test that comes here has failed.
 const NEVER: Duration = Duration::from_secs(120);
 
-/// A server that answers each connection by a function, until the test is over.
+/// A server that answers each request by a function. With `hold` it takes one request a connection, and keeps that open.
 struct Server {
     port: u16,
     /// What was asked for, a message a request.
     requests: Receiver<String>,
-    _over: Sender<()>,
 }
 
 impl Server {
-    fn start(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + Clone + 'static, hold: bool) -> Self {
+    fn start(answer: impl Fn(&str, &mut TcpStream) + Send + 'static, hold: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (send, requests) = channel();
-        let (over, ended) = channel::<()>();
         thread::spawn(move || {
             let mut open = Vec::new();
             for stream in listener.incoming() {
@@ -49,16 +47,9 @@ impl Server {
                 if hold {
                     open.push(stream);
                 }
-                if matches!(ended.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected)) {
-                    return;
-                }
             }
         });
-        Self {
-            port,
-            requests,
-            _over: over,
-        }
+        Self { port, requests }
     }
 
     fn remote(&self) -> Remote {
