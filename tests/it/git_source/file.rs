@@ -26,7 +26,9 @@ fn a_commit_is_read_from_the_object_store() {
         ],
     );
     let mirror = upstream.mirror();
-    let first = fetched(&mirror);
+    // On a thread of its own, as a daemon does what blocks.
+    let elsewhere = mirror.clone();
+    let first = std::thread::spawn(move || fetched(&elsewhere)).join().unwrap();
     assert_eq!(
         (&first.commit, first.time, first.name.as_str()),
         (&commit, NOW, "refs/heads/main")
