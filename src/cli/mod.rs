@@ -7,6 +7,7 @@ mod args;
 mod common;
 mod completion;
 mod explain;
+mod git_args;
 mod init;
 mod lock;
 mod oci_args;
