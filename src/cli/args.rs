@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::common::SANDBOX;
+use super::git_args::GitArgs;
 use super::oci_args::OciArgs;
 use crate::sandbox::{DEFAULT_SPEED, fault};
 
@@ -47,9 +48,9 @@ pub(super) enum Format {
     Json,
 }
 
-/// Where the fleet is, and which part of it is meant.
+/// Where the fleet is on this machine, and which part of it is meant.
 #[derive(Debug, Args)]
-pub(super) struct FleetArgs {
+pub(super) struct DirectoryArgs {
     /// Directory of the fleet files
     #[arg(
         long,
@@ -73,14 +74,27 @@ pub(super) struct FleetArgs {
     pub(super) locked: bool,
 }
 
+/// Where the fleet is, and which part of it is meant.
+#[derive(Debug, Args)]
+pub(super) struct FleetArgs {
+    #[command(flatten)]
+    pub(super) directory: DirectoryArgs,
+
+    #[command(flatten)]
+    pub(super) git: GitArgs,
+}
+
 impl FleetArgs {
-    /// The whole of a fleet.
+    /// The whole of a fleet on this machine.
     pub(super) fn all_of(fleet: PathBuf) -> Self {
         Self {
-            fleet,
-            cluster: Vec::new(),
-            environment: Vec::new(),
-            locked: false,
+            directory: DirectoryArgs {
+                fleet,
+                cluster: Vec::new(),
+                environment: Vec::new(),
+                locked: false,
+            },
+            git: GitArgs::none(),
         }
     }
 }

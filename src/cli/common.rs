@@ -1,7 +1,7 @@
 //! What several commands do alike: load the fleet and show its problems, read the shared options.
 
 use super::Printer;
-use super::args::{FleetArgs, PodArgs, SandboxArgs, TargetArgs};
+use super::args::{DirectoryArgs, FleetArgs, PodArgs, SandboxArgs, TargetArgs};
 use crate::diag::Severity;
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::providers::kubernetes::ServiceAccount;
@@ -40,6 +40,14 @@ pub(super) fn show_problems(loaded: &LoadedFleet, printer: &Printer) {
 
 /// Loads the fleet.
 pub(super) fn load_silently(args: &FleetArgs) -> anyhow::Result<LoadedFleet> {
+    match args.git.options(cache())? {
+        Some(options) => load_fetched(&options, args.directory.locked),
+        None => load_directory(&args.directory),
+    }
+}
+
+/// Loads the fleet that is in a directory.
+pub(super) fn load_directory(args: &DirectoryArgs) -> anyhow::Result<LoadedFleet> {
     let options = LoadOptions {
         directory: args.fleet.clone(),
         locked: args.locked,
@@ -48,11 +56,33 @@ pub(super) fn load_silently(args: &FleetArgs) -> anyhow::Result<LoadedFleet> {
     Ok(ops::load(&options)?)
 }
 
+pub(super) fn load_fetched(options: &ops::FetchOptions, locked: bool) -> anyhow::Result<LoadedFleet> {
+    let ops::FetchedTree { fetched, tree } = ops::fetch(options)?;
+    let now = options.now;
+    let mut loaded = ops::load_tree(tree, &ops::TreeOptions { locked, now })?;
+    let signed = match &fetched.signer {
+        Some(signer) => format!(", signed by {} ({})", signer.name, signer.key),
+        None => String::new(),
+    };
+    let commit = format!("commit {} ({}){signed}", fetched.commit, fetched.name);
+    loaded.notes.insert(0, commit);
+    Ok(loaded)
+}
+
+/// Where this program keeps what it can come by again.
+pub(super) fn cache() -> Option<std::path::PathBuf> {
+    let named = std::env::var_os("XDG_CACHE_HOME").map(std::path::PathBuf::from);
+    let parent = named
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
+    parent.map(|path| path.join("fleetwright"))
+}
+
 /// Which part of the fleet is meant.
 pub(super) fn scope_of(args: &FleetArgs) -> Scope {
     Scope {
-        clusters: args.cluster.clone(),
-        environments: args.environment.clone(),
+        clusters: args.directory.cluster.clone(),
+        environments: args.directory.environment.clone(),
         ..Scope::default()
     }
 }
@@ -108,10 +138,6 @@ pub(super) fn access(
             .into_iter()
             .collect(),
     };
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(std::path::PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
     let asked_for = args.kubeconfig.is_some() || !args.context.is_empty();
     let here = in_cluster(&args.pod).filter(|_| !asked_for && kubeconfigs.iter().all(|path| !path.exists()));
     Ok(Access {
@@ -119,7 +145,7 @@ pub(super) fn access(
         in_cluster: here,
         contexts: Access::contexts_of(&args.context),
         allow_exec: args.allow_exec,
-        cache: cache.map(|path| path.join("fleetwright")),
+        cache: cache(),
         oci: args.oci.access(args.pod.service_host.clone()),
         sandbox: None,
         held: None,

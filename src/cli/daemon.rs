@@ -9,13 +9,14 @@ use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{FleetArgs, Global, TargetArgs, duration};
+use super::git_args::GitArgs;
 use super::{Exit, Printer, common};
-use crate::daemon::{self, Directory, Drift, Options, Pace};
+use crate::daemon::{self, Directory, Drift, Options, Pace, Repository, Source};
 use crate::ops;
 
 /// Keep the live state as the fleet files say, until told to stop
 ///
-/// Looks at the files regularly. A revision comes into force once it has loaded without an error and its lock is up to date;
+/// Looks at the files regularly, in a directory or in a Git repository (--git). A revision comes into force once it has loaded without an error and its lock is up to date;
 /// until then the last one stays in force, and /status says why. Live objects are watched: what somebody changes is mended
 /// (or reported, with --drift report), and each cluster is looked at now and then whether anything was heard of it or not.
 /// All guards hold; the cap on deletes counts over 24 hours, whichever process deletes. Ctrl-C or SIGTERM: what is under way
@@ -36,6 +37,9 @@ pub(super) struct Args {
         hide_env_values = true
     )]
     fleet: PathBuf,
+
+    #[command(flatten)]
+    git: GitArgs,
 
     #[command(flatten)]
     target: TargetArgs,
@@ -75,15 +79,13 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     let runtime = common::runtime()?;
     // A sandbox is made ready for what the fleet expects to find there.
     let loaded = match args.target.sandbox {
-        Some(_) => Some(common::load(&FleetArgs::all_of(args.fleet.clone()), printer)?),
+        Some(_) => Some(load(args, printer)?),
         None => None,
     };
     let access = common::access(&args.target, loaded.as_ref(), &runtime)?;
     drop(loaded);
     let options = Options {
-        source: Arc::new(Directory {
-            path: args.fleet.clone(),
-        }),
+        source: source(args)?,
         access: access.clone(),
         poll: args.poll.max(Duration::from_secs(1)),
         pace: Pace {
@@ -124,6 +126,24 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         ops::Against::Live(Box::new(access)).close().await?;
         Ok(Exit::Done)
     })
+}
+
+fn source(args: &Args) -> anyhow::Result<Arc<dyn Source>> {
+    Ok(match args.git.options(common::cache())? {
+        Some(options) => Arc::new(Repository::new(options)),
+        None => Arc::new(Directory {
+            path: args.fleet.clone(),
+        }),
+    })
+}
+
+fn load(args: &Args, printer: &Printer) -> anyhow::Result<ops::LoadedFleet> {
+    let loaded = match args.git.options(common::cache())? {
+        Some(options) => common::load_fetched(&options, true)?,
+        None => common::load_directory(&FleetArgs::all_of(args.fleet.clone()).directory)?,
+    };
+    common::show_problems(&loaded, printer);
+    Ok(loaded)
 }
 
 /// Ends with Ctrl-C or SIGTERM; listens for both from now on.

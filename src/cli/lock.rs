@@ -1,6 +1,6 @@
 //! `lock`.
 
-use super::args::{FleetArgs, Global};
+use super::args::{DirectoryArgs, Global};
 use super::{Exit, Printer, common};
 use crate::ops;
 
@@ -11,11 +11,11 @@ use crate::ops;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    fleet: FleetArgs,
+    fleet: DirectoryArgs,
 }
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let loaded = common::load_silently(&args.fleet)?;
+    let loaded = common::load_directory(&args.fleet)?;
     common::show_problems(&loaded, printer);
     if loaded.has_errors() {
         printer.complain("fleet.lock was left as it is: mend the errors first");

@@ -8,6 +8,7 @@ mod common;
 mod completion;
 mod daemon;
 mod explain;
+mod git_args;
 mod init;
 mod lock;
 mod oci_args;

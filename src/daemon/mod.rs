@@ -33,7 +33,7 @@ use self::follow::{Follower, Heard};
 use self::http::Probes;
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
-pub use self::source::{Directory, Source};
+pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use crate::diag::Severity;
 use crate::ops::{Access, Held, LoadedFleet};
@@ -174,11 +174,11 @@ impl Daemon {
         let source = self.options.source.clone();
         let seen = self.seen.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let there = source.look().map_err(|error| chain(&error))?;
+            let there = source.look().map_err(|error| chain(&*error))?;
             if seen.as_ref() == Some(&there) {
                 return Ok(None);
             }
-            Ok(Some((there, source.load().map_err(|error| chain(&error)))))
+            Ok(Some((there, source.load().map_err(|error| chain(&*error)))))
         });
         let news = match looked.await {
             Ok(Ok(news)) => news,
@@ -205,6 +205,11 @@ impl Daemon {
         // Contexts, tenancies or identities may have changed with it.
         self.held = Arc::default();
         tracing::info!(revision = %loaded.revised.revision, fleet = loaded.summary(), "in force");
+        let source = self.options.source.clone();
+        let took = tokio::task::spawn_blocking(move || source.took().map_err(|error| chain(&*error)));
+        if let Ok(Err(error)) = took.await {
+            tracing::warn!(error, "the next run won't know what was in force");
+        }
         {
             let mut report = self.options.board.report();
             report.revision = Some(loaded.revised.revision.clone());

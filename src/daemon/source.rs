@@ -1,27 +1,42 @@
 //! Where the fleet's files come from.
 //!
-//! Invariant: what is loaded is one revision, whole; a name stands for the same contents each time.
+//! Invariant: what is loaded is one revision, whole; a name stands for the same contents each time. Of a repository nothing
+//! comes into force that goes back behind what was in force before, this run or the last.
 
+use std::error::Error;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::ops::{self, LoadError, LoadOptions, LoadedFleet};
+use jiff::Timestamp;
+
+use crate::ops::{self, FetchOptions, LoadOptions, LoadedFleet, TreeOptions};
 use crate::resource::Revision;
-use crate::source::{self, Limits, SourceError};
+use crate::source::git::{Allowed, Fetched, advance};
+use crate::source::{self, Limits};
+
+/// Why a source gives nothing.
+pub type SourceFailure = Box<dyn Error + Send + Sync>;
 
 /// A place that has revisions. Calls block.
 pub trait Source: Send + Sync {
     /// What revision is there now.
     ///
     /// # Errors
-    /// Where the place can't be looked at.
-    fn look(&self) -> Result<Revision, SourceError>;
+    /// Where the place can't be looked at, or what is there may not come into force.
+    fn look(&self) -> Result<Revision, SourceFailure>;
 
-    /// Reads, resolves and renders what is there now. A lock that is not up to date is an error: a daemon can't commit, and
-    /// what it would choose anew at each start is no fleet.
+    /// Reads, resolves and renders what was looked at last. A lock that is not up to date is an error: a daemon can't
+    /// commit, and what it would choose anew at each start is no fleet.
     ///
     /// # Errors
     /// Where it can't be read.
-    fn load(&self) -> Result<LoadedFleet, LoadError>;
+    fn load(&self) -> Result<LoadedFleet, SourceFailure>;
+
+    /// Is told that what was loaded last is in force.
+    ///
+    /// # Errors
+    /// Where that can't be kept for the next run.
+    fn took(&self) -> Result<(), SourceFailure>;
 }
 
 /// A directory, in a Git working tree or not.
@@ -32,16 +47,95 @@ pub struct Directory {
 }
 
 impl Source for Directory {
-    fn look(&self) -> Result<Revision, SourceError> {
+    fn look(&self) -> Result<Revision, SourceFailure> {
         let tree = source::read(&self.path, Limits::default())?;
         Ok(source::origin(&tree)?.revision)
     }
 
-    fn load(&self) -> Result<LoadedFleet, LoadError> {
-        ops::load(&LoadOptions {
+    fn load(&self) -> Result<LoadedFleet, SourceFailure> {
+        Ok(ops::load(&LoadOptions {
             directory: self.path.clone(),
             locked: true,
-            now: jiff::Timestamp::now(),
-        })
+            now: Timestamp::now(),
+        })?)
+    }
+
+    fn took(&self) -> Result<(), SourceFailure> {
+        Ok(())
+    }
+}
+
+/// The name under which the copy of a repository keeps the commit in force.
+const IN_FORCE: &str = "in-force";
+
+/// A Git repository.
+#[derive(Debug)]
+pub struct Repository {
+    options: FetchOptions,
+    /// What was looked at last.
+    looked_at: Mutex<Option<Fetched>>,
+}
+
+impl Repository {
+    /// A repository; nothing is fetched yet.
+    pub fn new(options: FetchOptions) -> Self {
+        Self {
+            options,
+            looked_at: Mutex::new(None),
+        }
+    }
+
+    fn looked_at(&self) -> MutexGuard<'_, Option<Fetched>> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source for Repository {
+    fn look(&self) -> Result<Revision, SourceFailure> {
+        let now = Timestamp::now();
+        let mirror = ops::mirror(&self.options)?;
+        let kept = mirror.kept(IN_FORCE, now)?;
+        let before = kept.as_ref().map(|kept| kept.commit.clone());
+        let fetched = match mirror.fetch(now) {
+            Ok(fetched) => fetched,
+            // A daemon that starts while the server is away goes on with what was in force.
+            Err(error) => match kept.filter(|_| self.looked_at().is_none()) {
+                Some(kept) => {
+                    tracing::warn!(
+                        error = crate::report::chain(&error),
+                        "can't fetch; going on with what was in force"
+                    );
+                    kept
+                }
+                None => return Err(error.into()),
+            },
+        };
+        if let Some(before) = &before {
+            let standing = mirror.relation(before, &fetched.commit)?;
+            let step = advance(Some(before), &fetched.commit, standing, Allowed::default())?;
+            tracing::debug!(?step, commit = %fetched.commit, "fetched");
+        }
+        let revision = fetched.commit.clone();
+        *self.looked_at() = Some(fetched);
+        Ok(revision)
+    }
+
+    fn load(&self) -> Result<LoadedFleet, SourceFailure> {
+        let Some(fetched) = self.looked_at().clone() else {
+            return Err("nothing was fetched yet".into());
+        };
+        let tree = ops::mirror(&self.options)?.read(&fetched, Limits::default())?;
+        let options = TreeOptions {
+            locked: true,
+            now: Timestamp::now(),
+        };
+        Ok(ops::load_tree(tree, &options)?)
+    }
+
+    fn took(&self) -> Result<(), SourceFailure> {
+        match self.looked_at().clone() {
+            Some(fetched) => Ok(ops::mirror(&self.options)?.keep(IN_FORCE, &fetched)?),
+            None => Ok(()),
+        }
     }
 }

@@ -23,6 +23,15 @@ pub struct LoadOptions {
     pub now: jiff::Timestamp,
 }
 
+/// Options of everything that takes a fleet that was read.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeOptions {
+    /// Whether a lock that would change is an error.
+    pub locked: bool,
+    /// The time by which dates in the files are judged.
+    pub now: jiff::Timestamp,
+}
+
 /// A fleet, as far as it loaded.
 pub struct LoadedFleet {
     /// The resolved model.
@@ -65,6 +74,15 @@ const TEMPLATES: &str = "templates/";
 /// Where the directory or its repository can't be read, or with `locked` a lock that is not up to date.
 pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     let tree = source::read(&options.directory, Limits::default())?;
+    let LoadOptions { locked, now, .. } = *options;
+    load_tree(tree, &TreeOptions { locked, now })
+}
+
+/// Resolves and renders what was read, from wherever. What is wrong with the files is in the result.
+///
+/// # Errors
+/// Where the repository can't be read, or with `locked` a lock that is not up to date.
+pub fn load_tree(tree: Tree, options: &TreeOptions) -> Result<LoadedFleet, LoadError> {
     let mut diagnostics = tree.diagnostics.clone();
     let templates = templates(&tree);
     let documents: Vec<SourceFile> = tree

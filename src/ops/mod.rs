@@ -6,6 +6,7 @@ mod apply;
 mod cloud;
 mod connect;
 mod explain;
+mod fetch;
 mod init;
 mod load;
 mod lock;
@@ -19,8 +20,11 @@ pub use apply::{Leave, apply, leave};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
 pub use explain::{ExplainError, explain};
+pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, fetch, mirror};
 pub use init::{InitError, init};
-pub use load::{LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, load};
+pub use load::{
+    LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, TreeOptions, load, load_tree,
+};
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};

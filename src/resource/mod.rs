@@ -11,6 +11,7 @@ pub mod oci;
 mod path;
 pub mod reference;
 pub(crate) mod regions;
+mod secret;
 
 pub use digest::Digest;
 pub use ids::{
@@ -23,3 +24,4 @@ pub use mark::OwnerMark;
 pub(crate) use path::visit_objects;
 pub use path::{FieldPath, PathElement};
 pub use reference::Reference;
+pub use secret::Secret;

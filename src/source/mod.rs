@@ -1,6 +1,6 @@
-//! Reads a fleet directory, and says which Git revision that is.
+//! Reads a fleet from a directory or from a Git repository, and says which revision that is.
 //!
-//! Invariant: what was read is a function of the directory's contents alone, sorted by path; nothing that was asked for
+//! Invariant: what was read is a function of the directory's or the commit's contents alone, sorted by path; nothing that was asked for
 //! is left out without a diagnostic of severity `Error` that says so, so that a fleet that was read in part is never
 //! taken for the whole one. A commit's id stands for the contents only when the bytes that were read are the commit's.
 //! No subprocess is started. May depend on `diag`, `resource` and the type `fleet::SourceFile`.
@@ -8,7 +8,9 @@
 //! Read are `*.yaml` and `*.yml` anywhere, `*.j2` below `templates/`, and everything below `fleet.lock/`. Names that begin
 //! with a dot are not looked at. Calls here block: use them off the async threads.
 
-mod git;
+pub mod git;
+mod origin;
+mod refusal;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use self::git::{Ancestry, Origin, Standing, ancestry, origin};
+pub use self::origin::{Ancestry, Origin, Standing, ancestry, origin};
 use crate::diag::Diagnostic;
 use crate::fleet::SourceFile;
 
@@ -53,11 +55,31 @@ pub struct Tree {
     pub files: Vec<SourceFile>,
     /// What was refused, sorted by path.
     pub diagnostics: Vec<Diagnostic>,
+    place: Place,
+}
+
+/// Where a tree was read.
+#[derive(Clone, Debug)]
+enum Place {
+    Directory(Directory),
+    Commit(Commit),
+}
+
+/// A directory, and what of it its revision rests on.
+#[derive(Clone, Debug)]
+struct Directory {
     root: PathBuf,
-    /// Where each of `files` truly lies below the root, in the same order: another place if a link leads there.
+    /// Where each of the files truly lies below the root, in the same order: another place if a link leads there.
     real: Vec<Arc<str>>,
     /// Links that were met, followed or not, with what they say.
     links: Vec<Link>,
+}
+
+/// A commit of a bare repository.
+#[derive(Clone, Debug)]
+struct Commit {
+    repository: PathBuf,
+    origin: Origin,
 }
 
 /// A symbolic link within the fleet directory.

@@ -17,6 +17,15 @@ pub(super) fn is_wanted(path: &str) -> bool {
         || (extension == "j2" && path.starts_with("templates/"))
 }
 
+/// A path within a directory, itself relative, empty for the top.
+pub(super) fn child(parent: &str, name: &str) -> String {
+    if parent.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{parent}/{name}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

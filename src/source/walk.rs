@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::select::{is_hidden, is_wanted};
-use super::{Limits, Link, SourceError, Tree};
-use crate::diag::{Code, Diagnostic, Span};
+use super::refusal::{refusal, text};
+use super::select::{child, is_hidden, is_wanted};
+use super::{Directory, Limits, Link, Place, SourceError, Tree};
+use crate::diag::{Code, Diagnostic};
 use crate::fleet::SourceFile;
 
 /// A file to be read.
@@ -239,9 +240,11 @@ impl Walk {
         Tree {
             files,
             diagnostics: self.diagnostics,
-            root: self.root,
-            real,
-            links: self.links,
+            place: Place::Directory(Directory {
+                root: self.root,
+                real,
+                links: self.links,
+            }),
         }
     }
 
@@ -256,40 +259,13 @@ impl Walk {
             let what = format!("has grown beyond {limit} bytes");
             return Err(Box::new(refusal(Code::TooLarge, &found.path, what)));
         }
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Ok(text.into()),
-            Err(error) => {
-                let offset = error.valid_up_to();
-                let span = span_at(&found.path, &bytes, offset, error.error_len());
-                let message = format!("`{}` is not UTF-8: byte {offset} begins no character", found.path);
-                Err(Box::new(
-                    Diagnostic::new(Code::Unreadable, message)
-                        .at(&span)
-                        .hint("save the file as UTF-8"),
-                ))
-            }
-        }
-    }
-}
-
-fn refusal(code: Code, path: &str, what: impl std::fmt::Display) -> Diagnostic {
-    match path {
-        "" => Diagnostic::new(code, format!("the fleet directory holds {what}")),
-        path => Diagnostic::new(code, format!("`{path}` {what}")).at(&top_of(path)),
+        text(&found.path, &bytes)
     }
 }
 
 fn unreadable(path: &str, error: &io::Error) -> Diagnostic {
     // Its kind alone: the message of an io::Error may hold an absolute path.
     refusal(Code::Unreadable, path, format!("can't be read: {}", error.kind()))
-}
-
-fn child(parent: &str, name: &str) -> String {
-    if parent.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{parent}/{name}")
-    }
 }
 
 /// A canonical path as one below the root, with `/`; `None` if it is not below, or not UTF-8.
@@ -301,29 +277,4 @@ fn below(root: &Path, real: &Path) -> Option<String> {
         .map(|part| part.as_os_str().to_str())
         .collect();
     Some(parts?.join("/"))
-}
-
-fn top_of(path: &str) -> Span {
-    Span {
-        file: path.into(),
-        line: 1,
-        column: 1,
-        start: 0,
-        end: 0,
-    }
-}
-
-/// The place of a byte that is no text; what comes before it is.
-fn span_at(path: &str, bytes: &[u8], offset: usize, length: Option<usize>) -> Span {
-    let before = String::from_utf8_lossy(&bytes[..offset]);
-    let line = before.matches('\n').count();
-    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
-    let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Span {
-        file: path.into(),
-        line: small(line.saturating_add(1)),
-        column: small(column.saturating_add(1)),
-        start: small(offset),
-        end: small(offset + length.unwrap_or(bytes.len() - offset)),
-    }
 }

@@ -22,6 +22,7 @@ mod fleet_limits;
 mod fleet_resolve;
 mod fleet_schemas;
 mod fleet_support;
+mod git_source;
 mod kube_faults;
 mod kube_provider;
 mod kube_retry;

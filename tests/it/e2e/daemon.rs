@@ -136,7 +136,7 @@ fn what_is_committed_is_applied_and_what_is_changed_is_mended() {
     // A commit that does not load changes nothing, and the last good one is kept to.
     let good = daemon.status()["revision"].clone();
     stage.cluster("kept", &["a: {profile: general, replicsa: 7}"]);
-    daemon.says(&["does not come into force", "unknown"]);
+    daemon.says(&["does not come into force", "replicsa"]);
     let status = daemon.status();
     assert_eq!(status["revision"], good);
     assert!(
@@ -183,13 +183,68 @@ fn drift_that_is_to_be_reported_is_left_as_it_is() {
     daemon.ends();
 }
 
+/// Commits all of the fleet, and gives the commit.
+fn commit(stage: &Stage, message: &str) -> git2::Oid {
+    let fleet = stage.place.fleet();
+    let repository = git2::Repository::open(&fleet)
+        .or_else(|_| git2::Repository::init(&fleet))
+        .expect("a repository");
+    let mut index = repository.index().expect("an index");
+    index
+        .add_all(["*"], git2::IndexAddOption::DEFAULT, None)
+        .expect("the files");
+    index.write().expect("an index");
+    let tree = repository.find_tree(index.write_tree().expect("a tree")).expect("it");
+    let author = git2::Signature::now("a", "a@example.com").expect("an author");
+    let parent = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
+    let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+    repository
+        .commit(Some("HEAD"), &author, &author, message, &tree, &parents)
+        .expect("a commit")
+}
+
+#[test]
+fn a_repository_is_followed_and_never_back() {
+    let Some(stage) = Stage::new("followed") else { return };
+    let first = commit(&stage, "first");
+    let url = format!("file://{}", stage.place.fleet().display());
+    let mut daemon = Daemon::start(&stage, &["--git", &url]);
+    daemon.says(&["looked at", "cluster followed", "in sync"]);
+    assert_eq!(daemon.status()["revision"], first.to_string());
+
+    // What is not committed is nobody's wish.
+    stage.cluster(
+        "followed",
+        &["a: {profile: general, replicas: 5}", "b: {profile: general}"],
+    );
+    let second = commit(&stage, "second");
+    daemon.says(&["looked at", "cluster followed", "in sync"]);
+    has_replicas(&stage, "followed-a", 5);
+    assert_eq!(daemon.status()["revision"], second.to_string());
+
+    // Somebody pushes the older one over it: what is in force stays, in this run and in the next.
+    let repository = git2::Repository::open(stage.place.fleet()).expect("the repository");
+    let older = repository.find_object(first, None).expect("the first commit");
+    repository.reset(&older, git2::ResetType::Soft, None).expect("a reset");
+    daemon.says(&["does not come into force", "is older than"]);
+    assert_eq!(daemon.status()["revision"], second.to_string());
+    daemon.ends();
+    let mut daemon = Daemon::start(&stage, &["--git", &url]);
+    daemon.says(&["does not come into force", "is older than"]);
+    has_replicas(&stage, "followed-a", 5);
+    daemon.ends();
+}
+
 #[test]
 fn deletes_are_counted_over_all_runs_of_a_day() {
     let Some(stage) = Stage::of("day", "  limits: {deletes: 2}", &["day"]) else {
         return;
     };
     let pools = |names: &[&str]| {
-        let pools: Vec<String> = names.iter().map(|name| format!("{name}: {{profile: general}}")).collect();
+        let pools: Vec<String> = names
+            .iter()
+            .map(|name| format!("{name}: {{profile: general}}"))
+            .collect();
         stage.cluster("day", &pools.iter().map(String::as_str).collect::<Vec<_>>());
     };
     pools(&["a", "b", "c", "d"]);

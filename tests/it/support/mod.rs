@@ -16,14 +16,19 @@ use std::io::Write as _;
 mod assets;
 mod audit;
 mod crds;
+mod gitea;
+mod keeper;
 mod login;
 mod server;
+mod sshd;
 
 #[allow(unused_imports, reason = "the type of what a test keeps")]
 pub(crate) use audit::{Mark, Sent};
+pub(crate) use gitea::Gitea;
 #[allow(unused_imports, reason = "the type of what a test keeps")]
 pub(crate) use login::{Login, kubeconfig};
 pub(crate) use server::ApiServer;
+pub(crate) use sshd::Sshd;
 
 /// The upstream definitions that the shared server has, as YAML documents; the error says what is missing.
 pub(crate) fn crds() -> Result<&'static str, &'static str> {

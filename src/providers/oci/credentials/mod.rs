@@ -28,27 +28,7 @@ use jiff::Timestamp;
 
 pub use key::{KeyError, PrivateKey};
 
-/// Text that can't be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for a request or a parser; never for output.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(secret)")
-    }
-}
+pub use crate::resource::Secret;
 
 /// What a request is signed with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::path::Path;
 use git2::{Commit, ErrorClass, ErrorCode, ObjectType, Oid, Repository};
 
 use super::select::{is_hidden, is_wanted};
-use super::{SourceError, Tree};
+use super::{Directory, Place, SourceError, Tree};
 use crate::resource::{Digest, Revision};
 
 /// How a tree stands to the repository that it is in.
@@ -46,10 +46,17 @@ pub struct Origin {
 /// Where there is a repository that can't be read (damaged, or owned by someone else, whose hooks and settings are not to
 /// be trusted).
 pub fn origin(tree: &Tree) -> Result<Origin, SourceError> {
-    let Some(repository) = discover(&tree.root)? else {
+    let directory = match &tree.place {
+        Place::Directory(directory) => directory,
+        Place::Commit(commit) => return Ok(commit.origin.clone()),
+    };
+    let Some(repository) = discover(&directory.root)? else {
         return Ok(worktree(tree, Standing::NoRepository, None));
     };
-    let Some(prefix) = repository.workdir().and_then(|workdir| prefix(workdir, &tree.root)) else {
+    let Some(prefix) = repository
+        .workdir()
+        .and_then(|workdir| prefix(workdir, &directory.root))
+    else {
         return Ok(worktree(tree, Standing::NoRepository, None));
     };
     let Some(head) = head(&repository)? else {
@@ -60,7 +67,7 @@ pub fn origin(tree: &Tree) -> Result<Origin, SourceError> {
     else {
         return Ok(worktree(tree, Standing::Untracked, Some(&head)));
     };
-    let standing = if is_same(tree, &committed).map_err(failed("hash a file"))? {
+    let standing = if is_same(tree, directory, &committed).map_err(failed("hash a file"))? {
         Standing::Committed
     } else if !committed.keys().any(|path| is_wanted(path)) {
         Standing::Untracked
@@ -101,10 +108,19 @@ pub fn ancestry(tree: &Tree, old: &Revision, new: &Revision) -> Result<Ancestry,
     if old == new && !old.as_str().is_empty() {
         return Ok(Ancestry::Same);
     }
-    let Some(repository) = discover(&tree.root)? else {
-        return Ok(Ancestry::Unknown);
+    let repository = match &tree.place {
+        Place::Directory(directory) => discover(&directory.root)?,
+        Place::Commit(commit) => Some(Repository::open_bare(&commit.repository).map_err(failed(OPEN))?),
     };
-    let (Some(old), Some(new)) = (commit_id(&repository, old), commit_id(&repository, new)) else {
+    match repository {
+        Some(repository) => relation(&repository, old, new),
+        None => Ok(Ancestry::Unknown),
+    }
+}
+
+/// How `new` stands to `old`, by a repository.
+pub(super) fn relation(repository: &Repository, old: &Revision, new: &Revision) -> Result<Ancestry, SourceError> {
+    let (Some(old), Some(new)) = (commit_id(repository, old), commit_id(repository, new)) else {
         return Ok(Ancestry::Unknown);
     };
     if old == new {
@@ -128,6 +144,8 @@ pub fn ancestry(tree: &Tree, old: &Revision, new: &Revision) -> Result<Ancestry,
     })
 }
 
+const OPEN: &str = "open the Git repository";
+
 fn failed(doing: &'static str) -> impl Fn(git2::Error) -> SourceError {
     move |source| SourceError::Git { doing, source }
 }
@@ -136,7 +154,7 @@ fn discover(directory: &Path) -> Result<Option<Repository>, SourceError> {
     match Repository::discover(directory) {
         Ok(repository) => Ok(Some(repository)),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-        Err(error) => Err(failed("open the Git repository")(error)),
+        Err(error) => Err(failed(OPEN)(error)),
     }
 }
 
@@ -229,20 +247,23 @@ fn contents(
 }
 
 /// Whether what was read is what the commit holds, no more and no less.
-fn is_same(tree: &Tree, committed: &BTreeMap<String, Committed>) -> Result<bool, git2::Error> {
+fn is_same(tree: &Tree, directory: &Directory, committed: &BTreeMap<String, Committed>) -> Result<bool, git2::Error> {
     // What was refused was not compared.
     if !tree.diagnostics.is_empty() || tree.files.is_empty() {
         return Ok(false);
     }
-    for (file, real) in tree.files.iter().zip(&tree.real) {
+    for (file, real) in tree.files.iter().zip(&directory.real) {
         let id = Oid::hash_object(ObjectType::Blob, file.text.as_bytes())?;
         if committed.get(real.as_ref()) != Some(&Committed::File(id)) {
             return Ok(false);
         }
     }
     let was_read = |path: &str| tree.files.binary_search_by(|file| (*file.path).cmp(path)).is_ok();
-    let was_met = |path: &str| tree.links.binary_search_by(|link| link.path.as_str().cmp(path)).is_ok();
-    for link in &tree.links {
+    let was_met = |path: &str| {
+        let met = directory.links.binary_search_by(|link| link.path.as_str().cmp(path));
+        met.is_ok()
+    };
+    for link in &directory.links {
         // Below a link to a directory Git knows nothing: there it is by its real path alone, where it is met too.
         let is_below_a_link = link.path.match_indices('/').any(|(end, _)| was_met(&link.path[..end]));
         let id = Oid::hash_object(ObjectType::Blob, &link.target)?;

@@ -1,0 +1,223 @@
+//! The directory that a repository's copy is kept in, and who may use it when.
+//!
+//! Invariant: whatever another process that was killed has left there is put right by the next one. May not talk to
+//! servers.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use git2::{ObjectType, Repository, RepositoryInitOptions};
+use sha2::{Digest as _, Sha256};
+
+use super::error::{GitError, Said};
+use super::location::Location;
+
+/// So many packs are put into one.
+const PACKS: usize = 32;
+
+/// The copy of one repository: a bare one, which all who fetch from its URL share.
+#[derive(Clone, Debug)]
+pub(super) struct Cache {
+    url: Location,
+    /// The repository.
+    pub(super) directory: PathBuf,
+    lock: PathBuf,
+}
+
+impl Cache {
+    /// The copy of `url` within `parent`, which is made where there is none.
+    pub(super) fn new(parent: &Path, url: &Location) -> Result<Self, GitError> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        // A fleet's files say much about it.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(parent).map_err(|source| GitError::Cache {
+            path: parent.to_owned(),
+            source,
+        })?;
+        let name = name(url);
+        Ok(Self {
+            url: url.clone(),
+            directory: parent.join(format!("{name}.git")),
+            lock: parent.join(format!("{name}.lock")),
+        })
+    }
+
+    /// Waits until nobody else writes the copy; it is ours until the file is dropped.
+    pub(super) fn lock(&self) -> Result<File, GitError> {
+        let file = self.lock_file()?;
+        file.lock().map_err(|source| self.failed(&self.lock, source))?;
+        Ok(file)
+    }
+
+    /// Waits until nobody rearranges the copy; nobody does until the file is dropped.
+    pub(super) fn lock_for_reading(&self) -> Result<File, GitError> {
+        let path = self.lock.with_extension("packs");
+        let file = open(&path).map_err(|source| self.failed(&path, source))?;
+        file.lock_shared().map_err(|source| self.failed(&path, source))?;
+        Ok(file)
+    }
+
+    /// As [`Self::lock_for_reading`], but alone, and none where somebody reads.
+    pub(super) fn lock_for_packing(&self) -> Option<File> {
+        let file = open(&self.lock.with_extension("packs")).ok()?;
+        file.try_lock().is_ok().then_some(file)
+    }
+
+    fn lock_file(&self) -> Result<File, GitError> {
+        open(&self.lock).map_err(|source| self.failed(&self.lock, source))
+    }
+
+    /// The copy as it is.
+    pub(super) fn open(&self) -> Result<Repository, GitError> {
+        Repository::open_bare(&self.directory).map_err(|error| self.damaged(&error))
+    }
+
+    /// The copy, made or made anew where there is none that can be opened. Only with the lock.
+    pub(super) fn open_or_make(&self) -> Result<Repository, GitError> {
+        self.sweep();
+        match Repository::open_bare(&self.directory).and_then(|repository| look(&repository).map(|()| repository)) {
+            Ok(repository) => return Ok(repository),
+            Err(error) if self.directory.exists() => {
+                tracing::warn!(url = %self.url, %error, "the copy is damaged and is made anew");
+            }
+            Err(_) => {}
+        }
+        self.discard()?;
+        let mut options = RepositoryInitOptions::new();
+        options.bare(true).external_template(false).no_reinit(true);
+        let made = Repository::init_opts(&self.directory, &options)
+            .and_then(|repository| self.configure(&repository).map(|()| repository));
+        made.map_err(|error| self.damaged(&error))
+    }
+
+    /// What the user's own settings say of URLs and redirections is meant for the user's own clones. Where credentials go
+    /// is for the description alone to say.
+    fn configure(&self, repository: &Repository) -> Result<(), git2::Error> {
+        let mut config = repository.config()?.open_level(git2::ConfigLevel::Local)?;
+        config.set_bool("http.followRedirects", false)?;
+        let url = self.url.as_str();
+        // The longest match wins, and none is longer.
+        config.set_str(&format!("url.{url}.insteadOf"), url)
+    }
+
+    /// Removes the copy. Only with the lock.
+    pub(super) fn discard(&self) -> Result<(), GitError> {
+        match fs::remove_dir_all(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(&self.directory, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what fetches that were killed have left: nothing else would, in years.
+    fn sweep(&self) {
+        for entry in fs::read_dir(self.directory.join("objects/pack"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if entry.file_name().to_string_lossy().starts_with("pack_git2_")
+                && let Err(error) = fs::remove_file(entry.path())
+            {
+                tracing::warn!(%error, "a fetch that was broken off has left a file that can't be removed");
+            }
+        }
+    }
+
+    /// Puts many packs into one, and drops what no reference leads to any more. Each fetch adds a pack, and a daemon fetches
+    /// for years. Only with the lock.
+    pub(super) fn tidy(&self) {
+        let packs = self.packs();
+        if packs.len() < PACKS {
+            return;
+        }
+        let Some(_lock) = self.lock_for_packing() else {
+            return;
+        };
+        match Repository::open_bare(&self.directory).and_then(|repository| pack(&repository)) {
+            Ok(new) => {
+                for path in packs.iter().filter(|path| path.file_stem() != new.file_stem()) {
+                    // The index first: a pack without one is not looked at.
+                    fs::remove_file(path.with_extension("idx")).ok();
+                    fs::remove_file(path).ok();
+                }
+            }
+            Err(error) => tracing::warn!(%error, url = %self.url, "the copy's packs can't be put together"),
+        }
+    }
+
+    fn packs(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.directory.join("objects/pack"));
+        let paths = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+        paths
+            .filter(|path| path.extension().is_some_and(|extension| extension == "pack"))
+            .collect()
+    }
+
+    fn failed(&self, path: &Path, source: io::Error) -> GitError {
+        GitError::Cache {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(super) fn damaged(&self, error: &git2::Error) -> GitError {
+        GitError::Damaged {
+            url: self.url.clone(),
+            path: self.directory.clone(),
+            source: Said(error.message().to_owned()),
+        }
+    }
+}
+
+/// Looks whether the copy has what its references name: a server that is told that it is here would not send it.
+fn look(repository: &Repository) -> Result<(), git2::Error> {
+    for reference in repository.references()? {
+        let Some(id) = reference?.target() else { continue };
+        // A tag may lead to anything; a commit has a tree.
+        if let Ok(commit) = repository.find_object(id, None)?.peel_to_commit() {
+            commit.tree()?;
+        }
+    }
+    Ok(())
+}
+
+/// A pack of all that the references lead to.
+fn pack(repository: &Repository) -> Result<PathBuf, git2::Error> {
+    let mut walk = repository.revwalk()?;
+    let mut builder = repository.packbuilder()?;
+    for reference in repository.references()? {
+        let Some(id) = reference?.target() else { continue };
+        let object = repository.find_object(id, None)?;
+        if object.kind() != Some(ObjectType::Commit) {
+            builder.insert_object(id, None)?;
+        }
+        if let Ok(commit) = object.peel_to_commit() {
+            walk.push(commit.id())?;
+        }
+    }
+    builder.insert_walk(&mut walk)?;
+    let folder = repository.path().join("objects/pack");
+    builder.write(&folder, 0)?;
+    let name = builder.name()?.unwrap_or_default();
+    Ok(folder.join(format!("pack-{name}.pack")))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+}
+
+/// One for each URL, and telling for people.
+fn name(url: &Location) -> String {
+    let plain: String = url
+        .name()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(40)
+        .collect();
+    let digest = Sha256::digest(url.as_str());
+    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{plain}-{digest}")
+}

@@ -1,0 +1,242 @@
+//! A real Gitea on loopback.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::keeper::{Kept, free_port};
+use super::skip;
+
+/// Gitea refuses to run as root. Debian calls this user nobody.
+const NOBODY: u32 = 65534;
+
+/// A running Gitea with one user, `tester`.
+#[derive(Debug)]
+pub(crate) struct Gitea {
+    _server: Kept,
+    port: u16,
+    /// A token of the user's, good for everything.
+    pub(crate) token: String,
+}
+
+/// The user's password.
+const PASSWORD: &str = "only-for-tests-1";
+
+impl Gitea {
+    /// A server of one's own; none where it can't be had.
+    ///
+    /// # Panics
+    /// Under CI where it can't be had; where it does not start.
+    pub(crate) fn start() -> Option<Self> {
+        match find() {
+            Ok(assets) => Some(Self::launch(assets)),
+            Err(reason) => skip(reason),
+        }
+    }
+
+    fn launch(assets: &Path) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("gitea")
+            .tempdir()
+            .expect("a directory")
+            .keep();
+        let port = free_port();
+        let us = super::sshd::user();
+        let (user, name) = if us == "root" {
+            (Some(NOBODY), "nobody")
+        } else {
+            (None, us.as_str())
+        };
+        let config = folder.join("app.ini");
+        fs::write(&config, settings(&folder, assets, port, name)).expect("a file");
+        if let Some(user) = user {
+            for path in [&folder, &config] {
+                std::os::unix::fs::chown(path, Some(user), Some(user)).expect("to be root");
+            }
+        }
+        let program = assets.join("gitea");
+        let env = [
+            ("HOME", folder.clone()),
+            ("USER", PathBuf::from(name)),
+            ("GITEA_WORK_DIR", folder.clone()),
+        ];
+        let run = |args: &[&str]| {
+            let mut command = Command::new(&program);
+            command.args(args).arg("--config").arg(&config).current_dir(&folder);
+            command.envs(env.iter().map(|(name, value)| (name, value)));
+            if let Some(user) = user {
+                use std::os::unix::process::CommandExt as _;
+                command.uid(user).gid(user);
+            }
+            let output = command.output().expect("gitea");
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+            let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+            assert!(output.status.success(), "gitea {args:?}: {stdout}\n{stderr}");
+            stdout
+        };
+        run(&["migrate"]);
+        run(&[
+            "admin",
+            "user",
+            "create",
+            "--admin",
+            "--username",
+            "tester",
+            "--password",
+            PASSWORD,
+            "--email",
+            "tester@example.org",
+            "--must-change-password=false",
+        ]);
+        let token = run(&[
+            "admin",
+            "user",
+            "generate-access-token",
+            "--username",
+            "tester",
+            "--scopes",
+            "all",
+            "--raw",
+        ]);
+        let token = token.lines().last().unwrap_or_default().to_owned();
+        let path = |path: &Path| path.to_str().expect("a path of text").to_owned();
+        let (program, config) = (path(&program), path(&config));
+        let server = Kept::start(&folder, user, &[&program, "web", "--config", &config], &env);
+        server.wait_for("Listen: http://127.0.0.1");
+        let gitea = Self {
+            _server: server,
+            port,
+            token,
+        };
+        // It says so a moment before it listens.
+        let ready = (0..100_000).any(|_| gitea.call("GET", "/api/v1/version", "").is_some());
+        assert!(ready, "Gitea does not answer");
+        gitea
+    }
+
+    /// The URL of one of the user's repositories.
+    pub(crate) fn url(&self, repository: &str) -> String {
+        format!("http://127.0.0.1:{}/tester/{repository}.git", self.port)
+    }
+
+    /// Makes a private repository.
+    pub(crate) fn make(&self, repository: &str) {
+        let body = format!(r#"{{"name": "{repository}", "private": true, "default_branch": "main"}}"#);
+        let answer = self.call("POST", "/api/v1/user/repos", &body).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+
+    /// Takes the token back.
+    pub(crate) fn revoke_token(&self, name: &str) {
+        let answer = self.call("DELETE", &format!("/api/v1/users/tester/tokens/{name}"), "");
+        let answer = answer.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+
+    /// A token under a name, which may do this.
+    pub(crate) fn make_token(&self, name: &str, scope: &str) -> String {
+        let body = format!(r#"{{"name": "{name}", "scopes": ["{scope}"]}}"#);
+        let answer = self
+            .call("POST", "/api/v1/users/tester/tokens", &body)
+            .expect("an answer");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        // It may come in chunks, whose lengths stand on lines of their own.
+        let body = body.lines().find(|line| line.starts_with('{')).expect("an object");
+        let token: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        token["sha1"].as_str().expect("a token").to_owned()
+    }
+
+    /// Calls the API with the user's password; the whole answer, or none where nobody answers.
+    pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        let login = STANDARD.encode(format!("tester:{PASSWORD}"));
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {login}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        Some(String::from_utf8_lossy(&answer).into_owned()).filter(|answer| !answer.is_empty())
+    }
+}
+
+fn settings(folder: &Path, assets: &Path, port: u16, user: &str) -> String {
+    let (folder, assets) = (folder.display(), assets.display());
+    format!(
+        "RUN_MODE = prod
+RUN_USER = {user}
+WORK_PATH = {folder}
+[server]
+PROTOCOL = http
+HTTP_ADDR = 127.0.0.1
+HTTP_PORT = {port}
+ROOT_URL = http://127.0.0.1:{port}/
+STATIC_ROOT_PATH = {assets}/static
+DISABLE_SSH = true
+OFFLINE_MODE = true
+LFS_START_SERVER = false
+[database]
+DB_TYPE = sqlite3
+PATH = {folder}/gitea.db
+[repository]
+ROOT = {folder}/repositories
+[security]
+INSTALL_LOCK = true
+SECRET_KEY = only-for-tests
+PASSWORD_HASH_ALGO = pbkdf2$1000$20
+[service]
+DISABLE_REGISTRATION = true
+[webhook]
+ALLOWED_HOST_LIST = loopback
+[indexer]
+ISSUE_INDEXER_TYPE = db
+[cron]
+ENABLED = false
+[actions]
+ENABLED = false
+[log]
+MODE = console
+LEVEL = Info
+ROOT_PATH = {folder}/log
+[log.console]
+STDERR = true
+"
+    )
+}
+
+/// The folder with the program and what it reads; the error says what is missing.
+fn find() -> Result<&'static Path, &'static str> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    FOUND.get_or_init(look).as_deref().map_err(String::as_str)
+}
+
+fn look() -> Result<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("target/testenv");
+    let assets = folder.join("gitea");
+    let is_there = || assets.join("gitea").is_file() && assets.join("static/options").is_dir();
+    if is_there() {
+        return Ok(assets);
+    }
+    if !Command::new("go")
+        .arg("version")
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        return Err("target/testenv has no Gitea, and there is no Go to build it with".to_owned());
+    }
+    writeln!(std::io::stderr(), "building Gitea, once, for some minutes").ok();
+    match Command::new(root.join("tests/gitea/build.sh")).arg(&folder).status() {
+        Ok(status) if status.success() && is_there() => Ok(assets),
+        Ok(status) => Err(format!("tests/gitea/build.sh left no Gitea: {status}")),
+        Err(error) => Err(format!("tests/gitea/build.sh can't be run: {error}")),
+    }
+}
