@@ -59,16 +59,10 @@ impl Board {
     }
 
     /// Notes how a unit stands.
-    pub(super) fn note(&self, unit: &UnitId, state: Option<State>, error: Option<String>, seen: Timestamp) {
+    pub(super) fn note(&self, unit: &UnitId, looked_at: UnitReport) {
         let mut report = self.report();
-        let before = report.units.insert(
-            unit.to_string(),
-            UnitReport {
-                state: state.clone(),
-                error: error.clone(),
-                seen,
-            },
-        );
+        let before = report.units.insert(unit.to_string(), looked_at.clone());
+        let UnitReport { state, error, .. } = looked_at;
         let is_news = before.is_none_or(|before| before.state != state || before.error != error);
         drop(report);
         if is_news {

@@ -291,7 +291,12 @@ impl Daemon {
         match ended.result {
             Ok(done) => {
                 for (unit, looked) in done.units {
-                    board.note(&unit, Some(looked.state), looked.error, at);
+                    let report = UnitReport {
+                        state: Some(looked.state),
+                        error: looked.error,
+                        seen: at,
+                    };
+                    board.note(&unit, report);
                     self.queue.end(&unit, looked.end, now);
                     if let Some(unseen) = &mut self.unseen {
                         unseen.remove(&unit);
@@ -305,7 +310,12 @@ impl Daemon {
             Err(error) => {
                 let error = chain(&error);
                 for unit in &ended.units {
-                    board.note(unit, None, Some(error.clone()), at);
+                    let report = UnitReport {
+                        state: None,
+                        error: Some(error.clone()),
+                        seen: at,
+                    };
+                    board.note(unit, report);
                     self.queue.end(unit, End::Failed, now);
                 }
             }

@@ -40,9 +40,21 @@ pub fn is_noop(desired: &Value, live: &Value, manager: &str, schema: &Schema) ->
         return false;
     }
     // What isn't kept is added anew by each write, and then taken from others who own it: so that is tried, if there is any.
-    !walk.forgotten.get()
-        || entries.iter().all(|entry| is_own(entry, manager))
-        || is_agreed((desired, live), manager, schema)
+    if !walk.forgotten.get() {
+        return true;
+    }
+    // A server counts a null that it does not keep as a change of the spec: the object is the same, its generation is not.
+    !holds_null(desired)
+        && (entries.iter().all(|entry| is_own(entry, manager)) || is_agreed((desired, live), manager, schema))
+}
+
+fn holds_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(holds_null),
+        Value::Object(map) => map.values().any(holds_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// Whether applying meets no conflict.

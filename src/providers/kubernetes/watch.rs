@@ -3,7 +3,7 @@
 //! Invariant: what is told is "look again", never what the object is like: every decision is made on a read of its own. So
 //! an event that is lost costs time until the next one, and nothing else; and no body of a Secret comes by here.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -122,7 +122,7 @@ struct Said {
 /// A kind, as it was last seen.
 pub struct Watch {
     followed: Followed,
-    known: HashMap<(Option<String>, String), Fingerprint>,
+    known: BTreeMap<(Option<String>, String), Fingerprint>,
     /// Where the watch goes on; none: it begins with a LIST.
     version: Option<String>,
 }
@@ -132,7 +132,7 @@ impl Watch {
     pub fn new(followed: Followed) -> Self {
         Self {
             followed,
-            known: HashMap::new(),
+            known: BTreeMap::new(),
             version: None,
         }
     }
@@ -209,7 +209,7 @@ impl Watch {
 
     /// Lists, tells what differs from what was known, and gives the state that it shows.
     async fn list(&mut self, http: &Http, path: &str, tell: &(dyn Fn(ResourceId) + Sync)) -> Result<String, HttpError> {
-        let mut seen = HashMap::new();
+        let mut seen = BTreeMap::new();
         let mut next = format!("{path}&limit={PAGE}");
         let version = loop {
             let call = Call {
