@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::api::Place;
@@ -29,7 +30,7 @@ use crate::resource::{Manifest, ResourceId};
 type Shelves = BTreeMap<(Place, String), Result<Shelf, String>>;
 
 /// Kinds whose lists are asked for at a time: more would have all of a cloud in memory before any of it is used.
-const AHEAD: usize = 4;
+const AT_A_TIME: usize = 4;
 
 /// What is looked for.
 struct Sought<'a> {
@@ -66,30 +67,31 @@ impl OciProvider {
         let tables = Tables::default();
         // In the order in which a network is built: what names a VCN comes after the VCN. Of each kind only its documents
         // are kept, and what later ones refer to.
-        let kinds = oci::KINDS.iter().map(|kind| {
-            let ones = by_kind.get(kind.name).map(Vec::as_slice).unwrap_or_default();
-            async move { (kind, ones, self.shelves(kind, ones).await) }
-        });
-        let kinds: Vec<_> = kinds.collect();
-        let mut kinds = futures::stream::iter(kinds).buffered(AHEAD);
-        while let Some((kind, ones, shelves)) = kinds.next().await {
-            for one in ones {
-                let sight = match route(kind.name) {
-                    Some(route) => self.look_for(one, kind, route, &shelves, &sights).await,
-                    None => Sight::Observed(self.look_for_part(one, &sights, &tables).await),
-                };
-                sights.insert(one.id, sight);
-            }
-            drop(shelves);
-            let shows: Vec<_> = ones.iter().map(|one| self.shown(one, &sights)).collect();
-            let shown: Vec<_> = futures::stream::iter(shows)
-                .buffer_unordered(self.options.concurrency)
-                .collect()
-                .await;
-            objects.extend(shown);
-            for one in ones {
-                if let Some(Sight::There(_, live)) = sights.get_mut(one.id) {
-                    *live = Arc::new(live.referred_to());
+        for some in oci::KINDS.chunks(AT_A_TIME) {
+            // To their end before anything else is asked: a call that is begun and not polled may hold what others wait for.
+            let lists = some.iter().map(|kind| {
+                let ones = by_kind.get(kind.name).map(Vec::as_slice).unwrap_or_default();
+                async move { (kind, ones, self.shelves(kind, ones).await) }
+            });
+            for (kind, ones, shelves) in join_all(lists).await {
+                for one in ones {
+                    let sight = match route(kind.name) {
+                        Some(route) => self.look_for(one, kind, route, &shelves, &sights).await,
+                        None => Sight::Observed(self.look_for_part(one, &sights, &tables).await),
+                    };
+                    sights.insert(one.id, sight);
+                }
+                drop(shelves);
+                let shows: Vec<_> = ones.iter().map(|one| self.shown(one, &sights)).collect();
+                let shown: Vec<_> = futures::stream::iter(shows)
+                    .buffer_unordered(self.options.concurrency)
+                    .collect()
+                    .await;
+                objects.extend(shown);
+                for one in ones {
+                    if let Some(Sight::There(_, live)) = sights.get_mut(one.id) {
+                        *live = Arc::new(live.referred_to());
+                    }
                 }
             }
         }
