@@ -89,15 +89,19 @@ pub(super) fn scope_of(args: &FleetArgs) -> Scope {
 
 /// Which part of the fleet, on which control planes.
 pub(super) fn scope(args: &FleetArgs, target: &TargetArgs) -> Scope {
-    use super::args::ProviderKind;
-    let provider = target.provider.map(|kind| match kind {
-        ProviderKind::Kubernetes => ops::ProviderScope::Kubernetes,
-        ProviderKind::Oci => ops::ProviderScope::Oci,
-    });
     Scope {
-        provider,
+        provider: provider(target),
         ..scope_of(args)
     }
+}
+
+/// The only kind of control plane that is meant, if it is one.
+pub(super) fn provider(target: &TargetArgs) -> Option<ops::ProviderScope> {
+    use super::args::ProviderKind;
+    target.provider.map(|kind| match kind {
+        ProviderKind::Kubernetes => ops::ProviderScope::Kubernetes,
+        ProviderKind::Oci => ops::ProviderScope::Oci,
+    })
 }
 
 /// How a sandbox is opened.

@@ -16,11 +16,11 @@ use crate::ops;
 
 /// Keep the live state as the fleet files say, until told to stop
 ///
-/// Looks at the files regularly, in a directory or in a Git repository (--git). A revision comes into force once it has loaded without an error and its lock is up to date;
-/// until then the last one stays in force, and /status says why. Live objects are watched: what somebody changes is mended
-/// (or reported, with --drift report), and each cluster is looked at now and then whether anything was heard of it or not.
-/// All guards hold; the cap on deletes counts over 24 hours, whichever process deletes. Ctrl-C or SIGTERM: what is under way
-/// is finished, and the next run goes on from there.
+/// Looks at the files regularly, in a directory or in a Git repository (--git). A revision comes into force once it has
+/// loaded without an error and its lock is up to date; until then the last one stays in force, and /status says why. Live
+/// objects are watched: what somebody changes is mended (or reported, with --drift report), and each cluster is looked at now
+/// and then whether anything was heard of it or not. All guards hold; the cap on deletes counts over 24 hours, over all
+/// daemons of a management cluster. Ctrl-C or SIGTERM: what is under way is finished, and the next run goes on from there.
 #[derive(Debug, clap::Args)]
 #[command(
     after_long_help = "Try it:\n  fleetwright daemon --sandbox --listen 127.0.0.1:8080 --verbose\n  \
@@ -96,6 +96,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             DriftPolicy::Correct => Drift::Correct,
             DriftPolicy::Report => Drift::Report,
         },
+        provider: common::provider(&args.target),
         concurrency: args.concurrency.into(),
         board: Arc::default(),
     };

@@ -12,7 +12,7 @@ use super::state::{State, Step, determine_states, next_step};
 use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
 use crate::fleet::model::Cap;
 use crate::inventory::ledger::Allowance;
-use crate::ops::{self, Access, Against, LoadedFleet, PlanError, PlanOptions, Planned, Scope};
+use crate::ops::{self, Access, Against, LoadedFleet, PlanError, PlanOptions, Planned, ProviderScope, Scope};
 use crate::plan::change::{Action, Change};
 use crate::providers::ProviderError;
 use crate::report::chain;
@@ -33,6 +33,7 @@ pub(super) struct Work {
     pub(super) loaded: Arc<LoadedFleet>,
     pub(super) access: Access,
     pub(super) drift: Drift,
+    pub(super) provider: Option<ProviderScope>,
     pub(super) concurrency: usize,
     pub(super) interrupted: Arc<AtomicBool>,
 }
@@ -96,6 +97,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         against: Against::Live(Box::new(work.access.clone())),
         scope: Scope {
             units: Some(units.clone()),
+            provider: work.provider,
             ..Scope::default()
         },
         adopt: false,

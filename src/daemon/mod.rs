@@ -36,7 +36,7 @@ use self::queue::{End, Queue};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use crate::diag::Severity;
-use crate::ops::{Access, Held, LoadedFleet};
+use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
 use crate::sandbox::serve::Server;
@@ -53,6 +53,8 @@ pub struct Options {
     pub pace: Pace,
     /// What is done about drift.
     pub drift: Drift,
+    /// Only objects on this kind of control plane; none: on all.
+    pub provider: Option<ProviderScope>,
     /// Changes under way at once, in each batch.
     pub concurrency: usize,
     /// Where the state is shown.
@@ -112,6 +114,7 @@ struct Daemon {
     unseen: Option<BTreeSet<UnitId>>,
     batches: JoinSet<Ended>,
     follower: Follower,
+    is_followed: bool,
     heard: Arc<Heard>,
     interrupted: Arc<AtomicBool>,
     next_poll: Instant,
@@ -131,6 +134,7 @@ impl Daemon {
             unseen: None,
             batches: JoinSet::new(),
             follower: Follower::default(),
+            is_followed: false,
             heard: Arc::default(),
             interrupted: Arc::default(),
             next_poll: now,
@@ -173,7 +177,7 @@ impl Daemon {
     async fn look_at_source(&mut self) {
         let source = self.options.source.clone();
         let seen = self.seen.clone();
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = tokio::task::spawn_blocking(move || -> Result<_, String> {
             let there = source.look().map_err(|error| chain(&*error))?;
             if seen.as_ref() == Some(&there) {
                 return Ok(None);
@@ -182,21 +186,34 @@ impl Daemon {
         });
         let news = match looked.await {
             Ok(Ok(news)) => news,
-            Ok(Err(error)) => return self.refuse(error),
-            Err(error) => return self.refuse(error.to_string()),
+            Ok(Err(error)) => return self.refuse(&error),
+            Err(error) => return self.refuse(&error.to_string()),
         };
         self.options.board.report().source_seen = Some(Timestamp::now());
-        let Some((there, loaded)) = news else { return };
+        let Some((there, loaded)) = news else {
+            if !self.is_followed {
+                self.follow().await;
+            }
+            return;
+        };
+        // What could not be read is tried again: the disk may have been full.
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => return self.refuse(&error),
+        };
         self.seen = Some(there);
-        match loaded.and_then(|loaded| is_in_order(&loaded).map(|()| loaded)) {
-            Ok(loaded) => self.bring_into_force(loaded).await,
-            Err(error) => self.refuse(error),
+        match is_in_order(&loaded) {
+            Ok(()) => self.bring_into_force(loaded).await,
+            Err(error) => self.refuse(&error),
         }
     }
 
-    fn refuse(&mut self, error: String) {
-        tracing::warn!(error, "what the source holds does not come into force");
-        self.options.board.report().source_error = Some(error);
+    /// Tells why what the source holds is not in force; once, however often it is tried.
+    fn refuse(&self, error: &str) {
+        let before = self.options.board.report().source_error.replace(error.to_owned());
+        if before.as_deref() != Some(error) {
+            tracing::warn!(error, "what the source holds does not come into force");
+        }
     }
 
     async fn bring_into_force(&mut self, loaded: LoadedFleet) {
@@ -232,19 +249,27 @@ impl Daemon {
         {
             self.queue.insist(unit, now);
         }
+        self.follow().await;
+    }
+
+    /// Has live objects followed; where that fails, it is tried again when the source is looked at next.
+    async fn follow(&mut self) {
+        const EVERYTHING: &str = "everything";
+        let Some(loaded) = self.in_force.clone() else { return };
         let access = self.access();
         let followed = self
             .follower
             .follow(&loaded, &access, &self.heard, &self.options.board)
             .await;
-        if let Err(error) = followed {
-            let error = chain(&error);
-            tracing::warn!(error, "live objects are not followed");
-            self.options
-                .board
-                .report()
-                .not_followed
-                .insert("everything".to_owned(), error);
+        self.is_followed = followed.is_ok();
+        let mut report = self.options.board.report();
+        match followed {
+            Ok(()) => drop(report.not_followed.remove(EVERYTHING)),
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(error, "live objects are not followed");
+                report.not_followed.insert(EVERYTHING.to_owned(), error);
+            }
         }
     }
 
@@ -275,6 +300,7 @@ impl Daemon {
                 loaded: loaded.clone(),
                 access: self.access(),
                 drift: self.options.drift,
+                provider: self.options.provider,
                 concurrency: self.options.concurrency,
                 interrupted: self.interrupted.clone(),
             };

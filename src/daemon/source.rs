@@ -65,9 +65,6 @@ impl Source for Directory {
     }
 }
 
-/// The name under which the copy of a repository keeps the commit in force.
-const IN_FORCE: &str = "in-force";
-
 /// A Git repository.
 #[derive(Debug)]
 pub struct Repository {
@@ -85,6 +82,11 @@ impl Repository {
         }
     }
 
+    /// The name under which the copy keeps the commit in force: others may follow another branch or fleet of the repository.
+    fn in_force(&self) -> String {
+        format!("in-force {:?} {}", self.options.selection, self.options.path)
+    }
+
     fn looked_at(&self) -> MutexGuard<'_, Option<Fetched>> {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,25 +96,23 @@ impl Source for Repository {
     fn look(&self) -> Result<Revision, SourceFailure> {
         let now = Timestamp::now();
         let mirror = ops::mirror(&self.options)?;
-        let kept = mirror.kept(IN_FORCE, now)?;
-        let before = kept.as_ref().map(|kept| kept.commit.clone());
+        let is_first = self.looked_at().is_none();
         let fetched = match mirror.fetch(now) {
             Ok(fetched) => fetched,
             // A daemon that starts while the server is away goes on with what was in force.
-            Err(error) => match kept.filter(|_| self.looked_at().is_none()) {
+            Err(error) if is_first => match mirror.kept(&self.in_force(), now)? {
                 Some(kept) => {
-                    tracing::warn!(
-                        error = crate::report::chain(&error),
-                        "can't fetch; going on with what was in force"
-                    );
+                    let error = crate::report::chain(&error);
+                    tracing::warn!(error, "can't fetch; going on with what was in force");
                     kept
                 }
                 None => return Err(error.into()),
             },
+            Err(error) => return Err(error.into()),
         };
-        if let Some(before) = &before {
-            let standing = mirror.relation(before, &fetched.commit)?;
-            let step = advance(Some(before), &fetched.commit, standing, Allowed::default())?;
+        if let Some(before) = mirror.kept_revision(&self.in_force())? {
+            let standing = mirror.relation(&before, &fetched.commit)?;
+            let step = advance(Some(&before), &fetched.commit, standing, Allowed::default())?;
             tracing::debug!(?step, commit = %fetched.commit, "fetched");
         }
         let revision = fetched.commit.clone();
@@ -134,7 +134,7 @@ impl Source for Repository {
 
     fn took(&self) -> Result<(), SourceFailure> {
         match self.looked_at().clone() {
-            Some(fetched) => Ok(ops::mirror(&self.options)?.keep(IN_FORCE, &fetched)?),
+            Some(fetched) => Ok(ops::mirror(&self.options)?.keep(&self.in_force(), &fetched)?),
             None => Ok(()),
         }
     }

@@ -133,10 +133,7 @@ fn words(precondition: &Precondition) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Revised;
-    use crate::plan::change::tests::change;
-    use crate::plan::graph::Graph;
-    use crate::resource::{FleetUid, Revision};
+    use crate::plan::change::tests::{change, plan};
 
     #[test]
     fn what_is_not_there_holds_up_what_runs_on_it_and_nothing_else() {
@@ -147,20 +144,7 @@ mod tests {
             change("c", "NodePool", "c-x", Action::Update),
         ];
         let units: Vec<UnitId> = changes.iter().map(|change| change.unit.clone()).collect();
-        let mut plan = Plan {
-            revised: Revised {
-                fleet: FleetUid::new("f"),
-                revision: Revision::new("r"),
-                time: 0,
-            },
-            graph: Graph::new(&changes).unwrap(),
-            changes,
-            unchanged: 0,
-            refusals: Vec::new(),
-            held: Vec::new(),
-            needs: Vec::new(),
-            settled: Vec::new(),
-        };
+        let mut plan = plan(changes);
         assert_eq!(
             units_to_check(&plan),
             BTreeSet::from([units[1].clone(), units[2].clone()])

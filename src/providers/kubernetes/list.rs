@@ -126,13 +126,28 @@ pub(super) async fn labelled(
     all_pages(http, kind, &first).await
 }
 
-/// Follows a LIST to its end.
+/// Follows a LIST of whole objects to its end.
 pub(super) async fn all_pages(http: &Http, kind: &Kind, first: &str) -> Result<Listing, ListError> {
+    let (items, version) = pages(http, "application/json", first, |text| Item::parse(text, kind)).await?;
+    Ok(Listing { items, version })
+}
+
+/// Follows a LIST to its end; gives what was read of each item, and the state of the server that it shows.
+pub(super) async fn pages<T>(
+    http: &Http,
+    accept: &'static str,
+    first: &str,
+    read: impl Fn(&str) -> Result<T, HttpError>,
+) -> Result<(Vec<T>, String), ListError> {
     let mut restarts = 0;
     let mut items = Vec::new();
     let mut path = first.to_owned();
     loop {
-        let answer = http.send(Call::get(path)).await?;
+        let call = Call {
+            accept,
+            ..Call::get(path)
+        };
+        let answer = http.send(call).await?;
         if answer.status == 410 && restarts < RESTARTS {
             restarts += 1;
             items.clear();
@@ -144,14 +159,11 @@ pub(super) async fn all_pages(http: &Http, kind: &Kind, first: &str) -> Result<L
         }
         let page: Page<'_> = serde_json::from_str(&answer.text).map_err(|_| HttpError::Nonsense("it is no list"))?;
         for item in page.items.unwrap_or_default() {
-            items.push(Item::parse(item.get(), kind)?);
+            items.push(read(item.get())?);
         }
         match page.metadata.token.filter(|token| !token.is_empty()) {
             Some(token) => path = format!("{first}&continue={}", escape(&token)),
-            None => {
-                let version = page.metadata.version.unwrap_or_default();
-                return Ok(Listing { items, version });
-            }
+            None => return Ok((items, page.metadata.version.unwrap_or_default())),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::KubernetesProvider;
 use super::discovery::kind_of;
 use super::http::{Call, Http, HttpError, escape};
-use super::status::Refusal;
+use super::list::{self, ListError};
 use crate::providers::ProviderError;
 use crate::resource::{Digest, ResourceId};
 
@@ -20,6 +20,9 @@ use crate::resource::{Digest, ResourceId};
 const LENGTH: Duration = Duration::from_secs(290);
 /// A server that says nothing for so long, although it sends bookmarks each minute, is not there any more.
 const SILENCE: Duration = Duration::from_secs(150);
+/// Metadata alone.
+const LISTED: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+const WATCHED: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// Objects in one page.
 const PAGE: usize = 500;
 /// A line of a watch is one object's metadata; managedFields of large objects take some 100 KiB.
@@ -58,22 +61,6 @@ pub enum WatchError {
 
 /// What of an object makes another look worth its while. Its status is none of that: it changes all the time.
 type Fingerprint = Digest;
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    #[serde(default)]
-    metadata: PageMeta,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct PageMeta {
-    #[serde(rename = "continue")]
-    token: Option<String>,
-    resource_version: Option<String>,
-}
 
 #[derive(Deserialize)]
 struct Object<'a> {
@@ -209,31 +196,18 @@ impl Watch {
 
     /// Lists, tells what differs from what was known, and gives the state that it shows.
     async fn list(&mut self, http: &Http, path: &str, tell: &(dyn Fn(ResourceId) + Sync)) -> Result<String, HttpError> {
-        let mut seen = BTreeMap::new();
-        let mut next = format!("{path}&limit={PAGE}");
-        let version = loop {
-            let call = Call {
-                accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-                ..Call::get(next)
-            };
-            let answer = http.send(call).await?;
-            if !answer.is_success() {
-                return Err(HttpError::Refused(Refusal::of(&answer)));
-            }
-            let page: Page<'_> =
-                serde_json::from_str(&answer.text).map_err(|_| HttpError::Nonsense("it is no list"))?;
-            for item in page.items.unwrap_or_default() {
-                let object: Object<'_> = parse(item.get())?;
-                seen.insert(
-                    (object.metadata.namespace.clone(), object.metadata.name.clone()),
-                    object.metadata.fingerprint(),
-                );
-            }
-            match page.metadata.token.filter(|token| !token.is_empty()) {
-                Some(token) => next = format!("{path}&limit={PAGE}&continue={}", escape(&token)),
-                None => break page.metadata.resource_version.unwrap_or_default(),
-            }
-        };
+        let first = format!("{path}&limit={PAGE}");
+        let (seen, version) = list::pages(http, LISTED, &first, |text| {
+            let meta = parse(text)?.metadata;
+            let fingerprint = meta.fingerprint();
+            Ok(((meta.namespace, meta.name), fingerprint))
+        })
+        .await
+        .map_err(|error| match error {
+            ListError::Http(error) => error,
+            ListError::Refused(refusal) => HttpError::Refused(refusal),
+        })?;
+        let seen: BTreeMap<_, _> = seen.into_iter().collect();
         let gone = self.known.keys().filter(|key| !seen.contains_key(*key));
         let changed = seen
             .iter()
@@ -253,7 +227,7 @@ impl Watch {
         tell: &(dyn Fn(ResourceId) + Sync),
     ) -> Result<bool, HttpError> {
         let call = Call {
-            accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+            accept: WATCHED,
             ..Call::get(path)
         };
         let mut lines = match http.stream(&call).await? {

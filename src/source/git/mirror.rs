@@ -131,6 +131,27 @@ impl Mirror {
             .map_err(|error| self.cache.damaged(&error))
     }
 
+    /// The id of the commit that is kept under a name: what was in force stays known, whatever has become of the key that
+    /// signed it.
+    ///
+    /// # Errors
+    /// Where the copy can't be read.
+    pub fn kept_revision(&self, name: &str) -> Result<Option<Revision>, GitError> {
+        if !self.cache.directory.exists() {
+            return Ok(None);
+        }
+        let _lock = self.cache.lock_for_reading()?;
+        let repository = self.cache.open()?;
+        let commit = repository
+            .find_reference(&kept_as(name))
+            .and_then(|kept| kept.peel_to_commit());
+        match commit {
+            Ok(commit) => Ok(Some(Revision::new(commit.id().to_string()))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(self.cache.damaged(&error)),
+        }
+    }
+
     /// The commit that is kept under a name, its signature checked afresh; none where there is none.
     ///
     /// # Errors

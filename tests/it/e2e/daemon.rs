@@ -263,3 +263,12 @@ fn deletes_are_counted_over_all_runs_of_a_day() {
     assert_eq!(status["units"]["cluster day"]["state"], "refused", "{status}");
     daemon.ends();
 }
+
+#[test]
+fn a_control_plane_that_is_not_meant_is_left_alone() {
+    let Some(stage) = Stage::new("spared") else { return };
+    let mut daemon = Daemon::start(&stage, &["--provider", "oci"]);
+    daemon.says(&["looked at", "cluster spared", "in sync"]);
+    assert!(!stage.is_there("spared", "hostedcluster", "spared"));
+    daemon.ends();
+}

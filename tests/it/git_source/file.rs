@@ -127,6 +127,15 @@ fn a_fetch_goes_on_from_the_last_one() {
     assert_eq!(fetched(&mirror(&upstream.beside("cache"), remote)).commit, second);
 }
 
+#[track_caller]
+fn is_too_much(error: &GitError, most: u64, of: &str) {
+    assert!(
+        matches!(error, GitError::TooMuch { limit, unit, .. } if (*limit, *unit) == (most, of)),
+        "{}",
+        chain(error)
+    );
+}
+
 #[test]
 fn a_fetch_beyond_its_budget_is_broken_off_and_can_be_tried_again() {
     let upstream = Upstream::new();
@@ -134,33 +143,11 @@ fn a_fetch_beyond_its_budget_is_broken_off_and_can_be_tried_again() {
     let mut remote = upstream.remote();
     remote.budget.objects = 3;
     let error = refused(&mirror(&upstream.beside("cache"), remote.clone()));
-    assert!(
-        matches!(
-            error,
-            GitError::TooMuch {
-                limit: 3,
-                unit: "objects",
-                ..
-            }
-        ),
-        "{}",
-        chain(&error)
-    );
+    is_too_much(&error, 3, "objects");
     remote.budget.objects = 1000;
     remote.budget.bytes = 10;
     let error = refused(&mirror(&upstream.beside("cache"), remote.clone()));
-    assert!(
-        matches!(
-            error,
-            GitError::TooMuch {
-                limit: 10,
-                unit: "bytes",
-                ..
-            }
-        ),
-        "{}",
-        chain(&error)
-    );
+    is_too_much(&error, 10, "bytes");
     remote.budget.bytes = 1 << 20;
     assert_eq!(fetched(&mirror(&upstream.beside("cache"), remote)).commit, commit);
 }

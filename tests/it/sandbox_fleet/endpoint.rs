@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::crash::cut_off;
 use super::drift::since;
-use super::said::{Told, are_in_order, change, goes_ahead, is_settled, text, unknown, waves};
+use super::said::{Told, are_in_order, change, goes_ahead, is_settled, program_applies, text, unknown, waves};
 use super::world::{World, hosted_clusters, living, ours};
 
 const FRA: &str = "eu-frankfurt-1";
@@ -352,16 +352,5 @@ async fn so_is_its_teardown() {
 /// By the program itself, as the example's README has it.
 #[test]
 fn the_program_applies_the_example() {
-    let place = crate::cli::Workplace::copy_of(&crate::fleet_support::repository("examples/private-endpoint"));
-    let args = ["--sandbox", "state", "--fleet", "fleet"];
-    let ran = place.run(&[&["apply", "--yes"], &args[..]].concat()).exits(0);
-    assert!(
-        ran.stdout.contains("NetworkLoadBalancer payments-endpoint"),
-        "{}",
-        ran.stdout
-    );
-    let ran = place
-        .run(&[&["plan", "--detailed-exitcode"], &args[..]].concat())
-        .exits(0);
-    assert!(ran.stdout.contains("Nothing to do"), "{}", ran.stdout);
+    program_applies("private-endpoint", "NetworkLoadBalancer payments-endpoint");
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::crash::cut_off;
 use super::drift::since;
-use super::said::{Told, are_in_order, change, goes_ahead, is_settled, text, unknown, waves};
+use super::said::{Told, are_in_order, change, goes_ahead, is_settled, program_applies, text, unknown, waves};
 use super::world::{World, hosted_clusters, living};
 
 const IAD: &str = "us-ashburn-1";
@@ -372,16 +372,5 @@ async fn so_is_its_teardown() {
 /// By the program itself, as the example's README has it.
 #[test]
 fn the_program_applies_the_example() {
-    let place = crate::cli::Workplace::copy_of(&crate::fleet_support::repository("examples/two-regions"));
-    let args = ["--sandbox", "state", "--fleet", "fleet"];
-    let ran = place.run(&[&["apply", "--yes"], &args[..]].concat()).exits(0);
-    assert!(
-        ran.stdout.contains("RemotePeeringConnection iad-us-phoenix-1"),
-        "{}",
-        ran.stdout
-    );
-    let ran = place
-        .run(&[&["plan", "--detailed-exitcode"], &args[..]].concat())
-        .exits(0);
-    assert!(ran.stdout.contains("Nothing to do"), "{}", ran.stdout);
+    program_applies("two-regions", "RemotePeeringConnection iad-us-phoenix-1");
 }

@@ -120,3 +120,17 @@ impl Observer for Told {
         }
     }
 }
+
+/// Applies an example by the program itself, which names something that it makes, and has nothing to do then.
+pub(super) fn program_applies(example: &str, made: &str) {
+    let place = crate::cli::Workplace::copy_of(&crate::fleet_support::repository(&format!("examples/{example}")));
+    let run = |args: &[&str]| {
+        place
+            .run(&[args, &["--sandbox", "state", "--fleet", "fleet"]].concat())
+            .exits(0)
+    };
+    let applied = run(&["apply", "--yes"]).stdout;
+    assert!(applied.contains(made), "{applied}");
+    let planned = run(&["plan", "--detailed-exitcode"]).stdout;
+    assert!(planned.contains("Nothing to do"), "{planned}");
+}
