@@ -39,7 +39,7 @@ use crate::diag::Severity;
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
-use crate::sandbox::serve::Server;
+use crate::http_server::{Bounds, Server};
 
 /// How the daemon works.
 pub struct Options {
@@ -69,6 +69,13 @@ pub struct ListenError {
     source: std::io::Error,
 }
 
+/// Probes and people send no bodies to speak of, and don't come in hundreds.
+const BOUNDS: Bounds = Bounds {
+    body: 1 << 20,
+    head_time: Duration::from_secs(10),
+    body_time: Duration::from_secs(10),
+    connections: 64,
+};
 /// Units in one batch: they share one look at the inventories.
 const BATCH: usize = 64;
 /// Batches under way at once: one that waits for something slow is not to hold the others up.
@@ -83,7 +90,7 @@ const PULSE: Duration = Duration::from_secs(15);
 /// # Errors
 /// Where the address can't be had.
 pub async fn listen(board: Arc<Board>, address: SocketAddr) -> Result<Server, ListenError> {
-    let server = Server::listen(Arc::new(Probes { board }), address).await;
+    let server = Server::listen(Arc::new(Probes { board }), address, BOUNDS).await;
     server.map_err(|source| ListenError { address, source })
 }
 
