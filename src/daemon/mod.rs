@@ -36,10 +36,10 @@ use self::queue::{End, Queue};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use crate::diag::Severity;
+use crate::http_server::{Bounds, Server};
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
-use crate::http_server::{Bounds, Server};
 
 /// How the daemon works.
 pub struct Options {
@@ -183,13 +183,14 @@ impl Daemon {
     /// Looks whether the source holds something else than it did, and brings that into force where it is in order.
     async fn look_at_source(&mut self) {
         let source = self.options.source.clone();
-        let seen = self.seen.clone();
+        let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
         let looked = tokio::task::spawn_blocking(move || -> Result<_, String> {
             let there = source.look().map_err(|error| chain(&*error))?;
             if seen.as_ref() == Some(&there) {
                 return Ok(None);
             }
-            Ok(Some((there, source.load().map_err(|error| chain(&*error)))))
+            let loaded = source.load(earlier.as_deref());
+            Ok(Some((there, loaded.map_err(|error| chain(&*error)))))
         });
         let news = match looked.await {
             Ok(Ok(news)) => news,
