@@ -6,10 +6,11 @@
 //! that was not read first: since when things are so outlives a run.
 //!
 //! `compose`, `news`, `pace` and `series` are pure; `desk` is what the daemon sees, `teller` the task, `touched`
-//! what it hears.
+//! what it hears, `events` what it calls out.
 
 mod compose;
 mod desk;
+mod events;
 mod news;
 mod pace;
 mod series;

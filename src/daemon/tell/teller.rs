@@ -1,34 +1,29 @@
 //! One management cluster's task: writes what has changed, and hears what is asked.
 
+mod write;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::compose;
-use super::desk::{Ask, Desk, Said};
-use super::news::{self, News};
+use super::desk::{Ask, Desk};
+use super::events::Events;
 use super::pace::Pacer;
-use super::series::{Next, Series};
 use super::touched::{Touched, Watcher};
 use crate::ops::{Access, LoadedFleet};
-use crate::providers::ProviderError;
-use crate::providers::kubernetes::{INVENTORY_NAMESPACE, KubernetesProvider, NewSync, SyncPart, owner_of, unit_of};
+use crate::providers::kubernetes::{KubernetesProvider, unit_of};
 use crate::report::chain;
-use crate::resource::mark::OWNER_ANNOTATION;
 use crate::resource::{ManagementClusterName, UnitId};
 use crate::sync::annotations::{RECONCILE_REQUESTED_AT, is_of_suspension};
-use crate::sync::suspension::{Place, suspended};
-use crate::sync::{
-    API_VERSION, FleetSync, Read, Record, Records, SyncKind, UnitSync, fleet_object, merge_patch, unit_object,
-};
+use crate::sync::{FleetSync, Read, Record, Records, SyncKind, UnitSync, fleet_object, unit_object};
 
 /// Where the kinds are not installed, or nothing can be read, it is looked again after so long.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// What can't be deleted is tried again after so long.
+const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 /// More objects than this are read by a LIST.
 const ONE_BY_ONE: usize = 8;
 /// Units written in one round: the rest comes with the next, after what was asked meanwhile.
@@ -72,9 +67,10 @@ struct Teller {
     /// What was said last about not being able to.
     complaint: Option<String>,
     look_again: Instant,
+    sweep_again: Instant,
     units: BTreeMap<UnitId, Slot>,
     fleet: Slot,
-    series: Series,
+    events: Events,
     /// Requests that the daemon was told of, by object.
     asked: BTreeMap<(SyncKind, String), String>,
     touched: Arc<Touched>,
@@ -100,9 +96,10 @@ impl Teller {
             known: None,
             complaint: None,
             look_again: now,
+            sweep_again: now,
             units: BTreeMap::new(),
             fleet: Slot::default(),
-            series: Series::default(),
+            events: Events::default(),
             asked: BTreeMap::new(),
             touched: Arc::default(),
             watches: JoinSet::new(),
@@ -170,9 +167,8 @@ impl Teller {
         }
         self.hear(&round).await?;
         self.take_word(count);
-        let gone = |_: Uninstalled| not_installed();
-        self.write_units(&round).await.map_err(gone)?;
-        self.write_fleet(&round).await.map_err(gone)?;
+        self.write_units(&round).await?;
+        self.write_fleet(&round).await.map_err(|_: Uninstalled| not_installed())?;
         self.sweep(&round).await;
         Ok(())
     }
@@ -291,296 +287,6 @@ impl Teller {
             self.fleet.pacer.change(now);
         }
     }
-
-    async fn write_units(&mut self, round: &Round) -> Result<(), Uninstalled> {
-        let now = self.now();
-        let is_due = |slot: &Slot| slot.pacer.due().is_some_and(|due| due <= now);
-        let due: Vec<UnitId> = self
-            .units
-            .iter()
-            .filter(|(_, slot)| is_due(slot))
-            .map(|(unit, _)| unit.clone())
-            .take(IN_A_ROUND)
-            .collect();
-        for unit in due {
-            let said = {
-                let mut board = self.desk.board();
-                let Some(said) = board.units.get_mut(&unit) else { continue };
-                let word = said.clone();
-                said.deeds = news::Deeds::default();
-                word
-            };
-            let wrote = self.write_unit(round, &unit, &said).await?;
-            let now = self.now();
-            let Some(slot) = self.units.get_mut(&unit) else { continue };
-            match wrote {
-                Ok(()) => slot.pacer.wrote(now),
-                Err(error) => {
-                    tracing::warn!(%unit, error = chain(&error), "its ClusterSync can't be written");
-                    slot.pacer.failed(now);
-                    // What was done is told with the next attempt.
-                    if let Some(kept) = self.desk.board().units.get_mut(&unit) {
-                        kept.deeds.made += said.deeds.made;
-                        kept.deeds.mended.extend(said.deeds.mended);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn write_unit(
-        &mut self,
-        round: &Round,
-        unit: &UnitId,
-        said: &Said,
-    ) -> Result<Result<(), ProviderError>, Uninstalled> {
-        const KIND: SyncKind = SyncKind::ClusterSync;
-        let name = unit_object(&round.loaded.fleet.name, unit);
-        let known = self.known.as_ref().and_then(|known| known.units.get(&name)).cloned();
-        let record = match self.ours(round, KIND, (&name, unit), known).await? {
-            Ok(record) => record,
-            Err(error) => return Ok(Err(error)),
-        };
-        let handled = said.handled.as_deref();
-        let after = compose::unit(&record.status, unit, &said.facts, handled, record.generation, Timestamp::now());
-        match self.write_status(round, KIND, &record, &after).await {
-            Ok(Some(written)) => {
-                let all = news::unit(&record.status, &after, &said.deeds);
-                self.publish(&round.provider, KIND, &written, all).await;
-                self.notice(round, KIND, Some(&record), &written);
-                self.remember_unit(written);
-                Ok(Ok(()))
-            }
-            // Somebody deleted it: it is made anew.
-            Ok(None) => {
-                self.forget(KIND, &name);
-                Ok(Err(lost(KIND, &name)))
-            }
-            Err(error) => {
-                self.touched.add(KIND, name);
-                Ok(Err(error))
-            }
-        }
-    }
-
-    async fn write_fleet(&mut self, round: &Round) -> Result<(), Uninstalled> {
-        const KIND: SyncKind = SyncKind::FleetStatus;
-        let now = self.now();
-        if self.fleet.pacer.due().is_none_or(|due| due > now) {
-            return Ok(());
-        }
-        let name = fleet_object(&round.loaded.fleet.name);
-        let known = self.known.as_ref().and_then(|known| known.fleets.get(&name)).cloned();
-        let unit = UnitId::ManagementCluster(self.on.clone());
-        let wrote = match self.ours(round, KIND, (&name, &unit), known).await? {
-            Ok(record) => self.write_fleet_status(round, &unit, &record).await,
-            Err(error) => Err(error),
-        };
-        let now = self.now();
-        match wrote {
-            Ok(()) => self.fleet.pacer.wrote(now),
-            Err(error) => {
-                tracing::warn!(on = %self.on, error = chain(&error), "the FleetStatus can't be written");
-                self.fleet.pacer.failed(now);
-            }
-        }
-        Ok(())
-    }
-
-    async fn write_fleet_status(
-        &mut self,
-        round: &Round,
-        unit: &UnitId,
-        record: &Record<FleetSync>,
-    ) -> Result<(), ProviderError> {
-        const KIND: SyncKind = SyncKind::FleetStatus;
-        let now = Timestamp::now();
-        let read = Read::Known(self.known.clone().unwrap_or_default());
-        let place = Place {
-            unit,
-            on: &self.on,
-            read: &read,
-        };
-        let suspension = suspended(&round.loaded.fleet, place, now).map(|suspension| suspension.to_string());
-        let after = {
-            let board = self.desk.board();
-            let here = board.units.values().map(|said| &said.facts).filter(|facts| facts.on == self.on);
-            let handled = board.handled.get(&self.on).map(String::as_str);
-            let about = (suspension, handled);
-            let name = round.loaded.fleet.name.as_str();
-            compose::fleet(&record.status, name, &board.fleet, here, about, (record.generation, now))
-        };
-        match self.write_status(round, KIND, record, &after).await {
-            Ok(Some(written)) => {
-                let all = news::fleet(&record.status, &after);
-                self.publish(&round.provider, KIND, &written, all).await;
-                self.notice(round, KIND, Some(record), &written);
-                if let Some(known) = &mut self.known {
-                    known.fleets.insert(written.name.clone(), written);
-                }
-                Ok(())
-            }
-            Ok(None) => {
-                self.forget(KIND, &record.name);
-                Err(lost(KIND, &record.name))
-            }
-            Err(error) => {
-                self.touched.add(KIND, record.name.clone());
-                Err(error)
-            }
-        }
-    }
-
-    /// The object as it is known, or made, and marked as ours.
-    async fn ours<T: Handled>(
-        &mut self,
-        round: &Round,
-        kind: SyncKind,
-        (name, unit): (&str, &UnitId),
-        known: Option<Record<T>>,
-    ) -> Result<Result<Record<T>, ProviderError>, Uninstalled> {
-        let (fleet, uid) = (&round.loaded.fleet.name, &round.loaded.revised.fleet);
-        let record = match known {
-            Some(record) => record,
-            None => {
-                let new = NewSync {
-                    kind,
-                    name,
-                    fleet: (fleet, uid),
-                    unit,
-                    annotations: BTreeMap::new(),
-                };
-                match round.provider.create_sync(&new).await {
-                    Ok(Some(record)) => record,
-                    Ok(None) => return Err(Uninstalled),
-                    Err(error) => return Ok(Err(error)),
-                }
-            }
-        };
-        if unit_of(&record, kind, uid).as_ref() == Some(unit) {
-            return Ok(Ok(record));
-        }
-        if record.annotations.contains_key(OWNER_ANNOTATION) {
-            return Ok(Err(ProviderError::Invalid {
-                id: Box::new(crate::providers::kubernetes::sync_id(kind, name)),
-                message: "it is marked as another fleet's, and is left alone".to_owned(),
-            }));
-        }
-        // Somebody made it by hand, to ask for something.
-        let patch = json!({"metadata": {"annotations": {OWNER_ANNOTATION: owner_of(kind, name, uid, unit)}}});
-        let at = (kind, name, record.uid.as_str());
-        match round.provider.patch_sync::<T>(at, SyncPart::Metadata, patch).await {
-            Ok(Some(record)) => Ok(Ok(record)),
-            Ok(None) => Ok(Err(lost(kind, name))),
-            Err(error) => Ok(Err(error)),
-        }
-    }
-
-    /// Writes what differs; gives the object as it is then, or none where it is gone.
-    async fn write_status<T: Handled>(
-        &self,
-        round: &Round,
-        kind: SyncKind,
-        record: &Record<T>,
-        after: &T,
-    ) -> Result<Option<Record<T>>, ProviderError> {
-        let value = |status: &T| serde_json::to_value(status).unwrap_or_default();
-        let Some(patch) = merge_patch(&value(&record.status), &value(after)) else {
-            return Ok(Some(record.clone()));
-        };
-        let at = (kind, record.name.as_str(), record.uid.as_str());
-        let patch = json!({"status": patch});
-        round.provider.patch_sync(at, SyncPart::Status, patch).await
-    }
-
-    fn remember_unit(&mut self, record: Record<UnitSync>) {
-        if let Some(known) = &mut self.known {
-            known.units.insert(record.name.clone(), record);
-        }
-    }
-
-    fn forget(&mut self, kind: SyncKind, name: &str) {
-        if let Some(known) = &mut self.known {
-            match kind {
-                SyncKind::ClusterSync => drop(known.units.remove(name)),
-                SyncKind::FleetStatus => drop(known.fleets.remove(name)),
-            }
-        }
-    }
-
-    /// Takes away what tells of units that there are no more, or that are recorded elsewhere; only what is marked as ours.
-    async fn sweep(&mut self, round: &Round) {
-        let fleet = &round.loaded.fleet;
-        if fleet.incomplete {
-            return;
-        }
-        let strays: Vec<(String, String)> = {
-            let board = self.desk.board();
-            let Some(kept) = &board.kept else { return };
-            let is_stray = |record: &Record<UnitSync>| {
-                let Some(unit) = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet) else {
-                    return false;
-                };
-                let elsewhere = board.units.get(&unit).is_some_and(|said| said.facts.on != self.on);
-                !kept.contains(&unit) || elsewhere || unit_object(&fleet.name, &unit) != record.name
-            };
-            let records = self.known.iter().flat_map(|known| known.units.values());
-            records
-                .filter(|record| is_stray(record))
-                .map(|record| (record.name.clone(), record.uid.clone()))
-                .collect()
-        };
-        for (name, uid) in strays {
-            match round.provider.delete_sync(SyncKind::ClusterSync, &name, &uid).await {
-                Ok(()) => tracing::info!(name, "its unit is gone, and so is its ClusterSync"),
-                Err(error) => {
-                    tracing::warn!(name, error = chain(&error), "a ClusterSync of no unit can't be deleted");
-                    self.touched.add(SyncKind::ClusterSync, name.clone());
-                }
-            }
-            self.forget(SyncKind::ClusterSync, &name);
-        }
-    }
-
-    /// Publishes news about an object. What can't be published is only logged: it is in the status as well.
-    async fn publish<T>(&mut self, provider: &KubernetesProvider, kind: SyncKind, object: &Record<T>, all: Vec<News>) {
-        for news in all {
-            let now = self.now();
-            let time = Timestamp::now();
-            let published = match self.series.next(&object.name, &news, now) {
-                Next::Again { event, count } => {
-                    let patch = json!({"series": {"count": count, "lastObservedTime": micro(time)}});
-                    match provider.patch_event(&event, &patch).await {
-                        Ok(true) => continue,
-                        Ok(false) => {
-                            self.series.ended(&object.name, &news);
-                            None
-                        }
-                        Err(error) => Some(error),
-                    }
-                }
-                Next::First => None,
-            };
-            let failed = match published {
-                Some(error) => Some(error),
-                None => {
-                    let name = format!("{}.{:x}", object.name, time.as_nanosecond());
-                    let event = event(&name, kind, object, &news, time);
-                    match provider.create_event(&event).await {
-                        Ok(()) => {
-                            self.series.began(&object.name, &news, name, now);
-                            None
-                        }
-                        Err(error) => Some(error),
-                    }
-                }
-            };
-            if let Some(error) = failed {
-                tracing::debug!(object = object.name, error = chain(&error), "an Event can't be published");
-            }
-        }
-    }
 }
 
 /// Statuses that say which request was answered last.
@@ -602,35 +308,4 @@ impl Handled for FleetSync {
 
 fn not_installed() -> String {
     "they are not installed there: `kubectl apply -f deploy/crds` installs them; until then /status alone tells".to_owned()
-}
-
-fn lost(kind: SyncKind, name: &str) -> ProviderError {
-    ProviderError::Stale(Box::new(crate::providers::kubernetes::sync_id(kind, name)))
-}
-
-/// A time as Events have it.
-fn micro(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
-}
-
-fn event<T>(name: &str, kind: SyncKind, object: &Record<T>, news: &News, time: Timestamp) -> Value {
-    json!({
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
-        "metadata": {"name": name, "namespace": INVENTORY_NAMESPACE},
-        "eventTime": micro(time),
-        "reportingController": "fleetwright.dev/daemon",
-        "reportingInstance": "fleetwright",
-        "type": if news.is_warning { "Warning" } else { "Normal" },
-        "reason": news.reason,
-        "action": news.action,
-        "note": news.note,
-        "regarding": {
-            "apiVersion": API_VERSION,
-            "kind": kind.name(),
-            "namespace": INVENTORY_NAMESPACE,
-            "name": object.name,
-            "uid": object.uid,
-        },
-    })
 }
