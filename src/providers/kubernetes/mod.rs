@@ -35,6 +35,7 @@ mod retry;
 mod schemas;
 mod secret;
 mod status;
+mod sync;
 mod watch;
 mod write;
 
@@ -44,6 +45,7 @@ use futures::future::BoxFuture;
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 pub use self::ledger::StoredLedger;
+pub use self::sync::{NewSync, SyncPart, owner_of, sync_id, unit_of};
 pub use self::watch::{Followed, Watch, WatchError};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,
