@@ -25,6 +25,7 @@
 //! - [`inventory`]: the record of what we have made
 //! - [`plan`]: changes with reasons, guards, order
 //! - [`report`]: text and JSON views of all of these
+//! - [`lease`]: who may write, by what was seen of Leases
 //!
 //! With I/O:
 //!
@@ -42,6 +43,7 @@ pub mod daemon;
 pub mod diag;
 pub mod fleet;
 pub mod inventory;
+pub mod lease;
 pub mod ops;
 pub mod plan;
 pub mod providers;

@@ -3,11 +3,13 @@
 //! Invariant: the only place where stages and I/O are put together. May not print.
 
 mod apply;
+mod caps;
 mod cloud;
 mod connect;
 mod explain;
 mod fetch;
 mod init;
+pub mod lease;
 mod load;
 mod lock;
 mod plan;
@@ -17,6 +19,7 @@ mod schema;
 mod status;
 
 pub use apply::{Leave, apply, leave};
+pub use caps::{CapError, grant_deletes};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
 pub use explain::{ExplainError, explain};

@@ -9,6 +9,7 @@ mod drift;
 mod form;
 mod guards;
 mod in_cluster;
+mod lease;
 mod moved;
 mod output;
 mod prune;
