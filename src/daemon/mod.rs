@@ -312,6 +312,7 @@ impl Daemon {
             self.take_ours();
         }
         self.options.board.report().leases = self.replica.standings();
+        self.check_caught_up();
     }
 
     /// Looks at what is ours, and leaves the rest to others.
@@ -322,12 +323,8 @@ impl Daemon {
             return;
         }
         self.queue.only(ours, now);
-        if let Some(unseen) = &mut self.unseen {
-            unseen.retain(|unit| ours.contains(unit));
-        }
         let names: BTreeSet<String> = ours.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
-        self.check_caught_up();
     }
 
     /// The part of the fleet that this daemon keeps.
@@ -413,7 +410,8 @@ impl Daemon {
     }
 
     fn check_caught_up(&self) {
-        if self.unseen.as_ref().is_some_and(BTreeSet::is_empty) {
+        let has_seen = |unseen: &BTreeSet<UnitId>| self.replica.has_seen_its_own(unseen);
+        if self.unseen.as_ref().is_some_and(has_seen) {
             let before = std::mem::replace(&mut self.options.board.report().caught_up, true);
             if !before {
                 tracing::info!("every unit has been looked at");

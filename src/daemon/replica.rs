@@ -125,6 +125,17 @@ impl Replica {
         &self.ours
     }
 
+    /// Whether, of units that have not been looked at, none is for us to look at. Before it is known which are, it is not.
+    pub(super) fn has_seen_its_own(&self, unseen: &BTreeSet<UnitId>) -> bool {
+        let standings = self.claims.standings();
+        let is_known = |on: &ManagementClusterName| match standings.get(on) {
+            Some(Standing::StandsBy { .. } | Standing::Leads | Standing::Shares { .. }) => true,
+            Some(Standing::WaitsFor { .. } | Standing::Fails { .. }) | None => false,
+        };
+        let ours = |unit: &UnitId| self.claims.is_open() || self.ours.contains(unit);
+        self.keepers.keys().all(is_known) && !unseen.iter().any(ours)
+    }
+
     /// Begins with those of some units that are ours still; the others are given back.
     pub(super) fn begin(&self, units: &BTreeSet<UnitId>) -> (Claim, BTreeSet<UnitId>) {
         let with_homes = |unit: &UnitId| (unit.clone(), self.homes.get(unit).cloned().unwrap_or_default());

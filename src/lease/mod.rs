@@ -23,12 +23,13 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The times that belong to a Lease of this length: two thirds of it, and two fifteenths.
+    /// The times that belong to a Lease of this length: two thirds of it, and two fifteenths, but no more than two seconds,
+    /// since one that is released is to be taken soon.
     pub fn of(lease: Duration) -> Self {
         Self {
             lease,
             renew: lease * 2 / 3,
-            retry: lease * 2 / 15,
+            retry: (lease * 2 / 15).min(Duration::from_secs(2)),
         }
     }
 }
