@@ -31,6 +31,7 @@
 //!
 //! - [`source`]: reads the fleet's files and its Git revision
 //! - [`providers`]: Kubernetes and OCI behind one trait
+//! - [`http_server`]: a small HTTP/1.1 server with bounds, for the sandbox and the daemon
 //! - [`sandbox`]: both of their APIs as in-process services, with simulated operators and injected faults
 //! - [`apply`]: walks a plan, writes, waits, records
 //! - [`daemon`]: keeps a fleet as its files say: watches, queues, batches of plans
@@ -42,6 +43,7 @@ pub mod cli;
 pub mod daemon;
 pub mod diag;
 pub mod fleet;
+pub mod http_server;
 pub mod inventory;
 pub mod lease;
 pub mod ops;

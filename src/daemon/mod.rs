@@ -37,13 +37,13 @@ use self::replica::Replica;
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use crate::diag::Severity;
+use crate::http_server::{Bounds, Server};
 use crate::inventory::InventoryKey;
 use crate::ops::lease::Holder;
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope, Scope};
 use crate::providers::fence::Fence;
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
-use crate::sandbox::serve::Server;
 
 /// How the daemon works.
 pub struct Options {
@@ -77,6 +77,13 @@ pub struct ListenError {
     source: std::io::Error,
 }
 
+/// Probes and people send no bodies to speak of, and don't come in hundreds.
+const BOUNDS: Bounds = Bounds {
+    body: 1 << 20,
+    head_time: Duration::from_secs(10),
+    body_time: Duration::from_secs(10),
+    connections: 64,
+};
 /// Units in one batch: they share one look at the inventories.
 const BATCH: usize = 64;
 /// Batches under way at once: one that waits for something slow is not to hold the others up.
@@ -92,7 +99,7 @@ const PULSE: Duration = Duration::from_secs(15);
 /// # Errors
 /// Where the address can't be had.
 pub async fn listen(board: Arc<Board>, address: SocketAddr) -> Result<Server, ListenError> {
-    let server = Server::listen(Arc::new(Probes { board }), address).await;
+    let server = Server::listen(Arc::new(Probes { board }), address, BOUNDS).await;
     server.map_err(|source| ListenError { address, source })
 }
 
@@ -187,13 +194,14 @@ impl Daemon {
     /// Looks whether the source holds something else than it did, and brings that into force where it is in order.
     async fn look_at_source(&mut self) {
         let source = self.options.source.clone();
-        let seen = self.seen.clone();
+        let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
         let looked = tokio::task::spawn_blocking(move || -> Result<_, String> {
             let there = source.look().map_err(|error| chain(&*error))?;
             if seen.as_ref() == Some(&there) {
                 return Ok(None);
             }
-            Ok(Some((there, source.load().map_err(|error| chain(&*error)))))
+            let loaded = source.load(earlier.as_deref());
+            Ok(Some((there, loaded.map_err(|error| chain(&*error)))))
         });
         let news = match looked.await {
             Ok(Ok(news)) => news,
