@@ -24,6 +24,7 @@
 //! - [`status`]: readiness as a function of one object
 //! - [`inventory`]: the record of what we have made
 //! - [`plan`]: changes with reasons, guards, order
+//! - [`rights`]: what a fleet may do on its control planes, and no more
 //! - [`report`]: text and JSON views of all of these
 //!
 //! With I/O:
@@ -48,6 +49,7 @@ pub mod providers;
 pub mod render;
 pub mod report;
 pub mod resource;
+pub mod rights;
 pub mod sandbox;
 pub mod schema;
 pub mod source;

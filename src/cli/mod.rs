@@ -15,12 +15,14 @@ mod oci_args;
 mod output;
 mod plan;
 mod progress;
+mod rbac;
 mod render;
 mod sandbox;
 mod schema;
 mod status;
 mod together;
 mod validate;
+mod whole_fleet;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -66,6 +68,7 @@ enum Command {
     Apply(apply::Args),
     Status(status::Args),
     Daemon(daemon::Args),
+    Rbac(rbac::Args),
     Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
@@ -104,6 +107,7 @@ impl Cli {
             Command::Apply(args) => apply::run(&args, &global, printer),
             Command::Status(args) => status::run(&args, &global, printer),
             Command::Daemon(args) => daemon::run(&args, &global, printer),
+            Command::Rbac(args) => rbac::run(&args, &global, printer),
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),

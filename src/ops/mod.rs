@@ -12,6 +12,7 @@ mod load;
 mod lock;
 mod plan;
 mod render;
+mod rights;
 mod sandbox;
 mod schema;
 mod status;
@@ -28,6 +29,7 @@ pub use load::{
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};
+pub use rights::{RbacOptions, RightsError, rbac};
 pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};
 pub use schema::schemas;
 pub use status::status;
