@@ -7,6 +7,7 @@ mod args;
 mod common;
 mod completion;
 mod daemon;
+mod doctor;
 mod explain;
 mod git_args;
 mod init;
@@ -69,6 +70,7 @@ enum Command {
     Status(status::Args),
     Daemon(daemon::Args),
     Rbac(rbac::Args),
+    Doctor(doctor::Args),
     Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
@@ -108,6 +110,7 @@ impl Cli {
             Command::Status(args) => status::run(&args, &global, printer),
             Command::Daemon(args) => daemon::run(&args, &global, printer),
             Command::Rbac(args) => rbac::run(&args, &global, printer),
+            Command::Doctor(args) => doctor::run(&args, &global, printer),
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),

@@ -11,7 +11,8 @@ use crate::rights::rbac::Account;
 ///
 /// They follow from what the fleet renders: the kinds, what is done with each, and the Secrets by name. Nothing is granted
 /// that no call needs. Print them anew when a kind or a Secret of another name comes into the fleet files; and leave the old
-/// ones in place until what left the files is gone, for it takes rights to delete it.
+/// ones in place until what left the files is gone, for it takes rights to delete it. The namespaces that are named, fleetwright-system
+/// among them, have to be there.
 #[derive(Debug, clap::Args)]
 #[command(
     after_long_help = "Try it:\n  fleetwright rbac --management-cluster iad-1 | kubectl apply -f -\n  \

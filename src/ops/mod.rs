@@ -5,6 +5,7 @@
 mod apply;
 mod cloud;
 mod connect;
+mod doctor;
 mod explain;
 mod fetch;
 mod init;
@@ -20,6 +21,7 @@ mod status;
 pub use apply::{Leave, apply, leave};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
+pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};
 pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, fetch, mirror};
 pub use init::{InitError, init};

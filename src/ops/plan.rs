@@ -18,6 +18,7 @@ use crate::providers::{InventoryStore, Observation, ObserveRequest, Observed, Pr
 use crate::render::Precondition;
 use crate::resource::{FieldPath, ManagementClusterName, Manifest, PathElement, ResourceId, Revision, Target, UnitId};
 use crate::sandbox::store::StoreError;
+use crate::schema::Schema;
 use crate::source::Ancestry;
 
 /// What a plan is made against.
@@ -457,17 +458,22 @@ async fn is_met(
         Precondition::RouteApi => told(provider.serves("route.openshift.io", "Route").await),
         Precondition::OciPlatform => {
             let observation = on.and_then(|name| seen.observed.get(&Target::Kubernetes(name.clone())));
-            let field = |name: &str| PathElement::Field(name.to_owned());
-            let path = FieldPath::new(vec![field("spec"), field("platform"), field("oci")]);
             let schemas = observation.map(|observation| &observation.schemas);
             let hosted = schemas.and_then(|all| all.iter().find(|(kind, _)| kind.kind == "HostedCluster"));
-            told(hosted.map(|(_, schema)| schema.root().at(&path).is_some_and(|view| !view.is_open())))
+            told(hosted.map(|(_, schema)| admits_oci(schema)))
         }
         Precondition::NodePortAddress { .. }
         | Precondition::DnsRecord { .. }
         | Precondition::Existing { .. }
         | Precondition::Peering { .. } => Met::Unchecked,
     }
+}
+
+/// Whether a HostedCluster's schema has the OCI platform.
+pub(super) fn admits_oci(schema: &Schema) -> bool {
+    let field = |name: &str| PathElement::Field(name.to_owned());
+    let path = FieldPath::new(vec![field("spec"), field("platform"), field("oci")]);
+    schema.root().at(&path).is_some_and(|view| !view.is_open())
 }
 
 /// Dry-runs under way at once: each is as much work for the server as a write.

@@ -55,12 +55,7 @@ pub fn rbac(loaded: &LoadedFleet, options: &RbacOptions) -> Result<String, Right
         reads_keys: options.reads_keys,
     };
     let role = rbac::role_name(&loaded.fleet.name, options.purpose);
-    let documents = rbac::documents(
-        &kubernetes::needed(&needs),
-        &role,
-        INVENTORY_NAMESPACE,
-        &options.account,
-    );
+    let documents = rbac::documents(&kubernetes::needed(&needs), &role, &options.account);
     let documents: Result<Vec<String>, _> = documents.iter().map(serde_yaml::to_string).collect();
     Ok(documents?.join("---\n"))
 }

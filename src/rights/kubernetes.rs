@@ -67,6 +67,16 @@ pub enum Grant {
     Path(String),
 }
 
+impl Grant {
+    /// What is done, as RBAC spells it.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Resource { verb, .. } => verb.name(),
+            Self::Path(_) => Verb::Get.name(),
+        }
+    }
+}
+
 /// What the rights are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {

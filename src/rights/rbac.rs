@@ -45,10 +45,9 @@ pub fn role_name(fleet: &FleetName, purpose: super::kubernetes::Purpose) -> Stri
     }
 }
 
-/// A Namespace for the inventories, then a ClusterRole for what is anywhere, a Role for each namespace that is known, and
-/// their bindings.
-pub fn documents(grants: &BTreeSet<Grant>, role: &str, home: &str, account: &Account) -> Vec<Value> {
-    let mut documents = vec![json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}})];
+/// A ClusterRole for what is anywhere, a Role for each namespace that is known, and their bindings.
+pub fn documents(grants: &BTreeSet<Grant>, role: &str, account: &Account) -> Vec<Value> {
+    let mut documents = Vec::new();
     let mut places: BTreeMap<Option<&str>, Vec<&Grant>> = BTreeMap::new();
     for grant in grants {
         let place = match grant {
@@ -79,6 +78,52 @@ pub fn documents(grants: &BTreeSet<Grant>, role: &str, home: &str, account: &Acc
         }));
     }
     documents
+}
+
+/// The specification of a SelfSubjectAccessReview that asks for a right.
+pub fn question(grant: &Grant) -> Value {
+    match grant {
+        Grant::Path(path) => json!({"nonResourceAttributes": {"path": path, "verb": grant.verb()}}),
+        Grant::Resource {
+            namespace,
+            group,
+            resource,
+            name,
+            ..
+        } => {
+            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+            json!({"resourceAttributes": {
+                "namespace": namespace.as_deref().unwrap_or_default(), "group": group, "resource": resource,
+                "subresource": subresource, "name": name.as_deref().unwrap_or_default(), "verb": grant.verb(),
+            }})
+        }
+    }
+}
+
+/// What a right is on, in words: `secrets pull-secret in namespace a`.
+pub fn phrase(grant: &Grant) -> String {
+    match grant {
+        Grant::Path(path) => path.clone(),
+        Grant::Resource {
+            namespace,
+            group,
+            resource,
+            name,
+            ..
+        } => {
+            let mut text = resource.clone();
+            if !group.is_empty() {
+                text = format!("{text}.{group}");
+            }
+            if let Some(name) = name {
+                text = format!("{text} {name}");
+            }
+            match namespace {
+                Some(namespace) => format!("{text} in namespace {namespace}"),
+                None => text,
+            }
+        }
+    }
 }
 
 const API: &str = "rbac.authorization.k8s.io/v1";
@@ -160,14 +205,11 @@ mod tests {
             Grant::Path("/api".to_owned()),
         ]);
         let account: Account = "home/me".parse().unwrap();
-        let documents = documents(&grants, "role", "home", &account);
+        let documents = documents(&grants, "role", &account);
         let kinds: Vec<&str> = documents.iter().filter_map(|d| d["kind"].as_str()).collect();
+        assert_eq!(kinds, ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
         assert_eq!(
-            kinds,
-            ["Namespace", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
-        );
-        assert_eq!(
-            documents[1]["rules"],
+            documents[0]["rules"],
             json!([
                 {"apiGroups": [""], "resources": ["configmaps", "services"], "verbs": ["get"]},
                 {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["a", "b"]},
@@ -176,9 +218,9 @@ mod tests {
                 {"nonResourceURLs": ["/api"], "verbs": ["get"]},
             ])
         );
-        assert_eq!(documents[3]["metadata"]["namespace"], "n");
+        assert_eq!(documents[2]["metadata"]["namespace"], "n");
         assert_eq!(
-            documents[4]["subjects"],
+            documents[3]["subjects"],
             json!([{"kind": "ServiceAccount", "namespace": "home", "name": "me"}])
         );
     }

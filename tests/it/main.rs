@@ -15,6 +15,7 @@ mod architecture;
 mod capoci;
 mod cli;
 mod conformance;
+mod deploy;
 mod e2e;
 mod fleet_broken;
 mod fleet_demo;

@@ -70,3 +70,16 @@ fn the_page_of_commands_is_current() {
     }
     keep("docs/reference/commands.md", &page);
 }
+
+#[test]
+fn the_rights_of_the_example_installation_are_current() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fleetwright"))
+        .args(["rbac", "--management-cluster", "iad-1", "--fleet"])
+        .arg(root.join("fleet"))
+        .output()
+        .expect("the program to start");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rules = String::from_utf8(output.stdout).expect("UTF-8");
+    keep("deploy/kustomize/overlays/example/rbac.yaml", &rules);
+}

@@ -5,6 +5,7 @@ mod conflict;
 mod crash;
 mod daemon;
 mod demo;
+mod doctor;
 mod drift;
 mod form;
 mod guards;
@@ -12,6 +13,7 @@ mod in_cluster;
 mod moved;
 mod output;
 mod prune;
+mod rbac;
 mod ready;
 mod revision;
 mod scope;
@@ -74,7 +76,11 @@ impl Stage {
 
     /// A fleet of these clusters, each with pools `a` and `b`, and more lines for the Fleet's spec.
     fn of(name: &str, more: &str, clusters: &[&str]) -> Option<Self> {
-        let server = ApiServer::shared()?;
+        Self::on(ApiServer::shared()?, name, more, clusters)
+    }
+
+    /// The same on this server.
+    fn on(server: &ApiServer, name: &str, more: &str, clusters: &[&str]) -> Option<Self> {
         let login = server.login();
         let source = format!("{name}-source");
         login.kubectl(&["create", "namespace", &source]);
