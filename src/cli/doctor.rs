@@ -67,7 +67,11 @@ fn examine(args: &Args, printer: &Printer) -> anyhow::Result<Vec<Finding>> {
     common::show_problems(&loaded, printer);
     let mut findings = Vec::new();
     if repository.is_some() {
-        findings.push(Finding::ok("git", "", loaded.notes.first().cloned().unwrap_or_default()));
+        findings.push(Finding::ok(
+            "git",
+            "",
+            loaded.notes.first().cloned().unwrap_or_default(),
+        ));
     }
     let runtime = common::runtime()?;
     let access = common::access(&args.target, Some(&loaded), &runtime)?;

@@ -10,6 +10,7 @@ mod daemon;
 mod doctor;
 mod explain;
 mod git_args;
+mod iam;
 mod init;
 mod lock;
 mod oci_args;
@@ -70,6 +71,7 @@ enum Command {
     Status(status::Args),
     Daemon(daemon::Args),
     Rbac(rbac::Args),
+    Iam(iam::Args),
     Doctor(doctor::Args),
     Sandbox(sandbox::Args),
     Lock(lock::Args),
@@ -110,6 +112,7 @@ impl Cli {
             Command::Status(args) => status::run(&args, &global, printer),
             Command::Daemon(args) => daemon::run(&args, &global, printer),
             Command::Rbac(args) => rbac::run(&args, &global, printer),
+            Command::Iam(args) => iam::run(&args, &global, printer),
             Command::Doctor(args) => doctor::run(&args, &global, printer),
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),

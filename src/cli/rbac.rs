@@ -27,7 +27,11 @@ pub(super) struct Args {
     management_cluster: Option<String>,
 
     /// Who gets the rights
-    #[arg(long, value_name = "NAMESPACE/NAME", default_value = "fleetwright-system/fleetwright")]
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        default_value = "fleetwright-system/fleetwright"
+    )]
     service_account: Account,
 
     /// Only what `plan`, `status` and `doctor` need

@@ -31,7 +31,7 @@ pub use load::{
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};
-pub use rights::{RbacOptions, RightsError, rbac};
+pub use rights::{IamOptions, IamSubject, RbacOptions, RightsError, iam, rbac};
 pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};
 pub use schema::schemas;
 pub use status::status;

@@ -4,6 +4,7 @@ use super::load::{LoadedFleet, did_you_mean};
 use crate::providers::kubernetes::INVENTORY_NAMESPACE;
 use crate::resource::ManagementClusterName;
 use crate::rights::kubernetes::{self, Needs, Purpose};
+use crate::rights::oci::{self, Subject};
 use crate::rights::rbac::{self, Account};
 
 /// What `rbac` is asked for.
@@ -34,6 +35,9 @@ pub enum RightsError {
     /// There is none.
     #[error("the fleet has no management cluster")]
     Nowhere,
+    /// A workload's identity is that of its cluster, which has to be OKE's.
+    #[error("management cluster {0} has no `oke`: the policy needs the OCID of the cluster that the workload runs on")]
+    NoOke(ManagementClusterName),
     /// The documents can't be written.
     #[error("the rules can't be written as YAML")]
     Yaml(#[from] serde_yaml::Error),
@@ -60,7 +64,56 @@ pub fn rbac(loaded: &LoadedFleet, options: &RbacOptions) -> Result<String, Right
     Ok(documents?.join("---\n"))
 }
 
-pub(super) fn check_whole(loaded: &LoadedFleet) -> Result<(), RightsError> {
+/// What `iam` is asked for.
+#[derive(Clone, Debug)]
+pub struct IamOptions {
+    /// Who gets the rights.
+    pub subject: IamSubject,
+    /// The management cluster that a workload runs on; none for the only one.
+    pub management_cluster: Option<String>,
+    /// What they are for.
+    pub purpose: Purpose,
+}
+
+/// Who gets rights on OCI.
+#[derive(Clone, Debug)]
+pub enum IamSubject {
+    /// A group of users.
+    Group(String),
+    /// A dynamic group.
+    DynamicGroup(String),
+    /// A service account on the management cluster.
+    Workload(Account),
+}
+
+/// The policy statements that a fleet needs on OCI.
+///
+/// # Errors
+/// Where the fleet did not load as a whole, or the management cluster of a workload is not one of it.
+pub fn iam(loaded: &LoadedFleet, options: &IamOptions) -> Result<String, RightsError> {
+    check_whole(loaded)?;
+    let subject = match options.subject.clone() {
+        IamSubject::Group(name) => Subject::Group(name),
+        IamSubject::DynamicGroup(name) => Subject::DynamicGroup(name),
+        IamSubject::Workload(Account { namespace, name }) => {
+            let on = choose(loaded, options.management_cluster.as_deref())?;
+            let cluster = loaded.fleet.management_clusters.get(on);
+            let oke = cluster.and_then(|cluster| cluster.oke.clone());
+            Subject::Workload {
+                namespace,
+                account: name,
+                cluster: oke.ok_or_else(|| RightsError::NoOke(on.clone()))?,
+            }
+        }
+    };
+    let policy = oci::policy(&loaded.rendered, options.purpose);
+    if policy.is_empty() {
+        return Ok("# Nothing of this fleet is on OCI.\n".to_owned());
+    }
+    Ok(policy.statements(&subject))
+}
+
+fn check_whole(loaded: &LoadedFleet) -> Result<(), RightsError> {
     if loaded.has_errors() || !loaded.failed.is_empty() {
         return Err(RightsError::Incomplete);
     }

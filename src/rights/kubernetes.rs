@@ -134,7 +134,13 @@ pub fn needed(needs: &Needs<'_>) -> BTreeSet<Grant> {
         if let Precondition::Object { id } = precondition
             && is_on(id, needs.on)
         {
-            grants.named(id.namespace.as_deref(), &id.group, &plural(&id.kind), &id.name, LOOK_BY_NAME);
+            grants.named(
+                id.namespace.as_deref(),
+                &id.group,
+                &plural(&id.kind),
+                &id.name,
+                LOOK_BY_NAME,
+            );
         }
     }
     for (group, resource, look, keep) in OWN {
@@ -153,7 +159,12 @@ pub fn needed(needs: &Needs<'_>) -> BTreeSet<Grant> {
     for path in ["/api", "/apis", "/openapi/v3", "/version"] {
         grants.path(path.to_owned());
     }
-    grants.all(None, "authorization.k8s.io", "selfsubjectaccessreviews", &[Verb::Create]);
+    grants.all(
+        None,
+        "authorization.k8s.io",
+        "selfsubjectaccessreviews",
+        &[Verb::Create],
+    );
     grants.without_parts()
 }
 

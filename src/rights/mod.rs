@@ -5,6 +5,7 @@
 //! on `fleet::model`, `render` and `resource`.
 
 pub mod kubernetes;
+pub mod oci;
 pub mod rbac;
 
 mod plural;

@@ -54,7 +54,13 @@ fn objects(text: &str) -> BTreeMap<String, Value> {
             labels.remove("helm.sh/chart");
             labels.remove("app.kubernetes.io/managed-by");
         }
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |pointer: &str| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         (format!("{} {}", text("/kind"), text("/metadata/name")), object)
     };
     documents(text).into_iter().map(named).collect()
@@ -110,7 +116,9 @@ const ALL: &[&str] = &[
 ];
 
 fn deployment(text: &str) -> Value {
-    let found = objects(text).into_iter().find(|(name, _)| name.starts_with("Deployment "));
+    let found = objects(text)
+        .into_iter()
+        .find(|(name, _)| name.starts_with("Deployment "));
     found.expect("a Deployment").1
 }
 
@@ -126,7 +134,9 @@ fn the_arguments_are_those_that_the_program_takes() {
         let args = container.expect("a container")["args"].clone();
         let args: Vec<String> = serde_json::from_value(args).expect("strings");
         let given = std::iter::once("fleetwright").chain(args.iter().map(String::as_str));
-        let matches = Cli::command().try_get_matches_from(given).unwrap_or_else(|error| panic!("{args:?}: {error}"));
+        let matches = Cli::command()
+            .try_get_matches_from(given)
+            .unwrap_or_else(|error| panic!("{args:?}: {error}"));
         assert_eq!(matches.subcommand_name(), Some("daemon"));
     }
 }
@@ -148,7 +158,9 @@ fn values_that_make_no_sense_are_refused() {
 
 #[test]
 fn a_server_takes_all_of_it_and_the_pod_is_as_restricted_as_can_be() {
-    let (Some(helm), Some(server)) = (helm(), ApiServer::shared()) else { return };
+    let (Some(helm), Some(server)) = (helm(), ApiServer::shared()) else {
+        return;
+    };
     let login = server.login();
     let namespace = "deployed-here";
     login.kubectl_in(
@@ -166,7 +178,14 @@ fn a_server_takes_all_of_it_and_the_pod_is_as_restricted_as_can_be() {
         let text = text.replace("fleetwright-system", namespace);
         // The server's own checks, and nothing stored; unknown fields are errors.
         login.kubectl_in(
-            &["apply", "--dry-run=server", "--server-side", "--validate=strict", "-f", "-"],
+            &[
+                "apply",
+                "--dry-run=server",
+                "--server-side",
+                "--validate=strict",
+                "-f",
+                "-",
+            ],
             &text,
         );
         let pod = deployment(&text)["spec"]["template"].clone();
@@ -198,7 +217,10 @@ fn the_image_is_small_and_runs_as_nobody() {
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let stages: Vec<&&str> = lines.iter().filter(|line| line.starts_with("FROM ")).collect();
     assert_eq!(stages.len(), 2, "{stages:?}");
-    assert!(stages[1].contains("distroless") && stages[1].contains(":nonroot"), "{stages:?}");
+    assert!(
+        stages[1].contains("distroless") && stages[1].contains(":nonroot"),
+        "{stages:?}"
+    );
     assert!(stages.iter().all(|stage| !stage.contains("latest")), "{stages:?}");
     let base = std::fs::read_to_string(repository("deploy/kustomize/base/deployment.yaml")).expect("it is there");
     assert!(lines.contains(&"USER 65532:65532") && base.contains("runAsUser: 65532"));
@@ -206,11 +228,17 @@ fn the_image_is_small_and_runs_as_nobody() {
     let manifest = include_str!("../../Cargo.toml");
     let minimum = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
     let minimum = minimum.expect("a version").trim_matches('"');
-    assert!(stages[0].contains(&format!("rust:{minimum}-")), "{stages:?} and rust-version {minimum}");
+    assert!(
+        stages[0].contains(&format!("rust:{minimum}-")),
+        "{stages:?} and rust-version {minimum}"
+    );
 
     // What is copied is there, and let through.
     let ignore = std::fs::read_to_string(repository(".containerignore")).expect("it is there");
-    for line in lines.iter().filter(|line| line.starts_with("COPY ") && !line.contains("--from")) {
+    for line in lines
+        .iter()
+        .filter(|line| line.starts_with("COPY ") && !line.contains("--from"))
+    {
         let mut words: Vec<&str> = line.split(' ').skip(1).collect();
         words.pop();
         for word in words {
@@ -226,8 +254,14 @@ fn versions_are_the_programs_own() {
     for (file, line) in [
         ("deploy/helm/fleetwright/Chart.yaml", format!("appVersion: {version}")),
         ("deploy/helm/fleetwright/Chart.yaml", format!("version: {version}")),
-        ("deploy/kustomize/base/deployment.yaml", format!("image: fleetwright:{version}")),
-        ("deploy/kustomize/overlays/example/kustomization.yaml", format!("newTag: {version}")),
+        (
+            "deploy/kustomize/base/deployment.yaml",
+            format!("image: fleetwright:{version}"),
+        ),
+        (
+            "deploy/kustomize/overlays/example/kustomization.yaml",
+            format!("newTag: {version}"),
+        ),
     ] {
         let text = std::fs::read_to_string(repository(file)).expect("it is there");
         assert!(text.lines().any(|found| found.trim() == line), "{file} lacks `{line}`");

@@ -26,7 +26,11 @@ pub(super) fn compare(subject: &str, theirs: Option<Timestamp>, ours: Timestamp)
 /// Judges by how far theirs is ahead.
 pub(super) fn judge(subject: &str, ahead: SignedDuration) -> Finding {
     let seconds = ahead.as_secs();
-    let off = format!("the clock there is {} s {} ours", seconds.abs(), if seconds < 0 { "behind" } else { "ahead of" });
+    let off = format!(
+        "the clock there is {} s {} ours",
+        seconds.abs(),
+        if seconds < 0 { "behind" } else { "ahead of" }
+    );
     let hint = "set one of the two by NTP: tokens and signed requests are only good for minutes";
     match ahead.abs() {
         distance if distance > REFUSED => Finding::fail(CHECK, subject, off, hint),

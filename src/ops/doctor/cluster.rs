@@ -53,11 +53,7 @@ pub(super) async fn examine(
 }
 
 /// Connection, version, clock; and whether there is a server at all.
-async fn greet(
-    provider: &KubernetesProvider,
-    name: &ManagementClusterName,
-    is_sandbox: bool,
-) -> (Vec<Finding>, bool) {
+async fn greet(provider: &KubernetesProvider, name: &ManagementClusterName, is_sandbox: bool) -> (Vec<Finding>, bool) {
     let subject = name.as_str();
     let greeting = match provider.greet().await {
         Ok(greeting) => greeting,
@@ -121,7 +117,11 @@ async fn kinds(loaded: &LoadedFleet, provider: &KubernetesProvider, name: &Manag
         })
         .collect();
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, subject, format!("all {} kinds are served", wanted.len())));
+        findings.push(Finding::ok(
+            CHECK,
+            subject,
+            format!("all {} kinds are served", wanted.len()),
+        ));
     }
     if needs_oci_platform(loaded, name)
         && let Some(kind) = wanted.iter().find(|kind| kind.kind == "HostedCluster")
@@ -170,7 +170,9 @@ async fn rights(
         purpose: options.purpose,
         reads_keys: options.access.oci.auth == Auth::Secret,
     });
-    let asked = grants.iter().map(|grant| async move { (grant, provider.may(&question(grant)).await) });
+    let asked = grants
+        .iter()
+        .map(|grant| async move { (grant, provider.may(&question(grant)).await) });
     let asked: Vec<_> = asked.collect();
     let answers: Vec<_> = futures::stream::iter(asked).buffer_unordered(QUESTIONS).collect().await;
     let mut lacking: BTreeMap<String, BTreeSet<&Grant>> = BTreeMap::new();
@@ -181,7 +183,8 @@ async fn rights(
                 lacking.entry(phrase(grant)).or_default().insert(grant);
             }
             Err(error) => {
-                let hint = "the rule for selfsubjectaccessreviews is missing, which every user has on an ordinary cluster";
+                let hint =
+                    "the rule for selfsubjectaccessreviews is missing, which every user has on an ordinary cluster";
                 return vec![Finding::warn(CHECK, subject, chain(&error), hint)];
             }
         }
@@ -194,7 +197,12 @@ async fn rights(
         .into_iter()
         .map(|(on, grants)| {
             let verbs: Vec<&str> = grants.into_iter().map(Grant::verb).collect();
-            Finding::fail(CHECK, subject, format!("no right to {} {on}", verbs.join(", ")), hint.clone())
+            Finding::fail(
+                CHECK,
+                subject,
+                format!("no right to {} {on}", verbs.join(", ")),
+                hint.clone(),
+            )
         })
         .collect()
 }

@@ -23,7 +23,14 @@ pub(super) async fn examine(loaded: &LoadedFleet, access: &Access) -> Vec<Findin
     }
     let provider = match cloud::connect(access, loaded, std::iter::empty()).await {
         Ok(provider) => provider,
-        Err(error) => return vec![Finding::fail(CHECK, "oci", chain(&error), "--oci-auth says whose are used")],
+        Err(error) => {
+            return vec![Finding::fail(
+                CHECK,
+                "oci",
+                chain(&error),
+                "--oci-auth says whose are used",
+            )];
+        }
     };
     let mut findings = Vec::new();
     for place in places {
@@ -52,7 +59,12 @@ pub(super) async fn examine(loaded: &LoadedFleet, access: &Access) -> Vec<Findin
                 "is the key that of a user of this tenancy, and port 443 open from here?",
             ),
         });
-        findings.extend(provider.client().clock_ahead().map(|ahead| clock::judge(&subject, ahead)));
+        findings.extend(
+            provider
+                .client()
+                .clock_ahead()
+                .map(|ahead| clock::judge(&subject, ahead)),
+        );
     }
     findings
 }

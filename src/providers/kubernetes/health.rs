@@ -74,7 +74,8 @@ impl KubernetesProvider {
     /// Where the question itself is not allowed, or not answered.
     pub async fn may(&self, question: &Value) -> Result<bool, ProviderError> {
         const WHAT: &str = "asking for our own rights";
-        let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": question});
+        let body =
+            json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": question});
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         // Nothing is kept of a question, so it may be asked again.
         let call = Call {

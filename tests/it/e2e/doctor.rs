@@ -57,10 +57,7 @@ fn rights_that_are_missing_are_named() {
     ] {
         assert!(rights.iter().any(|right| right == lacks), "{lacks}: {rights:#?}");
     }
-    assert_eq!(
-        findings(&ran, "inventory"),
-        ["fail: no right to list inventories"]
-    );
+    assert_eq!(findings(&ran, "inventory"), ["fail: no right to list inventories"]);
     // Who only plans needs less.
     let ran = stage.run(&["doctor", "--read-only", "-o", "json"]).exits(1);
     let rights = findings(&ran, "rights");
@@ -91,10 +88,17 @@ fn a_server_that_is_away_and_a_context_that_is_not_there_are_told() {
 
 #[test]
 fn files_and_repositories_that_are_not_in_order_are_told() {
-    let place = Workplace::new(&[("fleet.yaml", "kind: Fleet\nmetadata: {name: ill}\nspec: {basedomain: x}\n")]);
+    let place = Workplace::new(&[(
+        "fleet.yaml",
+        "kind: Fleet\nmetadata: {name: ill}\nspec: {basedomain: x}\n",
+    )]);
     let run = |args: &[&str]| shown(args, place.run(args));
     let ran = run(&["doctor", "-o", "json"]).exits(1);
-    assert!(findings(&ran, "files")[0].starts_with("fail: ill: 0 clusters"), "{}", ran.stdout);
+    assert!(
+        findings(&ran, "files")[0].starts_with("fail: ill: 0 clusters"),
+        "{}",
+        ran.stdout
+    );
     let ran = run(&["doctor", "-o", "json", "--fleet", "nowhere"]).exits(1);
     assert!(findings(&ran, "files")[0].contains("nowhere"), "{}", ran.stdout);
     let url = format!("file://{}", place.path().join("nowhere").display());
@@ -110,21 +114,46 @@ fn crds_that_are_missing_or_lack_the_platform_are_told_and_so_are_credentials() 
     let path = place.path().join("kubeconfig");
     kubeconfig(&path, &[("iad-1", &login)]);
     let path = path.display().to_string();
-    let args = ["doctor", "--management-cluster", "iad-1", "--kubeconfig", &path, "-o", "json"];
+    let args = [
+        "doctor",
+        "--management-cluster",
+        "iad-1",
+        "--kubeconfig",
+        &path,
+        "-o",
+        "json",
+    ];
     let ran = shown(&args, place.run(&args)).exits(1);
     let kinds = findings(&ran, "kinds");
     let missing = |kind: &str| {
         let start = format!("fail: {kind}: the server has no kind");
         kinds.iter().any(|found| found.starts_with(&start))
     };
-    assert!(missing("HostedCluster in hypershift.openshift.io/v1beta1"), "{kinds:#?}");
-    assert!(missing("OCIClusterIdentity in infrastructure.cluster.x-k8s.io/v1beta2"), "{kinds:#?}");
+    assert!(
+        missing("HostedCluster in hypershift.openshift.io/v1beta1"),
+        "{kinds:#?}"
+    );
+    assert!(
+        missing("OCIClusterIdentity in infrastructure.cluster.x-k8s.io/v1beta2"),
+        "{kinds:#?}"
+    );
     let credentials = findings(&ran, "credentials");
-    assert!(credentials.len() == 2 && credentials[0].contains("can't be read"), "{credentials:?}");
+    assert!(
+        credentials.len() == 2 && credentials[0].contains("can't be read"),
+        "{credentials:?}"
+    );
 
-    // As it comes from upstream, without our patch.
-    let crd = repository("schemas/crds/hostedclusters.hypershift.openshift.io.yaml");
-    login.kubectl(&["create", "--validate=false", "-f", crd.to_str().expect("UTF-8")]);
+    // As upstream has it, without our platform.
+    let crd = std::fs::read_to_string(repository("schemas/crds/hostedclusters.hypershift.openshift.io.yaml"));
+    let mut crd: Value = serde_yaml::from_str(&crd.expect("the CRD")).expect("YAML");
+    for version in crd["spec"]["versions"].as_array_mut().expect("versions") {
+        let platform = version.pointer_mut("/schema/openAPIV3Schema/properties/spec/properties/platform");
+        let platform = platform.expect("a platform").as_object_mut().expect("a schema");
+        platform.remove("x-kubernetes-validations");
+        let fields = platform["properties"].as_object_mut().expect("fields");
+        assert!(fields.remove("oci").is_some());
+    }
+    login.kubectl_in(&["create", "--validate=false", "-f", "-"], &crd.to_string());
     login.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
     let lacks = "fail: the HostedCluster CRD has no `spec.platform.oci`: the API server would drop it";
     // Its schema is published a moment after it is served.
