@@ -25,12 +25,14 @@
 //! - [`inventory`]: the record of what we have made
 //! - [`plan`]: changes with reasons, guards, order
 //! - [`rights`]: what a fleet may do on its control planes, and no more
+//! - [`sync`]: the custom resources that tell how a fleet stands, and what people ask for by them
 //! - [`report`]: text and JSON views of all of these
 //!
 //! With I/O:
 //!
 //! - [`source`]: reads the fleet's files and its Git revision
 //! - [`providers`]: Kubernetes and OCI behind one trait
+//! - [`http_server`]: a small HTTP/1.1 server with bounds, for the sandbox and the daemon
 //! - [`sandbox`]: both of their APIs as in-process services, with simulated operators and injected faults
 //! - [`apply`]: walks a plan, writes, waits, records
 //! - [`daemon`]: keeps a fleet as its files say: watches, queues, batches of plans
@@ -42,6 +44,7 @@ pub mod cli;
 pub mod daemon;
 pub mod diag;
 pub mod fleet;
+pub mod http_server;
 pub mod inventory;
 pub mod ops;
 pub mod plan;
@@ -55,3 +58,4 @@ pub mod schema;
 pub mod source;
 pub mod ssa;
 pub mod status;
+pub mod sync;

@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod ask_args;
 mod common;
 mod completion;
 mod daemon;
@@ -18,10 +19,12 @@ mod output;
 mod plan;
 mod progress;
 mod rbac;
+mod reconcile;
 mod render;
 mod sandbox;
 mod schema;
 mod status;
+mod suspend;
 mod together;
 mod validate;
 mod whole_fleet;
@@ -73,6 +76,9 @@ enum Command {
     Rbac(rbac::Args),
     Iam(iam::Args),
     Doctor(doctor::Args),
+    Reconcile(reconcile::Args),
+    Suspend(suspend::Args),
+    Resume(suspend::ResumeArgs),
     Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
@@ -114,6 +120,9 @@ impl Cli {
             Command::Rbac(args) => rbac::run(&args, &global, printer),
             Command::Iam(args) => iam::run(&args, &global, printer),
             Command::Doctor(args) => doctor::run(&args, &global, printer),
+            Command::Reconcile(args) => reconcile::run(&args, &global, printer),
+            Command::Suspend(args) => suspend::run(&args, &global, printer),
+            Command::Resume(args) => suspend::resume(&args, &global, printer),
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),

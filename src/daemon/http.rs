@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
 use super::board::{Board, Report};
-use crate::sandbox::http::{Api, Request, Response, full};
+use crate::http_server::{Api, Request, Response, full};
 
 /// A loop that has not come round for so long hangs.
 const HANGS: SignedDuration = SignedDuration::from_secs(120);

@@ -5,17 +5,21 @@
 //! makes the others wait for nothing.
 //!
 //! `queue` and `state` are pure: which unit is looked at next, and what a plan of it means. `batch` looks and acts, `follow`
-//! hears what happens to live objects, `source` knows the files, `board` and `http` tell.
+//! hears what happens to live objects, `source` knows the files, `board` and `http` tell those who ask the daemon, `tell`
+//! those who ask the cluster; `requests` are what these want.
 
 mod batch;
 mod board;
+mod facts;
 mod follow;
 mod http;
 mod queue;
+mod requests;
 mod source;
 mod state;
+mod tell;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,17 +33,20 @@ use tokio_util::sync::CancellationToken;
 pub use self::batch::Drift;
 use self::batch::{BatchError, Done, Work};
 pub use self::board::{Board, Report, UnitReport};
+use self::facts::UnitFacts;
 use self::follow::{Follower, Heard};
 use self::http::Probes;
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
+use self::requests::{Moment, Requests};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
+use self::tell::{Ask, Desk, FleetFacts, Tellers};
 use crate::diag::Severity;
+use crate::http_server::{Bounds, Server};
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
-use crate::sandbox::serve::Server;
 
 /// How the daemon works.
 pub struct Options {
@@ -69,6 +76,13 @@ pub struct ListenError {
     source: std::io::Error,
 }
 
+/// Probes and people send no bodies to speak of, and don't come in hundreds.
+const BOUNDS: Bounds = Bounds {
+    body: 1 << 20,
+    head_time: Duration::from_secs(10),
+    body_time: Duration::from_secs(10),
+    connections: 64,
+};
 /// Units in one batch: they share one look at the inventories.
 const BATCH: usize = 64;
 /// Batches under way at once: one that waits for something slow is not to hold the others up.
@@ -83,7 +97,7 @@ const PULSE: Duration = Duration::from_secs(15);
 /// # Errors
 /// Where the address can't be had.
 pub async fn listen(board: Arc<Board>, address: SocketAddr) -> Result<Server, ListenError> {
-    let server = Server::listen(Arc::new(Probes { board }), address).await;
+    let server = Server::listen(Arc::new(Probes { board }), address, BOUNDS).await;
     server.map_err(|source| ListenError { address, source })
 }
 
@@ -95,8 +109,16 @@ pub async fn run(options: Options, stop: CancellationToken) {
     daemon.end().await;
 }
 
+/// A batch that is under way.
+struct Running {
+    units: BTreeSet<UnitId>,
+    halt: Arc<AtomicBool>,
+}
+
 /// A batch that has ended.
 struct Ended {
+    batch: u64,
+    began: Moment,
     units: BTreeSet<UnitId>,
     result: Result<Done, BatchError>,
 }
@@ -113,10 +135,15 @@ struct Daemon {
     /// Units that have not been looked at since the start.
     unseen: Option<BTreeSet<UnitId>>,
     batches: JoinSet<Ended>,
+    running: BTreeMap<u64, Running>,
+    begun: u64,
     follower: Follower,
     is_followed: bool,
     heard: Arc<Heard>,
-    interrupted: Arc<AtomicBool>,
+    desk: Arc<Desk>,
+    tellers: Tellers,
+    requests: Requests,
+    is_recorded_known: bool,
     next_poll: Instant,
 }
 
@@ -133,10 +160,15 @@ impl Daemon {
             recorded: BTreeSet::new(),
             unseen: None,
             batches: JoinSet::new(),
+            running: BTreeMap::new(),
+            begun: 0,
             follower: Follower::default(),
             is_followed: false,
             heard: Arc::default(),
-            interrupted: Arc::default(),
+            desk: Arc::default(),
+            tellers: Tellers::default(),
+            requests: Requests::default(),
+            is_recorded_known: false,
             next_poll: now,
         }
     }
@@ -146,7 +178,7 @@ impl Daemon {
     }
 
     async fn go_round(&mut self, stop: &CancellationToken) {
-        let heard = self.heard.clone();
+        let (heard, desk) = (self.heard.clone(), self.desk.clone());
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
             if Instant::now() >= self.next_poll {
@@ -168,6 +200,7 @@ impl Daemon {
                         self.queue.ask(&unit, now);
                     }
                 }
+                asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
                 () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
             }
         }
@@ -176,13 +209,14 @@ impl Daemon {
     /// Looks whether the source holds something else than it did, and brings that into force where it is in order.
     async fn look_at_source(&mut self) {
         let source = self.options.source.clone();
-        let seen = self.seen.clone();
+        let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
         let looked = tokio::task::spawn_blocking(move || -> Result<_, String> {
             let there = source.look().map_err(|error| chain(&*error))?;
             if seen.as_ref() == Some(&there) {
                 return Ok(None);
             }
-            Ok(Some((there, source.load().map_err(|error| chain(&*error)))))
+            let loaded = source.load(earlier.as_deref());
+            Ok(Some((there, loaded.map_err(|error| chain(&*error)))))
         });
         let news = match looked.await {
             Ok(Ok(news)) => news,
@@ -191,6 +225,11 @@ impl Daemon {
         };
         self.options.board.report().source_seen = Some(Timestamp::now());
         let Some((there, loaded)) = news else {
+            let in_force = self.in_force.as_ref().map(|loaded| &loaded.revised.revision);
+            if in_force == self.seen.as_ref() {
+                self.options.board.report().source_error = None;
+                self.desk.refused(None);
+            }
             if !self.is_followed {
                 self.follow().await;
             }
@@ -210,6 +249,7 @@ impl Daemon {
 
     /// Tells why what the source holds is not in force; once, however often it is tried.
     fn refuse(&self, error: &str) {
+        self.desk.refused(Some(error));
         let before = self.options.board.report().source_error.replace(error.to_owned());
         if before.as_deref() != Some(error) {
             tracing::warn!(error, "what the source holds does not come into force");
@@ -232,6 +272,16 @@ impl Daemon {
             report.revision = Some(loaded.revised.revision.clone());
             report.since = Some(Timestamp::now());
             report.source_error = None;
+        }
+        self.desk.in_force(&loaded, &self.access(), FleetFacts {
+            revision: Some(loaded.revised.revision.to_string()),
+            since: Some(Timestamp::now()),
+            error: None,
+        });
+        self.tellers.serve(&self.desk, loaded.fleet.management_clusters.keys());
+        if before.as_ref().is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend) {
+            // What is suspended from now on is not to be written by what is under way.
+            self.look_at_all(|_| true);
         }
         self.keep_units();
         let now = self.now();
@@ -279,6 +329,10 @@ impl Daemon {
         let names: BTreeSet<String> = units.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
         self.unseen.get_or_insert_with(|| units.clone());
+        self.requests.keep(&units);
+        if self.is_recorded_known {
+            self.desk.keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
+        }
         self.queue.keep(&units, self.began.elapsed());
     }
 
@@ -302,16 +356,70 @@ impl Daemon {
                 drift: self.options.drift,
                 provider: self.options.provider,
                 concurrency: self.options.concurrency,
-                interrupted: self.interrupted.clone(),
+                interrupted: Arc::default(),
             };
+            let (batch, began) = (self.begun, self.requests.now());
+            self.begun += 1;
+            let running = Running {
+                units: units.clone(),
+                halt: work.interrupted.clone(),
+            };
+            self.running.insert(batch, running);
             self.batches.spawn(async move {
                 let result = batch::run(&work, &units).await;
-                Ended { units, result }
+                Ended {
+                    batch,
+                    began,
+                    units,
+                    result,
+                }
             });
         }
     }
 
+    /// Does what somebody asked for by an annotation: looks at the source and at what is meant, at once. What is under way
+    /// of that begins nothing more: it may have been suspended.
+    fn hear(&mut self, ask: Ask) {
+        let Some(loaded) = self.in_force.clone() else { return };
+        let on = ask.on.clone();
+        let is_there = |unit: &UnitId| loaded.recorded_on(unit).is_none_or(|there| there == on);
+        self.look_at_all(|unit| ask.unit.as_ref().map_or_else(|| is_there(unit), |meant| meant == unit));
+        if let Some(token) = ask.token {
+            self.next_poll = Instant::now();
+            match ask.unit {
+                Some(unit) => self.requests.ask(&unit, token),
+                None => {
+                    let units = loaded.rendered.units.keys().chain(&self.recorded);
+                    let units = units.filter(|unit| is_there(unit)).cloned().collect();
+                    self.requests.ask_all(&ask.on, units, token);
+                }
+            }
+        }
+    }
+
+    fn look_at_all(&mut self, is_meant: impl Fn(&UnitId) -> bool) {
+        for running in self.running.values() {
+            if running.units.iter().any(&is_meant) {
+                running.halt.store(true, Ordering::Relaxed);
+            }
+        }
+        let now = self.now();
+        let in_files = self.in_force.iter().flat_map(|loaded| loaded.rendered.units.keys());
+        for unit in in_files.chain(&self.recorded).filter(|unit| is_meant(unit)) {
+            self.queue.insist(unit, now);
+        }
+    }
+
+    /// Tells on how a unit stands.
+    fn tell(&mut self, unit: &UnitId, facts: Option<UnitFacts>, began: Moment) {
+        let handled = self.requests.looked(unit, began);
+        if let Some(facts) = facts {
+            self.desk.say(unit, facts, handled);
+        }
+    }
+
     fn note(&mut self, ended: Ended) {
+        self.running.remove(&ended.batch);
         let (now, at) = (self.now(), Timestamp::now());
         let board = self.options.board.clone();
         match ended.result {
@@ -323,12 +431,14 @@ impl Daemon {
                         seen: at,
                     };
                     board.note(&unit, report);
+                    self.tell(&unit, looked.facts, ended.began);
                     self.queue.end(&unit, looked.end, now);
                     if let Some(unseen) = &mut self.unseen {
                         unseen.remove(&unit);
                     }
                 }
-                if self.recorded != done.recorded {
+                if self.recorded != done.recorded || !self.is_recorded_known {
+                    self.is_recorded_known = true;
                     self.recorded = done.recorded;
                     self.keep_units();
                 }
@@ -342,9 +452,14 @@ impl Daemon {
                         seen: at,
                     };
                     board.note(unit, report);
+                    let facts = self.unseen_facts(unit, &error);
+                    self.tell(unit, facts, ended.began);
                     self.queue.end(unit, End::Failed, now);
                 }
             }
+        }
+        for (on, token) in self.requests.answered() {
+            self.desk.handled(&on, token);
         }
         if self.unseen.as_ref().is_some_and(BTreeSet::is_empty) {
             let before = std::mem::replace(&mut board.report().caught_up, true);
@@ -354,9 +469,19 @@ impl Daemon {
         }
     }
 
+    fn unseen_facts(&self, unit: &UnitId, error: &str) -> Option<UnitFacts> {
+        let loaded = self.in_force.as_ref()?;
+        Some(UnitFacts {
+            error: Some(error.to_owned()),
+            ..facts::unseen(loaded, unit, loaded.recorded_on(unit)?)
+        })
+    }
+
     /// Finishes what is under way, and begins nothing more.
     async fn end(&mut self) {
-        self.interrupted.store(true, Ordering::Relaxed);
+        for running in self.running.values() {
+            running.halt.store(true, Ordering::Relaxed);
+        }
         let finish = async { while self.batches.join_next().await.is_some() {} };
         if timeout(GRACE, finish).await.is_err() {
             tracing::warn!("something was still under way; the next run goes on from there");

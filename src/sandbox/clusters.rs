@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use serde_json::json;
 
 use super::Sandbox;
-use super::http::{Api, Request, Response, full};
+use crate::http_server::{Api, Request, Response, full};
 
 /// The API servers of a sandbox, by path. One that was never asked for is made.
 #[derive(Debug)]

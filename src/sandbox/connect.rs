@@ -10,8 +10,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
 
-use super::http::{Api, ConnectionClosed, Request, Response, is_lost};
 use super::{ClusterError, Sandbox};
+use crate::http_server::{Api, ConnectionClosed, Request, Response, is_lost};
 use crate::providers::oci::api::Exchange;
 use crate::providers::oci::client;
 use crate::providers::oci::credentials::{Credentials, CredentialsError, KeyError, KeyMaterial, PrivateKey, Secret};

@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::fault::{Point, Schedule, Share, Spec};
 use super::guest_network::GuestNetwork;
-use super::http::Api;
 use super::kubernetes::ApiServer;
 use super::middleware::{Dialect, Faulty};
 use super::oci::{Identity, Limits, OciServer, Principal};
 use super::operators::run::Operators;
 use super::store::disk::{Disk, InUse};
 use super::store::{Memory, Store, StoreError, Write};
+use crate::http_server::Api;
 use crate::render::crds;
 
 /// Virtual seconds that pass in one: a minute a second, so that a control plane takes eight seconds and its nodes five more.

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::clock::Clock;
 use super::fault::{Faults, Point};
-use super::http::{Api, Lost, Request, Response, full};
+use crate::http_server::{Api, Lost, Request, Response, full};
 
 /// How long a slow answer takes, by the sandbox's clock: longer than most clients like, shorter than their deadlines.
 const SLOW: Duration = Duration::from_secs(20);
@@ -211,8 +211,8 @@ mod tests {
     use serde_json::Value;
 
     use super::super::fault::{Never, Schedule, Spec};
-    use super::super::http::is_lost;
     use super::*;
+    use crate::http_server::is_lost;
 
     /// Answers everything, and keeps what it was asked.
     #[derive(Default)]

@@ -3,18 +3,17 @@
 //!
 //! Invariant: a service is a function of its stored state, the clock and the faults that it is given; time enters through
 //! [`clock`] alone and randomness through seeds, so that the same seed gives the same run on virtual time. May depend on
-//! `schema`, `ssa`, `resource` and the CRDs of `render`, and [`connect`] on `providers`; nothing outside `ops` and `cli` may
-//! depend on it.
+//! `schema`, `ssa`, `resource`, `http_server` and the CRDs of `render`, and [`connect`] on `providers`; nothing outside `ops`
+//! and `cli` may depend on it.
 //!
 //! - [`Sandbox`]: all of it together
 //! - [`clock`]: virtual time
 //! - [`store`]: what outlives the process, one file for both APIs
 //! - [`fault`]: where the sandbox can be told to fail, and what it counted
-//! - [`http`]: the shape of a service
 //! - [`middleware`]: faults in front of a service
 //! - [`kubernetes`], [`oci`]: the two APIs
 //! - [`operators`]: what controllers do to the objects, simulated
-//! - [`serve`], [`clusters`]: services over HTTP on loopback
+//! - [`clusters`]: the management clusters behind one port
 //! - [`connect`]: services in this process, as our own providers call them
 
 pub mod clock;
@@ -22,13 +21,11 @@ pub mod clusters;
 pub mod connect;
 pub mod fault;
 mod guest_network;
-pub mod http;
 mod instance;
 pub mod kubernetes;
 pub mod middleware;
 pub mod oci;
 pub mod operators;
-pub mod serve;
 pub mod store;
 
 pub use self::instance::{Cluster, ClusterError, DEFAULT_SPEED, OpenError, Options, PutError, Sandbox};

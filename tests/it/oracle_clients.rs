@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
+use fleetwright::http_server::Server;
 use fleetwright::sandbox::clock::Clock;
 use fleetwright::sandbox::fault::Never;
 use fleetwright::sandbox::oci::{Identity, OciServer};
-use fleetwright::sandbox::serve::Server;
 use fleetwright::sandbox::store::Memory;
 
 use super::support::skip;

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleetwright::http_server::Server;
 use fleetwright::sandbox::clusters::Clusters;
 use fleetwright::sandbox::fault::Point;
 use fleetwright::sandbox::middleware::Dialect;
-use fleetwright::sandbox::serve::Server;
 use fleetwright::sandbox::{Options, Sandbox};
 use futures::{AsyncBufReadExt as _, TryStreamExt as _};
 use http_body_util::BodyExt as _;

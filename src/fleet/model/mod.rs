@@ -4,15 +4,17 @@
 //! is `None` here is absent from the objects too.
 
 mod network;
+mod suspend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 pub use network::*;
+pub use suspend::{Suspend, Suspensions};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::diag::Span;
+use crate::diag::{Span, Typed};
 use crate::resource::{
     ClusterName, Compartment, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName,
     Ocid, UnitId,
@@ -42,6 +44,8 @@ pub struct Fleet {
     pub moved: Vec<Moved>,
     /// Who wins where another field manager owns a field; the first rule that matches counts.
     pub conflicts: Vec<ConflictRule>,
+    /// What is not to be written for a while.
+    pub suspend: Suspensions,
     /// Whether the file set as a whole is unusable, so that nothing may be concluded from what is absent.
     pub incomplete: bool,
 }
@@ -137,7 +141,7 @@ pub enum Dialect {
 }
 
 /// A management cluster.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ManagementCluster {
     /// Its name.
@@ -177,19 +181,22 @@ pub struct ManagementCluster {
 }
 
 /// A manifest typed in the fleet files.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct ExtraManifest {
     /// The document.
     pub body: Value,
     /// Where it was typed.
     #[serde(skip)]
-    pub span: Option<Span>,
+    pub typed: Typed,
 }
 
 impl From<Value> for ExtraManifest {
     fn from(body: Value) -> Self {
-        Self { body, span: None }
+        Self {
+            body,
+            typed: Typed::default(),
+        }
     }
 }
 
@@ -235,7 +242,7 @@ pub enum Manage {
 }
 
 /// One cluster.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {
     /// Its name in the fleet files.
@@ -317,7 +324,7 @@ pub struct Cluster {
     pub extra_manifests: Vec<ExtraManifest>,
     /// Where it was typed.
     #[serde(skip)]
-    pub span: Option<Span>,
+    pub typed: Typed,
 }
 
 /// A release.
@@ -367,7 +374,7 @@ pub struct Service {
 }
 
 /// One node pool.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePool {
     /// Its name within the cluster.

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{SandboxError, open_sandbox, tenancies};
+use crate::http_server::Server;
 use crate::ops::load::LoadedFleet;
 use crate::sandbox::clusters::Clusters;
-use crate::sandbox::serve::Server;
 use crate::sandbox::store::StoreError;
 use crate::sandbox::{ClusterError, Options, Sandbox};
 

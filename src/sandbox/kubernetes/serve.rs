@@ -19,8 +19,8 @@ use super::scale::{scale, scale_of};
 use super::watch::{Subject, Watch};
 use super::write::{Way, Writer, Written};
 use super::{ApiServer, Inner, body, discovery, openapi, patch, strategic, table};
+use crate::http_server::{Api, Body, Request, Response, full};
 use crate::sandbox::fault::Point;
-use crate::sandbox::http::{Api, Body, Request, Response, full};
 use crate::schema::Origin;
 
 impl Api for ApiServer {

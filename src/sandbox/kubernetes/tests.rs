@@ -4,8 +4,8 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::http_server::{Api as _, Request};
 use crate::sandbox::fault::Never;
-use crate::sandbox::http::{Api as _, Request};
 use crate::sandbox::store::Memory;
 
 fn server() -> ApiServer {

@@ -19,10 +19,10 @@ use super::picture::{self, Resource};
 use super::refusal::Refusal;
 use super::state::State;
 use super::{retry, route, signature};
+use crate::http_server::{Api, Request, Response, full};
 use crate::resource::regions::{self, Region};
 use crate::sandbox::clock::Clock;
 use crate::sandbox::fault::{Faults, Point};
-use crate::sandbox::http::{Api, Request, Response, full};
 use crate::sandbox::store::{Store, StoreError};
 
 const DEFAULT_REGION: &str = "eu-frankfurt-1";

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::call::Principal;
 use super::identity::Keys;
 use super::refusal::Refusal;
-use crate::sandbox::http::Request;
+use crate::http_server::Request;
 
 /// How far a request's date may be off.
 const MAX_SKEW: SignedDuration = SignedDuration::from_mins(5);

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, OnceLock};
 
+use fleetwright::http_server::Server;
 use fleetwright::sandbox::clock::Clock;
 use fleetwright::sandbox::fault::Never;
 use fleetwright::sandbox::oci::{Identity, OciServer};
-use fleetwright::sandbox::serve::Server;
 use fleetwright::sandbox::store::Memory;
 use serde_json::{Value, json};
 

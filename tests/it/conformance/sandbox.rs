@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fleetwright::http_server::Api as _;
 use fleetwright::sandbox::clock::Clock;
 use fleetwright::sandbox::fault::Never;
-use fleetwright::sandbox::http::Api as _;
 use fleetwright::sandbox::kubernetes::ApiServer;
 use fleetwright::sandbox::store::Memory;
 use http_body_util::BodyExt as _;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::daemon::{Daemon, has_replicas};
 use super::{Stage, list, text};
+use crate::fleet_support::repository;
 use crate::support::{ApiServer, Login, kubeconfig};
 
 /// A server that gives nobody anything by itself: on a usual one everybody who logs in may look at what it serves.
@@ -21,7 +22,11 @@ pub(super) fn server() -> Option<&'static ApiServer> {
         server
             .login()
             .kubectl(&[&["delete", "clusterrolebinding"], &given[..]].concat());
-        server.login().kubectl(&["create", "namespace", "fleetwright-system"]);
+        let login = server.login();
+        login.kubectl(&["create", "namespace", "fleetwright-system"]);
+        let crds = repository("deploy/crds");
+        login.kubectl(&["create", "-f", crds.to_str().expect("UTF-8")]);
+        login.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
         Some(server)
     };
     SERVER.get_or_init(start).as_ref()
@@ -29,12 +34,8 @@ pub(super) fn server() -> Option<&'static ApiServer> {
 
 /// The clusters `NAME` and `NAME-two`, and a document of the management cluster.
 fn stage(name: &str) -> Option<Stage> {
-    let stage = Stage::on(
-        server()?,
-        name,
-        "  limits: {deletes: 100}",
-        &[name, &format!("{name}-two")],
-    )?;
+    let clusters = [name, &format!("{name}-two")];
+    let stage = Stage::on(server()?.login(), name, "  limits: {deletes: 100}", &clusters);
     with_priority(&stage, true);
     Some(stage)
 }

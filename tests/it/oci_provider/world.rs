@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
+use fleetwright::http_server::Api as _;
 use fleetwright::inventory::{Entry, OciEntry};
 use fleetwright::providers::oci::api::{Exchange, Place};
 use fleetwright::providers::oci::client::{Client, Options as ClientOptions};
@@ -18,7 +19,6 @@ use fleetwright::resource::reference::{OCI_API_VERSION, Reference, oci_id};
 use fleetwright::resource::{ClusterName, FleetUid, Manifest, OwnerMark, ResourceId, Stewardship, Target, UnitId};
 use fleetwright::sandbox::clock::Clock;
 use fleetwright::sandbox::fault::Never;
-use fleetwright::sandbox::http::Api as _;
 use fleetwright::sandbox::oci::{Identity, OciServer, Principal};
 use fleetwright::sandbox::store::Memory;
 use futures::FutureExt as _;

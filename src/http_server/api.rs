@@ -1,7 +1,9 @@
 //! The shape of a service: one HTTP request in, its body whole; one answer out, its body perhaps a stream.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
+use ::http::request::Parts;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -20,7 +22,16 @@ pub type Response = ::http::Response<Body>;
 pub trait Api: Send + Sync {
     /// Answers a request; what goes wrong is an answer too.
     fn call(&self, request: Request) -> BoxFuture<'_, Response>;
+
+    /// Answers a request before its body is read, where the body is of no account.
+    fn refuse(&self, _: &Parts) -> Option<Response> {
+        None
+    }
 }
+
+/// An extension of a request: who sent it. Absent where the service is called in this process.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
 
 /// An extension of an answer that the caller is not to get: the request was carried out, and then the connection broke.
 #[derive(Clone, Copy, Debug)]
