@@ -13,6 +13,7 @@ mod explain;
 mod git_args;
 mod iam;
 mod init;
+mod lease_args;
 mod lock;
 mod oci_args;
 mod output;

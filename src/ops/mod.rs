@@ -4,12 +4,14 @@
 
 mod apply;
 mod ask;
+mod caps;
 mod cloud;
 mod connect;
 mod doctor;
 mod explain;
 mod fetch;
 mod init;
+pub mod lease;
 mod load;
 mod lock;
 mod plan;
@@ -21,6 +23,7 @@ mod status;
 
 pub use apply::{Leave, apply, leave};
 pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspend, suspensions};
+pub use caps::{CapError, grant_deletes};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
 pub use doctor::{DoctorOptions, doctor};

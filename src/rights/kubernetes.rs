@@ -124,6 +124,12 @@ const OWN: &[(&str, &str, &[Verb], &[Verb])] = &[
         &[Verb::List],
         &[Verb::Get, Verb::List, Verb::Create, Verb::Update, Verb::Delete],
     ),
+    (
+        "coordination.k8s.io",
+        "leases",
+        &[],
+        &[Verb::Get, Verb::List, Verb::Create, Verb::Update, Verb::Delete],
+    ),
     ("events.k8s.io", "events", &[], &[Verb::Create, Verb::Patch]),
     (sync::GROUP, "clustersyncs", &[Verb::List], KEEP),
     (sync::GROUP, "clustersyncs/status", &[], &[Verb::Patch]),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -25,6 +26,7 @@ use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
+use crate::providers::fence;
 use crate::providers::pause::{Jitter, parse_http_date};
 
 /// How to talk to OCI.
@@ -347,7 +349,14 @@ impl Inner {
         *message.headers_mut() = headers;
 
         let sent_before = std::mem::replace(&mut progress.sent, true);
-        let answered = tokio::time::timeout(self.attempt_timeout, self.exchange.exchange(message)).await;
+        let exchange = async {
+            let exchange = self.exchange.exchange(message);
+            match call.method {
+                Method::GET | Method::HEAD => Ok(exchange.await),
+                _ => fence::guarded(exchange).await,
+            }
+        };
+        let answered = tokio::time::timeout(self.attempt_timeout, exchange).await;
         let mut kind = Kind {
             service: call.service,
             operation,
@@ -355,8 +364,9 @@ impl Inner {
         };
         let result = match answered {
             Err(elapsed) => Err(lost(true, Box::new(elapsed))),
-            Ok(Err(source)) => Err(lost(!source.is::<NotSent>(), source)),
-            Ok(Ok(answer)) => {
+            Ok(Err(fenced)) => Err(lost(true, Box::new(fenced))),
+            Ok(Ok(Err(source))) => Err(lost(!source.is::<NotSent>(), source)),
+            Ok(Ok(Ok(answer))) => {
                 kind.status = Some(answer.status().as_u16());
                 self.note_clock(&answer);
                 wire::read(call, &request.headers, &answer, (self.now)())
