@@ -128,7 +128,7 @@ const OWN: &[(&str, &str, &[Verb], &[Verb])] = &[
         "coordination.k8s.io",
         "leases",
         &[],
-        &[Verb::Get, Verb::List, Verb::Create, Verb::Update, Verb::Delete],
+        &[Verb::List, Verb::Create, Verb::Update, Verb::Delete],
     ),
     ("events.k8s.io", "events", &[], &[Verb::Create, Verb::Patch]),
     (sync::GROUP, "clustersyncs", &[Verb::List], KEEP),
