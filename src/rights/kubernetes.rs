@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::plural::plural;
 use crate::fleet::model::Fleet;
 use crate::render::{Precondition, Rendered};
-use crate::sync;
 use crate::resource::{ManagementClusterName, Manifest, ResourceId, Stewardship, Target};
+use crate::sync;
 
 /// What is done with a resource, in the order in which rules are usually written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

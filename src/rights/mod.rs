@@ -6,6 +6,5 @@
 
 pub mod kubernetes;
 pub mod oci;
+pub mod plural;
 pub mod rbac;
-
-mod plural;

@@ -274,13 +274,25 @@ fn the_last_stage_builds() {
     let text = std::fs::read_to_string(repository("deploy/Containerfile")).expect("it is there");
     let last = text.rfind("\nFROM ").expect("stages");
     let (_, last) = text[last + 1..].split_once('\n').expect("lines");
-    let recipe = format!("FROM scratch AS build\nCOPY Cargo.toml /src/target/release/fleetwright\nFROM scratch\n{last}");
+    let recipe =
+        format!("FROM scratch AS build\nCOPY Cargo.toml /src/target/release/fleetwright\nFROM scratch\n{last}");
     let file = folder.path().join("Containerfile");
     std::fs::write(&file, recipe).expect("a file");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (root, run, file) = (path("root"), path("run"), file.display().to_string());
     let common = ["--storage-driver", "vfs", "--root", &root, "--runroot", &run];
-    let build = ["build", "--isolation", "chroot", "--ignorefile", ".containerignore", "-f", &file, "-t", "it", "."];
+    let build = [
+        "build",
+        "--isolation",
+        "chroot",
+        "--ignorefile",
+        ".containerignore",
+        "-f",
+        &file,
+        "-t",
+        "it",
+        ".",
+    ];
     output(Path::new("buildah"), &[&common[..], &build].concat()).unwrap_or_else(|error| panic!("{error}"));
     let inspect = [&common[..], &["inspect", "--type", "image", "it"]].concat();
     let image = output(Path::new("buildah"), &inspect).expect("an image");

@@ -35,12 +35,28 @@ pub async fn doctor(loaded: &LoadedFleet, options: &DoctorOptions) -> Vec<Findin
     let clusters: Vec<Vec<Finding>> = join_all(clusters.collect::<Vec<_>>()).await;
     if loaded.fleet.management_clusters.is_empty() {
         let hint = "add a document of `kind: ManagementCluster`";
-        findings.push(Finding::warn("connection", "", "the fleet has no management cluster", hint));
+        findings.push(Finding::warn(
+            "connection",
+            "",
+            "the fleet has no management cluster",
+            hint,
+        ));
     }
-    let is_unknown = |name: &&String| !loaded.fleet.management_clusters.keys().any(|known| known.as_str() == *name);
+    let is_unknown = |name: &&String| {
+        !loaded
+            .fleet
+            .management_clusters
+            .keys()
+            .any(|known| known.as_str() == *name)
+    };
     for name in meant.iter().filter(is_unknown) {
         let hint = "see `kind: ManagementCluster` in the fleet files";
-        findings.push(Finding::fail("connection", name, "the fleet has no management cluster of this name", hint));
+        findings.push(Finding::fail(
+            "connection",
+            name,
+            "the fleet has no management cluster of this name",
+            hint,
+        ));
     }
     findings.extend(clusters.into_iter().flatten());
     findings.extend(oci::examine(loaded, &options.access).await);
@@ -52,14 +68,29 @@ fn files(loaded: &LoadedFleet) -> Finding {
     const CHECK: &str = "files";
     let summary = loaded.summary();
     if loaded.has_errors() {
-        return Finding::fail(CHECK, "", summary, "`fleetwright validate` shows the errors in their places");
+        return Finding::fail(
+            CHECK,
+            "",
+            summary,
+            "`fleetwright validate` shows the errors in their places",
+        );
     }
     if let Some(note) = loaded.notes.iter().find(|note| note.contains("fleet.lock")) {
         let note = note.trim_start_matches("note: ");
-        return Finding::warn(CHECK, "", note, "a daemon does not take a revision whose lock is not up to date");
+        return Finding::warn(
+            CHECK,
+            "",
+            note,
+            "a daemon does not take a revision whose lock is not up to date",
+        );
     }
     if loaded.diagnostics.iter().any(|d| d.severity == Severity::Warning) {
-        return Finding::warn(CHECK, "", summary, "`fleetwright validate` shows the warnings in their places");
+        return Finding::warn(
+            CHECK,
+            "",
+            summary,
+            "`fleetwright validate` shows the warnings in their places",
+        );
     }
     Finding::ok(CHECK, "", summary)
 }

@@ -68,7 +68,10 @@ impl Lacking {
             let ran = acting(&mut self.stage, &kubeconfig, |stage| stage.place.run(&stage.args(args)));
             let ran = shown(args, ran);
             let said = format!("{}{}", ran.stdout, ran.stderr);
-            assert!(LACKS.iter().any(|word| said.contains(word)), "without {right:?} nothing is said of it");
+            assert!(
+                LACKS.iter().any(|word| said.contains(word)),
+                "without {right:?} nothing is said of it"
+            );
         }
     }
 
@@ -86,7 +89,9 @@ impl Lacking {
         for Without { right, kubeconfig } in chosen {
             eprintln!("without {right:?}");
             ready(&self.stage);
-            let mut daemon = acting(&mut self.stage, &kubeconfig, |stage| Daemon::start(stage, &["--verbose"]));
+            let mut daemon = acting(&mut self.stage, &kubeconfig, |stage| {
+                Daemon::start(stage, &["--verbose"])
+            });
             meanwhile(&self.stage, &mut daemon);
             daemon.says(words);
             daemon.ends();
@@ -107,7 +112,9 @@ fn kubeconfig(stage: &Stage, user: &str) -> PathBuf {
 /// Takes away all that the daemon has told.
 fn untell(stage: &Stage) {
     let label = format!("fleetwright.dev/fleet={}", stage.name);
-    stage.login.kubectl(&["delete", "clustersyncs,fleetstatuses", "-l", &label, "-n", HOME]);
+    stage
+        .login
+        .kubectl(&["delete", "clustersyncs,fleetstatuses", "-l", &label, "-n", HOME]);
 }
 
 fn without_objects(stage: &Stage) {
@@ -190,16 +197,31 @@ fn pruning(lacking: &mut Lacking) {
 fn telling(lacking: &mut Lacking) {
     let about = |resource: &'static str, verb: &'static str| move |right: &Right| right.is(resource, verb);
     for (objects, status, says) in [
-        ("clustersyncs", "clustersyncs/status", "its ClusterSync can't be written"),
-        ("fleetstatuses", "fleetstatuses/status", "the FleetStatus can't be written"),
+        (
+            "clustersyncs",
+            "clustersyncs/status",
+            "its ClusterSync can't be written",
+        ),
+        (
+            "fleetstatuses",
+            "fleetstatuses/status",
+            "the FleetStatus can't be written",
+        ),
     ] {
-        lacking.daemon_says(&[says, "no right to create"], about(objects, "create"), untell, |_, _| {});
+        lacking.daemon_says(
+            &[says, "no right to create"],
+            about(objects, "create"),
+            untell,
+            |_, _| {},
+        );
         lacking.daemon_says(&[says, "no right to patch"], about(status, "patch"), untell, |_, _| {});
         // One that somebody made by hand is marked first.
         let unmark = |stage: &Stage| {
             let label = format!("fleetwright.dev/fleet={}", stage.name);
             let owner = "fleetwright.dev/owner-";
-            stage.login.kubectl(&["annotate", objects, "-l", &label, "-n", HOME, owner]);
+            stage
+                .login
+                .kubectl(&["annotate", objects, "-l", &label, "-n", HOME, owner]);
         };
         // Both kinds are there once a daemon with all other rights has told.
         lacking.daemon_says(&[says, "no right to patch"], about(objects, "patch"), unmark, |_, _| {});
@@ -221,7 +243,9 @@ fn telling(lacking: &mut Lacking) {
         let name = stage.name.as_str();
         let all = stage.login.get(&["clustersyncs", "-n", HOME]);
         let named = format!("{name}.{name}");
-        let known = list(&all["items"]).iter().find(|item| item["metadata"]["name"] == named.as_str());
+        let known = list(&all["items"])
+            .iter()
+            .find(|item| item["metadata"]["name"] == named.as_str());
         let known = &known.expect("the cluster's")["metadata"];
         let mark = text(&known["annotations"]["fleetwright.dev/owner"]);
         let mark = mark.replace(&named, &format!("{name}.gone"));
@@ -241,7 +265,10 @@ fn following(lacking: &mut Lacking) {
     let others: Vec<&Right> = lacking.rights.iter().filter(|right| right.verb != "watch").collect();
     let login = &lacking.stage.login;
     create(login, &bound("lacking-watches", &others), &[]);
-    let has: Vec<(Value, bool)> = others.iter().map(|right| (right.question("lacking-watches"), true)).collect();
+    let has: Vec<(Value, bool)> = others
+        .iter()
+        .map(|right| (right.question("lacking-watches"), true))
+        .collect();
     takes_effect(login, &has);
     let path = kubeconfig(&lacking.stage, "lacking-watches");
     let mut daemon = acting(&mut lacking.stage, &path, |stage| Daemon::start(stage, &["--verbose"]));
@@ -264,14 +291,21 @@ fn ending(lacking: &mut Lacking) {
         });
         daemon.says(&["looked at", "cluster lacking"]);
         let said = daemon.ends();
-        assert!(said.contains("the lease could not be released") && said.contains("no right to delete"), "{said}");
+        assert!(
+            said.contains("the lease could not be released") && said.contains("no right to delete"),
+            "{said}"
+        );
     }
     lacking.stage.without_cluster("lacking-two");
     for resource in ["nodepools", "hostedclusters", "secrets", "namespaces"] {
-        lacking.miss(APPLY, |right| right.is(resource, "delete"), |stage| {
-            let two = "decommission: [{cluster: lacking-two, reason: a test}]";
-            stage.fleet(&format!("  limits: {{deletes: 100}}\n  {two}"));
-            with_priority(stage, true);
-        });
+        lacking.miss(
+            APPLY,
+            |right| right.is(resource, "delete"),
+            |stage| {
+                let two = "decommission: [{cluster: lacking-two, reason: a test}]";
+                stage.fleet(&format!("  limits: {{deletes: 100}}\n  {two}"));
+                with_priority(stage, true);
+            },
+        );
     }
 }

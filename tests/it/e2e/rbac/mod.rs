@@ -6,6 +6,7 @@ mod right;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use fleetwright::rights::plural::plural;
 use serde_json::{Value, json};
 
 use self::right::{rights, takes_effect};
@@ -87,6 +88,20 @@ fn acting<T>(stage: &mut Stage, kubeconfig: &Path, act: impl FnOnce(&Stage) -> T
 }
 
 #[test]
+fn rules_name_kinds_as_servers_do() {
+    let Some(server) = server() else { return };
+    let listed = server.login().kubectl(&["api-resources", "--no-headers"]);
+    let mut seen = 0;
+    for line in listed.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (name, kind) = (words[0], words[words.len() - 1]);
+        assert_eq!(plural(kind), name, "{line}");
+        seen += 1;
+    }
+    assert!(seen > 70, "{listed}");
+}
+
+#[test]
 fn with_the_printed_rights_a_fleet_is_applied_and_kept() {
     let Some(mut stage) = stage("least") else { return };
     let admin = stage.login.clone();
@@ -146,4 +161,3 @@ fn with_the_printed_rights_a_fleet_is_applied_and_kept() {
         assert!(applied.stderr.contains("no right to"), "{}", applied.stderr);
     });
 }
-

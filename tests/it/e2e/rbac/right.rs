@@ -131,4 +131,3 @@ pub(super) fn takes_effect(login: &Login, questions: &[(Value, bool)]) {
     }
     panic!("the rules have not taken effect");
 }
-
