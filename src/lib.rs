@@ -24,8 +24,8 @@
 //! - [`status`]: readiness as a function of one object
 //! - [`inventory`]: the record of what we have made
 //! - [`plan`]: changes with reasons, guards, order
-//! - [`rights`]: what a fleet may do on its control planes, and no more
 //! - [`sync`]: the custom resources that tell how a fleet stands, and what people ask for by them
+//! - [`rights`]: what a fleet may do on its control planes, and no more
 //! - [`report`]: text and JSON views of all of these
 //! - [`lease`]: who may write, by what was seen of Leases
 //!

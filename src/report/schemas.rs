@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
-use super::json::{self, ApplyReport, DoctorReport, ExplanationReport, PlanReport, StatusReport, ValidationReport, Versioned};
+use super::json::{
+    self, ApplyReport, DoctorReport, ExplanationReport, PlanReport, StatusReport, ValidationReport, Versioned,
+};
 
 /// Every schema by its name; the files of `schemas/output/` are called so.
 pub fn output() -> BTreeMap<&'static str, Value> {

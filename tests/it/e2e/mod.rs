@@ -120,7 +120,8 @@ impl Stage {
 
     /// Writes a cluster's document, with these pools.
     fn cluster(&self, cluster: &str, pools: &[&str]) {
-        self.place.write(&format!("clusters/{cluster}.yaml"), &document(cluster, pools));
+        self.place
+            .write(&format!("clusters/{cluster}.yaml"), &document(cluster, pools));
     }
 
     /// Takes a cluster's document away.
