@@ -61,6 +61,13 @@ impl Daemon {
         }
     }
 
+    /// Whether it has said such a line already.
+    pub(super) fn has_said(&self, words: &[&str]) -> bool {
+        self.said
+            .lines()
+            .any(|line| words.iter().all(|word| line.contains(word)))
+    }
+
     /// Asks it: the status and the body.
     pub(super) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
@@ -76,9 +83,9 @@ impl Daemon {
         serde_json::from_str(&self.get("/status").1).expect("JSON")
     }
 
-    /// What Kubernetes sends to end a pod.
+    /// What Kubernetes sends to end a pod; gives what it said.
     #[track_caller]
-    pub(super) fn ends(mut self) {
+    pub(super) fn ends(mut self) -> String {
         let sent = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -90,6 +97,7 @@ impl Daemon {
         for secret in super::SECRETS {
             assert!(!self.said.contains(secret), "a secret is shown");
         }
+        std::mem::take(&mut self.said)
     }
 }
 
