@@ -354,7 +354,7 @@ impl Daemon {
         let Some(loaded) = self.in_force.clone() else { return };
         while self.batches.len() < BATCHES {
             let units: BTreeSet<UnitId> = self.queue.take(self.now(), BATCH).into_iter().collect();
-            if units.is_empty() {
+            if units.is_empty() && !self.replica.asks_for_inventories() {
                 return;
             }
             let (claim, begun) = self.replica.begin(&units);
@@ -403,6 +403,9 @@ impl Daemon {
             }
             Err(error) => {
                 let error = chain(&error);
+                if ended.units.is_empty() {
+                    self.replica.ask_again();
+                }
                 for unit in &ended.units {
                     let report = UnitReport {
                         state: None,
