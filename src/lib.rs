@@ -24,6 +24,7 @@
 //! - [`status`]: readiness as a function of one object
 //! - [`inventory`]: the record of what we have made
 //! - [`plan`]: changes with reasons, guards, order
+//! - [`sync`]: the custom resources that tell how a fleet stands, and what people ask for by them
 //! - [`report`]: text and JSON views of all of these
 //! - [`lease`]: who may write, by what was seen of Leases
 //!
@@ -57,3 +58,4 @@ pub mod schema;
 pub mod source;
 pub mod ssa;
 pub mod status;
+pub mod sync;

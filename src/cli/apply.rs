@@ -33,6 +33,10 @@ pub(super) struct Args {
     #[arg(long)]
     adopt: bool,
 
+    /// Change what is suspended too
+    #[arg(long)]
+    even_suspended: bool,
+
     /// Do what no guard refuses, although some guard refuses something
     #[arg(long)]
     keep_going: bool,
@@ -63,6 +67,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         against: ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
         scope: common::scope(&args.fleet, &args.target),
         adopt: args.adopt,
+        even_suspended: args.even_suspended,
         now: common::now(),
     };
     let mut planned = runtime.block_on(ops::plan(&loaded, &options))?;

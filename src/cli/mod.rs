@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod ask_args;
 mod common;
 mod completion;
 mod daemon;
@@ -16,10 +17,12 @@ mod oci_args;
 mod output;
 mod plan;
 mod progress;
+mod reconcile;
 mod render;
 mod sandbox;
 mod schema;
 mod status;
+mod suspend;
 mod together;
 mod validate;
 
@@ -67,6 +70,9 @@ enum Command {
     Apply(apply::Args),
     Status(status::Args),
     Daemon(daemon::Args),
+    Reconcile(reconcile::Args),
+    Suspend(suspend::Args),
+    Resume(suspend::ResumeArgs),
     Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
@@ -105,6 +111,9 @@ impl Cli {
             Command::Apply(args) => apply::run(&args, &global, printer),
             Command::Status(args) => status::run(&args, &global, printer),
             Command::Daemon(args) => daemon::run(&args, &global, printer),
+            Command::Reconcile(args) => reconcile::run(&args, &global, printer),
+            Command::Suspend(args) => suspend::run(&args, &global, printer),
+            Command::Resume(args) => suspend::resume(&args, &global, printer),
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::facts::{self, UnitFacts};
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
 use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
@@ -42,6 +43,7 @@ pub(super) struct Looked {
     pub(super) state: State,
     pub(super) error: Option<String>,
     pub(super) end: End,
+    pub(super) facts: Option<UnitFacts>,
 }
 
 /// What became of a batch.
@@ -95,6 +97,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
             ..Scope::default()
         },
         adopt: false,
+        even_suspended: false,
         now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
     let mut planned = ops::plan(&work.loaded, &options).await?;
@@ -125,16 +128,26 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
                 (None, Step::Apply) if lagging.is_some() => End::Failed,
                 (None, Step::Apply) => End::Soon(CONFIRM),
                 (None, Step::LookAgain(pause)) => End::Soon(pause),
-                (None, Step::Rest) => End::Rest,
+                (None, Step::Rest) => resumes(&state).map_or(End::Rest, End::Soon),
             };
             let error = error.or_else(|| lagging.clone().filter(|_| end == End::Failed));
-            (unit, Looked { state, error, end })
+            let facts = facts::of(&work.loaded, &planned, &outcome, (&unit, &state, error.as_deref()));
+            (unit, Looked { state, error, end, facts })
         })
         .collect();
     Ok(Done {
         units,
         recorded: planned.inventories.keys().cloned().collect(),
     })
+}
+
+/// How long a suspended unit has to wait until that is over by itself.
+fn resumes(state: &State) -> Option<Duration> {
+    let State::Suspended { until: Some(until), .. } = state else {
+        return None;
+    };
+    let left = until.duration_since(jiff::Timestamp::now());
+    Some(Duration::try_from(left).unwrap_or_default() + CONFIRM)
 }
 
 /// The first failure of each unit, in words.

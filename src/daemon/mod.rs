@@ -5,20 +5,25 @@
 //! makes the others wait for nothing.
 //!
 //! `queue` and `state` are pure: which unit is looked at next, and what a plan of it means. `batch` looks and acts, `follow`
-//! hears what happens to live objects, `source` knows the files, `board` and `http` tell.
+//! hears what happens to live objects, `source` knows the files, `board` and `http` tell those who ask the daemon, `tell`
+//! those who ask the cluster; `requests` are what these want.
 
 mod batch;
 mod board;
+mod facts;
 mod follow;
 mod http;
 mod queue;
 mod replica;
+mod requests;
 mod source;
 mod state;
+mod tell;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,13 +34,16 @@ use tokio_util::sync::CancellationToken;
 pub use self::batch::Drift;
 use self::batch::{BatchError, Done, Work};
 pub use self::board::{Board, Report, UnitReport};
+use self::facts::UnitFacts;
 use self::follow::{Follower, Heard};
 use self::http::Probes;
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
 use self::replica::Replica;
+use self::requests::{Moment, Requests};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
+use self::tell::{Ask, Desk, FleetFacts, Tellers};
 use crate::diag::Severity;
 use crate::http_server::{Bounds, Server};
 use crate::inventory::InventoryKey;
@@ -111,8 +119,16 @@ pub async fn run(options: Options, stop: CancellationToken) {
     daemon.end().await;
 }
 
+/// A batch that is under way.
+struct Running {
+    units: BTreeSet<UnitId>,
+    halt: Arc<AtomicBool>,
+}
+
 /// A batch that has ended.
 struct Ended {
+    batch: u64,
+    began: Moment,
     units: BTreeSet<UnitId>,
     result: Result<Done, BatchError>,
 }
@@ -130,9 +146,15 @@ struct Daemon {
     /// Units that have not been looked at since the start.
     unseen: Option<BTreeSet<UnitId>>,
     batches: JoinSet<Ended>,
+    running: BTreeMap<u64, Running>,
+    begun: u64,
     follower: Follower,
     is_followed: bool,
     heard: Arc<Heard>,
+    desk: Arc<Desk>,
+    tellers: Tellers,
+    requests: Requests,
+    is_recorded_known: bool,
     next_poll: Instant,
 }
 
@@ -150,9 +172,15 @@ impl Daemon {
             recorded: BTreeSet::new(),
             unseen: None,
             batches: JoinSet::new(),
+            running: BTreeMap::new(),
+            begun: 0,
             follower: Follower::default(),
             is_followed: false,
             heard: Arc::default(),
+            desk: Arc::default(),
+            tellers: Tellers::default(),
+            requests: Requests::default(),
+            is_recorded_known: false,
             next_poll: now,
         }
     }
@@ -162,7 +190,7 @@ impl Daemon {
     }
 
     async fn go_round(&mut self, stop: &CancellationToken) {
-        let heard = self.heard.clone();
+        let (heard, desk) = (self.heard.clone(), self.desk.clone());
         let claims = self.replica.claims();
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
@@ -185,6 +213,7 @@ impl Daemon {
                         self.queue.ask(&unit, now);
                     }
                 }
+                asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
                 () = claims.changed() => self.divide(),
                 () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
             }
@@ -210,6 +239,11 @@ impl Daemon {
         };
         self.options.board.report().source_seen = Some(Timestamp::now());
         let Some((there, loaded)) = news else {
+            let in_force = self.in_force.as_ref().map(|loaded| &loaded.revised.revision);
+            if in_force == self.seen.as_ref() {
+                self.options.board.report().source_error = None;
+                self.desk.refused(None);
+            }
             if !self.is_followed {
                 self.follow().await;
             }
@@ -231,6 +265,7 @@ impl Daemon {
 
     /// Tells why what the source holds is not in force; once, however often it is tried.
     fn refuse(&self, error: &str) {
+        self.desk.refused(Some(error));
         let before = self.options.board.report().source_error.replace(error.to_owned());
         if before.as_deref() != Some(error) {
             tracing::warn!(error, "what the source holds does not come into force");
@@ -253,6 +288,16 @@ impl Daemon {
             report.revision = Some(loaded.revised.revision.clone());
             report.since = Some(Timestamp::now());
             report.source_error = None;
+        }
+        self.desk.in_force(&loaded, &self.access(), FleetFacts {
+            revision: Some(loaded.revised.revision.to_string()),
+            since: Some(Timestamp::now()),
+            error: None,
+        });
+        self.tellers.serve(&self.desk, loaded.fleet.management_clusters.keys());
+        if before.as_ref().is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend) {
+            // What is suspended from now on is not to be written by what is under way.
+            self.look_at_all(|_| true);
         }
         self.keep_units();
         let now = self.now();
@@ -309,6 +354,10 @@ impl Daemon {
         let names: BTreeSet<String> = units.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
         self.unseen.get_or_insert_with(|| units.clone());
+        self.requests.keep(&units);
+        if self.is_recorded_known {
+            self.desk.keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
+        }
         self.queue.keep(&units, self.began.elapsed());
         self.replica.place(&units, loaded, &self.recorded);
         self.take_ours();
@@ -371,15 +420,69 @@ impl Daemon {
                 management_clusters: self.options.management_clusters.clone(),
                 interrupted: claim.interrupted.clone(),
             };
+            let (batch, began) = (self.begun, self.requests.now());
+            self.begun += 1;
+            let running = Running {
+                units: units.clone(),
+                halt: work.interrupted.clone(),
+            };
+            self.running.insert(batch, running);
             self.batches.spawn(async move {
                 let result = Fence::around(claim.fences.clone(), batch::run(&work, &units)).await;
                 drop(claim);
-                Ended { units, result }
+                Ended {
+                    batch,
+                    began,
+                    units,
+                    result,
+                }
             });
         }
     }
 
+    /// Does what somebody asked for by an annotation: looks at the source and at what is meant, at once. What is under way
+    /// of that begins nothing more: it may have been suspended.
+    fn hear(&mut self, ask: Ask) {
+        let Some(loaded) = self.in_force.clone() else { return };
+        let on = ask.on.clone();
+        let is_there = |unit: &UnitId| loaded.recorded_on(unit).is_none_or(|there| there == on);
+        self.look_at_all(|unit| ask.unit.as_ref().map_or_else(|| is_there(unit), |meant| meant == unit));
+        if let Some(token) = ask.token {
+            self.next_poll = Instant::now();
+            match ask.unit {
+                Some(unit) => self.requests.ask(&unit, token),
+                None => {
+                    let units = loaded.rendered.units.keys().chain(self.recorded.iter().map(|(_, unit)| unit));
+                    let units = units.filter(|unit| is_there(unit)).cloned().collect();
+                    self.requests.ask_all(&ask.on, units, token);
+                }
+            }
+        }
+    }
+
+    fn look_at_all(&mut self, is_meant: impl Fn(&UnitId) -> bool) {
+        for running in self.running.values() {
+            if running.units.iter().any(&is_meant) {
+                running.halt.store(true, Ordering::Relaxed);
+            }
+        }
+        let now = self.now();
+        let in_files = self.in_force.iter().flat_map(|loaded| loaded.rendered.units.keys());
+        for unit in in_files.chain(self.recorded.iter().map(|(_, unit)| unit)).filter(|unit| is_meant(unit)) {
+            self.queue.insist(unit, now);
+        }
+    }
+
+    /// Tells on how a unit stands.
+    fn tell(&mut self, unit: &UnitId, facts: Option<UnitFacts>, began: Moment) {
+        let handled = self.requests.looked(unit, began);
+        if let Some(facts) = facts {
+            self.desk.say(unit, facts, handled);
+        }
+    }
+
     fn note(&mut self, ended: Ended) {
+        self.running.remove(&ended.batch);
         let (now, at) = (self.now(), Timestamp::now());
         let board = self.options.board.clone();
         match ended.result {
@@ -391,12 +494,14 @@ impl Daemon {
                         seen: at,
                     };
                     board.note(&unit, report);
+                    self.tell(&unit, looked.facts, ended.began);
                     self.queue.end(&unit, looked.end, now);
                     if let Some(unseen) = &mut self.unseen {
                         unseen.remove(&unit);
                     }
                 }
-                if self.recorded != done.recorded {
+                if self.recorded != done.recorded || !self.is_recorded_known {
+                    self.is_recorded_known = true;
                     self.recorded = done.recorded;
                     self.keep_units();
                 }
@@ -413,9 +518,14 @@ impl Daemon {
                         seen: at,
                     };
                     board.note(unit, report);
+                    let facts = self.unseen_facts(unit, &error);
+                    self.tell(unit, facts, ended.began);
                     self.queue.end(unit, End::Failed, now);
                 }
             }
+        }
+        for (on, token) in self.requests.answered() {
+            self.desk.handled(&on, token);
         }
         self.check_caught_up();
     }
@@ -428,6 +538,14 @@ impl Daemon {
                 tracing::info!("every unit has been looked at");
             }
         }
+    }
+
+    fn unseen_facts(&self, unit: &UnitId, error: &str) -> Option<UnitFacts> {
+        let loaded = self.in_force.as_ref()?;
+        Some(UnitFacts {
+            error: Some(error.to_owned()),
+            ..facts::unseen(loaded, unit, loaded.recorded_on(unit)?)
+        })
     }
 
     /// Finishes what is under way, and begins nothing more.

@@ -3,6 +3,7 @@
 //! Invariant: the only place where stages and I/O are put together. May not print.
 
 mod apply;
+mod ask;
 mod caps;
 mod cloud;
 mod connect;
@@ -19,6 +20,7 @@ mod schema;
 mod status;
 
 pub use apply::{Leave, apply, leave};
+pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspend, suspensions};
 pub use caps::{CapError, grant_deletes};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};

@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "schema",
     "ssa",
     "status",
+    "sync",
     "inventory",
     "plan",
     "report",

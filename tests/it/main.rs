@@ -52,5 +52,6 @@ mod ssa_generator;
 mod ssa_oracle;
 mod ssa_reference;
 mod ssa_server;
+mod sync_crds;
 #[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;

@@ -4,11 +4,13 @@
 //! is `None` here is absent from the objects too.
 
 mod network;
+mod suspend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 pub use network::*;
+pub use suspend::{Suspend, Suspensions};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -42,6 +44,8 @@ pub struct Fleet {
     pub moved: Vec<Moved>,
     /// Who wins where another field manager owns a field; the first rule that matches counts.
     pub conflicts: Vec<ConflictRule>,
+    /// What is not to be written for a while.
+    pub suspend: Suspensions,
     /// Whether the file set as a whole is unusable, so that nothing may be concluded from what is absent.
     pub incomplete: bool,
 }

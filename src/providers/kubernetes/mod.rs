@@ -36,6 +36,7 @@ mod retry;
 mod schemas;
 mod secret;
 mod status;
+mod sync;
 mod watch;
 mod write;
 
@@ -46,6 +47,7 @@ pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, 
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 pub use self::lease::{Draft, LeaseStore};
 pub use self::ledger::StoredLedger;
+pub use self::sync::{NewSync, SyncPart, owner_of, sync_id, unit_of};
 pub use self::watch::{Followed, Watch, WatchError};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,

@@ -143,7 +143,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`]; a list that is known in part is an error.
-    pub async fn list(&self, mut call: Call) -> Result<Vec<Value>, OciError> {
+    pub async fn list(&self, call: Call) -> Result<Vec<Value>, OciError> {
+        self.list_as(call, std::convert::identity).await
+    }
+
+    /// The same, each item read as soon as its page is there: of a long list no more than a page is ever a tree.
+    pub(super) async fn list_as<T>(&self, mut call: Call, read: impl Fn(Value) -> T) -> Result<Vec<T>, OciError> {
         let nonsense = |operation, what: &str| OciError::Nonsense {
             operation,
             what: what.to_owned(),
@@ -154,9 +159,9 @@ impl Client {
         loop {
             let answer = self.run(&call, Patience::Settled).await?;
             match answer.body {
-                Value::Array(page) => items.extend(page),
+                Value::Array(page) => items.extend(page.into_iter().map(&read)),
                 Value::Object(mut object) => match object.remove("items") {
-                    Some(Value::Array(page)) => items.extend(page),
+                    Some(Value::Array(page)) => items.extend(page.into_iter().map(&read)),
                     _ => return Err(nonsense(call.operation, "the answer holds no list")),
                 },
                 _ => return Err(nonsense(call.operation, "the answer is no list")),

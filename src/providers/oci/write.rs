@@ -291,7 +291,10 @@ impl OciProvider {
             .await
             .map_err(|error| failed("set the rules of", id, error))?;
         // The etag is that of the group as it was before.
-        let live = if changed { Live { etag: None, ..live } } else { live };
+        let mut live = live;
+        if changed {
+            live.etag = None;
+        }
         Ok(live)
     }
 
@@ -366,6 +369,7 @@ impl OciProvider {
         found: &[FieldDifference],
     ) -> Result<Live, ProviderError> {
         let Subject { id, kind, .. } = subject;
+        let shown = live.whole();
         let mut body = Map::new();
         for difference in found {
             let Some(field) = field_of(kind, difference).filter(|field| field.call == By::Update) else {
@@ -374,7 +378,7 @@ impl OciProvider {
             if let Some(value) = wanted.spec.get(field.name).filter(|_| field.name != "freeformTags") {
                 body.insert(
                     field.name.to_owned(),
-                    kinds::as_updated(field, value, live.shown.get(field.name)),
+                    kinds::as_updated(field, value, shown.get(field.name)),
                 );
             }
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Stage;
 
 /// A daemon at work on a stage's fleet.
-struct Daemon {
+pub(super) struct Daemon {
     child: Child,
     stderr: BufReader<ChildStderr>,
     said: String,
@@ -18,12 +18,9 @@ struct Daemon {
 
 impl Daemon {
     /// Starts it, with more arguments.
-    fn start(stage: &Stage, more: &[&str]) -> Self {
-        let args = [
-            &["daemon", "--listen", "127.0.0.1:0", "--poll", "1s", "--verbose"],
-            more,
-        ]
-        .concat();
+    pub(super) fn start(stage: &Stage, more: &[&str]) -> Self {
+        let poll: &[&str] = if more.contains(&"--poll") { &[] } else { &["--poll", "1s"] };
+        let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], poll, more].concat();
         let mut child = stage
             .place
             .command(&stage.args(&args))
@@ -48,7 +45,7 @@ impl Daemon {
 
     /// Waits until it says a line that holds all these words.
     #[track_caller]
-    fn says(&mut self, words: &[&str]) {
+    pub(super) fn says(&mut self, words: &[&str]) {
         loop {
             let start = self.said.len();
             let read = self.stderr.read_line(&mut self.said).expect("a line");
@@ -61,7 +58,7 @@ impl Daemon {
     }
 
     /// Asks it: the status and the body.
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(super) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         write!(stream, "GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").expect("a request");
         let mut answer = String::new();
@@ -71,13 +68,13 @@ impl Daemon {
         (code.expect("a status"), body.to_owned())
     }
 
-    fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Value {
         serde_json::from_str(&self.get("/status").1).expect("JSON")
     }
 
     /// What Kubernetes sends to end a pod.
     #[track_caller]
-    fn ends(mut self) {
+    pub(super) fn ends(mut self) {
         let sent = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -106,7 +103,7 @@ impl Drop for Daemon {
 
 /// Waits until a pool has so many nodes in its spec.
 #[track_caller]
-fn has_replicas(stage: &Stage, pool: &str, replicas: u32) {
+pub(super) fn has_replicas(stage: &Stage, pool: &str, replicas: u32) {
     let condition = format!("--for=jsonpath={{.spec.replicas}}={replicas}");
     stage.kubectl(&stage.name, &["wait", "nodepool", pool, &condition, "--timeout=120s"]);
 }

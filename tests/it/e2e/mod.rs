@@ -16,6 +16,7 @@ mod prune;
 mod ready;
 mod revision;
 mod scope;
+mod sync;
 mod terminal;
 mod whole;
 
@@ -75,8 +76,11 @@ impl Stage {
 
     /// A fleet of these clusters, each with pools `a` and `b`, and more lines for the Fleet's spec.
     fn of(name: &str, more: &str, clusters: &[&str]) -> Option<Self> {
-        let server = ApiServer::shared()?;
-        let login = server.login();
+        Some(Self::on(ApiServer::shared()?.login(), name, more, clusters))
+    }
+
+    /// The same, on a server of one's own.
+    fn on(login: Login, name: &str, more: &str, clusters: &[&str]) -> Self {
         let source = format!("{name}-source");
         login.kubectl(&["create", "namespace", &source]);
         let kind = "--type=kubernetes.io/dockerconfigjson";
@@ -103,7 +107,7 @@ impl Stage {
             );
         }
         stage.place.run(&["lock"]).exits(0);
-        Some(stage)
+        stage
     }
 
     /// Writes the Fleet document, with more lines for its spec.
