@@ -161,9 +161,9 @@ struct Daemon {
 impl Daemon {
     fn new(options: Options) -> Self {
         let now = Instant::now();
+        let replica = Replica::new(options.holder.clone());
         Self {
             queue: Queue::new(options.pace),
-            replica: Replica::new(options.holder.clone()),
             options,
             began: now,
             in_force: None,
@@ -177,7 +177,8 @@ impl Daemon {
             follower: Follower::default(),
             is_followed: false,
             heard: Arc::default(),
-            desk: Arc::default(),
+            desk: Arc::new(Desk::of(replica.claims())),
+            replica,
             tellers: Tellers::default(),
             requests: Requests::default(),
             is_recorded_known: false,
@@ -294,7 +295,8 @@ impl Daemon {
             since: Some(Timestamp::now()),
             error: None,
         });
-        self.tellers.serve(&self.desk, loaded.fleet.management_clusters.keys());
+        let scope = self.scope();
+        self.tellers.serve(&self.desk, loaded.scope(&scope).management_clusters());
         if before.as_ref().is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend) {
             // What is suspended from now on is not to be written by what is under way.
             self.look_at_all(|_| true);
@@ -380,6 +382,7 @@ impl Daemon {
             return;
         }
         self.queue.only(ours, now);
+        self.desk.retain(ours);
         let names: BTreeSet<String> = ours.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
     }
@@ -453,7 +456,8 @@ impl Daemon {
                 Some(unit) => self.requests.ask(&unit, token),
                 None => {
                     let units = loaded.rendered.units.keys().chain(self.recorded.iter().map(|(_, unit)| unit));
-                    let units = units.filter(|unit| is_there(unit)).cloned().collect();
+                    let units = units.filter(|unit| is_there(unit) && self.replica.keeps(unit));
+                    let units = units.cloned().collect();
                     self.requests.ask_all(&ask.on, units, token);
                 }
             }

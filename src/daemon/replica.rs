@@ -142,6 +142,11 @@ impl Replica {
         self.asks = true;
     }
 
+    /// Whether a unit is for us to look at.
+    pub(super) fn keeps(&self, unit: &UnitId) -> bool {
+        self.claims.is_open() || self.ours.contains(unit)
+    }
+
     /// The units that are ours.
     pub(super) fn ours(&self) -> &BTreeSet<UnitId> {
         &self.ours
@@ -154,8 +159,7 @@ impl Replica {
             Some(Standing::StandsBy { .. } | Standing::Leads | Standing::Shares { .. }) => true,
             Some(Standing::WaitsFor { .. } | Standing::Fails { .. }) | None => false,
         };
-        let ours = |unit: &UnitId| self.claims.is_open() || self.ours.contains(unit);
-        self.keepers.keys().all(is_known) && !unseen.iter().any(ours)
+        self.keepers.keys().all(is_known) && !unseen.iter().any(|unit| self.keeps(unit))
     }
 
     /// Begins with those of some units that are ours still; the others are given back.

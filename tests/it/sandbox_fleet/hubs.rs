@@ -34,6 +34,7 @@ async fn plan(world: &World, hub: &str) -> Planned {
             ..Scope::default()
         },
         adopt: false,
+        even_suspended: false,
         now: NOW.to_owned(),
     };
     let planned = ops::plan(&world.loaded, &options).await.expect("a plan");
