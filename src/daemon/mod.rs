@@ -290,14 +290,22 @@ impl Daemon {
             report.since = Some(Timestamp::now());
             report.source_error = None;
         }
-        self.desk.in_force(&loaded, &self.access(), FleetFacts {
-            revision: Some(loaded.revised.revision.to_string()),
-            since: Some(Timestamp::now()),
-            error: None,
-        });
+        self.desk.in_force(
+            &loaded,
+            &self.access(),
+            FleetFacts {
+                revision: Some(loaded.revised.revision.to_string()),
+                since: Some(Timestamp::now()),
+                error: None,
+            },
+        );
         let scope = self.scope();
-        self.tellers.serve(&self.desk, loaded.scope(&scope).management_clusters());
-        if before.as_ref().is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend) {
+        self.tellers
+            .serve(&self.desk, loaded.scope(&scope).management_clusters());
+        if before
+            .as_ref()
+            .is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend)
+        {
             // What is suspended from now on is not to be written by what is under way.
             self.look_at_all(|_| true);
         }
@@ -358,7 +366,8 @@ impl Daemon {
         self.unseen.get_or_insert_with(|| units.clone());
         self.requests.keep(&units);
         if self.is_recorded_known {
-            self.desk.keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
+            self.desk
+                .keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
         }
         self.queue.keep(&units, self.began.elapsed());
         self.replica.place(&units, loaded, &self.recorded);
@@ -455,7 +464,11 @@ impl Daemon {
             match ask.unit {
                 Some(unit) => self.requests.ask(&unit, token),
                 None => {
-                    let units = loaded.rendered.units.keys().chain(self.recorded.iter().map(|(_, unit)| unit));
+                    let units = loaded
+                        .rendered
+                        .units
+                        .keys()
+                        .chain(self.recorded.iter().map(|(_, unit)| unit));
                     let units = units.filter(|unit| is_there(unit) && self.replica.keeps(unit));
                     let units = units.cloned().collect();
                     self.requests.ask_all(&ask.on, units, token);
@@ -472,7 +485,10 @@ impl Daemon {
         }
         let now = self.now();
         let in_files = self.in_force.iter().flat_map(|loaded| loaded.rendered.units.keys());
-        for unit in in_files.chain(self.recorded.iter().map(|(_, unit)| unit)).filter(|unit| is_meant(unit)) {
+        for unit in in_files
+            .chain(self.recorded.iter().map(|(_, unit)| unit))
+            .filter(|unit| is_meant(unit))
+        {
             self.queue.insist(unit, now);
         }
     }

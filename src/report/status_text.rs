@@ -52,7 +52,9 @@ impl ClusterStatus {
 
 /// The table: a line a cluster, and a line for each of its objects that is not ready.
 pub fn render(clusters: &[ClusterStatus], style: Style) -> String {
-    let mut head = ["CLUSTER", "ON", "CONTROL PLANE", "POOLS READY", "PENDING"].map(str::to_owned).to_vec();
+    let mut head = ["CLUSTER", "ON", "CONTROL PLANE", "POOLS READY", "PENDING"]
+        .map(str::to_owned)
+        .to_vec();
     let mut rows: Vec<Vec<String>> = clusters.iter().map(|cluster| row(cluster).to_vec()).collect();
     // Where no daemon tells anything there is no column for it.
     if clusters.iter().any(|cluster| cluster.sync.is_some()) {
@@ -113,7 +115,11 @@ fn notes(cluster: &ClusterStatus) -> Vec<String> {
     }
     let Some(sync) = &cluster.sync else { return notes };
     for object in sync.drift.iter().flat_map(|drift| &drift.objects) {
-        let managers: BTreeSet<&str> = object.fields.iter().filter_map(|field| field.manager.as_deref()).collect();
+        let managers: BTreeSet<&str> = object
+            .fields
+            .iter()
+            .filter_map(|field| field.manager.as_deref())
+            .collect();
         let by = match managers.is_empty() {
             true => String::new(),
             false => format!(", by {}", managers.into_iter().collect::<Vec<_>>().join(", ")),

@@ -65,7 +65,11 @@ impl Records {
 
     /// A unit's own, and those that it had under the names that it had before: what was asked of it then is asked of it.
     pub fn once(&self, fleet: &Fleet, unit: &UnitId) -> impl Iterator<Item = &Record<UnitSync>> {
-        let former = fleet.moved.iter().filter(|moved| moved.to == *unit).map(|moved| &moved.from);
+        let former = fleet
+            .moved
+            .iter()
+            .filter(|moved| moved.to == *unit)
+            .map(|moved| &moved.from);
         let names: Vec<String> = std::iter::once(unit)
             .chain(former)
             .map(|unit| unit_object(&fleet.name, unit))

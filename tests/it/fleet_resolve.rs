@@ -423,10 +423,18 @@ spec:
 "#;
     let resolved = resolve(clusters, &Lock::default());
     let of = |name: &str| {
-        let found = resolved.fleet.suspend.clusters.iter().find(|(known, _)| known.as_str() == name);
+        let found = resolved
+            .fleet
+            .suspend
+            .clusters
+            .iter()
+            .find(|(known, _)| known.as_str() == name);
         found.map(|(_, suspend)| (suspend.reason.as_str(), suspend.until.is_some()))
     };
-    assert_eq!((of("a"), of("b"), of("c")), (Some(("both", false)), Some(("own", true)), None));
+    assert_eq!(
+        (of("a"), of("b"), of("c")),
+        (Some(("both", false)), Some(("own", true)), None)
+    );
     assert!(resolved.fleet.suspend.fleet.is_none() && resolved.fleet.suspend.environments.is_empty());
     let loaded = load(&fleet(clusters));
     let explained = |name: &str| explain(&loaded, name, Some("suspend")).unwrap();

@@ -131,7 +131,11 @@ impl KubernetesProvider {
                 Err(why) => return Read::Unknown(why),
             }
         }
-        if served { Read::Known(records) } else { Read::NotInstalled }
+        if served {
+            Read::Known(records)
+        } else {
+            Read::NotInstalled
+        }
     }
 
     /// None where the kind is not served any more.
@@ -141,7 +145,8 @@ impl KubernetesProvider {
     ) -> Result<Option<BTreeMap<String, Record<T>>>, String> {
         let first = format!("{}?limit={PAGE}", collection(kind));
         let read = |text: &str| {
-            parse::<T>(text).map_err(|_| HttpError::Nonsense("an object in it has another form than this version knows"))
+            parse::<T>(text)
+                .map_err(|_| HttpError::Nonsense("an object in it has another form than this version knows"))
         };
         match list::pages(&self.http, "application/json", &first, read).await {
             Ok((all, _)) => Ok(Some(

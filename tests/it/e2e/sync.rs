@@ -38,10 +38,26 @@ fn pools(stage: &Stage, a: u32, b: u32) {
 #[track_caller]
 fn says(stage: &Stage, path: &str, value: &str) {
     let name = object(stage);
-    let there = ["wait", "clustersync", &name, "--for=create", "--timeout=120s", "-n", NAMESPACE];
+    let there = [
+        "wait",
+        "clustersync",
+        &name,
+        "--for=create",
+        "--timeout=120s",
+        "-n",
+        NAMESPACE,
+    ];
     stage.login.kubectl(&there);
     let condition = format!("--for=jsonpath={{{path}}}={value}");
-    let said = ["wait", "clustersync", &name, &condition, "--timeout=120s", "-n", NAMESPACE];
+    let said = [
+        "wait",
+        "clustersync",
+        &name,
+        &condition,
+        "--timeout=120s",
+        "-n",
+        NAMESPACE,
+    ];
     stage.login.kubectl(&said);
 }
 
@@ -64,7 +80,9 @@ fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
 /// Reasons of the Events about an object.
 fn events(stage: &Stage, name: &str) -> Vec<String> {
     let all = stage.login.get(&["events.events.k8s.io", "-n", NAMESPACE]);
-    let about = super::list(&all["items"]).iter().filter(|event| event["regarding"]["name"] == name);
+    let about = super::list(&all["items"])
+        .iter()
+        .filter(|event| event["regarding"]["name"] == name);
     about.map(|event| text(&event["reason"])).collect()
 }
 
@@ -88,7 +106,10 @@ fn kubectl_tells_drift_since_when_and_by_whom_and_a_restart_keeps_that() {
     assert_eq!(moved["fields"][0]["field"], ".spec.replicas");
     assert_eq!(moved["fields"][0]["manager"], "kubectl", "{moved}");
     let table = stage.login.kubectl(&["get", "clustersync", "-n", NAMESPACE]);
-    let line = table.lines().find(|line| line.starts_with("told.told")).expect("a line");
+    let line = table
+        .lines()
+        .find(|line| line.starts_with("told.told"))
+        .expect("a line");
     assert!(line.contains("Drifted") && line.contains("False"), "{table}");
     assert!(events(&stage, "told.told").contains(&"DriftFound".to_owned()));
 
@@ -123,7 +144,12 @@ fn a_suspended_cluster_is_reported_and_not_written_until_it_is_resumed() {
     let daemon = Daemon::start(&stage, &[]);
     says(&stage, ".status.state", "InSync");
     let ran = stage.run(&["suspend", "halted", "--reason", "a freeze"]).exits(0);
-    assert!(ran.stdout.contains("cluster halted is suspended until resumed: a freeze"), "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .contains("cluster halted is suspended until resumed: a freeze"),
+        "{}",
+        ran.stdout
+    );
     says(&stage, ".status.state", "Suspended");
     let quiet = cluster_sync(&stage);
     assert_eq!(condition(&quiet, "Suspended")["status"], "True", "{quiet}");
@@ -165,7 +191,9 @@ fn a_suspension_of_the_fleet_ends_by_itself() {
     let Some(stage) = stage("paused") else { return };
     let daemon = Daemon::start(&stage, &[]);
     says(&stage, ".status.state", "InSync");
-    stage.run(&["suspend", "--reason", "a change of shift", "--for", "20s"]).exits(0);
+    stage
+        .run(&["suspend", "--reason", "a change of shift", "--for", "20s"])
+        .exits(0);
     says(&stage, ".status.state", "Suspended");
     stage.kubectl("paused", &["scale", "nodepool", "paused-a", "--replicas=9"]);
     says(&stage, ".status.drift.count", "1");
@@ -182,7 +210,9 @@ fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
     says(&stage, ".status.state", "InSync");
     let fleet = FLEET.replace("NAME", "frozen").replace("MORE", "");
     let suspended = "{availability: single, suspend: {reason: end of year, until: 2999-01-31T00:00:00Z}}";
-    stage.place.write("fleet.yaml", &fleet.replace("{availability: single}", suspended));
+    stage
+        .place
+        .write("fleet.yaml", &fleet.replace("{availability: single}", suspended));
     says(&stage, ".status.state", "Suspended");
     pools(&stage, 5, 3);
     says(&stage, ".status.pending.count", "1");
@@ -191,7 +221,12 @@ fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
     assert!(by.starts_with("fleet.yaml:"), "{waiting}");
     assert_eq!(replicas(&stage, "frozen-a"), 2);
     let ran = stage.run(&["resume", "--environment", "dev"]).exits(0);
-    assert!(ran.stdout.contains("is suspended until 2999-01-31T00:00:00Z: end of year"), "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .contains("is suspended until 2999-01-31T00:00:00Z: end of year"),
+        "{}",
+        ran.stdout
+    );
     let ran = stage.place.run(&["explain", "frozen", "suspend"]).exits(0);
     assert!(ran.stdout.contains("(Environment)"), "{}", ran.stdout);
     // A hand that says so goes ahead.
@@ -219,7 +254,11 @@ fn a_request_is_answered_at_once_and_from_the_newest_commit() {
 
     pools(&stage, 8, 3);
     let ran = stage.run(&["reconcile"]).exits(0);
-    assert!(ran.stdout.contains("of 2 units in sync") || ran.stdout.contains("of 1 units in sync"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("of 2 units in sync") || ran.stdout.contains("of 1 units in sync"),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(replicas(&stage, "asked-a"), 8);
     daemon.ends();
     let ran = stage.run(&["reconcile", "asked", "--timeout", "1s"]).exits(1);
@@ -237,11 +276,22 @@ fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
     says(&stage, ".status.state", "Refused");
     let refused = cluster_sync(&stage);
     assert_eq!(condition(&refused, "Stalled")["status"], "True", "{refused}");
-    assert_eq!(refused["status"]["environment"], "dev", "what left the files keeps its environment");
+    assert_eq!(
+        refused["status"]["environment"], "dev",
+        "what left the files keeps its environment"
+    );
     assert!(events(&stage, "leaving.leaving").contains(&"Refused".to_owned()));
 
     stage.fleet("  limits: {deletes: 50}\n  decommission: [{cluster: leaving, reason: moved}]");
-    let gone = ["wait", "clustersync", &object(&stage), "--for=delete", "--timeout=120s", "-n", NAMESPACE];
+    let gone = [
+        "wait",
+        "clustersync",
+        &object(&stage),
+        "--for=delete",
+        "--timeout=120s",
+        "-n",
+        NAMESPACE,
+    ];
     stage.login.kubectl(&gone);
     assert!(!stage.is_there("leaving", "hostedcluster", "leaving"));
     daemon.ends();

@@ -33,14 +33,21 @@ impl Teller {
         for unit in due {
             let said = {
                 let mut board = self.desk.board();
-                let Some(said) = board.units.get_mut(&unit) else { continue };
+                let Some(said) = board.units.get_mut(&unit) else {
+                    continue;
+                };
                 let word = said.clone();
                 said.deeds = news::Deeds::default();
                 word
             };
-            let wrote = self.write_unit(round, &unit, &said).await.map_err(|_| not_installed())?;
+            let wrote = self
+                .write_unit(round, &unit, &said)
+                .await
+                .map_err(|_| not_installed())?;
             let now = self.now();
-            let Some(slot) = self.units.get_mut(&unit) else { continue };
+            let Some(slot) = self.units.get_mut(&unit) else {
+                continue;
+            };
             match wrote {
                 Ok(()) => slot.pacer.wrote(now),
                 Err(error) => {
@@ -75,7 +82,14 @@ impl Teller {
             Err(error) => return Ok(Err(error)),
         };
         let handled = said.handled.as_deref();
-        let after = compose::unit(&record.status, unit, &said.facts, handled, record.generation, Timestamp::now());
+        let after = compose::unit(
+            &record.status,
+            unit,
+            &said.facts,
+            handled,
+            record.generation,
+            Timestamp::now(),
+        );
         match self.write_status(round, KIND, &record, &after).await {
             Ok(Some(written)) => {
                 let all = news::unit(&record.status, &after, &said.deeds);
@@ -137,7 +151,11 @@ impl Teller {
         let suspension = suspended(&round.loaded.fleet, place, now).map(|suspension| suspension.to_string());
         let after = {
             let board = self.desk.board();
-            let here = board.units.values().map(|said| &said.facts).filter(|facts| facts.on == self.on);
+            let here = board
+                .units
+                .values()
+                .map(|said| &said.facts)
+                .filter(|facts| facts.on == self.on);
             // Of several who share the work, each tells of its own units, and one of all.
             let is_shared = !self.desk.claims().is_open();
             let kept = |unit: &UnitId| board.kept.as_ref().is_some_and(|kept| kept.contains(unit));
@@ -145,13 +163,24 @@ impl Teller {
                 let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
                 unit.is_some_and(|unit| kept(&unit) && !board.units.contains_key(&unit))
             };
-            let told = self.known.iter().filter(|_| is_shared).flat_map(|known| known.units.values());
+            let told = self
+                .known
+                .iter()
+                .filter(|_| is_shared)
+                .flat_map(|known| known.units.values());
             let others = told.filter(is_others).map(|record| Tally::told(&record.status));
             let here = here.map(Tally::of).chain(others);
             let handled = board.handled.get(&self.on).map(String::as_str);
             let about = (suspension, handled);
             let name = round.loaded.fleet.name.as_str();
-            compose::fleet(&record.status, name, &board.fleet, here, about, (record.generation, now))
+            compose::fleet(
+                &record.status,
+                name,
+                &board.fleet,
+                here,
+                about,
+                (record.generation, now),
+            )
         };
         match self.write_status(round, KIND, record, &after).await {
             Ok(Some(written)) => {
@@ -285,7 +314,6 @@ impl Teller {
             self.forget(SyncKind::ClusterSync, &name);
         }
     }
-
 }
 
 fn lost(kind: SyncKind, name: &str) -> ProviderError {
