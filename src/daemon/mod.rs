@@ -164,9 +164,9 @@ struct Daemon {
 impl Daemon {
     fn new(options: Options) -> Self {
         let now = Instant::now();
+        let replica = Replica::new(options.holder.clone());
         Self {
             queue: Queue::new(options.pace),
-            replica: Replica::new(options.holder.clone()),
             options,
             began: now,
             in_force: None,
@@ -181,7 +181,8 @@ impl Daemon {
             is_followed: false,
             heard: Arc::default(),
             corrections: Arc::default(),
-            desk: Arc::default(),
+            desk: Arc::new(Desk::of(replica.claims())),
+            replica,
             tellers: Tellers::default(),
             requests: Requests::default(),
             is_recorded_known: false,
@@ -302,7 +303,9 @@ impl Daemon {
                 error: None,
             },
         );
-        self.tellers.serve(&self.desk, loaded.fleet.management_clusters.keys());
+        let scope = self.scope();
+        self.tellers
+            .serve(&self.desk, loaded.scope(&scope).management_clusters());
         if before
             .as_ref()
             .is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend)
@@ -407,6 +410,7 @@ impl Daemon {
             return;
         }
         self.queue.only(ours, now);
+        self.desk.retain(ours);
         let names: BTreeSet<String> = ours.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
     }
@@ -430,7 +434,7 @@ impl Daemon {
         let Some(loaded) = self.in_force.clone() else { return };
         while self.batches.len() < BATCHES {
             let units: BTreeSet<UnitId> = self.queue.take(self.now(), BATCH).into_iter().collect();
-            if units.is_empty() {
+            if units.is_empty() && !self.replica.asks_for_inventories() {
                 return;
             }
             let (claim, begun) = self.replica.begin(&units);
@@ -486,7 +490,8 @@ impl Daemon {
                         .units
                         .keys()
                         .chain(self.recorded.iter().map(|(_, unit)| unit));
-                    let units = units.filter(|unit| is_there(unit)).cloned().collect();
+                    let units = units.filter(|unit| is_there(unit) && self.replica.keeps(unit));
+                    let units = units.cloned().collect();
                     self.requests.ask_all(&ask.on, units, token);
                 }
             }
@@ -543,6 +548,9 @@ impl Daemon {
             }
             Err(error) => {
                 let error = chain(&error);
+                if ended.units.is_empty() {
+                    self.replica.ask_again();
+                }
                 for unit in &ended.units {
                     let report = UnitReport {
                         state: None,
