@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{FleetArgs, Global, TargetArgs, duration};
 use super::git_args::GitArgs;
+use super::webhook_args::WebhookArgs;
 use super::{Exit, Printer, common};
 use crate::daemon::{self, Directory, Drift, Options, Pace, Repository, Source};
 use crate::ops;
@@ -63,6 +64,9 @@ pub(super) struct Args {
     /// Address for /livez, /readyz and /status [default: none]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    webhooks: WebhookArgs,
 }
 
 /// What is done about drift.
@@ -99,6 +103,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         provider: common::provider(&args.target),
         concurrency: args.concurrency.into(),
         board: Arc::default(),
+        bell: Arc::default(),
     };
     runtime.block_on(async {
         let stop = CancellationToken::new();
@@ -110,6 +115,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         if let Some(server) = &server {
             printer.data(&format!("listening: {}\n", server.address()))?;
         }
+        let webhooks = args.webhooks.listen(&options, printer).await?;
         let daemon = daemon::run(options, stop.clone());
         tokio::pin!(daemon);
         tokio::pin!(told);
@@ -121,7 +127,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
                 daemon.await;
             }
         }
-        if let Some(server) = server {
+        for server in server.into_iter().chain(webhooks) {
             server.end().await;
         }
         ops::Against::Live(Box::new(access)).close().await?;

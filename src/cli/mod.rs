@@ -21,6 +21,7 @@ mod schema;
 mod status;
 mod together;
 mod validate;
+mod webhook_args;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 

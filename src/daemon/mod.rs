@@ -4,16 +4,18 @@
 //! loaded without an error; until the next one does, the last one stays. What a unit does is its own affair: one that fails
 //! makes the others wait for nothing.
 //!
-//! `queue` and `state` are pure: which unit is looked at next, and what a plan of it means. `batch` looks and acts, `follow`
-//! hears what happens to live objects, `source` knows the files, `board` and `http` tell.
+//! `queue`, `poll` and `state` are pure: which unit is looked at next, and when the source is; what a plan means. `batch` looks and acts, `follow`
+//! hears what happens to live objects, `source` knows the files, `webhook` is told that they changed, `board` and `http` tell.
 
 mod batch;
 mod board;
 mod follow;
 mod http;
+mod poll;
 mod queue;
 mod source;
 mod state;
+mod webhook;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -31,10 +33,12 @@ use self::batch::{BatchError, Done, Work};
 pub use self::board::{Board, Report, UnitReport};
 use self::follow::{Follower, Heard};
 use self::http::Probes;
+use self::poll::{Found, Poll};
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
+pub use self::webhook::{Bell, Push, Received, SecretError, Webhooks};
 use crate::diag::Severity;
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
 use crate::report::chain;
@@ -59,6 +63,8 @@ pub struct Options {
     pub concurrency: usize,
     /// Where the state is shown.
     pub board: Arc<Board>,
+    /// What has the files looked at between two polls.
+    pub bell: Arc<Bell>,
 }
 
 /// The address can't be had.
@@ -94,6 +100,15 @@ pub async fn listen(board: Arc<Board>, address: SocketAddr) -> Result<Server, Li
     server.map_err(|source| ListenError { address, source })
 }
 
+/// Takes webhooks in, from now on and until the server is ended or dropped.
+///
+/// # Errors
+/// Where the address can't be had.
+pub async fn listen_to_webhooks(webhooks: Webhooks, address: SocketAddr) -> Result<Server, ListenError> {
+    let server = Server::listen(Arc::new(webhooks), address, webhook::BOUNDS).await;
+    server.map_err(|source| ListenError { address, source })
+}
+
 /// Runs until it is told to stop; what is under way is then finished, as far as that goes within ten seconds. What goes
 /// wrong is told, and tried again.
 pub async fn run(options: Options, stop: CancellationToken) {
@@ -124,7 +139,7 @@ struct Daemon {
     is_followed: bool,
     heard: Arc<Heard>,
     interrupted: Arc<AtomicBool>,
-    next_poll: Instant,
+    poll: Poll,
 }
 
 impl Daemon {
@@ -132,6 +147,7 @@ impl Daemon {
         let now = Instant::now();
         Self {
             queue: Queue::new(options.pace),
+            poll: Poll::new(options.poll),
             options,
             began: now,
             in_force: None,
@@ -144,7 +160,6 @@ impl Daemon {
             is_followed: false,
             heard: Arc::default(),
             interrupted: Arc::default(),
-            next_poll: now,
         }
     }
 
@@ -153,16 +168,18 @@ impl Daemon {
     }
 
     async fn go_round(&mut self, stop: &CancellationToken) {
-        let heard = self.heard.clone();
+        let (heard, bell) = (self.heard.clone(), self.options.bell.clone());
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
-            if Instant::now() >= self.next_poll {
+            if self.now() >= self.poll.next() {
+                let before = self.seen.clone();
                 self.look_at_source().await;
-                self.next_poll = Instant::now() + self.options.poll;
+                let found = if self.seen == before { Found::Nothing } else { Found::News };
+                self.poll.looked(found, self.now());
             }
             self.begin_batches();
             let due = self.queue.next().filter(|_| self.batches.len() < BATCHES);
-            let wake = due.map_or(self.next_poll, |due| self.next_poll.min(self.began + due));
+            let wake = self.began + due.map_or(self.poll.next(), |due| due.min(self.poll.next()));
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(ended) = self.batches.join_next() => match ended {
@@ -175,6 +192,7 @@ impl Daemon {
                         self.queue.ask(&unit, now);
                     }
                 }
+                () = bell.rung() => self.poll.ask(self.now()),
                 () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
             }
         }
