@@ -61,7 +61,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
 
-    /// Address for /livez, /readyz and /status [default: none]
+    /// Address for /livez, /readyz, /status and /metrics [default: none]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 
@@ -104,12 +104,13 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         concurrency: args.concurrency.into(),
         board: Arc::default(),
         bell: Arc::default(),
+        telemetry: Arc::new(daemon::Telemetry::new(access.metrics.clone())),
     };
     runtime.block_on(async {
         let stop = CancellationToken::new();
         let told = told_to_stop()?;
         let server = match args.listen {
-            Some(address) => Some(daemon::listen(options.board.clone(), address).await?),
+            Some(address) => Some(daemon::listen(options.board.clone(), options.telemetry.clone(), address).await?),
             None => None,
         };
         if let Some(server) = &server {

@@ -31,7 +31,7 @@ impl WebhookArgs {
         let (Some(address), Some(secret)) = (self.webhook_listen, &self.webhook_secret_file) else {
             return Ok(None);
         };
-        let webhooks = Webhooks::new(options.source.clone(), options.bell.clone(), secret.clone())?;
+        let webhooks = Webhooks::new(options, secret.clone())?;
         let server = listen_to_webhooks(webhooks, address).await?;
         printer.data(&format!("webhooks: {}\n", server.address()))?;
         Ok(Some(server))

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
+use super::tally::Tally;
 use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
 use crate::fleet::model::Cap;
 use crate::inventory::ledger::Allowance;
@@ -50,6 +51,7 @@ pub(super) struct Done {
     pub(super) units: BTreeMap<UnitId, Looked>,
     /// Every unit that some inventory knows.
     pub(super) recorded: BTreeSet<UnitId>,
+    pub(super) tally: Tally,
 }
 
 /// Why a batch came to nothing.
@@ -122,6 +124,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     };
     let failures = failures(&planned, &outcome);
     let lagging = outcome.inventory_errors.first().map(|error| chain(error));
+    let tally = Tally::of(&planned.plan, &outcome.results, units);
     let units = states
         .into_iter()
         .map(|(unit, state)| {
@@ -140,6 +143,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     Ok(Done {
         units,
         recorded: planned.inventories.keys().map(|(_, unit)| unit.clone()).collect(),
+        tally,
     })
 }
 

@@ -15,6 +15,8 @@ mod poll;
 mod queue;
 mod source;
 mod state;
+mod tally;
+mod telemetry;
 mod webhook;
 
 use std::collections::BTreeSet;
@@ -38,6 +40,8 @@ pub use self::queue::Pace;
 use self::queue::{End, Queue};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
+pub use self::telemetry::Telemetry;
+use self::telemetry::Availability;
 pub use self::webhook::{Bell, Push, Received, SecretError, Webhooks};
 use crate::diag::Severity;
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
@@ -65,6 +69,8 @@ pub struct Options {
     pub board: Arc<Board>,
     /// What has the files looked at between two polls.
     pub bell: Arc<Bell>,
+    /// Where everything is measured.
+    pub telemetry: Arc<Telemetry>,
 }
 
 /// The address can't be had.
@@ -95,8 +101,12 @@ const PULSE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// Where the address can't be had.
-pub async fn listen(board: Arc<Board>, address: SocketAddr) -> Result<Server, ListenError> {
-    let server = Server::listen(Arc::new(Probes { board }), address, BOUNDS).await;
+pub async fn listen(
+    board: Arc<Board>,
+    telemetry: Arc<Telemetry>,
+    address: SocketAddr,
+) -> Result<Server, ListenError> {
+    let server = Server::listen(Arc::new(Probes { board, telemetry }), address, BOUNDS).await;
     server.map_err(|source| ListenError { address, source })
 }
 
@@ -121,6 +131,7 @@ pub async fn run(options: Options, stop: CancellationToken) {
 struct Ended {
     units: BTreeSet<UnitId>,
     result: Result<Done, BatchError>,
+    time: Duration,
 }
 
 struct Daemon {
@@ -136,6 +147,7 @@ struct Daemon {
     unseen: Option<BTreeSet<UnitId>>,
     batches: JoinSet<Ended>,
     follower: Follower,
+    availability: Availability,
     is_followed: bool,
     heard: Arc<Heard>,
     interrupted: Arc<AtomicBool>,
@@ -157,6 +169,7 @@ impl Daemon {
             unseen: None,
             batches: JoinSet::new(),
             follower: Follower::default(),
+            availability: Availability::default(),
             is_followed: false,
             heard: Arc::default(),
             interrupted: Arc::default(),
@@ -178,6 +191,7 @@ impl Daemon {
                 self.poll.looked(found, self.now());
             }
             self.begin_batches();
+            self.options.telemetry.queued(self.queue.standing(self.now()));
             let due = self.queue.next().filter(|_| self.batches.len() < BATCHES);
             let wake = self.began + due.map_or(self.poll.next(), |due| due.min(self.poll.next()));
             tokio::select! {
@@ -202,13 +216,8 @@ impl Daemon {
     async fn look_at_source(&mut self) {
         let source = self.options.source.clone();
         let seen = self.seen.clone();
-        let looked = tokio::task::spawn_blocking(move || -> Result<_, String> {
-            let there = source.look().map_err(|error| chain(&*error))?;
-            if seen.as_ref() == Some(&there) {
-                return Ok(None);
-            }
-            Ok(Some((there, source.load().map_err(|error| chain(&*error)))))
-        });
+        let telemetry = self.options.telemetry.clone();
+        let looked = tokio::task::spawn_blocking(move || telemetry.look(&*source, seen.as_ref()));
         let news = match looked.await {
             Ok(Ok(news)) => news,
             Ok(Err(error)) => return self.refuse(&error),
@@ -216,6 +225,10 @@ impl Daemon {
         };
         self.options.board.report().source_seen = Some(Timestamp::now());
         let Some((there, loaded)) = news else {
+            // The source could not be looked at for a while, and holds what is in force.
+            if self.in_force.as_ref().map(|loaded| &loaded.revised.revision) == self.seen.as_ref() {
+                self.options.board.report().source_error = None;
+            }
             if !self.is_followed {
                 self.follow().await;
             }
@@ -235,6 +248,7 @@ impl Daemon {
 
     /// Tells why what the source holds is not in force; once, however often it is tried.
     fn refuse(&self, error: &str) {
+        self.options.telemetry.refused();
         let before = self.options.board.report().source_error.replace(error.to_owned());
         if before.as_deref() != Some(error) {
             tracing::warn!(error, "what the source holds does not come into force");
@@ -246,6 +260,7 @@ impl Daemon {
         let before = self.in_force.replace(loaded.clone());
         // Contexts, tenancies or identities may have changed with it.
         self.held = Arc::default();
+        self.options.telemetry.holds(&self.held);
         tracing::info!(revision = %loaded.revised.revision, fleet = loaded.summary(), "in force");
         let source = self.options.source.clone();
         let took = tokio::task::spawn_blocking(move || source.took().map_err(|error| chain(&*error)));
@@ -274,6 +289,8 @@ impl Daemon {
         {
             self.queue.insist(unit, now);
         }
+        let (access, telemetry) = (self.access(), self.options.telemetry.clone());
+        self.availability.follow(loaded, access, telemetry);
         self.follow().await;
     }
 
@@ -305,6 +322,7 @@ impl Daemon {
         self.options.board.report().units.retain(|name, _| names.contains(name));
         self.unseen.get_or_insert_with(|| units.clone());
         self.queue.keep(&units, self.began.elapsed());
+        self.options.telemetry.keep(&units);
     }
 
     fn access(&self) -> Access {
@@ -330,17 +348,22 @@ impl Daemon {
                 interrupted: self.interrupted.clone(),
             };
             self.batches.spawn(async move {
+                let begun = Instant::now();
                 let result = batch::run(&work, &units).await;
-                Ended { units, result }
+                let time = begun.elapsed();
+                Ended { units, result, time }
             });
         }
     }
 
     fn note(&mut self, ended: Ended) {
         let (now, at) = (self.now(), Timestamp::now());
-        let board = self.options.board.clone();
+        let (board, telemetry) = (self.options.board.clone(), self.options.telemetry.clone());
+        let fleet = self.in_force.clone();
+        let fleet = fleet.as_ref().map(|loaded| &loaded.fleet);
         match ended.result {
             Ok(done) => {
+                telemetry.looked(&done.units, &done.tally, ended.time, fleet);
                 for (unit, looked) in done.units {
                     let report = UnitReport {
                         state: Some(looked.state),
@@ -360,6 +383,7 @@ impl Daemon {
             }
             Err(error) => {
                 let error = chain(&error);
+                telemetry.failed(&ended.units, ended.time, fleet);
                 for unit in &ended.units {
                     let report = UnitReport {
                         state: None,

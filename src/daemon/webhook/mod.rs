@@ -26,8 +26,11 @@ use self::meter::Meter;
 pub use self::payload::Push;
 pub use self::secret::SecretError;
 use self::signature::Proof;
+use super::Options;
 use super::source::Source;
 use crate::http_server::{Api, Bounds, Peer, Request, Response, full};
+use crate::metrics::Registry;
+use crate::metrics::catalog::WEBHOOKS;
 
 /// Where webhooks are sent to.
 const PATH: &str = "/webhook";
@@ -97,6 +100,7 @@ pub struct Webhooks {
     secret: PathBuf,
     began: Instant,
     meter: Mutex<Meter>,
+    metrics: Arc<Registry>,
 }
 
 /// What is answered.
@@ -123,7 +127,21 @@ impl Webhooks {
     ///
     /// # Errors
     /// Where the file holds no secret that will do.
-    pub fn new(source: Arc<dyn Source>, bell: Arc<Bell>, secret: PathBuf) -> Result<Self, SecretError> {
+    pub fn new(options: &Options, secret: PathBuf) -> Result<Self, SecretError> {
+        Self::of(
+            options.source.clone(),
+            options.bell.clone(),
+            secret,
+            options.access.metrics.clone(),
+        )
+    }
+
+    fn of(
+        source: Arc<dyn Source>,
+        bell: Arc<Bell>,
+        secret: PathBuf,
+        metrics: Arc<Registry>,
+    ) -> Result<Self, SecretError> {
         secret::read(&secret)?;
         Ok(Self {
             source,
@@ -131,6 +149,7 @@ impl Webhooks {
             secret,
             began: Instant::now(),
             meter: Mutex::default(),
+            metrics,
         })
     }
 
@@ -211,6 +230,7 @@ impl Webhooks {
 
     fn answer(&self, verdict: Verdict) -> Response {
         tracing::debug!(received = verdict.received.as_str(), why = verdict.why, "webhook");
+        self.metrics.count(&WEBHOOKS, [verdict.received.as_str()], 1.0);
         let mut response = Response::new(full(format!("{}\n", verdict.why)));
         *response.status_mut() = verdict.status;
         let text = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -41,7 +41,8 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("secret"), format!("{SECRET}\n")).unwrap();
         let bell = Arc::new(Bell::default());
-        let webhooks = Webhooks::new(Arc::new(Main), bell.clone(), folder.path().join("secret")).unwrap();
+        let secret = folder.path().join("secret");
+        let webhooks = Webhooks::of(Arc::new(Main), bell.clone(), secret, Arc::default()).unwrap();
         Self { folder, bell, webhooks }
     }
 
@@ -107,7 +108,7 @@ async fn the_secret_is_read_anew_for_each() {
     let (status, why) = place.send(PUSH, &signed(PUSH, SECRET)).await;
     assert_eq!(status, 503);
     assert!(!why.contains("another") && !why.contains("only-for"), "{why}");
-    assert!(Webhooks::new(Arc::new(Main), place.bell.clone(), file).is_err());
+    assert!(Webhooks::of(Arc::new(Main), place.bell.clone(), file, Arc::default()).is_err());
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@
 //!
 //! Connections are pooled HTTP/1.1, which is what kube's client speaks.
 
+mod conditions;
 mod connect;
 mod copy;
 mod delete;
@@ -41,6 +42,7 @@ mod write;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+pub use self::conditions::Conditions;
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 pub use self::ledger::StoredLedger;

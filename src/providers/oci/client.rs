@@ -25,6 +25,8 @@ use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
+use crate::metrics::Registry;
+use crate::metrics::catalog::OCI_WAITED;
 use crate::providers::pause::Jitter;
 
 /// How to talk to OCI.
@@ -50,6 +52,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// The clock by which requests are dated.
     pub now: Now,
+    /// Where calls are counted.
+    pub metrics: Arc<Registry>,
 }
 
 impl Options {
@@ -67,6 +71,7 @@ impl Options {
             attempts: 8,
             seed: None,
             now: Arc::new(Timestamp::now),
+            metrics: Arc::default(),
         }
     }
 }
@@ -87,6 +92,7 @@ struct Inner {
     jitter: Mutex<Jitter>,
     now: Now,
     counter: Counter,
+    metrics: Arc<Registry>,
 }
 
 /// How far a call has come: what is left to say of it when time runs out.
@@ -118,6 +124,7 @@ impl Client {
             jitter: Mutex::new(Jitter::new(options.seed)),
             now: options.now,
             counter: Counter::default(),
+            metrics: options.metrics,
         }))
     }
 
@@ -334,6 +341,7 @@ impl Inner {
         *message.headers_mut() = headers;
 
         let sent_before = std::mem::replace(&mut progress.sent, true);
+        let begun = Instant::now();
         let answered = tokio::time::timeout(self.attempt_timeout, self.exchange.exchange(message)).await;
         let mut kind = Kind {
             service: call.service,
@@ -350,6 +358,8 @@ impl Inner {
         };
         tracing::debug!(operation, status = kind.status, request_id = ?request.headers.get(REQUEST_ID), "asked");
         self.counter.request(kind);
+        self.metrics
+            .oci_call(kind.service.name(), operation, kind.status, begun.elapsed());
         if let Err(error) = &result {
             progress.sent = sent_before || error.outcome_unknown();
         }
@@ -396,7 +406,9 @@ impl Inner {
 
     async fn take(&self, purse: &Purse) {
         if let Some(budget) = &self.budget {
-            self.counter.waited(budget.take(purse).await);
+            let waited = budget.take(purse).await;
+            self.counter.waited(waited);
+            self.metrics.count(&OCI_WAITED, [], waited.as_secs_f64());
         }
     }
 }

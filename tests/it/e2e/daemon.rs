@@ -2,15 +2,16 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
 use super::Stage;
 
 /// A daemon at work on a stage's fleet.
-struct Daemon {
+pub(super) struct Daemon {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
     said: String,
     address: String,
@@ -18,12 +19,13 @@ struct Daemon {
 
 impl Daemon {
     /// Starts it, with more arguments.
-    fn start(stage: &Stage, more: &[&str]) -> Self {
-        let args = [
-            &["daemon", "--listen", "127.0.0.1:0", "--poll", "1s", "--verbose"],
-            more,
-        ]
-        .concat();
+    pub(super) fn start(stage: &Stage, more: &[&str]) -> Self {
+        Self::start_with(stage, &[&["--poll", "1s"], more].concat())
+    }
+
+    /// Starts it with these arguments, its interval among them.
+    pub(super) fn start_with(stage: &Stage, more: &[&str]) -> Self {
+        let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], more].concat();
         let mut child = stage
             .place
             .command(&stage.args(&args))
@@ -31,24 +33,40 @@ impl Daemon {
             .stderr(Stdio::piped())
             .spawn()
             .expect("a start");
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut first = String::new();
-        stdout.read_line(&mut first).expect("a line");
-        let address = first
-            .trim()
-            .strip_prefix("listening: ")
-            .unwrap_or_else(|| panic!("{first}"));
-        Self {
-            address: address.to_owned(),
+        let mut daemon = Self {
+            address: String::new(),
+            stdout: BufReader::new(child.stdout.take().expect("a pipe")),
             stderr: BufReader::new(child.stderr.take().expect("a pipe")),
             child,
             said: String::new(),
-        }
+        };
+        daemon.address = daemon.tells("listening: ");
+        daemon
+    }
+
+    /// The rest of the next line of its standard output.
+    #[track_caller]
+    pub(super) fn tells(&mut self, what: &str) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("a line");
+        let rest = line.trim().strip_prefix(what);
+        rest.unwrap_or_else(|| panic!("{what}: {line}")).to_owned()
+    }
+
+    /// Bytes of memory that it has.
+    pub(super) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("a line");
+        let kilobytes: u64 = line.trim_end_matches("kB").trim().parse().expect("a number");
+        kilobytes * 1024
     }
 
     /// Waits until it says a line that holds all these words.
     #[track_caller]
-    fn says(&mut self, words: &[&str]) {
+    pub(super) fn says(&mut self, words: &[&str]) {
         loop {
             let start = self.said.len();
             let read = self.stderr.read_line(&mut self.said).expect("a line");
@@ -61,7 +79,7 @@ impl Daemon {
     }
 
     /// Asks it: the status and the body.
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(super) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         write!(stream, "GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").expect("a request");
         let mut answer = String::new();
@@ -71,13 +89,13 @@ impl Daemon {
         (code.expect("a status"), body.to_owned())
     }
 
-    fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Value {
         serde_json::from_str(&self.get("/status").1).expect("JSON")
     }
 
     /// What Kubernetes sends to end a pod.
     #[track_caller]
-    fn ends(mut self) {
+    pub(super) fn ends(mut self) {
         let sent = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -106,7 +124,7 @@ impl Drop for Daemon {
 
 /// Waits until a pool has so many nodes in its spec.
 #[track_caller]
-fn has_replicas(stage: &Stage, pool: &str, replicas: u32) {
+pub(super) fn has_replicas(stage: &Stage, pool: &str, replicas: u32) {
     let condition = format!("--for=jsonpath={{.spec.replicas}}={replicas}");
     stage.kubectl(&stage.name, &["wait", "nodepool", pool, &condition, "--timeout=120s"]);
 }
@@ -184,7 +202,7 @@ fn drift_that_is_to_be_reported_is_left_as_it_is() {
 }
 
 /// Commits all of the fleet, and gives the commit.
-fn commit(stage: &Stage, message: &str) -> git2::Oid {
+pub(super) fn commit(stage: &Stage, message: &str) -> git2::Oid {
     let fleet = stage.place.fleet();
     let repository = git2::Repository::open(&fleet)
         .or_else(|_| git2::Repository::init(&fleet))

@@ -15,6 +15,7 @@ mod prune;
 mod ready;
 mod revision;
 mod scope;
+mod telemetry;
 mod terminal;
 mod whole;
 
