@@ -58,8 +58,12 @@ pub(super) fn load_directory(args: &DirectoryArgs) -> anyhow::Result<LoadedFleet
 
 pub(super) fn load_fetched(options: &ops::FetchOptions, locked: bool) -> anyhow::Result<LoadedFleet> {
     let ops::FetchedTree { fetched, tree } = ops::fetch(options)?;
-    let now = options.now;
-    let mut loaded = ops::load_tree(tree, &ops::TreeOptions { locked, now })?;
+    let options = ops::TreeOptions {
+        locked,
+        now: options.now,
+        earlier: None,
+    };
+    let mut loaded = ops::load_tree(tree, &options)?;
     let signed = match &fetched.signer {
         Some(signer) => format!(", signed by {} ({})", signer.name, signer.key),
         None => String::new(),

@@ -44,10 +44,10 @@ pub use self::telemetry::Telemetry;
 use self::telemetry::Availability;
 pub use self::webhook::{Bell, Push, Received, SecretError, Webhooks};
 use crate::diag::Severity;
+use crate::http_server::{Bounds, Server};
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
-use crate::http_server::{Bounds, Server};
 
 /// How the daemon works.
 pub struct Options {
@@ -215,9 +215,9 @@ impl Daemon {
     /// Looks whether the source holds something else than it did, and brings that into force where it is in order.
     async fn look_at_source(&mut self) {
         let source = self.options.source.clone();
-        let seen = self.seen.clone();
+        let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
         let telemetry = self.options.telemetry.clone();
-        let looked = tokio::task::spawn_blocking(move || telemetry.look(&*source, seen.as_ref()));
+        let looked = tokio::task::spawn_blocking(move || telemetry.look(&*source, seen.as_ref(), earlier.as_deref()));
         let news = match looked.await {
             Ok(Ok(news)) => news,
             Ok(Err(error)) => return self.refuse(&error),

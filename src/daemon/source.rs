@@ -10,10 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::webhook::Push;
-use crate::ops::{self, FetchOptions, LoadOptions, LoadedFleet, TreeOptions};
+use crate::ops::{self, FetchOptions, LoadedFleet, TreeOptions};
 use crate::resource::Revision;
 use crate::source::git::{Allowed, Fetched, advance};
-use crate::source::{self, Limits};
+use crate::source::{self, Limits, Tree};
 
 /// Why a source gives nothing.
 pub type SourceFailure = Box<dyn Error + Send + Sync>;
@@ -27,11 +27,12 @@ pub trait Source: Send + Sync {
     fn look(&self) -> Result<Revision, SourceFailure>;
 
     /// Reads, resolves and renders what was looked at last. A lock that is not up to date is an error: a daemon can't
-    /// commit, and what it would choose anew at each start is no fleet.
+    /// commit, and what it would choose anew at each start is no fleet. What an earlier revision has rendered already is taken
+    /// over, where it would come out the same.
     ///
     /// # Errors
     /// Where it can't be read.
-    fn load(&self) -> Result<LoadedFleet, SourceFailure>;
+    fn load(&self, earlier: Option<&LoadedFleet>) -> Result<LoadedFleet, SourceFailure>;
 
     /// Is told that what was loaded last is in force.
     ///
@@ -43,6 +44,15 @@ pub trait Source: Send + Sync {
     fn concerns(&self, _: &Push) -> bool {
         true
     }
+}
+
+fn load(tree: Tree, earlier: Option<&LoadedFleet>) -> Result<LoadedFleet, SourceFailure> {
+    let options = TreeOptions {
+        locked: true,
+        now: Timestamp::now(),
+        earlier,
+    };
+    Ok(ops::load_tree(tree, &options)?)
 }
 
 /// A directory, in a Git working tree or not.
@@ -58,12 +68,8 @@ impl Source for Directory {
         Ok(source::origin(&tree)?.revision)
     }
 
-    fn load(&self) -> Result<LoadedFleet, SourceFailure> {
-        Ok(ops::load(&LoadOptions {
-            directory: self.path.clone(),
-            locked: true,
-            now: Timestamp::now(),
-        })?)
+    fn load(&self, earlier: Option<&LoadedFleet>) -> Result<LoadedFleet, SourceFailure> {
+        load(source::read(&self.path, Limits::default())?, earlier)
     }
 
     fn took(&self) -> Result<(), SourceFailure> {
@@ -126,16 +132,11 @@ impl Source for Repository {
         Ok(revision)
     }
 
-    fn load(&self) -> Result<LoadedFleet, SourceFailure> {
+    fn load(&self, earlier: Option<&LoadedFleet>) -> Result<LoadedFleet, SourceFailure> {
         let Some(fetched) = self.looked_at().clone() else {
             return Err("nothing was fetched yet".into());
         };
-        let tree = ops::mirror(&self.options)?.read(&fetched, Limits::default())?;
-        let options = TreeOptions {
-            locked: true,
-            now: Timestamp::now(),
-        };
-        Ok(ops::load_tree(tree, &options)?)
+        load(ops::mirror(&self.options)?.read(&fetched, Limits::default())?, earlier)
     }
 
     fn took(&self) -> Result<(), SourceFailure> {

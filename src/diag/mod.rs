@@ -37,6 +37,18 @@ pub struct Span {
     pub end: u32,
 }
 
+/// Where something was typed. It is no part of what was said: things that differ in nothing else are equal.
+#[derive(Clone, Debug, Default)]
+pub struct Typed(pub Option<Span>);
+
+impl PartialEq for Typed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Typed {}
+
 impl std::fmt::Display for Span {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)

@@ -29,7 +29,7 @@ use super::services;
 use super::shared::{self, Management};
 use super::spec::{self, Settings};
 use super::waivers::Waivers;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, Typed};
 use crate::resource::{ClusterName, EnvironmentName, FleetUid};
 
 /// What networks and clusters are resolved with.
@@ -269,7 +269,7 @@ impl<'a> Resolver<'a, '_> {
                 node.get("extraManifests"),
                 &self.loaded.files,
             ),
-            span: Some(declared.place.span(&self.loaded.files)),
+            typed: Typed(Some(declared.place.span(&self.loaded.files))),
             object_name,
             region,
             release,

@@ -22,7 +22,7 @@ use super::node::{Node, Place, SourceFile};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
 use super::spec;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, Typed};
 use crate::resource::{ClusterName, ManagementClusterName, NetworkName, Ocid, UnitId};
 
 /// A management cluster, and what only resolving needs to know of it.
@@ -79,7 +79,7 @@ pub(super) fn extra_manifests(
     typed
         .map(|(position, body)| ExtraManifest {
             body: Value::Object(body),
-            span: place(position),
+            typed: Typed(place(position)),
         })
         .collect()
 }

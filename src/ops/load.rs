@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Severity, nearest};
 use crate::fleet::model::Fleet;
 use crate::fleet::{self, Loaded, Lock, Seed, SourceFile};
 use crate::plan::Revised;
-use crate::render::{self, Rendered, TemplateSet};
+use crate::render::{self, Earlier, Rendered, TemplateSet};
 use crate::resource::{ClusterName, EnvironmentName, ManagementClusterName, Revision, Target, UnitId};
 use crate::source::{self, Ancestry, Limits, SourceError, Tree};
 
@@ -24,12 +24,14 @@ pub struct LoadOptions {
 }
 
 /// Options of everything that takes a fleet that was read.
-#[derive(Clone, Copy, Debug)]
-pub struct TreeOptions {
+#[derive(Clone, Copy)]
+pub struct TreeOptions<'a> {
     /// Whether a lock that would change is an error.
     pub locked: bool,
     /// The time by which dates in the files are judged.
     pub now: jiff::Timestamp,
+    /// The same fleet at another revision: what it has rendered is taken over where it would come out the same.
+    pub earlier: Option<&'a LoadedFleet>,
 }
 
 /// A fleet, as far as it loaded.
@@ -74,15 +76,19 @@ const TEMPLATES: &str = "templates/";
 /// Where the directory or its repository can't be read, or with `locked` a lock that is not up to date.
 pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
     let tree = source::read(&options.directory, Limits::default())?;
-    let LoadOptions { locked, now, .. } = *options;
-    load_tree(tree, &TreeOptions { locked, now })
+    let options = TreeOptions {
+        locked: options.locked,
+        now: options.now,
+        earlier: None,
+    };
+    load_tree(tree, &options)
 }
 
 /// Resolves and renders what was read, from wherever. What is wrong with the files is in the result.
 ///
 /// # Errors
 /// Where the repository can't be read, or with `locked` a lock that is not up to date.
-pub fn load_tree(tree: Tree, options: &TreeOptions) -> Result<LoadedFleet, LoadError> {
+pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, LoadError> {
     let mut diagnostics = tree.diagnostics.clone();
     let templates = templates(&tree);
     let documents: Vec<SourceFile> = tree
@@ -126,7 +132,12 @@ pub fn load_tree(tree: Tree, options: &TreeOptions) -> Result<LoadedFleet, LoadE
     }
 
     let rendered = match TemplateSet::new(&templates) {
-        Ok(set) => render::render(&fleet, &set),
+        Ok(set) => {
+            let earlier = options
+                .earlier
+                .map(|LoadedFleet { fleet, rendered, .. }| Earlier { fleet, rendered });
+            render::render_after(earlier, &fleet, &set)
+        }
         Err(found) => {
             // Without its templates nothing of the fleet can be said.
             diagnostics.extend(found);
@@ -138,6 +149,7 @@ pub fn load_tree(tree: Tree, options: &TreeOptions) -> Result<LoadedFleet, LoadE
     tracing::info!(
         clusters = fleet.clusters.len(),
         units = rendered.units.len(),
+        taken_over = rendered.taken_over,
         "rendered"
     );
     let failed = failed(&fleet, &rendered, &diagnostics);

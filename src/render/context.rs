@@ -147,7 +147,7 @@ impl<'a> Contexts<'a> {
             ..NetworkContext::of(plan, &cluster.object_name, &cluster.region)
         });
         if !problems.is_empty() {
-            let place = |problem: Diagnostic| match (&cluster.span, &problem.span) {
+            let place = |problem: Diagnostic| match (&cluster.typed.0, &problem.span) {
                 (Some(span), None) => problem.at(span),
                 _ => problem,
             };

@@ -34,7 +34,7 @@ pub(super) fn documents<'a>(
     namespace: Option<&'a str>,
     unit: Option<&'a Span>,
 ) -> impl Iterator<Item = Document> + 'a {
-    typed.iter().map(move |ExtraManifest { body, span }| {
+    typed.iter().map(move |ExtraManifest { body, typed }| {
         let mut body = body.clone();
         let scoped = body
             .get("kind")
@@ -49,7 +49,7 @@ pub(super) fn documents<'a>(
         }
         Document {
             body,
-            span: span.as_ref().or(unit).cloned(),
+            span: typed.0.as_ref().or(unit).cloned(),
             origin: "an extra manifest".to_owned(),
         }
     })

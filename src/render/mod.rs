@@ -3,6 +3,7 @@
 //! Invariant: pure and deterministic: same model, same bytes, in whatever order and on however many threads. A unit that
 //! fails, fails alone. May depend on `diag`, `resource` and `fleet::model`.
 
+mod again;
 mod block;
 mod bounds;
 mod context;
@@ -19,11 +20,14 @@ pub mod reachability;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+pub use again::Earlier;
 pub use precondition::Precondition;
 use rayon::prelude::*;
 pub use templates::TemplateSet;
 
+use self::again::Kept;
 use self::context::Contexts;
 use self::finish::Document;
 use crate::diag::{Code, Diagnostic, Span};
@@ -35,11 +39,15 @@ use crate::resource::{Digest, ManagementClusterName, Manifest, ResourceId, Stewa
 #[derive(Debug, Default)]
 pub struct Rendered {
     /// The units that rendered, each whole.
-    pub units: BTreeMap<UnitId, Unit>,
+    pub units: BTreeMap<UnitId, Arc<Unit>>,
     /// The units that did not, or did not even resolve: nothing may be concluded from what they lack.
     pub failed: BTreeSet<UnitId>,
     /// Why.
     pub diagnostics: Vec<Diagnostic>,
+    /// Units taken over from an earlier rendering, since nothing that they are made of has changed.
+    pub taken_over: usize,
+    /// Digest of the templates; none where they did not compile.
+    templates: Option<Digest>,
 }
 
 /// One unit's objects.
@@ -55,24 +63,36 @@ pub struct Unit {
 
 /// Renders a fleet. What is wrong is in the result, never in the way of the units that are right.
 pub fn render(fleet: &Fleet, templates: &TemplateSet) -> Rendered {
+    render_after(None, fleet, templates)
+}
+
+/// The same, without evaluating again what an earlier rendering has already.
+pub fn render_after(earlier: Option<Earlier<'_>>, fleet: &Fleet, templates: &TemplateSet) -> Rendered {
     let renderer = Renderer {
         fleet,
         templates,
         contexts: Contexts::new(fleet),
+        kept: earlier.and_then(|earlier| Kept::of(earlier, fleet, templates)),
     };
     let management = fleet.management_clusters.values().map(Job::ManagementCluster);
     let networks = fleet.networks.values().map(Job::Network);
     let clusters = fleet.clusters.values().map(Job::Cluster);
     let jobs: Vec<Job<'_>> = management.chain(networks).chain(clusters).collect();
-    let results: Vec<(UnitId, Result<Unit, Vec<Diagnostic>>)> = jobs.par_iter().map(|job| renderer.unit(job)).collect();
+    let results: Vec<(UnitId, Made)> = jobs.par_iter().map(|job| renderer.unit(job)).collect();
 
-    let mut rendered = Rendered::default();
+    let mut rendered = Rendered {
+        templates: Some(templates.digest()),
+        ..Rendered::default()
+    };
     rendered
         .failed
         .extend(fleet.failed.iter().cloned().map(UnitId::Cluster));
     for (id, result) in results {
         match result {
-            Ok(unit) => drop(rendered.units.insert(id, unit)),
+            Ok((unit, is_kept)) => {
+                rendered.taken_over += usize::from(is_kept);
+                rendered.units.insert(id, unit);
+            }
             Err(problems) => {
                 let name = |problem: Diagnostic| match &id {
                     UnitId::Cluster(cluster) => problem.cluster(cluster.as_str()),
@@ -118,17 +138,25 @@ enum Job<'a> {
     Cluster(&'a Cluster),
 }
 
+/// A unit, and whether it is an earlier rendering's.
+type Made = Result<(Arc<Unit>, bool), Vec<Diagnostic>>;
+
 struct Renderer<'a> {
     fleet: &'a Fleet,
     templates: &'a TemplateSet,
     contexts: Contexts<'a>,
+    kept: Option<Kept<'a>>,
 }
 
 impl Renderer<'_> {
-    fn unit(&self, job: &Job<'_>) -> (UnitId, Result<Unit, Vec<Diagnostic>>) {
-        match job {
+    fn unit(&self, job: &Job<'_>) -> (UnitId, Made) {
+        let (id, unit) = match job {
             Job::Cluster(cluster) => {
                 let id = UnitId::Cluster(cluster.name.clone());
+                let kept = self.kept.as_ref();
+                if let Some(unit) = kept.and_then(|kept| kept.unit(self.fleet, &self.contexts.shared, cluster, &id)) {
+                    return (id, Ok((unit, true)));
+                }
                 let unit = self.cluster(cluster, &id);
                 (id, unit)
             }
@@ -142,7 +170,8 @@ impl Renderer<'_> {
                 let unit = self.network(network, &id);
                 (id, unit)
             }
-        }
+        };
+        (id, unit.map(|unit| (Arc::new(unit), false)))
     }
 
     fn cluster(&self, cluster: &Cluster, id: &UnitId) -> Result<Unit, Vec<Diagnostic>> {
@@ -154,7 +183,7 @@ impl Renderer<'_> {
         documents.extend(extra::documents(
             &cluster.extra_manifests,
             Some(&cluster.namespace),
-            cluster.span.as_ref(),
+            cluster.typed.0.as_ref(),
         ));
         let mut labels = self.labels(&cluster.labels);
         labels.insert(CLUSTER_LABEL.to_owned(), cluster.name.as_str().to_owned());

@@ -15,6 +15,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use super::bounds;
 use super::emit::{self, Bounded, OverBudget};
 use crate::diag::{Code, Diagnostic, Span, nearest};
+use crate::resource::Digest;
 
 /// Instructions that one template may take for one unit; a cluster with 500 node pools stays well within them by test.
 const FUEL: u64 = 2_000_000;
@@ -62,6 +63,7 @@ const BUILT_IN: &[(&str, &str)] = &[
 pub struct TemplateSet {
     environment: Environment<'static>,
     paths: BTreeMap<String, Arc<str>>,
+    digest: Digest,
 }
 
 impl TemplateSet {
@@ -74,6 +76,11 @@ impl TemplateSet {
         let mut set = Self {
             environment: environment(),
             paths: BTreeMap::new(),
+            digest: Digest::of_parts(
+                overrides
+                    .iter()
+                    .flat_map(|(name, text, _)| [name.as_bytes(), text.as_bytes()]),
+            ),
         };
         let mut diagnostics = Vec::new();
         for (name, text) in BUILT_IN {
@@ -105,6 +112,11 @@ impl TemplateSet {
     /// The built-in templates' names and texts.
     pub fn built_in() -> &'static [(&'static str, &'static str)] {
         BUILT_IN
+    }
+
+    /// Digest of the fleet's own templates: of two sets of one program, those with the same digest give the same output.
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
     }
 
     fn add(&mut self, name: &str, text: &str, path: &Arc<str>, diagnostics: &mut Vec<Diagnostic>) {

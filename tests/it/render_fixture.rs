@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fleetwright::diag::Typed;
 use fleetwright::fleet::model::{
     Cap, Cluster, ClusterNetwork, Dialect, Etcd, ExistingNetwork, Fleet, Identity, Limits, Manage, ManagementCluster,
     ManagementNetwork, Network, NetworkPlan, NetworkSource, NodePool, Peering, Preset, Release, Role, Scale, SecretRef,
@@ -195,7 +196,7 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
         hosted_cluster_patch: Value::Null,
         node_pools: BTreeMap::from([(NodePoolName::new("general"), pool(name, "general"))]),
         extra_manifests: Vec::new(),
-        span: None,
+        typed: Typed::default(),
     }
 }
 

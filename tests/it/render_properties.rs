@@ -1,12 +1,14 @@
 //! What holds of every rendering: determinism, isolation, order, stewardship, patches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fleetwright::diag::Code;
 use fleetwright::fleet::model::{Cluster, Dialect, Fleet, Manage, NetworkSource, Preset, SecretUse};
-use fleetwright::render::{Precondition, Rendered, TemplateSet, render};
+use fleetwright::render::{Earlier, Precondition, Rendered, TemplateSet, render, render_after};
 use fleetwright::resource::{
-    ClusterName, Manifest, NetworkName, NodePoolName, OwnerMark, Stewardship, UnitId, mark::OWNER_ANNOTATION, reference,
+    ClusterName, FleetName, FleetUid, Manifest, NetworkName, NodePoolName, OwnerMark, Stewardship, UnitId,
+    mark::OWNER_ANNOTATION, reference,
 };
 use serde_json::json;
 
@@ -29,7 +31,7 @@ fn many() -> Vec<Cluster> {
 }
 
 fn bytes(rendered: &Rendered) -> BTreeMap<String, Vec<String>> {
-    let unit = |(id, unit): (&UnitId, &fleetwright::render::Unit)| {
+    let unit = |(id, unit): (&UnitId, &Arc<fleetwright::render::Unit>)| {
         let mut lines: Vec<String> = unit
             .manifests
             .iter()
@@ -86,6 +88,84 @@ fn a_digest_changes_with_any_field_and_with_nothing_else() {
         change(&mut changed);
         assert_ne!(before, digest(changed));
     }
+}
+
+/// What one commit may do to a fleet, and how many of its sixty clusters have to be evaluated again for it.
+fn commits() -> Vec<(&'static str, usize, fn(&mut Fleet))> {
+    fn of<'a>(fleet: &'a mut Fleet, name: &str) -> &'a mut Cluster {
+        fleet.clusters.get_mut(&ClusterName::new(name)).expect("a cluster")
+    }
+    vec![
+        ("nothing", 0, |_| {}),
+        ("a field of a cluster", 1, |fleet| of(fleet, "c007").fips = true),
+        ("a pool", 1, |fleet| of(fleet, "c007").node_pools.clear()),
+        ("an extra manifest", 1, |fleet| {
+            let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}});
+            of(fleet, "c007").extra_manifests = vec![map.into()];
+        }),
+        ("who writes it", 1, |fleet| of(fleet, "c007").manage = Manage::Observe),
+        ("a namespace that becomes another's too", 2, |fleet| {
+            of(fleet, "c007").namespace = of(fleet, "c008").namespace.clone();
+        }),
+        ("a cluster that goes", 0, |fleet| {
+            drop(fleet.clusters.remove(&ClusterName::new("c007")))
+        }),
+        ("a cluster that can't be rendered", 1, |fleet| {
+            of(fleet, "c000").compartment = None
+        }),
+        ("a shared network", 60, |fleet| {
+            let hub = hub();
+            fleet.networks.insert(hub.name.clone(), hub);
+        }),
+        ("the management cluster", 60, |fleet| {
+            for cluster in fleet.management_clusters.values_mut() {
+                cluster.labels.insert("a".to_owned(), "b".to_owned());
+            }
+        }),
+        ("the fleet's uid", 60, |fleet| fleet.uid = FleetUid::new("another")),
+        ("the fleet's name", 60, |fleet| fleet.name = FleetName::new("another")),
+    ]
+}
+
+#[test]
+fn going_on_from_an_earlier_rendering_gives_what_rendering_afresh_gives() {
+    let templates = TemplateSet::new(&[]).unwrap();
+    for (what, changed, commit) in commits() {
+        for back in [false, true] {
+            let (mut before, mut after) = (fleet(many()), fleet(many()));
+            commit(if back { &mut before } else { &mut after });
+            let earlier = Earlier {
+                fleet: &before,
+                rendered: &render(&before, &templates),
+            };
+            let (again, afresh) = (
+                render_after(Some(earlier), &after, &templates),
+                render(&after, &templates),
+            );
+            assert_eq!(bytes(&again), bytes(&afresh), "{what}, back: {back}");
+            assert_eq!(again.failed, afresh.failed, "{what}, back: {back}");
+            let evaluated = after.clusters.len() - again.taken_over;
+            let came_back = usize::from(back && after.clusters.len() > before.clusters.len());
+            assert_eq!(evaluated, changed + came_back, "{what}, back: {back}");
+        }
+    }
+}
+
+#[test]
+fn other_templates_make_everything_anew() {
+    let before = fleet(many());
+    let rendered = render(&before, &TemplateSet::new(&[]).unwrap());
+    let (name, text) = TemplateSet::built_in()
+        .iter()
+        .find(|(name, _)| *name == "hosted-cluster.yaml.j2")
+        .expect("the template");
+    let text = format!("{text}\n{{# a line of our own #}}\n");
+    let own = TemplateSet::new(&[((*name).to_owned(), text, Arc::from("templates/own"))]).unwrap();
+    let earlier = Earlier {
+        fleet: &before,
+        rendered: &rendered,
+    };
+    assert_eq!(render_after(Some(earlier), &before, &own).taken_over, 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fleetwright::diag::{Code, Diagnostic, Span};
+use fleetwright::diag::{Code, Diagnostic, Span, Typed};
 use fleetwright::fleet::model::{Dialect, ExtraManifest, NodePool};
 use fleetwright::render::{Rendered, TemplateSet, render};
 use fleetwright::resource::{ClusterName, NodePoolName, UnitId};
@@ -230,7 +230,7 @@ fn what_must_not_be_rendered_is_refused_whoever_wrote_it() {
         };
         cluster.extra_manifests = vec![ExtraManifest {
             body: forbidden,
-            span: Some(span.clone()),
+            typed: Typed(Some(span.clone())),
         }];
         let rendered = render(&fleet([cluster]), &TemplateSet::new(&[]).unwrap());
         assert_eq!(rendered.diagnostics[0].code, Code::ForbiddenObject);

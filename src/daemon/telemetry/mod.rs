@@ -68,7 +68,12 @@ impl Telemetry {
     }
 
     /// Looks at a source, and reads what it holds where that is something else than was seen; blocks.
-    pub(super) fn look(&self, source: &dyn Source, seen: Option<&Revision>) -> Result<Option<News>, String> {
+    pub(super) fn look(
+        &self,
+        source: &dyn Source,
+        seen: Option<&Revision>,
+        earlier: Option<&LoadedFleet>,
+    ) -> Result<Option<News>, String> {
         let result = |is_ok| if is_ok { "ok" } else { "error" };
         let begun = std::time::Instant::now();
         let there = source.look().map_err(|error| chain(&*error));
@@ -79,7 +84,7 @@ impl Telemetry {
             return Ok(None);
         }
         let begun = std::time::Instant::now();
-        let loaded = source.load().map_err(|error| chain(&*error));
+        let loaded = source.load(earlier).map_err(|error| chain(&*error));
         self.registry
             .observe(&metric::LOAD_SECONDS, [result(loaded.is_ok())], begun.elapsed());
         Ok(Some((there, loaded)))

@@ -17,7 +17,7 @@ impl Source for Main {
         Err("not asked".into())
     }
 
-    fn load(&self) -> Result<LoadedFleet, SourceFailure> {
+    fn load(&self, _: Option<&LoadedFleet>) -> Result<LoadedFleet, SourceFailure> {
         Err("not asked".into())
     }
 

@@ -12,7 +12,7 @@ pub use network::*;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::diag::Span;
+use crate::diag::{Span, Typed};
 use crate::resource::{
     ClusterName, Compartment, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName,
     Ocid, UnitId,
@@ -137,7 +137,7 @@ pub enum Dialect {
 }
 
 /// A management cluster.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ManagementCluster {
     /// Its name.
@@ -177,19 +177,22 @@ pub struct ManagementCluster {
 }
 
 /// A manifest typed in the fleet files.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct ExtraManifest {
     /// The document.
     pub body: Value,
     /// Where it was typed.
     #[serde(skip)]
-    pub span: Option<Span>,
+    pub typed: Typed,
 }
 
 impl From<Value> for ExtraManifest {
     fn from(body: Value) -> Self {
-        Self { body, span: None }
+        Self {
+            body,
+            typed: Typed::default(),
+        }
     }
 }
 
@@ -235,7 +238,7 @@ pub enum Manage {
 }
 
 /// One cluster.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {
     /// Its name in the fleet files.
@@ -317,7 +320,7 @@ pub struct Cluster {
     pub extra_manifests: Vec<ExtraManifest>,
     /// Where it was typed.
     #[serde(skip)]
-    pub span: Option<Span>,
+    pub typed: Typed,
 }
 
 /// A release.
@@ -367,7 +370,7 @@ pub struct Service {
 }
 
 /// One node pool.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePool {
     /// Its name within the cluster.

@@ -10,7 +10,7 @@ use super::Manage;
 use crate::resource::{Compartment, ManagementClusterName, NetworkName, OciId, Ocid};
 
 /// The three networks of a cluster and the OCI things it lives in.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterNetwork {
     /// Worker subnets' range.
@@ -29,7 +29,7 @@ pub struct ClusterNetwork {
 }
 
 /// Where an OCI network comes from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "from")]
 pub enum NetworkSource {
     /// Made for this cluster alone, of this plan.
@@ -54,7 +54,7 @@ impl NetworkSource {
 }
 
 /// A network shared by clusters.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
     /// Its name in the fleet files.

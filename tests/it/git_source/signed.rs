@@ -328,9 +328,11 @@ fn a_signed_tag_speaks_for_its_commit_under_its_own_name_alone() {
     assert_eq!(said("v3.0.0"), SignatureError::Unsigned);
     // What is kept is checked again, by the tag.
     select("v1.0.0").keep("fleet", &taken).unwrap();
-    assert_eq!(select("v1.0.0").kept("fleet", now()).unwrap(), Some(taken));
+    assert_eq!(select("v1.0.0").kept("fleet", now()).unwrap().as_ref(), Some(&taken));
+    // A key that is retired makes nobody forget what was in force: there is no going back behind it.
     let nobody = mirror_for(&upstream.beside("cache"), upstream.remote(), Keys::default());
     assert!(nobody.kept("fleet", now()).is_err());
+    assert_eq!(nobody.kept_revision("fleet").unwrap(), Some(taken.commit));
 }
 
 fn openpgp(armored: &str) -> Keys {

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Identity, OciServer};
+use crate::http_server::{Api as _, Request};
 use crate::sandbox::clock::Clock;
 use crate::sandbox::fault::{Faults, Never};
-use crate::http_server::{Api as _, Request};
 use crate::sandbox::store::{Memory, Store};
 
 const COMPARTMENT: &str = "ocid1.compartment.oc1..aaaapayments";
