@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let printer = Printer::new(cli.global(), no_color);
-    fleetwright::cli::start_logging(cli.global().verbose, printer.error_style());
+    fleetwright::cli::start_logging(cli.global(), printer.error_style());
     match cli.run(&printer) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use tracing::{Instrument as _, info_span};
+
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
 use super::tally::Tally;
@@ -86,7 +88,7 @@ impl Observer for Silent {
         } = event
         {
             match result {
-                ChangeResult::Failed { message } => tracing::warn!(%id, %unit, ?action, message, "failed"),
+                ChangeResult::Failed { message } => tracing::warn!(%id, %unit, ?action, error = message, "failed"),
                 result => tracing::info!(%id, %unit, ?action, ?result, "changed"),
             }
         }
@@ -105,7 +107,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         adopt: false,
         now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
-    let mut planned = ops::plan(&work.loaded, &options).await?;
+    let mut planned = ops::plan(&work.loaded, &options).instrument(info_span!("plan")).await?;
     if work.drift == Drift::Report {
         let reported = |change: &Change| change.is_drift().then(|| "drift is reported, not mended".to_owned());
         planned.plan.leave_alone(reported).map_err(PlanError::from)?;
@@ -118,7 +120,9 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
             delete_deadline: DELETE_DEADLINE,
             ..apply::Options::default()
         };
-        ops::apply(&work.loaded, &planned, options, &Silent, &work.interrupted).await
+        ops::apply(&work.loaded, &planned, options, &Silent, &work.interrupted)
+            .instrument(info_span!("apply"))
+            .await
     } else {
         Outcome::default()
     };

@@ -29,6 +29,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 pub use self::batch::Drift;
 use self::batch::{BatchError, Done, Work};
@@ -347,12 +348,14 @@ impl Daemon {
                 concurrency: self.options.concurrency,
                 interrupted: self.interrupted.clone(),
             };
-            self.batches.spawn(async move {
+            let span = tracing::info_span!("batch", revision = %loaded.revised.revision, units = units.len());
+            let batch = async move {
                 let begun = Instant::now();
                 let result = batch::run(&work, &units).await;
                 let time = begun.elapsed();
                 Ended { units, result, time }
-            });
+            };
+            self.batches.spawn(batch.instrument(span));
         }
     }
 

@@ -76,14 +76,17 @@ impl Telemetry {
     ) -> Result<Option<News>, String> {
         let result = |is_ok| if is_ok { "ok" } else { "error" };
         let begun = std::time::Instant::now();
+        let span = tracing::debug_span!("fetch").entered();
         let there = source.look().map_err(|error| chain(&*error));
         self.registry
             .observe(&metric::FETCH_SECONDS, [result(there.is_ok())], begun.elapsed());
         let there = there?;
+        drop(span);
         if seen == Some(&there) {
             return Ok(None);
         }
         let begun = std::time::Instant::now();
+        let _span = tracing::info_span!("load", revision = %there).entered();
         let loaded = source.load(earlier).map_err(|error| chain(&*error));
         self.registry
             .observe(&metric::LOAD_SECONDS, [result(loaded.is_ok())], begun.elapsed());

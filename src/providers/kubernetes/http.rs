@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use kube::client::Body;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, trace_span};
 
 use super::retry::{self, Effect, Failure};
 use super::status::Refusal;
@@ -139,7 +140,8 @@ impl Http {
         let result = loop {
             attempts += 1;
             let tried = Instant::now();
-            let (result, failure) = self.attempt(&call, body.clone(), until).await;
+            let span = trace_span!("kubernetes", method = %call.method, path = call.path, attempts);
+            let (result, failure) = self.attempt(&call, body.clone(), until).instrument(span).await;
             let code = result.as_ref().ok().map(|answer| answer.status);
             self.metrics
                 .kubernetes_request(call.method.as_str(), code, tried.elapsed());

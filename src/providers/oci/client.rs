@@ -12,6 +12,7 @@ use http::header::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::{Instrument as _, trace_span};
 use url::Url;
 
 use super::api::{Answer, Call, Exchange};
@@ -278,7 +279,8 @@ impl Inner {
         loop {
             progress.tries.attempts += 1;
             let signer = identity.signer(call.operation).await?;
-            let error = match self.attempt(request, &signer, progress).await {
+            let span = trace_span!("oci", operation = call.operation, attempts = progress.tries.attempts);
+            let error = match self.attempt(request, &signer, progress).instrument(span).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };

@@ -95,7 +95,13 @@ impl Daemon {
 
     /// What Kubernetes sends to end a pod.
     #[track_caller]
-    pub(super) fn ends(mut self) {
+    pub(super) fn ends(self) {
+        self.says_and_ends();
+    }
+
+    /// The same, and all that it said.
+    #[track_caller]
+    pub(super) fn says_and_ends(mut self) -> String {
         let sent = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -107,6 +113,7 @@ impl Daemon {
         for secret in super::SECRETS {
             assert!(!self.said.contains(secret), "a secret is shown");
         }
+        std::mem::take(&mut self.said)
     }
 }
 

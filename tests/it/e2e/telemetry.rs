@@ -231,3 +231,34 @@ fn what_is_measured_is_what_prometheus_reads() {
     assert!(told, "{}", daemon.get("/metrics").1);
     daemon.ends();
 }
+
+#[test]
+fn every_line_of_the_log_is_a_record() {
+    let Some(stage) = Stage::new("logged") else { return };
+    let mut daemon = Daemon::start(&stage, &["--log-format", "json"]);
+    daemon.says(&["looked at", "cluster logged", "in sync"]);
+    stage.cluster("logged", &["a: {profile: general, replicsa: 7}"]);
+    daemon.says(&["does not come into force", "replicsa"]);
+    let said = daemon.says_and_ends();
+    let records: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    for record in &records {
+        let time = record["timestamp"].as_str().expect("a time");
+        assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time}");
+        assert!(record["level"].is_string() && record["message"].is_string(), "{record}");
+    }
+    let made = records
+        .iter()
+        .find(|record| record["message"] == "changed" && record["action"] == "Create");
+    let made = made.unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(made["unit"], "cluster logged", "{made}");
+    let batch = &made["spans"][0];
+    assert!(batch["name"] == "batch" && batch["revision"].is_string(), "{made}");
+    let last = records.last().expect("a record");
+    assert!(
+        last["message"].as_str().is_some_and(|text| text.starts_with("ending")),
+        "{last}"
+    );
+}
