@@ -16,8 +16,18 @@ pub enum LogFormat {
     Json,
 }
 
+/// What logs and traces; what it still holds is sent when it goes.
+#[derive(Debug)]
+pub struct Logging {
+    #[cfg(feature = "otel")]
+    _traces: Option<crate::otel::Traces>,
+}
+
 /// Begins to log: warnings, with `-v` what is done, with `-vv` what is sent, with `-vvv` what libraries say too.
-pub fn start_logging(global: &Global, style: Style) {
+///
+/// # Errors
+/// Where traces are asked for, and can't be sent.
+pub fn start_logging(global: &Global, style: Style) -> anyhow::Result<Logging> {
     let level = match global.verbose {
         0 => "warn",
         1 => "info",
@@ -30,7 +40,16 @@ pub fn start_logging(global: &Global, style: Style) {
         // With the spans that it belongs to: which revision, which change, and so on.
         LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
     };
-    tracing_subscriber::registry()
-        .with(layer.with_filter(EnvFilter::new(level)))
-        .init();
+    let registry = tracing_subscriber::registry().with(layer.with_filter(EnvFilter::new(level)));
+    #[cfg(feature = "otel")]
+    {
+        let traces = crate::otel::Traces::begin()?;
+        registry.with(traces.as_ref().map(crate::otel::Traces::layer)).init();
+        Ok(Logging { _traces: traces })
+    }
+    #[cfg(not(feature = "otel"))]
+    {
+        registry.init();
+        Ok(Logging {})
+    }
 }

@@ -27,7 +27,7 @@ mod webhook_args;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use args::Global;
-pub use logging::{LogFormat, start_logging};
+pub use logging::{LogFormat, Logging, start_logging};
 pub use output::Printer;
 
 /// Exit codes, as documented in the README.
