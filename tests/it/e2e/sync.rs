@@ -241,6 +241,13 @@ fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
     assert!(events(&stage, "leaving.leaving").contains(&"Refused".to_owned()));
 
     stage.fleet("  limits: {deletes: 50}\n  decommission: [{cluster: leaving, reason: moved}]");
+    let begun = "--for=jsonpath={.status.phase}=Terminating";
+    stage.login.kubectl(&["wait", "namespace", "clusters-leaving", begun, "--timeout=120s"]);
+    // What the namespace controller does, of which there is none here.
+    let finalized = serde_json::json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "clusters-leaving"}, "spec": {"finalizers": []}});
+    let path = "/api/v1/namespaces/clusters-leaving/finalize";
+    stage.login.kubectl_in(&["replace", "--raw", path, "-f", "-"], &finalized.to_string());
     let gone = ["wait", "clustersync", &object(&stage), "--for=delete", "--timeout=120s", "-n", NAMESPACE];
     stage.login.kubectl(&gone);
     assert!(!stage.is_there("leaving", "hostedcluster", "leaving"));

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::super::compose;
 use super::super::desk::Said;
 use super::super::news;
-use super::{Handled, IN_A_ROUND, Round, SWEEP_AGAIN, Teller, Uninstalled, not_installed};
+use super::{Handled, IN_A_ROUND, Round, SWEEP_AGAIN, Slot, Teller, Uninstalled, not_installed};
 use crate::providers::ProviderError;
 use crate::providers::kubernetes::{NewSync, SyncPart, owner_of, sync_id, unit_of};
 use crate::report::chain;
