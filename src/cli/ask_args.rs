@@ -22,7 +22,12 @@ impl AskArgs {
     /// All that is meant.
     pub(super) fn meant(&self) -> Vec<Meant> {
         let directory = &self.fleet.directory;
-        let clusters = self.cluster_name.iter().chain(&directory.cluster).cloned().map(Meant::Cluster);
+        let clusters = self
+            .cluster_name
+            .iter()
+            .chain(&directory.cluster)
+            .cloned()
+            .map(Meant::Cluster);
         let environments = directory.environment.iter().cloned().map(Meant::Environment);
         let meant: Vec<Meant> = clusters.chain(environments).collect();
         if meant.is_empty() { vec![Meant::Fleet] } else { meant }

@@ -58,7 +58,10 @@ fn judge(answer: &Answer, timeout: Duration) -> (String, Exit) {
     match &answer.told {
         Told::Asked => ("asked".to_owned(), Exit::Done),
         Told::Silence => (
-            format!("no answer within {}s: is a daemon running, and does it follow this management cluster?", timeout.as_secs()),
+            format!(
+                "no answer within {}s: is a daemon running, and does it follow this management cluster?",
+                timeout.as_secs()
+            ),
             Exit::Error,
         ),
         Told::Unit(status) => (of_unit(status), unit_exit(status)),

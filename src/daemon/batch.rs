@@ -138,7 +138,15 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
             };
             let error = error.or_else(|| lagging.clone().filter(|_| end == End::Failed));
             let facts = facts::of(&work.loaded, &planned, &outcome, (&unit, &state, error.as_deref()));
-            (unit, Looked { state, error, end, facts })
+            (
+                unit,
+                Looked {
+                    state,
+                    error,
+                    end,
+                    facts,
+                },
+            )
         })
         .collect();
     Ok(Done {

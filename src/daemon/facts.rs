@@ -105,12 +105,7 @@ pub(super) fn unseen(loaded: &LoadedFleet, unit: &UnitId, on: ManagementClusterN
 }
 
 /// What a plan and its outcome say of one unit.
-fn details(
-    unit: &UnitId,
-    plan: &Plan,
-    outcome: &Outcome,
-    inventories: &BTreeMap<InventoryKey, Stored>,
-) -> Details {
+fn details(unit: &UnitId, plan: &Plan, outcome: &Outcome, inventories: &BTreeMap<InventoryKey, Stored>) -> Details {
     let mut details = Details {
         suspension: plan.suspended.get(unit).cloned(),
         ..Details::default()
@@ -122,7 +117,12 @@ fn details(
             count(&mut details.inventory, stored);
         }
     }
-    for (at, change) in plan.changes.iter().enumerate().filter(|(_, change)| change.unit == *unit) {
+    for (at, change) in plan
+        .changes
+        .iter()
+        .enumerate()
+        .filter(|(_, change)| change.unit == *unit)
+    {
         let result = outcome.results.get(at).and_then(Option::as_ref);
         let is_done = result == Some(&ChangeResult::Done);
         match (is_done, change.is_drift()) {
@@ -205,7 +205,9 @@ fn words(block: &Block, change: &Change, plan: &Plan) -> String {
         }
         Block::Unknown { reason } | Block::LeftAlone { reason } => reason.clone(),
         Block::Conflict { fields } => {
-            let said = fields.iter().map(|owned| format!("`{}` is owned by {}", owned.field, owned.manager));
+            let said = fields
+                .iter()
+                .map(|owned| format!("`{}` is owned by {}", owned.field, owned.manager));
             said.collect::<Vec<_>>().join(", ")
         }
         Block::Dependency { needs } => format!("{needs}, which waits itself"),
@@ -241,7 +243,11 @@ mod tests {
 
     #[test]
     fn what_was_done_is_not_pending_and_drift_names_its_manager() {
-        let plan = plan(vec![drifted("x"), drifted("y"), change("a", "Secret", "z", Action::Create)]);
+        let plan = plan(vec![
+            drifted("x"),
+            drifted("y"),
+            change("a", "Secret", "z", Action::Create),
+        ]);
         let outcome = Outcome {
             results: vec![Some(ChangeResult::Done), None, Some(ChangeResult::Done)],
             ..Outcome::default()
@@ -260,7 +266,10 @@ mod tests {
         let plan = plan(names.iter().map(|name| drifted(name)).collect());
         let unit = plan.changes[0].unit.clone();
         let details = details(&unit, &plan, &Outcome::default(), &BTreeMap::new());
-        assert_eq!((details.pending, details.changes.len(), details.drift.len()), (50, LISTED, 50));
+        assert_eq!(
+            (details.pending, details.changes.len(), details.drift.len()),
+            (50, LISTED, 50)
+        );
         assert_eq!(listed(&details.drift).len(), LISTED);
     }
 }

@@ -273,13 +273,20 @@ impl Daemon {
             report.since = Some(Timestamp::now());
             report.source_error = None;
         }
-        self.desk.in_force(&loaded, &self.access(), FleetFacts {
-            revision: Some(loaded.revised.revision.to_string()),
-            since: Some(Timestamp::now()),
-            error: None,
-        });
+        self.desk.in_force(
+            &loaded,
+            &self.access(),
+            FleetFacts {
+                revision: Some(loaded.revised.revision.to_string()),
+                since: Some(Timestamp::now()),
+                error: None,
+            },
+        );
         self.tellers.serve(&self.desk, loaded.fleet.management_clusters.keys());
-        if before.as_ref().is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend) {
+        if before
+            .as_ref()
+            .is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend)
+        {
             // What is suspended from now on is not to be written by what is under way.
             self.look_at_all(|_| true);
         }
@@ -331,7 +338,8 @@ impl Daemon {
         self.unseen.get_or_insert_with(|| units.clone());
         self.requests.keep(&units);
         if self.is_recorded_known {
-            self.desk.keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
+            self.desk
+                .keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
         }
         self.queue.keep(&units, self.began.elapsed());
     }

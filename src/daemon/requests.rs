@@ -55,7 +55,10 @@ impl Requests {
             wide.left.remove(unit);
         }
         let is_answer = self.units.get(unit).is_some_and(|(_, since)| *since <= began);
-        is_answer.then(|| self.units.remove(unit)).flatten().map(|(token, _)| token)
+        is_answer
+            .then(|| self.units.remove(unit))
+            .flatten()
+            .map(|(token, _)| token)
     }
 
     /// Drops units that there are no more.

@@ -8,9 +8,9 @@ use super::load::LoadedFleet;
 use super::plan::{self, Against, PlanError, PlanOptions};
 use crate::providers::Observed;
 use crate::report::status_text::{ClusterStatus, ObjectStatus};
-use crate::sync::UnitSync;
 use crate::resource::{Manifest, UnitId};
 use crate::status;
+use crate::sync::UnitSync;
 
 /// Looks at the clusters in scope.
 ///

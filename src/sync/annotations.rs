@@ -93,7 +93,12 @@ pub fn asked(annotations: &BTreeMap<String, String>, environment: Option<&str>) 
 pub fn environments(annotations: &BTreeMap<String, String>) -> BTreeSet<&str> {
     annotations
         .keys()
-        .filter_map(|key| key.split_once('/')?.0.strip_suffix(ENVIRONMENT_SUFFIX)?.strip_suffix('.'))
+        .filter_map(|key| {
+            key.split_once('/')?
+                .0
+                .strip_suffix(ENVIRONMENT_SUFFIX)?
+                .strip_suffix('.')
+        })
         .collect()
 }
 
@@ -119,7 +124,10 @@ mod tests {
         };
         assert_eq!(asked(&of_dev, Some("dev")), suspended);
         assert_eq!(environments(&of_dev), BTreeSet::from(["dev"]));
-        assert_eq!(environments(&annotations(&[("fleetwright.dev/suspended-until", "x")])), BTreeSet::new());
+        assert_eq!(
+            environments(&annotations(&[("fleetwright.dev/suspended-until", "x")])),
+            BTreeSet::new()
+        );
     }
 
     #[test]
@@ -128,7 +136,10 @@ mod tests {
         assert!(matches!(unclear, Asked::Unclear(said) if said.contains("tomorrow")));
         let reason = asked(&annotations(&[("fleetwright.dev/suspended-reason", "a freeze")]), None);
         assert!(matches!(reason, Asked::Suspended { until: None, .. }));
-        let ends = asked(&annotations(&[("fleetwright.dev/suspended-until", "2026-12-01T00:00:00Z")]), None);
+        let ends = asked(
+            &annotations(&[("fleetwright.dev/suspended-until", "2026-12-01T00:00:00Z")]),
+            None,
+        );
         assert!(matches!(ends, Asked::Suspended { until: Some(_), .. }));
     }
 }

@@ -69,7 +69,12 @@ fn column((name, kind, path, wide): (&str, &str, &str, bool)) -> Value {
     column
 }
 
-const READY: (&str, &str, &str, bool) = ("Ready", "string", ".status.conditions[?(@.type==\"Ready\")].status", false);
+const READY: (&str, &str, &str, bool) = (
+    "Ready",
+    "string",
+    ".status.conditions[?(@.type==\"Ready\")].status",
+    false,
+);
 const AGE: (&str, &str, &str, bool) = ("Age", "date", ".metadata.creationTimestamp", false);
 
 fn unit_columns() -> Vec<Value> {
@@ -108,7 +113,10 @@ fn schema<T: JsonSchema>() -> Value {
     settings.inline_subschemas = true;
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     structural(&mut schema);
-    if let Some(conditions) = schema.pointer_mut("/properties/conditions").and_then(Value::as_object_mut) {
+    if let Some(conditions) = schema
+        .pointer_mut("/properties/conditions")
+        .and_then(Value::as_object_mut)
+    {
         conditions.insert("x-kubernetes-list-type".to_owned(), json!("map"));
         conditions.insert("x-kubernetes-list-map-keys".to_owned(), json!(["type"]));
     }
@@ -154,7 +162,12 @@ mod tests {
             assert!(schema.get(keyword).is_none(), "{path} has {keyword}");
         }
         assert!(schema.get("type").is_some(), "{path} has no type");
-        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        for (name, property) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             walk(property, &format!("{path}.{name}"));
         }
         for inner in ["items", "additionalProperties"] {
@@ -183,7 +196,9 @@ mod tests {
             let root = &version["schema"]["openAPIV3Schema"]["properties"];
             for column in version["additionalPrinterColumns"].as_array().unwrap() {
                 let path = column["jsonPath"].as_str().unwrap();
-                let Some(rest) = path.strip_prefix(".status.") else { continue };
+                let Some(rest) = path.strip_prefix(".status.") else {
+                    continue;
+                };
                 let mut at = &root["status"];
                 for part in rest.split('.').take_while(|part| !part.contains('[')) {
                     at = &at["properties"][part];

@@ -16,8 +16,8 @@ pub use self::patch::merge_patch;
 pub use self::records::{Read, Record, Records};
 pub use self::suspension::Suspension;
 pub use self::types::{
-    Drift, DriftedField, DriftedObject, FleetSync, Inventory, LastError, Pending, PendingChange, SuspensionReport, Time,
-    UnitCounts, UnitRef, UnitSync, cut,
+    Drift, DriftedField, DriftedObject, FleetSync, Inventory, LastError, Pending, PendingChange, SuspensionReport,
+    Time, UnitCounts, UnitRef, UnitSync, cut,
 };
 use crate::resource::{FleetName, UnitId};
 

@@ -34,6 +34,8 @@ pub struct Record<T> {
     pub name: String,
     /// Its UID.
     pub uid: String,
+    /// Its resourceVersion.
+    pub version: String,
     /// Its generation.
     pub generation: i64,
     /// Its annotations.
@@ -65,7 +67,11 @@ impl Records {
 
     /// A unit's own, and those that it had under the names that it had before: what was asked of it then is asked of it.
     pub fn once(&self, fleet: &Fleet, unit: &UnitId) -> impl Iterator<Item = &Record<UnitSync>> {
-        let former = fleet.moved.iter().filter(|moved| moved.to == *unit).map(|moved| &moved.from);
+        let former = fleet
+            .moved
+            .iter()
+            .filter(|moved| moved.to == *unit)
+            .map(|moved| &moved.from);
         let names: Vec<String> = std::iter::once(unit)
             .chain(former)
             .map(|unit| unit_object(&fleet.name, unit))

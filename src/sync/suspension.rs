@@ -147,7 +147,12 @@ fn by_files(fleet: &Fleet, unit: &UnitId, environment: &Environment<'_>) -> Vec<
     match environment {
         Environment::None => {}
         Environment::Known(name) => {
-            wishes.extend(all.environments.iter().filter(|(known, _)| known.as_str() == *name).map(|(_, it)| it));
+            wishes.extend(
+                all.environments
+                    .iter()
+                    .filter(|(known, _)| known.as_str() == *name)
+                    .map(|(_, it)| it),
+            );
         }
         Environment::Lost => wishes.extend(all.environments.values()),
     }
@@ -235,6 +240,7 @@ mod tests {
         let record = Record {
             name: name.to_owned(),
             uid: "u".to_owned(),
+            version: "1".to_owned(),
             generation: 1,
             annotations: pairs
                 .iter()
@@ -261,7 +267,10 @@ mod tests {
             ..Suspensions::default()
         });
         let said = verdict(&fleet, &Read::NotInstalled, &cluster("a"), BEFORE);
-        assert_eq!(said.as_deref(), Some("until 2026-12-01T00:00:00Z: freeze (fleet.yaml:3:1)"));
+        assert_eq!(
+            said.as_deref(),
+            Some("until 2026-12-01T00:00:00Z: freeze (fleet.yaml:3:1)")
+        );
         assert_eq!(verdict(&fleet, &Read::NotInstalled, &cluster("a"), END), None);
     }
 
@@ -284,7 +293,11 @@ mod tests {
         assert!(said.contains("403"), "{said}");
         assert_eq!(verdict(&fleet, &Read::NotInstalled, &cluster("a"), BEFORE), None);
         let garbled = Records {
-            fleets: BTreeMap::from([annotated("f", FleetSync::default(), &[("fleetwright.dev/suspended-until", "later")])]),
+            fleets: BTreeMap::from([annotated(
+                "f",
+                FleetSync::default(),
+                &[("fleetwright.dev/suspended-until", "later")],
+            )]),
             ..Records::default()
         };
         let said = verdict(&fleet, &Read::Known(garbled), &cluster("a"), BEFORE).unwrap();

@@ -75,7 +75,9 @@ fn words(facts: &UnitFacts) -> (&'static str, String) {
 
 fn error(before: Option<&LastError>, error: Option<&str>, now: Time) -> Option<LastError> {
     let message = cut(error?);
-    let since = before.filter(|before| before.message == message).map(|before| before.since);
+    let since = before
+        .filter(|before| before.message == message)
+        .map(|before| before.since);
     Some(LastError {
         message,
         since: since.unwrap_or(now),
@@ -156,7 +158,12 @@ fn conditions(after: &mut UnitSync, facts: &UnitFacts, now: Time) {
     let all = [
         condition("Ready", ready, &reason, &message),
         condition("Drifted", drifted, yes_no(drifted, "Drifted", "NoDrift"), &drift),
-        condition("Suspended", suspended, yes_no(suspended, "Suspended", "Active"), &suspension),
+        condition(
+            "Suspended",
+            suspended,
+            yes_no(suspended, "Suspended", "Active"),
+            &suspension,
+        ),
         condition(
             "Stalled",
             Truth::from(is_stalled),
@@ -297,11 +304,22 @@ pub(super) mod tests {
 
     pub(in crate::daemon::tell) fn compose(before: &UnitSync, facts: &UnitFacts, second: i64) -> UnitSync {
         let cluster = UnitId::Cluster(ClusterName::new("a"));
-        unit(before, &cluster, facts, None, 1, Timestamp::from_second(second).unwrap())
+        unit(
+            before,
+            &cluster,
+            facts,
+            None,
+            1,
+            Timestamp::from_second(second).unwrap(),
+        )
     }
 
     fn truth(status: &UnitSync, kind: &str) -> (Truth, i64) {
-        let condition = status.conditions.iter().find(|condition| condition.kind == kind).unwrap();
+        let condition = status
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == kind)
+            .unwrap();
         (condition.status, condition.last_transition_time.timestamp().as_second())
     }
 
@@ -339,7 +357,10 @@ pub(super) mod tests {
         (failed.state, failed.details, failed.error) = (None, None, Some("no answer".to_owned()));
         let after = compose(&before, &failed, 200);
         assert_eq!(after.drift, before.drift);
-        assert_eq!((after.state.as_str(), truth(&after, "Ready").0), ("Unknown", Truth::Unknown));
+        assert_eq!(
+            (after.state.as_str(), truth(&after, "Ready").0),
+            ("Unknown", Truth::Unknown)
+        );
         assert_eq!(truth(&after, "Drifted").0, Truth::Unknown);
         let again = compose(&after, &failed, 300);
         assert_eq!(again, after, "the same error is no news");
@@ -359,13 +380,20 @@ pub(super) mod tests {
             pending: 1,
             ..Details::default()
         };
-        assert_eq!(truth(&compose(&quiet, &facts(state(1), waiting), 2), "Ready").0, Truth::False);
+        assert_eq!(
+            truth(&compose(&quiet, &facts(state(1), waiting), 2), "Ready").0,
+            Truth::False
+        );
     }
 
     #[test]
     fn a_refused_unit_is_stalled() {
         let reasons = ["the cap".to_owned()].into();
-        let refused = compose(&UnitSync::default(), &facts(State::Refused { reasons }, Details::default()), 1);
+        let refused = compose(
+            &UnitSync::default(),
+            &facts(State::Refused { reasons }, Details::default()),
+            1,
+        );
         assert_eq!(truth(&refused, "Stalled").0, Truth::True);
         assert!(refused.message.contains("the cap"));
     }
@@ -379,12 +407,30 @@ pub(super) mod tests {
             error: error.map(str::to_owned),
         };
         let units = [drifted(&["x"]), facts(State::InSync, Details::default())];
-        let first = fleet(&FleetSync::default(), "f", &facts_of(None, 10), units.iter(), (None, None), now(11));
+        let first = fleet(
+            &FleetSync::default(),
+            "f",
+            &facts_of(None, 10),
+            units.iter(),
+            (None, None),
+            now(11),
+        );
         assert_eq!((first.units.total, first.units.ready, first.units.drifted), (2, 1, 1));
-        let again = fleet(&first, "f", &facts_of(Some("bad"), 50), units.iter(), (None, Some("t")), now(51));
+        let again = fleet(
+            &first,
+            "f",
+            &facts_of(Some("bad"), 50),
+            units.iter(),
+            (None, Some("t")),
+            now(51),
+        );
         assert_eq!(again.since, Some(Time::of_second(10)));
         assert_eq!(again.last_handled_reconcile_at.as_deref(), Some("t"));
-        let stalled = again.conditions.iter().find(|condition| condition.kind == "Stalled").unwrap();
+        let stalled = again
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == "Stalled")
+            .unwrap();
         assert_eq!((stalled.status, stalled.message.as_str()), (Truth::True, "bad"));
     }
 }

@@ -68,7 +68,11 @@ impl Events {
                 }
             };
             if let Some(error) = failed {
-                tracing::debug!(object = object.name, error = chain(&error), "an Event can't be published");
+                tracing::debug!(
+                    object = object.name,
+                    error = chain(&error),
+                    "an Event can't be published"
+                );
             }
         }
     }

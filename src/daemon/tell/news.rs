@@ -63,7 +63,10 @@ pub(super) fn unit(before: &UnitSync, after: &UnitSync, deeds: &Deeds) -> Vec<Ne
         _ => {}
     }
     if let Some(error) = &after.last_error
-        && before.last_error.as_ref().is_none_or(|before| before.message != error.message)
+        && before
+            .last_error
+            .as_ref()
+            .is_none_or(|before| before.message != error.message)
     {
         all.push(news(true, ("Failed", "Apply"), &error.message));
     }
@@ -79,7 +82,11 @@ pub(super) fn unit(before: &UnitSync, after: &UnitSync, deeds: &Deeds) -> Vec<Ne
 }
 
 fn drift(before: &UnitSync, after: &UnitSync) -> Option<News> {
-    let known = before.drift.as_ref().map(|drift| drift.objects.as_slice()).unwrap_or_default();
+    let known = before
+        .drift
+        .as_ref()
+        .map(|drift| drift.objects.as_slice())
+        .unwrap_or_default();
     match &after.drift {
         Some(drift) => {
             let new: Vec<DriftSeen> = drift
@@ -129,10 +136,17 @@ pub(super) fn fleet(before: &FleetSync, after: &FleetSync) -> Vec<News> {
     if let Some(revision) = &after.revision
         && before.revision.as_ref() != Some(revision)
     {
-        all.push(news(false, ("RevisionInForce", "Load"), &format!("revision {revision} is in force")));
+        all.push(news(
+            false,
+            ("RevisionInForce", "Load"),
+            &format!("revision {revision} is in force"),
+        ));
     }
     if let Some(error) = &after.last_error
-        && before.last_error.as_ref().is_none_or(|before| before.message != error.message)
+        && before
+            .last_error
+            .as_ref()
+            .is_none_or(|before| before.message != error.message)
     {
         let note = format!("what the source holds does not come into force: {}", error.message);
         all.push(news(true, ("RevisionRefused", "Load"), &note));
@@ -157,7 +171,11 @@ mod tests {
         let found = compose(&start, &drifted(&["x"]), 1);
         let told = unit(&start, &found, &Deeds::default());
         assert_eq!(reasons(&told), ["DriftFound"]);
-        assert!(told[0].note.contains("x (.spec.replicas by kubectl-scale)"), "{}", told[0].note);
+        assert!(
+            told[0].note.contains("x (.spec.replicas by kubectl-scale)"),
+            "{}",
+            told[0].note
+        );
         let still = compose(&found, &drifted(&["x"]), 2);
         assert_eq!(unit(&found, &still, &Deeds::default()), []);
         let more = compose(&found, &drifted(&["x", "y"]), 3);

@@ -139,13 +139,21 @@ impl Teller {
             self.look_again = Instant::now() + LOOK_AGAIN;
             return self.look_again;
         }
-        let due = self.units.values().chain([&self.fleet]).filter_map(|slot| slot.pacer.due()).min();
+        let due = self
+            .units
+            .values()
+            .chain([&self.fleet])
+            .filter_map(|slot| slot.pacer.due())
+            .min();
         due.map_or(asleep, |due| asleep.min(self.began + due))
     }
 
     async fn round_with(&mut self, loaded: Arc<LoadedFleet>, access: &Access, count: u64) -> Result<(), String> {
         let only = std::slice::from_ref(&self.on);
-        let providers = access.connect(&loaded.fleet, only).await.map_err(|error| chain(&error))?;
+        let providers = access
+            .connect(&loaded.fleet, only)
+            .await
+            .map_err(|error| chain(&error))?;
         let Some(provider) = providers.get(&self.on).cloned() else {
             return Err("there is no connection".to_owned());
         };
@@ -168,7 +176,9 @@ impl Teller {
         self.hear(&round).await?;
         self.take_word(count);
         self.write_units(&round).await?;
-        self.write_fleet(&round).await.map_err(|_: Uninstalled| not_installed())?;
+        self.write_fleet(&round)
+            .await
+            .map_err(|_: Uninstalled| not_installed())?;
         self.sweep(&round).await;
         Ok(())
     }
@@ -307,5 +317,6 @@ impl Handled for FleetSync {
 }
 
 fn not_installed() -> String {
-    "they are not installed there: `kubectl apply -f deploy/crds` installs them; until then /status alone tells".to_owned()
+    "they are not installed there: `kubectl apply -f deploy/crds` installs them; until then /status alone tells"
+        .to_owned()
 }

@@ -59,7 +59,11 @@ impl Watcher {
             let why = self.follow().await;
             tracing::debug!(kind = self.kind.name(), on = %self.on, why, "a watch ended");
             // One that has gone on for long was in order.
-            pause = if began.elapsed() > LAST_PAUSE { FIRST_PAUSE } else { pause };
+            pause = if began.elapsed() > LAST_PAUSE {
+                FIRST_PAUSE
+            } else {
+                pause
+            };
             sleep(pause).await;
             pause = (pause * 2).min(LAST_PAUSE);
         }

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 pub use network::*;
-pub use suspend::{Suspend, Suspensions};
 use serde::Serialize;
 use serde_json::Value;
+pub use suspend::{Suspend, Suspensions};
 
 use crate::diag::{Span, Typed};
 use crate::resource::{

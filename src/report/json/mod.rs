@@ -17,9 +17,7 @@ pub use self::explanation::{EXPLANATION, ExplainedReport, ExplanationReport, Ori
 pub use self::plan::{
     ChangeReport, FieldReport, HeldReport, NeedReport, PLAN, PlanReport, RefusalReport, Summary, WaitReport, plan,
 };
-pub use self::status::{
-    ClusterReport, ObjectStatusReport, STATUS, StatusReport, SuspendedReport, SyncReport, status,
-};
+pub use self::status::{ClusterReport, ObjectStatusReport, STATUS, StatusReport, SuspendedReport, SyncReport, status};
 pub use self::validation::{VALIDATION, ValidationReport, validation};
 use crate::diag::Diagnostic;
 use crate::plan::change::Action;

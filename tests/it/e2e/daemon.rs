@@ -19,7 +19,11 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts it, with more arguments.
     pub(super) fn start(stage: &Stage, more: &[&str]) -> Self {
-        let poll: &[&str] = if more.contains(&"--poll") { &[] } else { &["--poll", "1s"] };
+        let poll: &[&str] = if more.contains(&"--poll") {
+            &[]
+        } else {
+            &["--poll", "1s"]
+        };
         let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], poll, more].concat();
         let mut child = stage
             .place

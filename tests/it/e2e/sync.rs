@@ -38,10 +38,26 @@ fn pools(stage: &Stage, a: u32, b: u32) {
 #[track_caller]
 fn says(stage: &Stage, path: &str, value: &str) {
     let name = object(stage);
-    let there = ["wait", "clustersync", &name, "--for=create", "--timeout=120s", "-n", NAMESPACE];
+    let there = [
+        "wait",
+        "clustersync",
+        &name,
+        "--for=create",
+        "--timeout=120s",
+        "-n",
+        NAMESPACE,
+    ];
     stage.login.kubectl(&there);
     let condition = format!("--for=jsonpath={{{path}}}={value}");
-    let said = ["wait", "clustersync", &name, &condition, "--timeout=120s", "-n", NAMESPACE];
+    let said = [
+        "wait",
+        "clustersync",
+        &name,
+        &condition,
+        "--timeout=120s",
+        "-n",
+        NAMESPACE,
+    ];
     stage.login.kubectl(&said);
 }
 
@@ -64,7 +80,9 @@ fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
 /// Reasons of the Events about an object.
 fn events(stage: &Stage, name: &str) -> Vec<String> {
     let all = stage.login.get(&["events.events.k8s.io", "-n", NAMESPACE]);
-    let about = super::list(&all["items"]).iter().filter(|event| event["regarding"]["name"] == name);
+    let about = super::list(&all["items"])
+        .iter()
+        .filter(|event| event["regarding"]["name"] == name);
     about.map(|event| text(&event["reason"])).collect()
 }
 
@@ -88,7 +106,10 @@ fn kubectl_tells_drift_since_when_and_by_whom_and_a_restart_keeps_that() {
     assert_eq!(moved["fields"][0]["field"], ".spec.replicas");
     assert_eq!(moved["fields"][0]["manager"], "kubectl", "{moved}");
     let table = stage.login.kubectl(&["get", "clustersync", "-n", NAMESPACE]);
-    let line = table.lines().find(|line| line.starts_with("told.told")).expect("a line");
+    let line = table
+        .lines()
+        .find(|line| line.starts_with("told.told"))
+        .expect("a line");
     assert!(line.contains("Drifted") && line.contains("False"), "{table}");
     assert!(events(&stage, "told.told").contains(&"DriftFound".to_owned()));
 
@@ -123,7 +144,12 @@ fn a_suspended_cluster_is_reported_and_not_written_until_it_is_resumed() {
     let daemon = Daemon::start(&stage, &[]);
     says(&stage, ".status.state", "InSync");
     let ran = stage.run(&["suspend", "halted", "--reason", "a freeze"]).exits(0);
-    assert!(ran.stdout.contains("cluster halted is suspended until resumed: a freeze"), "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .contains("cluster halted is suspended until resumed: a freeze"),
+        "{}",
+        ran.stdout
+    );
     says(&stage, ".status.state", "Suspended");
     let quiet = cluster_sync(&stage);
     assert_eq!(condition(&quiet, "Suspended")["status"], "True", "{quiet}");
@@ -153,6 +179,17 @@ fn a_suspended_cluster_is_reported_and_not_written_until_it_is_resumed() {
     has_replicas(&stage, "halted-a", 2);
     has_replicas(&stage, "halted-b", 4);
     says(&stage, ".status.state", "InSync");
+
+    // What nobody can understand is no leave to write.
+    let tomorrow = "fleetwright.dev/suspended-until=tomorrow";
+    let annotate = ["annotate", "clustersync", "halted.halted", tomorrow, "-n", NAMESPACE];
+    stage.login.kubectl(&annotate);
+    says(&stage, ".status.state", "Suspended");
+    stage.kubectl("halted", &["scale", "nodepool", "halted-a", "--replicas=8"]);
+    says(&stage, ".status.drift.count", "1");
+    assert_eq!(replicas(&stage, "halted-a"), 8);
+    stage.run(&["resume", "halted"]).exits(0);
+    has_replicas(&stage, "halted-a", 2);
     let told = events(&stage, "halted.halted");
     for reason in ["Suspended", "Resumed", "Applied", "DriftMended"] {
         assert!(told.contains(&reason.to_owned()), "{reason}: {told:?}");
@@ -165,7 +202,9 @@ fn a_suspension_of_the_fleet_ends_by_itself() {
     let Some(stage) = stage("paused") else { return };
     let daemon = Daemon::start(&stage, &[]);
     says(&stage, ".status.state", "InSync");
-    stage.run(&["suspend", "--reason", "a change of shift", "--for", "20s"]).exits(0);
+    stage
+        .run(&["suspend", "--reason", "a change of shift", "--for", "20s"])
+        .exits(0);
     says(&stage, ".status.state", "Suspended");
     stage.kubectl("paused", &["scale", "nodepool", "paused-a", "--replicas=9"]);
     says(&stage, ".status.drift.count", "1");
@@ -182,7 +221,9 @@ fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
     says(&stage, ".status.state", "InSync");
     let fleet = FLEET.replace("NAME", "frozen").replace("MORE", "");
     let suspended = "{availability: single, suspend: {reason: end of year, until: 2999-01-31T00:00:00Z}}";
-    stage.place.write("fleet.yaml", &fleet.replace("{availability: single}", suspended));
+    stage
+        .place
+        .write("fleet.yaml", &fleet.replace("{availability: single}", suspended));
     says(&stage, ".status.state", "Suspended");
     pools(&stage, 5, 3);
     says(&stage, ".status.pending.count", "1");
@@ -191,7 +232,12 @@ fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
     assert!(by.starts_with("fleet.yaml:"), "{waiting}");
     assert_eq!(replicas(&stage, "frozen-a"), 2);
     let ran = stage.run(&["resume", "--environment", "dev"]).exits(0);
-    assert!(ran.stdout.contains("is suspended until 2999-01-31T00:00:00Z: end of year"), "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .contains("is suspended until 2999-01-31T00:00:00Z: end of year"),
+        "{}",
+        ran.stdout
+    );
     let ran = stage.place.run(&["explain", "frozen", "suspend"]).exits(0);
     assert!(ran.stdout.contains("(Environment)"), "{}", ran.stdout);
     // A hand that says so goes ahead.
@@ -206,25 +252,29 @@ fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
 
 #[test]
 fn a_request_is_answered_at_once_and_from_the_newest_commit() {
-    let Some(stage) = stage("asked") else { return };
+    let Some(stage) = stage("requested") else { return };
     let daemon = Daemon::start(&stage, &["--poll", "1h"]);
     says(&stage, ".status.state", "InSync");
     pools(&stage, 7, 3);
-    let ran = stage.run(&["reconcile", "asked"]).exits(0);
+    let ran = stage.run(&["reconcile", "requested"]).exits(0);
     assert!(ran.stdout.contains("InSync"), "{}", ran.stdout);
-    assert_eq!(replicas(&stage, "asked-a"), 7);
+    assert_eq!(replicas(&stage, "requested-a"), 7);
     let answered = cluster_sync(&stage);
     let annotation = &answered["metadata"]["annotations"]["fleetwright.dev/reconcile-requested-at"];
     assert_eq!(&answered["status"]["lastHandledReconcileAt"], annotation, "{answered}");
 
     pools(&stage, 8, 3);
     let ran = stage.run(&["reconcile"]).exits(0);
-    assert!(ran.stdout.contains("of 2 units in sync") || ran.stdout.contains("of 1 units in sync"), "{}", ran.stdout);
-    assert_eq!(replicas(&stage, "asked-a"), 8);
+    assert!(
+        ran.stdout.contains("of 2 units in sync") || ran.stdout.contains("of 1 units in sync"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(replicas(&stage, "requested-a"), 8);
     daemon.ends();
-    let ran = stage.run(&["reconcile", "asked", "--timeout", "1s"]).exits(1);
+    let ran = stage.run(&["reconcile", "requested", "--timeout", "1s"]).exits(1);
     assert!(ran.stdout.contains("no answer within 1s"), "{}", ran.stdout);
-    stage.run(&["reconcile", "asked", "--no-wait"]).exits(0);
+    stage.run(&["reconcile", "requested", "--no-wait"]).exits(0);
 }
 
 #[test]
@@ -237,21 +287,60 @@ fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
     says(&stage, ".status.state", "Refused");
     let refused = cluster_sync(&stage);
     assert_eq!(condition(&refused, "Stalled")["status"], "True", "{refused}");
-    assert_eq!(refused["status"]["environment"], "dev", "what left the files keeps its environment");
+    assert_eq!(
+        refused["status"]["environment"], "dev",
+        "what left the files keeps its environment"
+    );
     assert!(events(&stage, "leaving.leaving").contains(&"Refused".to_owned()));
 
     stage.fleet("  limits: {deletes: 50}\n  decommission: [{cluster: leaving, reason: moved}]");
     let begun = "--for=jsonpath={.status.phase}=Terminating";
-    stage.login.kubectl(&["wait", "namespace", "clusters-leaving", begun, "--timeout=120s"]);
+    stage
+        .login
+        .kubectl(&["wait", "namespace", "clusters-leaving", begun, "--timeout=120s"]);
     // What the namespace controller does, of which there is none here.
     let finalized = serde_json::json!({"apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": "clusters-leaving"}, "spec": {"finalizers": []}});
     let path = "/api/v1/namespaces/clusters-leaving/finalize";
-    stage.login.kubectl_in(&["replace", "--raw", path, "-f", "-"], &finalized.to_string());
-    let gone = ["wait", "clustersync", &object(&stage), "--for=delete", "--timeout=120s", "-n", NAMESPACE];
+    stage
+        .login
+        .kubectl_in(&["replace", "--raw", path, "-f", "-"], &finalized.to_string());
+    let gone = [
+        "wait",
+        "clustersync",
+        &object(&stage),
+        "--for=delete",
+        "--timeout=120s",
+        "-n",
+        NAMESPACE,
+    ];
     stage.login.kubectl(&gone);
     assert!(!stage.is_there("leaving", "hostedcluster", "leaving"));
     daemon.ends();
+}
+
+#[test]
+fn who_cannot_read_whether_it_is_suspended_writes_nothing() {
+    let Some(stage) = stage("unread") else { return };
+    let user = ApiServer::shared().expect("the server").login_without_rights();
+    let groups = "apiGroups: [\"\", hypershift.openshift.io], resources: [\"*\"], verbs: [\"*\"]";
+    let role = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: unread}}\n\
+         rules: [{{{groups}}}]\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: unread}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: unread}}\n\
+         subjects: [{{kind: User, name: {}}}]\n",
+        user.user
+    );
+    stage.login.kubectl_in(&["apply", "-f", "-"], &role);
+    let kubeconfig = user.kubeconfig.to_str().expect("UTF-8");
+    let apply = ["apply", "--yes", "--kubeconfig", kubeconfig];
+    let ran = stage.place.run(&apply).exits(3);
+    let why = "it can't be read from m whether it is suspended: no right to list clustersyncs";
+    assert!(ran.stdout.contains(why), "{}", ran.stdout);
+    assert!(!stage.is_there("unread", "hostedcluster", "unread"));
+    stage.place.run(&[&apply[..], &["--even-suspended"]].concat()).exits(0);
+    assert!(stage.is_there("unread", "hostedcluster", "unread"));
 }
 
 #[test]

@@ -33,14 +33,21 @@ impl Teller {
         for unit in due {
             let said = {
                 let mut board = self.desk.board();
-                let Some(said) = board.units.get_mut(&unit) else { continue };
+                let Some(said) = board.units.get_mut(&unit) else {
+                    continue;
+                };
                 let word = said.clone();
                 said.deeds = news::Deeds::default();
                 word
             };
-            let wrote = self.write_unit(round, &unit, &said).await.map_err(|_| not_installed())?;
+            let wrote = self
+                .write_unit(round, &unit, &said)
+                .await
+                .map_err(|_| not_installed())?;
             let now = self.now();
-            let Some(slot) = self.units.get_mut(&unit) else { continue };
+            let Some(slot) = self.units.get_mut(&unit) else {
+                continue;
+            };
             match wrote {
                 Ok(()) => slot.pacer.wrote(now),
                 Err(error) => {
@@ -54,7 +61,11 @@ impl Teller {
                     if matches!(error, ProviderError::Transport { .. }) {
                         return Err(text);
                     }
-                    tracing::warn!(%unit, error = text, "its ClusterSync can't be written");
+                    match error {
+                        // Somebody asked for something meanwhile: it is read again, and then written.
+                        ProviderError::Stale(_) => tracing::debug!(%unit, error = text, "its ClusterSync has changed"),
+                        _ => tracing::warn!(%unit, error = text, "its ClusterSync can't be written"),
+                    }
                 }
             }
         }
@@ -75,7 +86,14 @@ impl Teller {
             Err(error) => return Ok(Err(error)),
         };
         let handled = said.handled.as_deref();
-        let after = compose::unit(&record.status, unit, &said.facts, handled, record.generation, Timestamp::now());
+        let after = compose::unit(
+            &record.status,
+            unit,
+            &said.facts,
+            handled,
+            record.generation,
+            Timestamp::now(),
+        );
         match self.write_status(round, KIND, &record, &after).await {
             Ok(Some(written)) => {
                 let all = news::unit(&record.status, &after, &said.deeds);
@@ -113,7 +131,13 @@ impl Teller {
         match wrote {
             Ok(()) => self.fleet.pacer.wrote(now),
             Err(error) => {
-                tracing::warn!(on = %self.on, error = chain(&error), "the FleetStatus can't be written");
+                let text = chain(&error);
+                match error {
+                    ProviderError::Stale(_) => {
+                        tracing::debug!(on = %self.on, error = text, "the FleetStatus has changed")
+                    }
+                    _ => tracing::warn!(on = %self.on, error = text, "the FleetStatus can't be written"),
+                }
                 self.fleet.pacer.failed(now);
             }
         }
@@ -137,11 +161,22 @@ impl Teller {
         let suspension = suspended(&round.loaded.fleet, place, now).map(|suspension| suspension.to_string());
         let after = {
             let board = self.desk.board();
-            let here = board.units.values().map(|said| &said.facts).filter(|facts| facts.on == self.on);
+            let here = board
+                .units
+                .values()
+                .map(|said| &said.facts)
+                .filter(|facts| facts.on == self.on);
             let handled = board.handled.get(&self.on).map(String::as_str);
             let about = (suspension, handled);
             let name = round.loaded.fleet.name.as_str();
-            compose::fleet(&record.status, name, &board.fleet, here, about, (record.generation, now))
+            compose::fleet(
+                &record.status,
+                name,
+                &board.fleet,
+                here,
+                about,
+                (record.generation, now),
+            )
         };
         match self.write_status(round, KIND, record, &after).await {
             Ok(Some(written)) => {
@@ -223,7 +258,10 @@ impl Teller {
         };
         let at = (kind, record.name.as_str(), record.uid.as_str());
         let patch = json!({"status": patch});
-        round.provider.patch_sync(at, SyncPart::Status, patch).await
+        let part = SyncPart::Status {
+            version: &record.version,
+        };
+        round.provider.patch_sync(at, part, patch).await
     }
 
     fn remember_unit(&mut self, record: Record<UnitSync>) {
@@ -275,7 +313,6 @@ impl Teller {
             self.forget(SyncKind::ClusterSync, &name);
         }
     }
-
 }
 
 fn lost(kind: SyncKind, name: &str) -> ProviderError {
