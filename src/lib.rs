@@ -26,6 +26,7 @@
 //! - [`plan`]: changes with reasons, guards, order
 //! - [`sync`]: the custom resources that tell how a fleet stands, and what people ask for by them
 //! - [`report`]: text and JSON views of all of these
+//! - [`lease`]: who may write, by what was seen of Leases
 //!
 //! With I/O:
 //!
@@ -45,6 +46,7 @@ pub mod diag;
 pub mod fleet;
 pub mod http_server;
 pub mod inventory;
+pub mod lease;
 pub mod ops;
 pub mod plan;
 pub mod providers;

@@ -11,6 +11,7 @@ mod daemon;
 mod explain;
 mod git_args;
 mod init;
+mod lease_args;
 mod lock;
 mod oci_args;
 mod output;

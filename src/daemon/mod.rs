@@ -14,6 +14,7 @@ mod facts;
 mod follow;
 mod http;
 mod queue;
+mod replica;
 mod requests;
 mod source;
 mod state;
@@ -38,13 +39,17 @@ use self::follow::{Follower, Heard};
 use self::http::Probes;
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
+use self::replica::Replica;
 use self::requests::{Moment, Requests};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use self::tell::{Ask, Desk, FleetFacts, Tellers};
 use crate::diag::Severity;
 use crate::http_server::{Bounds, Server};
-use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
+use crate::inventory::InventoryKey;
+use crate::ops::lease::Holder;
+use crate::ops::{Access, Held, LoadedFleet, ProviderScope, Scope};
+use crate::providers::fence::Fence;
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
 
@@ -62,6 +67,10 @@ pub struct Options {
     pub drift: Drift,
     /// Only objects on this kind of control plane; none: on all.
     pub provider: Option<ProviderScope>,
+    /// Only units that are recorded on these management clusters; empty: on all.
+    pub management_clusters: Vec<String>,
+    /// How it shares the work with others; none: it works alone.
+    pub holder: Option<Holder>,
     /// Changes under way at once, in each batch.
     pub concurrency: usize,
     /// Where the state is shown.
@@ -87,8 +96,9 @@ const BOUNDS: Bounds = Bounds {
 const BATCH: usize = 64;
 /// Batches under way at once: one that waits for something slow is not to hold the others up.
 const BATCHES: usize = 4;
-/// How long what is under way may take once it is to stop.
-const GRACE: Duration = Duration::from_secs(9);
+/// How long what is under way may take once it is to stop; then its Leases are let go of, which has to be over in ten
+/// seconds too.
+const GRACE: Duration = Duration::from_secs(8);
 /// The loop comes round at least so often, so that probes see that it does.
 const PULSE: Duration = Duration::from_secs(15);
 
@@ -131,7 +141,8 @@ struct Daemon {
     /// What the source held when it was last looked at, in force or not.
     seen: Option<Revision>,
     held: Arc<Held>,
-    recorded: BTreeSet<UnitId>,
+    recorded: BTreeSet<InventoryKey>,
+    replica: Replica,
     /// Units that have not been looked at since the start.
     unseen: Option<BTreeSet<UnitId>>,
     batches: JoinSet<Ended>,
@@ -152,6 +163,7 @@ impl Daemon {
         let now = Instant::now();
         Self {
             queue: Queue::new(options.pace),
+            replica: Replica::new(options.holder.clone()),
             options,
             began: now,
             in_force: None,
@@ -179,6 +191,7 @@ impl Daemon {
 
     async fn go_round(&mut self, stop: &CancellationToken) {
         let (heard, desk) = (self.heard.clone(), self.desk.clone());
+        let claims = self.replica.claims();
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
             if Instant::now() >= self.next_poll {
@@ -201,6 +214,7 @@ impl Daemon {
                     }
                 }
                 asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
+                () = claims.changed() => self.divide(),
                 () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
             }
         }
@@ -241,7 +255,9 @@ impl Daemon {
             Err(error) => return self.refuse(&error),
         };
         self.seen = Some(there);
-        match is_in_order(&loaded) {
+        let scope = self.scope();
+        let in_order = loaded.check_scope(&scope).map_err(|error| error.to_string());
+        match in_order.and_then(|()| is_in_order(&loaded)) {
             Ok(()) => self.bring_into_force(loaded).await,
             Err(error) => self.refuse(&error),
         }
@@ -299,10 +315,10 @@ impl Daemon {
             }
         }
         // What left the files, or whose removal was committed to.
-        for unit in self
+        for (_, unit) in self
             .recorded
             .iter()
-            .filter(|unit| !loaded.rendered.units.contains_key(*unit))
+            .filter(|(_, unit)| !loaded.rendered.units.contains_key(unit))
         {
             self.queue.insist(unit, now);
         }
@@ -314,10 +330,15 @@ impl Daemon {
         const EVERYTHING: &str = "everything";
         let Some(loaded) = self.in_force.clone() else { return };
         let access = self.access();
-        let followed = self
-            .follower
-            .follow(&loaded, &access, &self.heard, &self.options.board)
-            .await;
+        let scope = self.scope();
+        let names: Vec<_> = loaded.scope(&scope).management_clusters().cloned().collect();
+        let followed = match self.replica.keep(&loaded, &access, &names).await {
+            Ok(()) => {
+                let (heard, board) = (&self.heard, &self.options.board);
+                self.follower.follow(&loaded, &access, heard, board).await
+            }
+            Err(error) => Err(error),
+        };
         self.is_followed = followed.is_ok();
         let mut report = self.options.board.report();
         match followed {
@@ -332,7 +353,11 @@ impl Daemon {
 
     fn keep_units(&mut self) {
         let Some(loaded) = &self.in_force else { return };
-        let units: BTreeSet<UnitId> = loaded.rendered.units.keys().chain(&self.recorded).cloned().collect();
+        let scope = self.scope();
+        let scope = loaded.scope(&scope);
+        let recorded = self.recorded.iter().map(|(_, unit)| unit);
+        let units = loaded.rendered.units.keys().chain(recorded);
+        let units: BTreeSet<UnitId> = units.filter(|unit| scope.holds(unit)).cloned().collect();
         let names: BTreeSet<String> = units.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
         self.unseen.get_or_insert_with(|| units.clone());
@@ -342,6 +367,37 @@ impl Daemon {
                 .keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
         }
         self.queue.keep(&units, self.began.elapsed());
+        self.replica.place(&units, loaded, &self.recorded);
+        self.take_ours();
+    }
+
+    /// Finds out anew which units are ours.
+    fn divide(&mut self) {
+        if self.replica.divide() {
+            self.take_ours();
+        }
+        self.options.board.report().leases = self.replica.standings();
+        self.check_caught_up();
+    }
+
+    /// Looks at what is ours, and leaves the rest to others.
+    fn take_ours(&mut self) {
+        let now = self.now();
+        let ours = self.replica.ours();
+        if self.replica.claims().is_open() {
+            return;
+        }
+        self.queue.only(ours, now);
+        let names: BTreeSet<String> = ours.iter().map(ToString::to_string).collect();
+        self.options.board.report().units.retain(|name, _| names.contains(name));
+    }
+
+    /// The part of the fleet that this daemon keeps.
+    fn scope(&self) -> Scope {
+        Scope {
+            management_clusters: self.options.management_clusters.clone(),
+            ..Scope::default()
+        }
     }
 
     fn access(&self) -> Access {
@@ -358,13 +414,19 @@ impl Daemon {
             if units.is_empty() {
                 return;
             }
+            let (claim, begun) = self.replica.begin(&units);
+            for unit in units.difference(&begun) {
+                self.queue.end(unit, End::Soon(Duration::ZERO), self.now());
+            }
+            let units = begun;
             let work = Work {
                 loaded: loaded.clone(),
                 access: self.access(),
                 drift: self.options.drift,
                 provider: self.options.provider,
                 concurrency: self.options.concurrency,
-                interrupted: Arc::default(),
+                management_clusters: self.options.management_clusters.clone(),
+                interrupted: claim.interrupted.clone(),
             };
             let (batch, began) = (self.begun, self.requests.now());
             self.begun += 1;
@@ -374,7 +436,8 @@ impl Daemon {
             };
             self.running.insert(batch, running);
             self.batches.spawn(async move {
-                let result = batch::run(&work, &units).await;
+                let result = Fence::around(claim.fences.clone(), batch::run(&work, &units)).await;
+                drop(claim);
                 Ended {
                     batch,
                     began,
@@ -397,7 +460,7 @@ impl Daemon {
             match ask.unit {
                 Some(unit) => self.requests.ask(&unit, token),
                 None => {
-                    let units = loaded.rendered.units.keys().chain(&self.recorded);
+                    let units = loaded.rendered.units.keys().chain(self.recorded.iter().map(|(_, unit)| unit));
                     let units = units.filter(|unit| is_there(unit)).cloned().collect();
                     self.requests.ask_all(&ask.on, units, token);
                 }
@@ -413,7 +476,7 @@ impl Daemon {
         }
         let now = self.now();
         let in_files = self.in_force.iter().flat_map(|loaded| loaded.rendered.units.keys());
-        for unit in in_files.chain(&self.recorded).filter(|unit| is_meant(unit)) {
+        for unit in in_files.chain(self.recorded.iter().map(|(_, unit)| unit)).filter(|unit| is_meant(unit)) {
             self.queue.insist(unit, now);
         }
     }
@@ -469,8 +532,13 @@ impl Daemon {
         for (on, token) in self.requests.answered() {
             self.desk.handled(&on, token);
         }
-        if self.unseen.as_ref().is_some_and(BTreeSet::is_empty) {
-            let before = std::mem::replace(&mut board.report().caught_up, true);
+        self.check_caught_up();
+    }
+
+    fn check_caught_up(&self) {
+        let has_seen = |unseen: &BTreeSet<UnitId>| self.replica.has_seen_its_own(unseen);
+        if self.unseen.as_ref().is_some_and(has_seen) {
+            let before = std::mem::replace(&mut self.options.board.report().caught_up, true);
             if !before {
                 tracing::info!("every unit has been looked at");
             }
@@ -487,14 +555,13 @@ impl Daemon {
 
     /// Finishes what is under way, and begins nothing more.
     async fn end(&mut self) {
-        for running in self.running.values() {
-            running.halt.store(true, Ordering::Relaxed);
-        }
+        self.replica.claims().interrupt();
         let finish = async { while self.batches.join_next().await.is_some() {} };
         if timeout(GRACE, finish).await.is_err() {
             tracing::warn!("something was still under way; the next run goes on from there");
             self.batches.shutdown().await;
         }
+        self.replica.end().await;
     }
 }
 

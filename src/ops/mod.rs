@@ -4,11 +4,13 @@
 
 mod apply;
 mod ask;
+mod caps;
 mod cloud;
 mod connect;
 mod explain;
 mod fetch;
 mod init;
+pub mod lease;
 mod load;
 mod lock;
 mod plan;
@@ -19,6 +21,7 @@ mod status;
 
 pub use apply::{Leave, apply, leave};
 pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspend, suspensions};
+pub use caps::{CapError, grant_deletes};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
 pub use explain::{ExplainError, explain};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::future::{join_all, try_join_all};
 
+use super::caps;
 use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
@@ -107,6 +108,9 @@ pub enum PlanError {
         #[source]
         source: ProviderError,
     },
+    /// Deletes can't be counted.
+    #[error(transparent)]
+    Cap(#[from] super::caps::CapError),
     /// Objects wait for each other.
     #[error(transparent)]
     Cycle(#[from] plan::graph::Cycle),
@@ -154,7 +158,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         syncs,
         ..
     } = seen;
-    Ok(Planned {
+    let mut planned = Planned {
         plan,
         providers,
         oci,
@@ -162,7 +166,11 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         stores,
         inventories,
         syncs,
-    })
+    };
+    if let Against::Live(_) = &options.against {
+        caps::foresee_deletes(loaded, &mut planned).await?;
+    }
+    Ok(planned)
 }
 
 /// Looks at everything in scope.

@@ -172,6 +172,19 @@ impl Plan {
 }
 
 impl Plan {
+    /// Blocks what a refusal covers, and what needs that.
+    ///
+    /// # Errors
+    /// None of a plan that [`build`] made.
+    pub fn refuse(&mut self, refusal: Refusal) -> Result<(), Cycle> {
+        let covered = |change: &Change| change.goes_ahead() && refusal.objects.contains(&change.id);
+        for change in self.changes.iter_mut().filter(|change| covered(change)) {
+            change.blocks.push(Block::Guard { guard: refusal.guard });
+        }
+        self.refusals.push(refusal);
+        block_dependents(&mut self.changes, &self.graph)
+    }
+
     /// Blocks changes for which there is a reason, and what needs them.
     ///
     /// # Errors

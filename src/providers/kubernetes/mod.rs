@@ -26,6 +26,7 @@ mod delete;
 mod discovery;
 mod http;
 mod inventory;
+mod lease;
 mod ledger;
 mod lines;
 mod list;
@@ -44,6 +45,7 @@ use futures::future::BoxFuture;
 
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
+pub use self::lease::{Draft, LeaseStore};
 pub use self::ledger::StoredLedger;
 pub use self::sync::{NewSync, SyncPart, owner_of, sync_id, unit_of};
 pub use self::watch::{Followed, Watch, WatchError};

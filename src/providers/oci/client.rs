@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -25,6 +26,7 @@ use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
+use crate::providers::fence;
 use crate::providers::pause::Jitter;
 
 /// How to talk to OCI.
@@ -141,7 +143,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`]; a list that is known in part is an error.
-    pub async fn list(&self, mut call: Call) -> Result<Vec<Value>, OciError> {
+    pub async fn list(&self, call: Call) -> Result<Vec<Value>, OciError> {
+        self.list_as(call, std::convert::identity).await
+    }
+
+    /// The same, each item read as soon as its page is there: of a long list no more than a page is ever a tree.
+    pub(super) async fn list_as<T>(&self, mut call: Call, read: impl Fn(Value) -> T) -> Result<Vec<T>, OciError> {
         let nonsense = |operation, what: &str| OciError::Nonsense {
             operation,
             what: what.to_owned(),
@@ -152,9 +159,9 @@ impl Client {
         loop {
             let answer = self.run(&call, Patience::Settled).await?;
             match answer.body {
-                Value::Array(page) => items.extend(page),
+                Value::Array(page) => items.extend(page.into_iter().map(&read)),
                 Value::Object(mut object) => match object.remove("items") {
-                    Some(Value::Array(page)) => items.extend(page),
+                    Some(Value::Array(page)) => items.extend(page.into_iter().map(&read)),
                     _ => return Err(nonsense(call.operation, "the answer holds no list")),
                 },
                 _ => return Err(nonsense(call.operation, "the answer is no list")),
@@ -334,7 +341,14 @@ impl Inner {
         *message.headers_mut() = headers;
 
         let sent_before = std::mem::replace(&mut progress.sent, true);
-        let answered = tokio::time::timeout(self.attempt_timeout, self.exchange.exchange(message)).await;
+        let exchange = async {
+            let exchange = self.exchange.exchange(message);
+            match call.method {
+                Method::GET | Method::HEAD => Ok(exchange.await),
+                _ => fence::guarded(exchange).await,
+            }
+        };
+        let answered = tokio::time::timeout(self.attempt_timeout, exchange).await;
         let mut kind = Kind {
             service: call.service,
             operation,
@@ -342,8 +356,9 @@ impl Inner {
         };
         let result = match answered {
             Err(elapsed) => Err(lost(true, Box::new(elapsed))),
-            Ok(Err(source)) => Err(lost(!source.is::<NotSent>(), source)),
-            Ok(Ok(answer)) => {
+            Ok(Err(fenced)) => Err(lost(true, Box::new(fenced))),
+            Ok(Ok(Err(source))) => Err(lost(!source.is::<NotSent>(), source)),
+            Ok(Ok(Ok(answer))) => {
                 kind.status = Some(answer.status().as_u16());
                 wire::read(call, &request.headers, &answer, (self.now)())
             }

@@ -9,6 +9,7 @@ mod drift;
 mod form;
 mod guards;
 mod in_cluster;
+mod lease;
 mod moved;
 mod output;
 mod prune;
@@ -117,10 +118,7 @@ impl Stage {
 
     /// Writes a cluster's document, with these pools.
     fn cluster(&self, cluster: &str, pools: &[&str]) {
-        let pools: String = pools.iter().map(|pool| format!("    {pool}\n")).collect();
-        let text =
-            format!("kind: Cluster\nmetadata: {{name: {cluster}}}\nspec:\n  environment: dev\n  pools:\n{pools}");
-        self.place.write(&format!("clusters/{cluster}.yaml"), &text);
+        self.place.write(&format!("clusters/{cluster}.yaml"), &document(cluster, pools));
     }
 
     /// Takes a cluster's document away.
@@ -232,6 +230,12 @@ impl Stage {
         }
         writes
     }
+}
+
+/// The document of a cluster with these pools.
+fn document(cluster: &str, pools: &[&str]) -> String {
+    let pools: String = pools.iter().map(|pool| format!("    {pool}\n")).collect();
+    format!("kind: Cluster\nmetadata: {{name: {cluster}}}\nspec:\n  environment: dev\n  pools:\n{pools}")
 }
 
 /// The namespace of a cluster's objects.
