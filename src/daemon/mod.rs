@@ -43,7 +43,7 @@ use self::replica::Replica;
 use self::requests::{Moment, Requests};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
-use self::tell::{Ask, Desk, FleetFacts, Tellers};
+use self::tell::{Ask, Desk, FleetFacts, Kept, Tellers};
 use crate::diag::Severity;
 use crate::http_server::{Bounds, Server};
 use crate::inventory::InventoryKey;
@@ -298,7 +298,9 @@ impl Daemon {
                 error: None,
             },
         );
-        self.tellers.serve(&self.desk, loaded.fleet.management_clusters.keys());
+        let scope = self.scope();
+        self.tellers
+            .serve(&self.desk, loaded.scope(&scope).management_clusters());
         if before
             .as_ref()
             .is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend)
@@ -363,8 +365,12 @@ impl Daemon {
         self.unseen.get_or_insert_with(|| units.clone());
         self.requests.keep(&units);
         if self.is_recorded_known {
-            self.desk
-                .keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
+            let wanted = loaded.rendered.units.keys();
+            let wanted = wanted.filter_map(|unit| Some((loaded.recorded_on(unit)?, unit.clone())));
+            self.desk.keep(Kept {
+                places: wanted.chain(self.recorded.iter().cloned()).collect(),
+                failed: loaded.failed.keys().cloned().collect(),
+            });
         }
         self.queue.keep(&units, self.began.elapsed());
         self.replica.place(&units, loaded, &self.recorded);
@@ -387,6 +393,7 @@ impl Daemon {
         if self.replica.claims().is_open() {
             return;
         }
+        self.desk.only(Some(ours));
         self.queue.only(ours, now);
         let names: BTreeSet<String> = ours.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
@@ -460,7 +467,11 @@ impl Daemon {
             match ask.unit {
                 Some(unit) => self.requests.ask(&unit, token),
                 None => {
-                    let units = loaded.rendered.units.keys().chain(self.recorded.iter().map(|(_, unit)| unit));
+                    let units = loaded
+                        .rendered
+                        .units
+                        .keys()
+                        .chain(self.recorded.iter().map(|(_, unit)| unit));
                     let units = units.filter(|unit| is_there(unit)).cloned().collect();
                     self.requests.ask_all(&ask.on, units, token);
                 }
@@ -476,7 +487,10 @@ impl Daemon {
         }
         let now = self.now();
         let in_files = self.in_force.iter().flat_map(|loaded| loaded.rendered.units.keys());
-        for unit in in_files.chain(self.recorded.iter().map(|(_, unit)| unit)).filter(|unit| is_meant(unit)) {
+        for unit in in_files
+            .chain(self.recorded.iter().map(|(_, unit)| unit))
+            .filter(|unit| is_meant(unit))
+        {
             self.queue.insist(unit, now);
         }
     }
@@ -529,7 +543,10 @@ impl Daemon {
                 }
             }
         }
-        for (on, token) in self.requests.answered() {
+        // Of what is another's to look at, that one tells.
+        let is_open = self.replica.claims().is_open();
+        let ours = self.replica.ours();
+        for (on, token) in self.requests.answered(|unit| is_open || ours.contains(unit)) {
             self.desk.handled(&on, token);
         }
         self.check_caught_up();

@@ -192,7 +192,7 @@ pub(super) fn fleet<'a>(
     before: &FleetSync,
     name: &str,
     facts: &FleetFacts,
-    units: impl Iterator<Item = &'a UnitFacts>,
+    units: impl Iterator<Item = &'a UnitSync>,
     (suspended, handled): (Option<String>, Option<&str>),
     (generation, now): (i64, Timestamp),
 ) -> FleetSync {
@@ -200,16 +200,14 @@ pub(super) fn fleet<'a>(
     let mut counts = UnitCounts::default();
     for unit in units {
         counts.total += 1;
-        let (state, _) = words(unit);
-        let details = unit.details.as_ref();
-        match state {
+        match unit.state.as_str() {
             "InSync" => counts.ready += 1,
             "Suspended" => counts.suspended += 1,
             "Refused" | "Held" => counts.refused += 1,
             "Failed" | "Unknown" => counts.failed += 1,
             _ => {}
         }
-        counts.drifted += i64::from(details.is_some_and(|details| !details.drift.is_empty()));
+        counts.drifted += i64::from(unit.drift.is_some());
     }
     // A daemon that starts anew brings the same revision into force: that is no news.
     let since = match before.since {
@@ -407,6 +405,7 @@ pub(super) mod tests {
             error: error.map(str::to_owned),
         };
         let units = [drifted(&["x"]), facts(State::InSync, Details::default())];
+        let units = units.map(|facts| compose(&UnitSync::default(), &facts, 1));
         let first = fleet(
             &FleetSync::default(),
             "f",

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use super::compose::FleetFacts;
 use super::news::Deeds;
 use crate::daemon::facts::UnitFacts;
+use crate::inventory::InventoryKey;
 use crate::ops::{Access, LoadedFleet};
 use crate::resource::{ManagementClusterName, UnitId};
 
@@ -42,8 +43,33 @@ pub(super) struct Board {
     pub(super) units: BTreeMap<UnitId, Said>,
     /// Requests to the whole fleet that were answered.
     pub(super) handled: BTreeMap<ManagementClusterName, String>,
-    /// The units that there are; none: not known yet.
-    pub(super) kept: Option<BTreeSet<UnitId>>,
+    /// What there is to tell of; none: not known yet.
+    pub(super) kept: Option<Kept>,
+    /// The units that this daemon shares with no other; none: all are.
+    pub(super) ours: Option<BTreeSet<UnitId>>,
+}
+
+/// What there is to tell of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::daemon) struct Kept {
+    /// Units where they are wanted or recorded.
+    pub(in crate::daemon) places: BTreeSet<InventoryKey>,
+    /// Units whose files have errors: where they are wanted is not known.
+    pub(in crate::daemon) failed: BTreeSet<UnitId>,
+}
+
+impl Kept {
+    /// Whether a unit has anything on a management cluster.
+    pub(super) fn holds(&self, on: &ManagementClusterName, unit: &UnitId) -> bool {
+        self.failed.contains(unit) || self.places.contains(&(on.clone(), unit.clone()))
+    }
+}
+
+impl Board {
+    /// Whether a unit is this daemon's.
+    pub(super) fn is_ours(&self, unit: &UnitId) -> bool {
+        self.ours.as_ref().is_none_or(|ours| ours.contains(unit))
+    }
 }
 
 /// The desk.
@@ -87,12 +113,25 @@ impl Desk {
         }
     }
 
-    /// Says which units there are, where that is known.
-    pub(in crate::daemon) fn keep(&self, units: &BTreeSet<UnitId>) {
+    /// Says what there is to tell of, once that is known.
+    pub(in crate::daemon) fn keep(&self, kept: Kept) {
         let mut board = self.board();
-        if board.kept.as_ref() != Some(units) {
-            board.units.retain(|unit, _| units.contains(unit));
-            board.kept = Some(units.clone());
+        if board.kept.as_ref() != Some(&kept) {
+            board.units.retain(|unit, said| kept.holds(&said.facts.on, unit));
+            board.kept = Some(kept);
+            drop(board);
+            self.changed();
+        }
+    }
+
+    /// Says which units are this daemon's; none: all. What was said of the others is another's to tell by now.
+    pub(in crate::daemon) fn only(&self, ours: Option<&BTreeSet<UnitId>>) {
+        let mut board = self.board();
+        if board.ours.as_ref() != ours {
+            board.ours = ours.cloned();
+            if let Some(ours) = ours {
+                board.units.retain(|unit, _| ours.contains(unit));
+            }
             drop(board);
             self.changed();
         }

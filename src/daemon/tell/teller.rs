@@ -22,6 +22,8 @@ use crate::sync::{FleetSync, Read, Record, Records, SyncKind, UnitSync, fleet_ob
 
 /// Where the kinds are not installed, or nothing can be read, it is looked again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// A status says nothing to a watch: of several daemons each reads so often what the others wrote.
+const REFRESH: Duration = Duration::from_secs(30);
 /// What can't be deleted is tried again after so long.
 const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 /// More objects than this are read by a LIST.
@@ -68,6 +70,8 @@ struct Teller {
     complaint: Option<String>,
     look_again: Instant,
     sweep_again: Instant,
+    /// When what other daemons write is read again.
+    refresh: Instant,
     units: BTreeMap<UnitId, Slot>,
     fleet: Slot,
     events: Events,
@@ -97,6 +101,7 @@ impl Teller {
             complaint: None,
             look_again: now,
             sweep_again: now,
+            refresh: now,
             units: BTreeMap::new(),
             fleet: Slot::default(),
             events: Events::default(),
@@ -172,6 +177,13 @@ impl Teller {
                     self.watches.spawn(watcher.run());
                 }
             }
+        }
+        let is_shared = self.desk.board().ours.is_some();
+        if is_shared && Instant::now() >= self.refresh {
+            self.read_all(&round).await?;
+            self.refresh = Instant::now() + REFRESH;
+            let now = self.now();
+            self.fleet.pacer.change(now);
         }
         self.hear(&round).await?;
         self.take_word(count);

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::super::compose;
-use super::super::desk::Said;
+use super::super::desk::{Board, Said};
 use super::super::news;
 use super::{Handled, IN_A_ROUND, Round, SWEEP_AGAIN, Slot, Teller, Uninstalled, not_installed};
 use crate::providers::ProviderError;
@@ -15,6 +15,7 @@ use crate::providers::kubernetes::{NewSync, SyncPart, owner_of, sync_id, unit_of
 use crate::report::chain;
 use crate::resource::UnitId;
 use crate::resource::mark::OWNER_ANNOTATION;
+use crate::sync::annotations::is_suspended;
 use crate::sync::suspension::{Place, suspended};
 use crate::sync::{FleetSync, Read, Record, SyncKind, UnitSync, fleet_object, merge_patch, unit_object};
 
@@ -49,7 +50,10 @@ impl Teller {
                 continue;
             };
             match wrote {
-                Ok(()) => slot.pacer.wrote(now),
+                Ok(()) => {
+                    slot.pacer.wrote(now);
+                    self.fleet.pacer.change(now);
+                }
                 Err(error) => {
                     slot.pacer.failed(now);
                     // What was done is told with the next attempt.
@@ -120,6 +124,11 @@ impl Teller {
         if self.fleet.pacer.due().is_none_or(|due| due > now) {
             return Ok(());
         }
+        if !self.desk.board().is_ours(&UnitId::ManagementCluster(self.on.clone())) {
+            // Another daemon's to write.
+            self.fleet.pacer.wrote(now);
+            return Ok(());
+        }
         let name = fleet_object(&round.loaded.fleet.name);
         let known = self.known.as_ref().and_then(|known| known.fleets.get(&name)).cloned();
         let unit = UnitId::ManagementCluster(self.on.clone());
@@ -161,19 +170,17 @@ impl Teller {
         let suspension = suspended(&round.loaded.fleet, place, now).map(|suspension| suspension.to_string());
         let after = {
             let board = self.desk.board();
-            let here = board
-                .units
-                .values()
-                .map(|said| &said.facts)
-                .filter(|facts| facts.on == self.on);
-            let handled = board.handled.get(&self.on).map(String::as_str);
-            let about = (suspension, handled);
+            let here = self.here(round, &board);
+            // An answer counts what it began, so that is written first.
+            let is_all_written = self.units.values().all(|slot| slot.pacer.due().is_none());
+            let handled = board.handled.get(&self.on).filter(|_| is_all_written);
+            let about = (suspension, handled.map(String::as_str));
             let name = round.loaded.fleet.name.as_str();
             compose::fleet(
                 &record.status,
                 name,
                 &board.fleet,
-                here,
+                here.into_iter(),
                 about,
                 (record.generation, now),
             )
@@ -264,6 +271,19 @@ impl Teller {
         round.provider.patch_sync(at, part, patch).await
     }
 
+    /// What is told of the fleet's units here, by this daemon or by another.
+    fn here<'a>(&'a self, round: &Round, board: &Board) -> Vec<&'a UnitSync> {
+        let records = self.known.iter().flat_map(|known| known.units.values());
+        let is_kept = |unit: &UnitId| board.kept.as_ref().is_none_or(|kept| kept.holds(&self.on, unit));
+        records
+            .filter(|record| {
+                let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
+                unit.is_some_and(|unit| is_kept(&unit)) && !record.status.state.is_empty()
+            })
+            .map(|record| &record.status)
+            .collect()
+    }
+
     fn remember_unit(&mut self, record: Record<UnitSync>) {
         if let Some(known) = &mut self.known {
             known.units.insert(record.name.clone(), record);
@@ -288,12 +308,14 @@ impl Teller {
         let strays: Vec<(String, String)> = {
             let board = self.desk.board();
             let Some(kept) = &board.kept else { return };
+            let now = Timestamp::now();
             let is_stray = |record: &Record<UnitSync>| {
-                let Some(unit) = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet) else {
-                    return false;
+                let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
+                let is_told_of = |unit: &UnitId| {
+                    kept.holds(&self.on, unit) && unit_object(&fleet.name, unit) == record.name || !board.is_ours(unit)
                 };
-                let elsewhere = board.units.get(&unit).is_some_and(|said| said.facts.on != self.on);
-                !kept.contains(&unit) || elsewhere || unit_object(&fleet.name, &unit) != record.name
+                // What somebody suspended stays so: there may be more of it than is known here.
+                unit.is_some_and(|unit| !is_told_of(&unit)) && !is_suspended(&record.annotations, now)
             };
             let records = self.known.iter().flat_map(|known| known.units.values());
             records
