@@ -74,6 +74,8 @@ struct Teller {
     refresh: Instant,
     units: BTreeMap<UnitId, Slot>,
     fleet: Slot,
+    /// The last answer to a request to the whole fleet; taken with the words that it is an answer by.
+    handled: Option<String>,
     events: Events,
     /// Requests that the daemon was told of, by object.
     asked: BTreeMap<(SyncKind, String), String>,
@@ -104,6 +106,7 @@ impl Teller {
             refresh: now,
             units: BTreeMap::new(),
             fleet: Slot::default(),
+            handled: None,
             events: Events::default(),
             asked: BTreeMap::new(),
             touched: Arc::default(),
@@ -135,6 +138,9 @@ impl Teller {
         let asleep = Instant::now() + LOOK_AGAIN;
         let current = self.desk.board().current.clone();
         let Some((loaded, access)) = current else { return asleep };
+        if !loaded.fleet.management_clusters.contains_key(&self.on) {
+            return asleep;
+        }
         if self.known.is_none() && Instant::now() < self.look_again {
             return self.look_again;
         }
@@ -296,6 +302,7 @@ impl Teller {
     fn take_word(&mut self, count: u64) {
         let now = self.now();
         let board = self.desk.board();
+        self.handled = board.handled.get(&self.on).cloned();
         self.units.retain(|unit, _| board.units.contains_key(unit));
         for (unit, said) in board.units.iter().filter(|(_, said)| said.facts.on == self.on) {
             let slot = self.units.entry(unit.clone()).or_default();

@@ -173,8 +173,8 @@ impl Teller {
             let here = self.here(round, &board);
             // An answer counts what it began, so that is written first.
             let is_all_written = self.units.values().all(|slot| slot.pacer.due().is_none());
-            let handled = board.handled.get(&self.on).filter(|_| is_all_written);
-            let about = (suspension, handled.map(String::as_str));
+            let handled = self.handled.as_deref().filter(|_| is_all_written);
+            let about = (suspension, handled);
             let name = round.loaded.fleet.name.as_str();
             compose::fleet(
                 &record.status,
