@@ -25,6 +25,7 @@
 //! - [`inventory`]: the record of what we have made
 //! - [`plan`]: changes with reasons, guards, order
 //! - [`sync`]: the custom resources that tell how a fleet stands, and what people ask for by them
+//! - [`rights`]: what a fleet may do on its control planes, and no more
 //! - [`report`]: text and JSON views of all of these
 //! - [`lease`]: who may write, by what was seen of Leases
 //!
@@ -53,6 +54,7 @@ pub mod providers;
 pub mod render;
 pub mod report;
 pub mod resource;
+pub mod rights;
 pub mod sandbox;
 pub mod schema;
 pub mod source;

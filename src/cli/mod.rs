@@ -8,8 +8,10 @@ mod ask_args;
 mod common;
 mod completion;
 mod daemon;
+mod doctor;
 mod explain;
 mod git_args;
+mod iam;
 mod init;
 mod lease_args;
 mod lock;
@@ -17,6 +19,7 @@ mod oci_args;
 mod output;
 mod plan;
 mod progress;
+mod rbac;
 mod reconcile;
 mod render;
 mod sandbox;
@@ -25,6 +28,7 @@ mod status;
 mod suspend;
 mod together;
 mod validate;
+mod whole_fleet;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -73,6 +77,9 @@ enum Command {
     Reconcile(reconcile::Args),
     Suspend(suspend::Args),
     Resume(suspend::ResumeArgs),
+    Rbac(rbac::Args),
+    Iam(iam::Args),
+    Doctor(doctor::Args),
     Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
@@ -114,6 +121,9 @@ impl Cli {
             Command::Reconcile(args) => reconcile::run(&args, &global, printer),
             Command::Suspend(args) => suspend::run(&args, &global, printer),
             Command::Resume(args) => suspend::resume(&args, &global, printer),
+            Command::Rbac(args) => rbac::run(&args, &global, printer),
+            Command::Iam(args) => iam::run(&args, &global, printer),
+            Command::Doctor(args) => doctor::run(&args, &global, printer),
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),

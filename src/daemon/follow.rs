@@ -81,6 +81,10 @@ impl Follower {
                 let Target::Kubernetes(name) = &manifest.id.target else {
                     continue;
                 };
+                // Rules can't grant a watch of some Secrets alone: the regular look at each unit has to do for them.
+                if manifest.id.group.is_empty() && manifest.id.kind == "Secret" {
+                    continue;
+                }
                 owners.insert(manifest.id.clone(), unit.clone());
                 let key = (
                     name.clone(),
@@ -110,6 +114,7 @@ impl Follower {
             let watch = Watch::new(Followed {
                 sample,
                 api_version: key.1.clone(),
+                within: None,
                 label: (FLEET_LABEL.to_owned(), loaded.fleet.name.to_string()),
             });
             let task = Task {

@@ -17,8 +17,9 @@ use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
 use crate::providers::oci::OciProvider;
 use crate::providers::{InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored};
 use crate::render::Precondition;
-use crate::resource::{FieldPath, ManagementClusterName, Manifest, PathElement, ResourceId, Revision, Target, UnitId};
+use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
 use crate::sandbox::store::StoreError;
+use crate::schema::Schema;
 use crate::source::Ancestry;
 use crate::sync::suspension::{Place, suspended};
 use crate::sync::{Read, Suspension};
@@ -187,7 +188,8 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
     let unfilled = Found::default();
     let rendered = desired(loaded, scope, &unfilled);
     let recorded = || inventories.values().flat_map(|stored| &stored.inventory.entries);
-    let needed = cloud::is_needed(&rendered, recorded().map(|entry| &entry.id));
+    let needed =
+        cloud::is_needed(&rendered, recorded().map(|entry| &entry.id)) || !referred_to(loaded, &rendered).is_empty();
     let oci = match view.reaches(&Target::Oci) && needed {
         true => Some(cloud::connect(access, loaded, recorded()).await?),
         false => None,
@@ -521,17 +523,22 @@ async fn is_met(
         Precondition::RouteApi => told(provider.serves("route.openshift.io", "Route").await),
         Precondition::OciPlatform => {
             let observation = on.and_then(|name| seen.observed.get(&Target::Kubernetes(name.clone())));
-            let field = |name: &str| PathElement::Field(name.to_owned());
-            let path = FieldPath::new(vec![field("spec"), field("platform"), field("oci")]);
             let schemas = observation.map(|observation| &observation.schemas);
             let hosted = schemas.and_then(|all| all.iter().find(|(kind, _)| kind.kind == "HostedCluster"));
-            told(hosted.map(|(_, schema)| schema.root().at(&path).is_some_and(|view| !view.is_open())))
+            told(hosted.map(|(_, schema)| admits_oci(schema)))
         }
         Precondition::NodePortAddress { .. }
         | Precondition::DnsRecord { .. }
         | Precondition::Existing { .. }
         | Precondition::Peering { .. } => Met::Unchecked,
     }
+}
+
+/// Whether a HostedCluster's schema has the OCI platform: as a declared field, since a field that is not declared has a
+/// type in schemas too.
+pub(super) fn admits_oci(schema: &Schema) -> bool {
+    let platform = schema.root().field("spec").and_then(|spec| spec.field("platform"));
+    platform.is_some_and(|platform| platform.field("oci").is_some())
 }
 
 /// Dry-runs under way at once: each is as much work for the server as a write.

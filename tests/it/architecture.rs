@@ -16,6 +16,7 @@ const PURE: &[&str] = &[
     "inventory",
     "plan",
     "report",
+    "rights",
 ];
 
 /// What no pure module may name, and why.

@@ -15,6 +15,7 @@ mod architecture;
 mod capoci;
 mod cli;
 mod conformance;
+mod deploy;
 mod e2e;
 mod fleet_broken;
 mod fleet_demo;
@@ -52,6 +53,6 @@ mod ssa_generator;
 mod ssa_oracle;
 mod ssa_reference;
 mod ssa_server;
-mod sync_crds;
 #[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;
+mod sync_crds;

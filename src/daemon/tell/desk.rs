@@ -9,6 +9,7 @@ use super::compose::FleetFacts;
 use super::news::Deeds;
 use crate::daemon::facts::UnitFacts;
 use crate::inventory::InventoryKey;
+use crate::ops::lease::Claims;
 use crate::ops::{Access, LoadedFleet};
 use crate::resource::{ManagementClusterName, UnitId};
 
@@ -45,8 +46,6 @@ pub(super) struct Board {
     pub(super) handled: BTreeMap<ManagementClusterName, String>,
     /// What there is to tell of; none: not known yet.
     pub(super) kept: Option<Kept>,
-    /// The units that this daemon shares with no other; none: all are.
-    pub(super) ours: Option<BTreeSet<UnitId>>,
 }
 
 /// What there is to tell of.
@@ -65,16 +64,9 @@ impl Kept {
     }
 }
 
-impl Board {
-    /// Whether a unit is this daemon's.
-    pub(super) fn is_ours(&self, unit: &UnitId) -> bool {
-        self.ours.as_ref().is_none_or(|ours| ours.contains(unit))
-    }
-}
-
 /// The desk.
-#[derive(Default)]
 pub(in crate::daemon) struct Desk {
+    claims: Arc<Claims>,
     board: Mutex<Board>,
     changes: watch::Sender<u64>,
     asks: Mutex<Vec<Ask>>,
@@ -82,6 +74,27 @@ pub(in crate::daemon) struct Desk {
 }
 
 impl Desk {
+    /// An empty one; what these claims give is what is told of.
+    pub(in crate::daemon) fn of(claims: Arc<Claims>) -> Self {
+        Self {
+            claims,
+            board: Mutex::default(),
+            changes: watch::Sender::default(),
+            asks: Mutex::default(),
+            asked: Notify::default(),
+        }
+    }
+
+    pub(super) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Forgets what was said of other units than these: somebody else tells of them.
+    pub(in crate::daemon) fn retain(&self, units: &BTreeSet<UnitId>) {
+        self.board().units.retain(|unit, _| units.contains(unit));
+        self.changed();
+    }
+
     pub(super) fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,19 +132,6 @@ impl Desk {
         if board.kept.as_ref() != Some(&kept) {
             board.units.retain(|unit, said| kept.holds(&said.facts.on, unit));
             board.kept = Some(kept);
-            drop(board);
-            self.changed();
-        }
-    }
-
-    /// Says which units are this daemon's; none: all. What was said of the others is another's to tell by now.
-    pub(in crate::daemon) fn only(&self, ours: Option<&BTreeSet<UnitId>>) {
-        let mut board = self.board();
-        if board.ours.as_ref() != ours {
-            board.ours = ours.cloned();
-            if let Some(ours) = ours {
-                board.units.retain(|unit, _| ours.contains(unit));
-            }
             drop(board);
             self.changed();
         }

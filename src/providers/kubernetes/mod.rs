@@ -24,6 +24,7 @@ mod connect;
 mod copy;
 mod delete;
 mod discovery;
+mod health;
 mod http;
 mod inventory;
 mod lease;
@@ -44,6 +45,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
+pub use self::health::Greeting;
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 pub use self::lease::{Draft, LeaseStore};
 pub use self::ledger::StoredLedger;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use http::header::HeaderMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
@@ -27,7 +27,7 @@ use super::sign::Signer;
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
 use crate::providers::fence;
-use crate::providers::pause::Jitter;
+use crate::providers::pause::{Jitter, parse_http_date};
 
 /// How to talk to OCI.
 #[derive(Clone)]
@@ -89,6 +89,8 @@ struct Inner {
     jitter: Mutex<Jitter>,
     now: Now,
     counter: Counter,
+    /// How far OCI's clock is ahead of ours, by the last answer.
+    ahead: Mutex<Option<SignedDuration>>,
 }
 
 /// How far a call has come: what is left to say of it when time runs out.
@@ -120,6 +122,7 @@ impl Client {
             jitter: Mutex::new(Jitter::new(options.seed)),
             now: options.now,
             counter: Counter::default(),
+            ahead: Mutex::default(),
         }))
     }
 
@@ -184,6 +187,11 @@ impl Client {
         self.0
             .counter
             .snapshot(self.0.budget.as_ref().map(Budget::left).unwrap_or_default())
+    }
+
+    /// How far OCI's clock is ahead of ours, where an answer has shown it.
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        *self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// OCID of the tenancy that the default credentials are of, where they can be had and say so.
@@ -360,6 +368,7 @@ impl Inner {
             Ok(Ok(Err(source))) => Err(lost(!source.is::<NotSent>(), source)),
             Ok(Ok(Ok(answer))) => {
                 kind.status = Some(answer.status().as_u16());
+                self.note_clock(&answer);
                 wire::read(call, &request.headers, &answer, (self.now)())
             }
         };
@@ -369,6 +378,15 @@ impl Inner {
             progress.sent = sent_before || error.outcome_unknown();
         }
         result
+    }
+
+    fn note_clock(&self, answer: &http::Response<Bytes>) {
+        let date = answer.headers().get(http::header::DATE);
+        let date = date.and_then(|value| parse_http_date(value.to_str().ok()?));
+        if let Some(theirs) = date {
+            let ahead = theirs.duration_since((self.now)());
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
     }
 
     fn request_id(&self) -> String {

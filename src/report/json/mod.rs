@@ -4,6 +4,7 @@
 //! change. A field is never removed or given another meaning within a version.
 
 mod apply;
+mod doctor;
 mod explanation;
 mod plan;
 mod status;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::apply::{APPLY, ApplyReport, NotReadyReport, ResultReport, apply};
+pub use self::doctor::{DOCTOR, DoctorReport, FindingReport, doctor};
 pub use self::explanation::{EXPLANATION, ExplainedReport, ExplanationReport, OriginReport, explanation};
 pub use self::plan::{
     ChangeReport, FieldReport, HeldReport, NeedReport, PLAN, PlanReport, RefusalReport, Summary, WaitReport, plan,

@@ -5,6 +5,7 @@ mod conflict;
 mod crash;
 mod daemon;
 mod demo;
+mod doctor;
 mod drift;
 mod form;
 mod guards;
@@ -13,6 +14,7 @@ mod lease;
 mod moved;
 mod output;
 mod prune;
+mod rbac;
 mod ready;
 mod revision;
 mod scope;
@@ -118,7 +120,8 @@ impl Stage {
 
     /// Writes a cluster's document, with these pools.
     fn cluster(&self, cluster: &str, pools: &[&str]) {
-        self.place.write(&format!("clusters/{cluster}.yaml"), &document(cluster, pools));
+        self.place
+            .write(&format!("clusters/{cluster}.yaml"), &document(cluster, pools));
     }
 
     /// Takes a cluster's document away.

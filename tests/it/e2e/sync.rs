@@ -323,7 +323,7 @@ fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
 fn who_cannot_read_whether_it_is_suspended_writes_nothing() {
     let Some(stage) = stage("unread") else { return };
     let user = ApiServer::shared().expect("the server").login_without_rights();
-    let groups = "apiGroups: [\"\", hypershift.openshift.io], resources: [\"*\"], verbs: [\"*\"]";
+    let groups = "apiGroups: [\"\", hypershift.openshift.io, coordination.k8s.io], resources: [\"*\"], verbs: [\"*\"]";
     let role = format!(
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: unread}}\n\
          rules: [{{{groups}}}]\n---\n\

@@ -124,11 +124,6 @@ impl Teller {
         if self.fleet.pacer.due().is_none_or(|due| due > now) {
             return Ok(());
         }
-        if !self.desk.board().is_ours(&UnitId::ManagementCluster(self.on.clone())) {
-            // Another daemon's to write.
-            self.fleet.pacer.wrote(now);
-            return Ok(());
-        }
         let name = fleet_object(&round.loaded.fleet.name);
         let known = self.known.as_ref().and_then(|known| known.fleets.get(&name)).cloned();
         let unit = UnitId::ManagementCluster(self.on.clone());
@@ -311,9 +306,8 @@ impl Teller {
             let now = Timestamp::now();
             let is_stray = |record: &Record<UnitSync>| {
                 let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
-                let is_told_of = |unit: &UnitId| {
-                    kept.holds(&self.on, unit) && unit_object(&fleet.name, unit) == record.name || !board.is_ours(unit)
-                };
+                let is_told_of =
+                    |unit: &UnitId| kept.holds(&self.on, unit) && unit_object(&fleet.name, unit) == record.name;
                 // What somebody suspended stays so: there may be more of it than is known here.
                 unit.is_some_and(|unit| !is_told_of(&unit)) && !is_suspended(&record.annotations, now)
             };
