@@ -53,7 +53,7 @@ pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use self::telemetry::Availability;
 pub use self::telemetry::Telemetry;
-use self::tell::{Ask, Desk, FleetFacts, Tellers};
+use self::tell::{Ask, Desk, FleetFacts, Kept, Tellers};
 pub use self::webhook::{Bell, Push, Received, SecretError, Webhooks};
 use crate::diag::Severity;
 use crate::fleet::model::DriftAction;
@@ -418,8 +418,12 @@ impl Daemon {
         self.unseen.get_or_insert_with(|| units.clone());
         self.requests.keep(&units);
         if self.is_recorded_known {
-            self.desk
-                .keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
+            let wanted = loaded.rendered.units.keys();
+            let wanted = wanted.filter_map(|unit| Some((loaded.recorded_on(unit)?, unit.clone())));
+            self.desk.keep(Kept {
+                places: wanted.chain(self.recorded.iter().cloned()).collect(),
+                failed: loaded.failed.keys().cloned().collect(),
+            });
         }
         self.queue.keep(&units, self.began.elapsed());
         self.options.telemetry.keep(&units);
@@ -607,7 +611,9 @@ impl Daemon {
                 }
             }
         }
-        for (on, token) in self.requests.answered() {
+        // Of what is another's to look at, that one tells.
+        let replica = &self.replica;
+        for (on, token) in self.requests.answered(|unit| replica.keeps(unit)) {
             self.desk.handled(&on, token);
         }
         self.check_caught_up();
