@@ -315,6 +315,7 @@ impl Applied {
                 time: 0,
             },
             newer: &BTreeMap::new(),
+            suspended: BTreeMap::new(),
             adopt: false,
             now: NOW,
         })

@@ -24,7 +24,10 @@
 //! - [`status`]: readiness as a function of one object
 //! - [`inventory`]: the record of what we have made
 //! - [`plan`]: changes with reasons, guards, order
+//! - [`sync`]: the custom resources that tell how a fleet stands, and what people ask for by them
+//! - [`rights`]: what a fleet may do on its control planes, and no more
 //! - [`report`]: text and JSON views of all of these
+//! - [`lease`]: who may write, by what was seen of Leases
 //!
 //! With I/O:
 //!
@@ -46,6 +49,7 @@ pub mod diag;
 pub mod fleet;
 pub mod http_server;
 pub mod inventory;
+pub mod lease;
 pub mod metrics;
 pub mod ops;
 #[cfg(feature = "otel")]
@@ -55,8 +59,10 @@ pub mod providers;
 pub mod render;
 pub mod report;
 pub mod resource;
+pub mod rights;
 pub mod sandbox;
 pub mod schema;
 pub mod source;
 pub mod ssa;
 pub mod status;
+pub mod sync;

@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use fleetwright::cli::{Cli, Exit, Printer};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::read() {
         Ok(cli) => cli,

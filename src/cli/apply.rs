@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::args::{FleetArgs, Format, Global, TargetArgs, duration};
 use super::progress::Progress;
-use super::{Exit, Printer, common};
+use super::{Exit, Printer, common, lease_args};
 use crate::apply::{ChangeResult, Options, Outcome};
-use crate::ops::{self, Planned};
+use crate::ops::{self, Planned, lease};
+use crate::providers::fence::Fence;
 use crate::report::json;
 use crate::report::plan_text::PlanText;
 
@@ -32,6 +33,10 @@ pub(super) struct Args {
     #[arg(long)]
     adopt: bool,
 
+    /// Change what is suspended too
+    #[arg(long)]
+    even_suspended: bool,
+
     /// Do what no guard refuses, although some guard refuses something
     #[arg(long)]
     keep_going: bool,
@@ -40,6 +45,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "30m",
           value_parser = duration)]
     wait: Option<Duration>,
+
+    /// How long to wait for the leases that daemons of this fleet hold; 0s: apply without them, whoever else is at it
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    lease_timeout: Duration,
 
     /// Changes under way at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -58,9 +67,10 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         against: ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
         scope: common::scope(&args.fleet, &args.target),
         adopt: args.adopt,
+        even_suspended: args.even_suspended,
         now: common::now(),
     };
-    let planned = runtime.block_on(ops::plan(&loaded, &options))?;
+    let mut planned = runtime.block_on(ops::plan(&loaded, &options))?;
     if args.output == Format::Text {
         printer.data(&PlanText { style: printer.style() }.render(&planned.plan))?;
     }
@@ -82,7 +92,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             wait: args.wait,
             ..Options::default()
         };
-        runtime.block_on(apply(&loaded, &planned, options, printer))?
+        runtime.block_on(apply(&loaded, &mut planned, (options, args.lease_timeout), printer))?
     } else {
         Outcome::default()
     };
@@ -99,15 +109,34 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     Ok(exit(&loaded, &planned, &outcome))
 }
 
+/// Applies under the Leases that daemons hold, too.
 async fn apply(
     loaded: &ops::LoadedFleet,
-    planned: &Planned,
-    options: Options,
+    planned: &mut Planned,
+    (options, patience): (Options, Duration),
     printer: &Printer,
 ) -> anyhow::Result<Outcome> {
+    if patience.is_zero() {
+        let interrupted = AtomicBool::new(false);
+        return work(loaded, planned, (options, &interrupted), printer).await;
+    }
+    let held = lease::hold(planned, &loaded.revised.fleet, &lease_args::by_hand(), patience).await?;
+    let claim = &held.claim;
+    let work = work(loaded, planned, (options, &claim.interrupted), printer);
+    let outcome = Fence::around(claim.fences.clone(), work).await;
+    held.release().await;
+    outcome
+}
+
+async fn work(
+    loaded: &ops::LoadedFleet,
+    planned: &mut Planned,
+    (options, interrupted): (Options, &AtomicBool),
+    printer: &Printer,
+) -> anyhow::Result<Outcome> {
+    ops::grant_deletes(loaded, planned).await?;
     let progress = Progress::new(printer);
-    let interrupted = AtomicBool::new(false);
-    let work = ops::apply(loaded, planned, options, &progress, &interrupted);
+    let work = ops::apply(loaded, planned, options, &progress, interrupted);
     tokio::pin!(work);
     let outcome = tokio::select! {
         outcome = &mut work => outcome,

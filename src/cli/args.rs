@@ -159,6 +159,10 @@ pub(super) struct TargetArgs {
     #[arg(long, value_enum)]
     pub(super) provider: Option<ProviderKind>,
 
+    /// Only what is recorded on this management cluster, and no connection to others (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(super) management_cluster: Vec<String>,
+
     /// Let the kubeconfig run the credential program that it names
     #[arg(long)]
     pub(super) allow_exec: bool,

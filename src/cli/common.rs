@@ -95,6 +95,7 @@ pub(super) fn scope_of(args: &FleetArgs) -> Scope {
 pub(super) fn scope(args: &FleetArgs, target: &TargetArgs) -> Scope {
     Scope {
         provider: provider(target),
+        management_clusters: target.management_cluster.clone(),
         ..scope_of(args)
     }
 }
@@ -131,6 +132,7 @@ pub(super) fn access(
         let sandbox = runtime.block_on(ops::open_sandbox(options, loaded))?;
         return Ok(Access {
             sandbox: Some(sandbox),
+            management_clusters: args.management_cluster.clone(),
             // How much of OCI is read, and how fast: how it is reached is another matter here.
             oci: args.oci.access(None),
             ..Access::default()
@@ -152,6 +154,7 @@ pub(super) fn access(
         kubeconfigs,
         in_cluster: here,
         contexts: Access::contexts_of(&args.context),
+        management_clusters: args.management_cluster.clone(),
         allow_exec: args.allow_exec,
         cache: cache(),
         oci: args.oci.access(args.pod.service_host.clone()),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{FleetArgs, Global, TargetArgs, duration};
 use super::git_args::GitArgs;
+use super::lease_args::ReplicaArgs;
 use super::webhook_args::WebhookArgs;
 use super::{Exit, Printer, common};
 use crate::daemon::{self, Directory, Drift, Options, Pace, Repository, Source};
@@ -26,7 +27,9 @@ use crate::ops;
 #[command(
     after_long_help = "Try it:\n  fleetwright daemon --sandbox --listen 127.0.0.1:8080 --verbose\n  \
     curl -s http://127.0.0.1:8080/status\n\n\
-    Run one daemon for a fleet: several do no harm, since every write names what was read, and do everything twice."
+    Several daemons of one fleet: --replicas standby, and one of them works at a time; or --replicas sharded, and each has\n\
+    its share. Without, run one: several do no harm, since every write names what was read, and do everything twice. A\n\
+    daemon in each management cluster takes what is recorded there with --management-cluster NAME."
 )]
 pub(super) struct Args {
     /// Directory of the fleet files
@@ -60,6 +63,9 @@ pub(super) struct Args {
     /// Changes under way at once, in each batch of clusters
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
+
+    #[command(flatten)]
+    replicas: ReplicaArgs,
 
     /// Address for /livez, /readyz, /status and /metrics [default: none]
     #[arg(long, value_name = "ADDRESS")]
@@ -101,6 +107,8 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             DriftPolicy::Report => Drift::Report,
         },
         provider: common::provider(&args.target),
+        management_clusters: args.target.management_cluster.clone(),
+        holder: args.replicas.holder(),
         concurrency: args.concurrency.into(),
         board: Arc::default(),
         bell: Arc::default(),

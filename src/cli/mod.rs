@@ -4,25 +4,33 @@
 
 mod apply;
 mod args;
+mod ask_args;
 mod common;
 mod completion;
 mod daemon;
+mod doctor;
 mod explain;
 mod git_args;
+mod iam;
 mod init;
+mod lease_args;
 mod lock;
 mod logging;
 mod oci_args;
 mod output;
 mod plan;
 mod progress;
+mod rbac;
+mod reconcile;
 mod render;
 mod sandbox;
 mod schema;
 mod status;
+mod suspend;
 mod together;
 mod validate;
 mod webhook_args;
+mod whole_fleet;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -69,6 +77,12 @@ enum Command {
     Apply(apply::Args),
     Status(status::Args),
     Daemon(daemon::Args),
+    Reconcile(reconcile::Args),
+    Suspend(suspend::Args),
+    Resume(suspend::ResumeArgs),
+    Rbac(rbac::Args),
+    Iam(iam::Args),
+    Doctor(doctor::Args),
     Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
@@ -107,6 +121,12 @@ impl Cli {
             Command::Apply(args) => apply::run(&args, &global, printer),
             Command::Status(args) => status::run(&args, &global, printer),
             Command::Daemon(args) => daemon::run(&args, &global, printer),
+            Command::Reconcile(args) => reconcile::run(&args, &global, printer),
+            Command::Suspend(args) => suspend::run(&args, &global, printer),
+            Command::Resume(args) => suspend::resume(&args, &global, printer),
+            Command::Rbac(args) => rbac::run(&args, &global, printer),
+            Command::Iam(args) => iam::run(&args, &global, printer),
+            Command::Doctor(args) => doctor::run(&args, &global, printer),
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),

@@ -57,6 +57,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         against,
         scope: common::scope(&args.fleet, &args.target),
         adopt: args.adopt,
+        even_suspended: false,
         now: common::now(),
     };
     let planned = runtime.block_on(ops::plan(&loaded, &options))?;

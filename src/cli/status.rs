@@ -26,6 +26,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         against: ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
         scope: common::scope(&args.fleet, &args.target),
         adopt: false,
+        even_suspended: false,
         now: common::now(),
     };
     loaded.check_scope(&options.scope)?;

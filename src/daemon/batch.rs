@@ -9,17 +9,16 @@ use std::time::Duration;
 
 use tracing::{Instrument as _, info_span};
 
+use super::facts::{self, UnitFacts};
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
 use super::tally::Tally;
 use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
-use crate::fleet::model::Cap;
-use crate::inventory::ledger::Allowance;
-use crate::ops::{self, Access, Against, LoadedFleet, PlanError, PlanOptions, Planned, ProviderScope, Scope};
-use crate::plan::change::{Action, Change};
-use crate::providers::ProviderError;
+use crate::inventory::InventoryKey;
+use crate::ops::{self, Access, Against, CapError, LoadedFleet, PlanError, PlanOptions, Planned, ProviderScope, Scope};
+use crate::plan::change::Change;
 use crate::report::chain;
-use crate::resource::{ManagementClusterName, UnitId};
+use crate::resource::UnitId;
 
 /// What is done about drift.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +37,7 @@ pub(super) struct Work {
     pub(super) drift: Drift,
     pub(super) provider: Option<ProviderScope>,
     pub(super) concurrency: usize,
+    pub(super) management_clusters: Vec<String>,
     pub(super) interrupted: Arc<AtomicBool>,
 }
 
@@ -46,13 +46,14 @@ pub(super) struct Looked {
     pub(super) state: State,
     pub(super) error: Option<String>,
     pub(super) end: End,
+    pub(super) facts: Option<UnitFacts>,
 }
 
 /// What became of a batch.
 pub(super) struct Done {
     pub(super) units: BTreeMap<UnitId, Looked>,
-    /// Every unit that some inventory knows.
-    pub(super) recorded: BTreeSet<UnitId>,
+    /// Every unit that some inventory knows, and where.
+    pub(super) recorded: BTreeSet<InventoryKey>,
     pub(super) tally: Tally,
 }
 
@@ -61,20 +62,14 @@ pub(super) struct Done {
 pub(super) enum BatchError {
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("the ledger of deletes on {name} can't be used")]
-    Ledger {
-        name: ManagementClusterName,
-        #[source]
-        source: ProviderError,
-    },
+    #[error(transparent)]
+    Cap(#[from] CapError),
 }
 
 /// A delete that others wait for is waited for no longer than this; the next look goes on from there.
 const DELETE_DEADLINE: Duration = Duration::from_secs(20);
 /// What was written is looked at again so soon.
 const CONFIRM: Duration = Duration::from_secs(1);
-/// Others who grant deletes at the same moment make an attempt fail.
-const ATTEMPTS: usize = 8;
 
 struct Silent;
 
@@ -102,9 +97,11 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         scope: Scope {
             units: Some(units.clone()),
             provider: work.provider,
+            management_clusters: work.management_clusters.clone(),
             ..Scope::default()
         },
         adopt: false,
+        even_suspended: false,
         now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
     let mut planned = ops::plan(&work.loaded, &options).instrument(info_span!("plan")).await?;
@@ -112,7 +109,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         let reported = |change: &Change| change.is_drift().then(|| "drift is reported, not mended".to_owned());
         planned.plan.leave_alone(reported).map_err(PlanError::from)?;
     }
-    grant_deletes(work, &mut planned).await?;
+    ops::grant_deletes(&work.loaded, &mut planned).await?;
     let states = determine_states(&planned.plan, units);
     let outcome = if states.values().any(|state| next_step(state) == Step::Apply) {
         let options = apply::Options {
@@ -138,17 +135,35 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
                 (None, Step::Apply) if lagging.is_some() => End::Failed,
                 (None, Step::Apply) => End::Soon(CONFIRM),
                 (None, Step::LookAgain(pause)) => End::Soon(pause),
-                (None, Step::Rest) => End::Rest,
+                (None, Step::Rest) => resumes(&state).map_or(End::Rest, End::Soon),
             };
             let error = error.or_else(|| lagging.clone().filter(|_| end == End::Failed));
-            (unit, Looked { state, error, end })
+            let facts = facts::of(&work.loaded, &planned, &outcome, (&unit, &state, error.as_deref()));
+            (
+                unit,
+                Looked {
+                    state,
+                    error,
+                    end,
+                    facts,
+                },
+            )
         })
         .collect();
     Ok(Done {
         units,
-        recorded: planned.inventories.keys().map(|(_, unit)| unit.clone()).collect(),
+        recorded: planned.inventories.keys().cloned().collect(),
         tally,
     })
+}
+
+/// How long a suspended unit has to wait until that is over by itself.
+fn resumes(state: &State) -> Option<Duration> {
+    let State::Suspended { until: Some(until), .. } = state else {
+        return None;
+    };
+    let left = until.duration_since(jiff::Timestamp::now());
+    Some(Duration::try_from(left).unwrap_or_default() + CONFIRM)
 }
 
 /// The first failure of each unit, in words.
@@ -169,78 +184,4 @@ fn failures(planned: &Planned, outcome: &Outcome) -> BTreeMap<UnitId, String> {
         }
     }
     failures
-}
-
-/// Has the deletes of a plan granted by the ledger of the control plane that records them; what is refused is left alone.
-async fn grant_deletes(work: &Work, planned: &mut Planned) -> Result<(), BatchError> {
-    let mut wanted: BTreeMap<ManagementClusterName, BTreeMap<String, u64>> = BTreeMap::new();
-    for change in planned
-        .plan
-        .changes
-        .iter()
-        .filter(|change| change.action == Action::Delete && change.goes_ahead())
-    {
-        let counted = counted(&work.loaded, change);
-        *wanted
-            .entry(change.recorded_on.clone())
-            .or_default()
-            .entry(counted)
-            .or_default() += 1;
-    }
-    let mut refused = BTreeSet::new();
-    for (name, wanted) in wanted {
-        let granted = grant(work, planned, &name, &wanted).await;
-        refused.extend(granted.map_err(|source| BatchError::Ledger { name, source })?);
-    }
-    if refused.is_empty() {
-        return Ok(());
-    }
-    let loaded = &work.loaded;
-    let capped = |change: &Change| {
-        (change.action == Action::Delete && refused.contains(&counted(loaded, change)))
-            .then(|| "the fleet's cap on deletes within 24 hours is reached (limits.deletes)".to_owned())
-    };
-    planned.plan.leave_alone(capped).map_err(PlanError::from)?;
-    Ok(())
-}
-
-/// What a delete counts as: its unit where that goes as a whole, else itself.
-fn counted(loaded: &LoadedFleet, change: &Change) -> String {
-    if loaded.recorded_on(&change.unit).is_some() || loaded.failed.contains_key(&change.unit) {
-        format!("{} on {}", change.id, change.id.target)
-    } else {
-        change.unit.to_string()
-    }
-}
-
-/// Gives what is refused.
-async fn grant(
-    work: &Work,
-    planned: &Planned,
-    on: &ManagementClusterName,
-    wanted: &BTreeMap<String, u64>,
-) -> Result<Vec<String>, ProviderError> {
-    let Some(store) = planned.stores.get(on) else {
-        return Ok(wanted.keys().cloned().collect());
-    };
-    let fleet = &work.loaded.revised.fleet;
-    let recorded: usize = planned
-        .inventories
-        .values()
-        .map(|stored| stored.inventory.entries.len())
-        .sum();
-    let allowance = match work.loaded.fleet.limits.deletes {
-        Cap::Count(n) => Allowance::Count(n),
-        Cap::Percent(p) => Allowance::Objects(recorded as u64 * u64::from(p) / 100),
-    };
-    for _ in 0..ATTEMPTS {
-        let mut stored = store.load_ledger(fleet).await?;
-        let before = stored.ledger.clone();
-        let refused = stored.ledger.grant(wanted, allowance, jiff::Timestamp::now());
-        if stored.ledger == before || store.save_ledger(fleet, &stored).await? {
-            return Ok(refused);
-        }
-    }
-    // Others are at it; nothing was granted, and the next look asks again.
-    Ok(wanted.keys().cloned().collect())
 }

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::state::State;
-use crate::resource::{Revision, UnitId};
+use crate::ops::lease::Standing;
+use crate::resource::{ManagementClusterName, Revision, UnitId};
 
 /// The state of the daemon, shared with its HTTP server.
 #[derive(Debug, Default)]
@@ -32,7 +33,10 @@ pub struct Report {
     pub alive: Option<Timestamp>,
     /// Whether every unit has been looked at since the start.
     pub caught_up: bool,
-    /// The units.
+    /// How this replica stands, by management cluster; none where it works alone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub leases: BTreeMap<ManagementClusterName, Standing>,
+    /// The units that are this replica's.
     pub units: BTreeMap<String, UnitReport>,
     /// Why control planes are not followed, by control plane and kind.
     pub not_followed: BTreeMap<String, String>,

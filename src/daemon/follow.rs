@@ -83,6 +83,10 @@ impl Follower {
                 let Target::Kubernetes(name) = &manifest.id.target else {
                     continue;
                 };
+                // Rules can't grant a watch of some Secrets alone: the regular look at each unit has to do for them.
+                if manifest.id.group.is_empty() && manifest.id.kind == "Secret" {
+                    continue;
+                }
                 owners.insert(manifest.id.clone(), unit.clone());
                 let key = (
                     name.clone(),

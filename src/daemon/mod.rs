@@ -4,22 +4,28 @@
 //! loaded without an error; until the next one does, the last one stays. What a unit does is its own affair: one that fails
 //! makes the others wait for nothing.
 //!
-//! `queue`, `poll` and `state` are pure: which unit is looked at next, and when the source is; what a plan means. `batch` looks and acts, `follow`
-//! hears what happens to live objects, `source` knows the files, `webhook` is told that they changed, `board` and `http` tell.
+//! `queue`, `poll` and `state` are pure: which unit is looked at next, and when the source is; what a plan means. `batch`
+//! looks and acts, `follow` hears what happens to live objects, `source` knows the files, `webhook` is told that they
+//! changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the cluster; `requests` are
+//! what these want.
 
 mod batch;
 mod board;
+mod facts;
 mod follow;
 mod http;
 mod poll;
 mod queue;
+mod replica;
+mod requests;
 mod source;
 mod state;
 mod tally;
 mod telemetry;
+mod tell;
 mod webhook;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,19 +40,26 @@ use tracing::Instrument as _;
 pub use self::batch::Drift;
 use self::batch::{BatchError, Done, Work};
 pub use self::board::{Board, Report, UnitReport};
+use self::facts::UnitFacts;
 use self::follow::{Follower, Heard};
 use self::http::Probes;
 use self::poll::{Found, Poll};
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
+use self::replica::Replica;
+use self::requests::{Moment, Requests};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 pub use self::telemetry::Telemetry;
 use self::telemetry::Availability;
+use self::tell::{Ask, Desk, FleetFacts, Tellers};
 pub use self::webhook::{Bell, Push, Received, SecretError, Webhooks};
 use crate::diag::Severity;
 use crate::http_server::{Bounds, Server};
-use crate::ops::{Access, Held, LoadedFleet, ProviderScope};
+use crate::inventory::InventoryKey;
+use crate::ops::lease::Holder;
+use crate::ops::{Access, Held, LoadedFleet, ProviderScope, Scope};
+use crate::providers::fence::Fence;
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
 
@@ -64,6 +77,10 @@ pub struct Options {
     pub drift: Drift,
     /// Only objects on this kind of control plane; none: on all.
     pub provider: Option<ProviderScope>,
+    /// Only units that are recorded on these management clusters; empty: on all.
+    pub management_clusters: Vec<String>,
+    /// How it shares the work with others; none: it works alone.
+    pub holder: Option<Holder>,
     /// Changes under way at once, in each batch.
     pub concurrency: usize,
     /// Where the state is shown.
@@ -93,8 +110,9 @@ const BOUNDS: Bounds = Bounds {
 const BATCH: usize = 64;
 /// Batches under way at once: one that waits for something slow is not to hold the others up.
 const BATCHES: usize = 4;
-/// How long what is under way may take once it is to stop.
-const GRACE: Duration = Duration::from_secs(9);
+/// How long what is under way may take once it is to stop; then its Leases are let go of, which has to be over in ten
+/// seconds too.
+const GRACE: Duration = Duration::from_secs(8);
 /// The loop comes round at least so often, so that probes see that it does.
 const PULSE: Duration = Duration::from_secs(15);
 
@@ -128,8 +146,16 @@ pub async fn run(options: Options, stop: CancellationToken) {
     daemon.end().await;
 }
 
+/// A batch that is under way.
+struct Running {
+    units: BTreeSet<UnitId>,
+    halt: Arc<AtomicBool>,
+}
+
 /// A batch that has ended.
 struct Ended {
+    batch: u64,
+    began: Moment,
     units: BTreeSet<UnitId>,
     result: Result<Done, BatchError>,
     time: Duration,
@@ -143,15 +169,21 @@ struct Daemon {
     /// What the source held when it was last looked at, in force or not.
     seen: Option<Revision>,
     held: Arc<Held>,
-    recorded: BTreeSet<UnitId>,
+    recorded: BTreeSet<InventoryKey>,
+    replica: Replica,
     /// Units that have not been looked at since the start.
     unseen: Option<BTreeSet<UnitId>>,
     batches: JoinSet<Ended>,
+    running: BTreeMap<u64, Running>,
+    begun: u64,
     follower: Follower,
     availability: Availability,
     is_followed: bool,
     heard: Arc<Heard>,
-    interrupted: Arc<AtomicBool>,
+    desk: Arc<Desk>,
+    tellers: Tellers,
+    requests: Requests,
+    is_recorded_known: bool,
     poll: Poll,
 }
 
@@ -161,6 +193,7 @@ impl Daemon {
         Self {
             queue: Queue::new(options.pace),
             poll: Poll::new(options.poll),
+            replica: Replica::new(options.holder.clone()),
             options,
             began: now,
             in_force: None,
@@ -169,11 +202,16 @@ impl Daemon {
             recorded: BTreeSet::new(),
             unseen: None,
             batches: JoinSet::new(),
+            running: BTreeMap::new(),
+            begun: 0,
             follower: Follower::default(),
             availability: Availability::default(),
             is_followed: false,
             heard: Arc::default(),
-            interrupted: Arc::default(),
+            desk: Arc::default(),
+            tellers: Tellers::default(),
+            requests: Requests::default(),
+            is_recorded_known: false,
         }
     }
 
@@ -182,7 +220,8 @@ impl Daemon {
     }
 
     async fn go_round(&mut self, stop: &CancellationToken) {
-        let (heard, bell) = (self.heard.clone(), self.options.bell.clone());
+        let (heard, desk, bell) = (self.heard.clone(), self.desk.clone(), self.options.bell.clone());
+        let claims = self.replica.claims();
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
             if self.now() >= self.poll.next() {
@@ -208,6 +247,8 @@ impl Daemon {
                     }
                 }
                 () = bell.rung() => self.poll.ask(self.now()),
+                asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
+                () = claims.changed() => self.divide(),
                 () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
             }
         }
@@ -226,9 +267,10 @@ impl Daemon {
         };
         self.options.board.report().source_seen = Some(Timestamp::now());
         let Some((there, loaded)) = news else {
-            // The source could not be looked at for a while, and holds what is in force.
-            if self.in_force.as_ref().map(|loaded| &loaded.revised.revision) == self.seen.as_ref() {
+            let in_force = self.in_force.as_ref().map(|loaded| &loaded.revised.revision);
+            if in_force == self.seen.as_ref() {
                 self.options.board.report().source_error = None;
+                self.desk.refused(None);
             }
             if !self.is_followed {
                 self.follow().await;
@@ -241,7 +283,9 @@ impl Daemon {
             Err(error) => return self.refuse(&error),
         };
         self.seen = Some(there);
-        match is_in_order(&loaded) {
+        let scope = self.scope();
+        let in_order = loaded.check_scope(&scope).map_err(|error| error.to_string());
+        match in_order.and_then(|()| is_in_order(&loaded)) {
             Ok(()) => self.bring_into_force(loaded).await,
             Err(error) => self.refuse(&error),
         }
@@ -250,6 +294,7 @@ impl Daemon {
     /// Tells why what the source holds is not in force; once, however often it is tried.
     fn refuse(&self, error: &str) {
         self.options.telemetry.refused();
+        self.desk.refused(Some(error));
         let before = self.options.board.report().source_error.replace(error.to_owned());
         if before.as_deref() != Some(error) {
             tracing::warn!(error, "what the source holds does not come into force");
@@ -274,6 +319,23 @@ impl Daemon {
             report.since = Some(Timestamp::now());
             report.source_error = None;
         }
+        self.desk.in_force(
+            &loaded,
+            &self.access(),
+            FleetFacts {
+                revision: Some(loaded.revised.revision.to_string()),
+                since: Some(Timestamp::now()),
+                error: None,
+            },
+        );
+        self.tellers.serve(&self.desk, loaded.fleet.management_clusters.keys());
+        if before
+            .as_ref()
+            .is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend)
+        {
+            // What is suspended from now on is not to be written by what is under way.
+            self.look_at_all(|_| true);
+        }
         self.keep_units();
         let now = self.now();
         for (unit, rendered) in &loaded.rendered.units {
@@ -283,15 +345,16 @@ impl Daemon {
             }
         }
         // What left the files, or whose removal was committed to.
-        for unit in self
+        for (_, unit) in self
             .recorded
             .iter()
-            .filter(|unit| !loaded.rendered.units.contains_key(*unit))
+            .filter(|(_, unit)| !loaded.rendered.units.contains_key(unit))
         {
             self.queue.insist(unit, now);
         }
         let (access, telemetry) = (self.access(), self.options.telemetry.clone());
-        self.availability.follow(loaded, access, telemetry);
+        let names = loaded.scope(&self.scope()).management_clusters().cloned().collect();
+        self.availability.follow(loaded, names, access, telemetry);
         self.follow().await;
     }
 
@@ -300,10 +363,15 @@ impl Daemon {
         const EVERYTHING: &str = "everything";
         let Some(loaded) = self.in_force.clone() else { return };
         let access = self.access();
-        let followed = self
-            .follower
-            .follow(&loaded, &access, &self.heard, &self.options.board)
-            .await;
+        let scope = self.scope();
+        let names: Vec<_> = loaded.scope(&scope).management_clusters().cloned().collect();
+        let followed = match self.replica.keep(&loaded, &access, &names).await {
+            Ok(()) => {
+                let (heard, board) = (&self.heard, &self.options.board);
+                self.follower.follow(&loaded, &access, heard, board).await
+            }
+            Err(error) => Err(error),
+        };
         self.is_followed = followed.is_ok();
         let mut report = self.options.board.report();
         match followed {
@@ -318,12 +386,53 @@ impl Daemon {
 
     fn keep_units(&mut self) {
         let Some(loaded) = &self.in_force else { return };
-        let units: BTreeSet<UnitId> = loaded.rendered.units.keys().chain(&self.recorded).cloned().collect();
+        let scope = self.scope();
+        let scope = loaded.scope(&scope);
+        let recorded = self.recorded.iter().map(|(_, unit)| unit);
+        let units = loaded.rendered.units.keys().chain(recorded);
+        let units: BTreeSet<UnitId> = units.filter(|unit| scope.holds(unit)).cloned().collect();
         let names: BTreeSet<String> = units.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
         self.unseen.get_or_insert_with(|| units.clone());
+        self.requests.keep(&units);
+        if self.is_recorded_known {
+            self.desk
+                .keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
+        }
         self.queue.keep(&units, self.began.elapsed());
         self.options.telemetry.keep(&units);
+        self.replica.place(&units, loaded, &self.recorded);
+        self.take_ours();
+    }
+
+    /// Finds out anew which units are ours.
+    fn divide(&mut self) {
+        if self.replica.divide() {
+            self.take_ours();
+        }
+        self.options.board.report().leases = self.replica.standings();
+        self.check_caught_up();
+    }
+
+    /// Looks at what is ours, and leaves the rest to others.
+    fn take_ours(&mut self) {
+        let now = self.now();
+        let ours = self.replica.ours();
+        if self.replica.claims().is_open() {
+            return;
+        }
+        self.queue.only(ours, now);
+        self.options.telemetry.keep(ours);
+        let names: BTreeSet<String> = ours.iter().map(ToString::to_string).collect();
+        self.options.board.report().units.retain(|name, _| names.contains(name));
+    }
+
+    /// The part of the fleet that this daemon keeps.
+    fn scope(&self) -> Scope {
+        Scope {
+            management_clusters: self.options.management_clusters.clone(),
+            ..Scope::default()
+        }
     }
 
     fn access(&self) -> Access {
@@ -340,26 +449,94 @@ impl Daemon {
             if units.is_empty() {
                 return;
             }
+            let (claim, begun) = self.replica.begin(&units);
+            for unit in units.difference(&begun) {
+                self.queue.end(unit, End::Soon(Duration::ZERO), self.now());
+            }
+            let units = begun;
             let work = Work {
                 loaded: loaded.clone(),
                 access: self.access(),
                 drift: self.options.drift,
                 provider: self.options.provider,
                 concurrency: self.options.concurrency,
-                interrupted: self.interrupted.clone(),
+                management_clusters: self.options.management_clusters.clone(),
+                interrupted: claim.interrupted.clone(),
             };
+            let (batch, began) = (self.begun, self.requests.now());
+            self.begun += 1;
+            let running = Running {
+                units: units.clone(),
+                halt: work.interrupted.clone(),
+            };
+            self.running.insert(batch, running);
             let span = tracing::info_span!("batch", revision = %loaded.revised.revision, units = units.len());
-            let batch = async move {
+            let run = async move {
                 let begun = Instant::now();
-                let result = batch::run(&work, &units).await;
-                let time = begun.elapsed();
-                Ended { units, result, time }
+                let result = Fence::around(claim.fences.clone(), batch::run(&work, &units)).await;
+                drop(claim);
+                Ended {
+                    batch,
+                    began,
+                    units,
+                    result,
+                    time: begun.elapsed(),
+                }
             };
-            self.batches.spawn(batch.instrument(span));
+            self.batches.spawn(run.instrument(span));
+        }
+    }
+
+    /// Does what somebody asked for by an annotation: looks at the source and at what is meant, at once. What is under way
+    /// of that begins nothing more: it may have been suspended.
+    fn hear(&mut self, ask: Ask) {
+        let Some(loaded) = self.in_force.clone() else { return };
+        let on = ask.on.clone();
+        let is_there = |unit: &UnitId| loaded.recorded_on(unit).is_none_or(|there| there == on);
+        self.look_at_all(|unit| ask.unit.as_ref().map_or_else(|| is_there(unit), |meant| meant == unit));
+        if let Some(token) = ask.token {
+            self.poll.ask(self.now());
+            match ask.unit {
+                Some(unit) => self.requests.ask(&unit, token),
+                None => {
+                    let units = loaded
+                        .rendered
+                        .units
+                        .keys()
+                        .chain(self.recorded.iter().map(|(_, unit)| unit));
+                    let units = units.filter(|unit| is_there(unit)).cloned().collect();
+                    self.requests.ask_all(&ask.on, units, token);
+                }
+            }
+        }
+    }
+
+    fn look_at_all(&mut self, is_meant: impl Fn(&UnitId) -> bool) {
+        for running in self.running.values() {
+            if running.units.iter().any(&is_meant) {
+                running.halt.store(true, Ordering::Relaxed);
+            }
+        }
+        let now = self.now();
+        let in_files = self.in_force.iter().flat_map(|loaded| loaded.rendered.units.keys());
+        for unit in in_files
+            .chain(self.recorded.iter().map(|(_, unit)| unit))
+            .filter(|unit| is_meant(unit))
+        {
+            self.queue.insist(unit, now);
+        }
+    }
+
+    /// Tells on how a unit stands.
+    fn tell(&mut self, unit: &UnitId, facts: Option<UnitFacts>, began: Moment) {
+        let handled = self.requests.looked(unit, began);
+        if let Some(facts) = facts {
+            self.desk.say(unit, facts, handled);
         }
     }
 
     fn note(&mut self, ended: Ended) {
+        self.running.remove(&ended.batch);
         let (now, at) = (self.now(), Timestamp::now());
         let (board, telemetry) = (self.options.board.clone(), self.options.telemetry.clone());
         let fleet = self.in_force.clone();
@@ -374,12 +551,14 @@ impl Daemon {
                         seen: at,
                     };
                     board.note(&unit, report);
+                    self.tell(&unit, looked.facts, ended.began);
                     self.queue.end(&unit, looked.end, now);
                     if let Some(unseen) = &mut self.unseen {
                         unseen.remove(&unit);
                     }
                 }
-                if self.recorded != done.recorded {
+                if self.recorded != done.recorded || !self.is_recorded_known {
+                    self.is_recorded_known = true;
                     self.recorded = done.recorded;
                     self.keep_units();
                 }
@@ -394,26 +573,45 @@ impl Daemon {
                         seen: at,
                     };
                     board.note(unit, report);
+                    let facts = self.unseen_facts(unit, &error);
+                    self.tell(unit, facts, ended.began);
                     self.queue.end(unit, End::Failed, now);
                 }
             }
         }
-        if self.unseen.as_ref().is_some_and(BTreeSet::is_empty) {
-            let before = std::mem::replace(&mut board.report().caught_up, true);
+        for (on, token) in self.requests.answered() {
+            self.desk.handled(&on, token);
+        }
+        self.check_caught_up();
+    }
+
+    fn check_caught_up(&self) {
+        let has_seen = |unseen: &BTreeSet<UnitId>| self.replica.has_seen_its_own(unseen);
+        if self.unseen.as_ref().is_some_and(has_seen) {
+            let before = std::mem::replace(&mut self.options.board.report().caught_up, true);
             if !before {
                 tracing::info!("every unit has been looked at");
             }
         }
     }
 
+    fn unseen_facts(&self, unit: &UnitId, error: &str) -> Option<UnitFacts> {
+        let loaded = self.in_force.as_ref()?;
+        Some(UnitFacts {
+            error: Some(error.to_owned()),
+            ..facts::unseen(loaded, unit, loaded.recorded_on(unit)?)
+        })
+    }
+
     /// Finishes what is under way, and begins nothing more.
     async fn end(&mut self) {
-        self.interrupted.store(true, Ordering::Relaxed);
+        self.replica.claims().interrupt();
         let finish = async { while self.batches.join_next().await.is_some() {} };
         if timeout(GRACE, finish).await.is_err() {
             tracing::warn!("something was still under way; the next run goes on from there");
             self.batches.shutdown().await;
         }
+        self.replica.end().await;
     }
 }
 

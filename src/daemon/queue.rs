@@ -47,6 +47,8 @@ struct Slot {
     /// When it is to be looked at; none while it is under way and nothing more is asked.
     due: Option<Duration>,
     under_way: bool,
+    /// Whether it is for others to look at.
+    parked: bool,
     failures: u32,
 }
 
@@ -97,6 +99,18 @@ impl Queue {
         }
     }
 
+    /// Makes these the units that are taken; the others wait. Those that waited are due at once.
+    pub(super) fn only(&mut self, units: &BTreeSet<UnitId>, now: Duration) {
+        for (unit, slot) in &mut self.slots {
+            let parked = !units.contains(unit);
+            if slot.parked && !parked {
+                slot.failures = 0;
+                slot.due = Some(now);
+            }
+            slot.parked = parked;
+        }
+    }
+
     /// Asks for a unit to be looked at now. One that failed keeps its pause: whoever makes a unit fail can't make it fail
     /// more often.
     pub(super) fn ask(&mut self, unit: &UnitId, now: Duration) {
@@ -120,7 +134,7 @@ impl Queue {
         let mut due: Vec<(Duration, UnitId)> = self
             .slots
             .iter()
-            .filter(|(_, slot)| !slot.under_way)
+            .filter(|(_, slot)| !slot.under_way && !slot.parked)
             .filter_map(|(unit, slot)| Some((slot.due.filter(|due| *due <= now)?, unit.clone())))
             .collect();
         due.sort();
@@ -174,7 +188,7 @@ impl Queue {
 
     /// When the next unit is due; none where none is.
     pub(super) fn next(&self) -> Option<Duration> {
-        let waiting = self.slots.values().filter(|slot| !slot.under_way);
+        let waiting = self.slots.values().filter(|slot| !slot.under_way && !slot.parked);
         waiting.filter_map(|slot| slot.due).min()
     }
 }

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plan::Plan;
 use crate::plan::change::{Block, Change, OwnedBy};
 use crate::plan::guards::Refusal;
 use crate::resource::UnitId;
+use crate::sync::suspension::By;
 
 /// How a unit stands to what its files want.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +44,19 @@ pub enum State {
         /// In words.
         reasons: BTreeSet<String>,
     },
+    /// Somebody wants it left alone, or nobody can tell whether somebody does.
+    Suspended {
+        /// Why, until when and by whose wish.
+        reason: String,
+        /// When it ends by itself, if it does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// Whether it could not be told: that may be over any moment.
+        #[serde(skip)]
+        is_guess: bool,
+        /// Changes that would be made.
+        changes: usize,
+    },
     /// Its files have errors: what was applied last stays.
     Held {
         /// The first error.
@@ -59,6 +74,7 @@ impl fmt::Display for State {
             Self::Drifted { objects } => write!(f, "drifted: {}", said(objects)),
             Self::Refused { reasons } => write!(f, "refused: {}", said(reasons)),
             Self::Waiting { reasons } => write!(f, "waits for {}", said(reasons)),
+            Self::Suspended { reason, changes, .. } => write!(f, "suspended {reason}; {changes} changes wait"),
             Self::Held { reason } => write!(f, "held: {reason}"),
         }
     }
@@ -94,6 +110,15 @@ pub(super) fn determine_states(plan: &Plan, units: &BTreeSet<UnitId>) -> BTreeMa
 }
 
 fn determine_state(plan: &Plan, unit: &UnitId, changes: &[&Change]) -> State {
+    if let Some(suspension) = plan.suspended.get(unit) {
+        let wanted = |change: &&&Change| !change.blocks.contains(&Block::NotManaged);
+        return State::Suspended {
+            reason: suspension.to_string(),
+            until: suspension.until,
+            is_guess: suspension.by == By::Unknown,
+            changes: changes.iter().filter(wanted).count(),
+        };
+    }
     let ahead = changes.iter().filter(|change| change.goes_ahead()).count();
     if ahead > 0 {
         return State::Pending { changes: ahead };
@@ -180,9 +205,13 @@ impl Found {
 pub(super) fn next_step(state: &State) -> Step {
     match state {
         State::Pending { .. } | State::Unrecorded => Step::Apply,
-        State::Waiting { .. } => Step::LookAgain(PATIENCE),
+        State::Waiting { .. } | State::Suspended { is_guess: true, .. } => Step::LookAgain(PATIENCE),
         // A refusal is lifted by a commit, drift that is reported ends with an event: both are heard of.
-        State::InSync | State::Drifted { .. } | State::Refused { .. } | State::Held { .. } => Step::Rest,
+        State::InSync
+        | State::Drifted { .. }
+        | State::Refused { .. }
+        | State::Suspended { .. }
+        | State::Held { .. } => Step::Rest,
     }
 }
 
@@ -231,6 +260,28 @@ mod tests {
                 reasons: BTreeSet::from(["the cap".to_owned()])
             }
         );
+    }
+
+    #[test]
+    fn a_suspended_unit_is_suspended_whatever_else_it_is_and_nothing_of_it_is_applied() {
+        let mut refused = change("a", "ConfigMap", "x", Action::Create);
+        refused.blocks.push(Block::Guard {
+            guard: crate::plan::guards::SUSPENDED,
+        });
+        let mut suspended = plan(vec![refused]);
+        let mut suspension = crate::sync::Suspension {
+            reason: "a freeze".to_owned(),
+            until: None,
+            by: By::Files("fleet.yaml:1:1".to_owned()),
+        };
+        let unit = suspended.changes[0].unit.clone();
+        suspended.suspended.insert(unit.clone(), suspension.clone());
+        let told = state(&suspended);
+        assert!(matches!(told, State::Suspended { changes: 1, .. }), "{told}");
+        assert_eq!(next_step(&told), Step::Rest);
+        suspension.by = By::Unknown;
+        suspended.suspended.insert(unit, suspension);
+        assert_eq!(next_step(&state(&suspended)), Step::LookAgain(PATIENCE));
     }
 
     #[test]

@@ -97,6 +97,7 @@ codes! {
     WaiverExpired = "FW0532", Warning, "A waiver that has expired, or names no rule.";
     ScaleDensity = "FW0533", Warning, "Many control planes on few nodes (scale-density).";
     OciLimits = "FW0534", Warning, "More of a thing than OCI gives unless asked (oci-limits).";
+    SuspendExpired = "FW0535", Warning, "A suspension that is over and has no effect any more.";
     // FW06xx: rendering
     Template = "FW0601", Error, "A template failed.";
     TemplateBudget = "FW0602", Error, "A template ran out of its budget of steps or output.";

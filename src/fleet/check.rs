@@ -238,7 +238,7 @@ fn form(key: &str) -> Option<&'static str> {
         "version" | "controlPlane" | "pools" => "`4.20.3`",
         "operatorVersion" => "`\"4.20\"`",
         "deletes" | "maxSurge" | "maxUnavailable" => "`2` or `10%`",
-        "until" => "`2027-03-31`",
+        "until" => "`2027-03-31`, and of a suspension `2027-03-31T12:00:00Z`",
         "tenancy" => "`ocid1.tenancy.oc1..<unique id>`",
         "name" => "`payments-eu`: lower-case letters, digits and `-`, a letter or digit at both ends",
         "from" | "principalSecret" => "`<namespace>/<name>`",

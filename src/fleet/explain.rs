@@ -78,6 +78,7 @@ pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Ve
         walk.map(&views, &format!("pools.{name}"), &[]);
     }
     let mut found = walk.found;
+    found.extend(suspensions(declared, loaded, &index));
     if let Some(field) = field {
         found.retain(|one| {
             one.field == field || one.field.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'))
@@ -85,6 +86,33 @@ pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Ve
     }
     found.sort_by(|a, b| a.field.cmp(&b.field));
     Some(found)
+}
+
+/// Every suspension that is about a cluster: each holds by itself, so that none overrides another.
+fn suspensions(declared: &Declared<'_>, loaded: &Loaded, index: &Index<'_>) -> Vec<Explained> {
+    let environment = declared.environment(index);
+    let own = match declared.own.get("suspend") {
+        Some(node) => Some(("Cluster", node)),
+        None => declared.near("suspend").map(|node| ("Clusters", node)),
+    };
+    let of_fleet = index.fleet_spec().and_then(|spec| spec.get("suspend"));
+    let of_environment = environment.and_then(|document| document.spec.get("suspend"));
+    [("Fleet", of_fleet), ("Environment", of_environment)]
+        .into_iter()
+        .filter_map(|(layer, node)| Some((layer, node?)))
+        .chain(own)
+        .filter(|(_, node)| !is_null(node))
+        .map(|(layer, node)| Explained {
+            field: "suspend".to_owned(),
+            value: node.to_json(),
+            origin: Origin {
+                layer,
+                span: node.place.span(&loaded.files),
+                value: node.to_json(),
+            },
+            overridden: Vec::new(),
+        })
+        .collect()
 }
 
 /// Explains what no file sets and is derived: each value of the resolved cluster with the fields that it follows from, in

@@ -46,7 +46,7 @@ pub(super) struct Layer<'a> {
 }
 
 /// Keys of a document's spec that are no settings.
-pub(super) const STRUCTURE: &[&str] = &["environment", "regions", "clusters", "production"];
+pub(super) const STRUCTURE: &[&str] = &["environment", "regions", "clusters", "production", "suspend"];
 
 impl<'a> Index<'a> {
     /// Sorts the documents.

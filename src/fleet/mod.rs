@@ -33,6 +33,7 @@ mod services;
 mod shape;
 mod shared;
 mod spec;
+mod suspend;
 mod vcn;
 mod waivers;
 mod yaml;

@@ -21,6 +21,7 @@ use super::problems::Problems;
 use super::rules;
 use super::shared;
 use super::spec;
+use super::suspend;
 use super::waivers::Waivers;
 use crate::diag::{Code, Diagnostic};
 use crate::resource::{ClusterName, Digest, FleetName, FleetUid, NetworkName};
@@ -165,6 +166,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         decommission: shared::decommission(&index, &spec, &mut problems),
         moved,
         conflicts: shared::conflicts(&spec),
+        suspend: suspend::suspensions(&index, seed.now, &mut problems),
         incomplete,
     };
     let wide = rules::Wide {

@@ -25,6 +25,8 @@ pub struct Access {
     pub in_cluster: Option<ServiceAccount>,
     /// Contexts that overrule the fleet files', by management cluster; the empty key stands for the only one.
     pub contexts: BTreeMap<String, String>,
+    /// Only these management clusters are connected to; empty: all that are asked for.
+    pub management_clusters: Vec<String>,
     /// Whether a kubeconfig may have programs run.
     pub allow_exec: bool,
     /// Where schemas are kept between runs.
@@ -139,6 +141,11 @@ impl Access {
         fleet: &Fleet,
         scope: &[ManagementClusterName],
     ) -> Result<BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>, AccessError> {
+        let may = |name: &&ManagementClusterName| {
+            let only = &self.management_clusters;
+            only.is_empty() || only.iter().any(|only| only == name.as_str())
+        };
+        let scope: &[ManagementClusterName] = &scope.iter().filter(may).cloned().collect::<Vec<_>>();
         let mut known = self
             .held
             .as_ref()

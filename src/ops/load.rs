@@ -222,6 +222,8 @@ pub struct Scope {
     pub environments: Vec<String>,
     /// Only objects on this kind of control plane.
     pub provider: Option<ProviderScope>,
+    /// Only units that are recorded on these management clusters, and no connection to others; empty: all.
+    pub management_clusters: Vec<String>,
     /// Only these units, of whatever kind, in the files or not; none: all.
     pub units: Option<BTreeSet<UnitId>>,
 }
@@ -238,7 +240,11 @@ pub enum ProviderScope {
 impl Scope {
     /// Whether it is the whole fleet.
     pub fn is_whole(&self) -> bool {
-        self.clusters.is_empty() && self.environments.is_empty() && self.provider.is_none() && self.units.is_none()
+        self.clusters.is_empty()
+            && self.environments.is_empty()
+            && self.provider.is_none()
+            && self.management_clusters.is_empty()
+            && self.units.is_none()
     }
 }
 
@@ -258,6 +264,7 @@ pub(super) fn did_you_mean<'a>(typed: &str, known: impl Iterator<Item = &'a str>
 
 /// A scope, seen over a fleet.
 pub struct ScopeView<'a> {
+    loaded: &'a LoadedFleet,
     fleet: &'a Fleet,
     scope: &'a Scope,
 }
@@ -267,6 +274,9 @@ impl ScopeView<'_> {
     pub fn holds(&self, unit: &UnitId) -> bool {
         let narrowed = !self.scope.clusters.is_empty() || !self.scope.environments.is_empty();
         if self.scope.units.as_ref().is_some_and(|units| !units.contains(unit)) {
+            return false;
+        }
+        if self.loaded.recorded_on(unit).is_some_and(|on| !self.manages(&on)) {
             return false;
         }
         match unit {
@@ -283,6 +293,12 @@ impl ScopeView<'_> {
                 named && placed
             }
         }
+    }
+
+    /// Whether a management cluster is in scope.
+    fn manages(&self, name: &ManagementClusterName) -> bool {
+        let typed = &self.scope.management_clusters;
+        typed.is_empty() || typed.iter().any(|typed| typed == name.as_str())
     }
 
     /// Whether objects on a control plane are in scope.
@@ -309,7 +325,7 @@ impl ScopeView<'_> {
         self.fleet
             .management_clusters
             .keys()
-            .filter(move |name| !narrowed || used.contains(name))
+            .filter(move |name| self.manages(name) && (!narrowed || used.contains(name)))
     }
 }
 
@@ -317,6 +333,7 @@ impl LoadedFleet {
     /// A scope over this fleet.
     pub fn scope<'a>(&'a self, scope: &'a Scope) -> ScopeView<'a> {
         ScopeView {
+            loaded: self,
             fleet: &self.fleet,
             scope,
         }
@@ -341,6 +358,19 @@ impl LoadedFleet {
             }
         }
         let environments: BTreeSet<&EnvironmentName> = fleet.clusters.values().map(|c| &c.environment).collect();
+        for name in &scope.management_clusters {
+            if !fleet
+                .management_clusters
+                .contains_key(&ManagementClusterName::new(name))
+            {
+                let known = fleet.management_clusters.keys().map(ManagementClusterName::as_str);
+                return Err(ScopeError {
+                    kind: "management cluster",
+                    name: name.clone(),
+                    hint: did_you_mean(name, known),
+                });
+            }
+        }
         for name in &scope.environments {
             if !environments.iter().any(|known| known.as_str() == name) {
                 let known = environments.iter().map(|environment| environment.as_str());

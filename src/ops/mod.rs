@@ -3,22 +3,30 @@
 //! Invariant: the only place where stages and I/O are put together. May not print.
 
 mod apply;
+mod ask;
+mod caps;
 mod cloud;
 mod connect;
+mod doctor;
 mod explain;
 mod fetch;
 mod init;
+pub mod lease;
 mod load;
 mod lock;
 mod plan;
 mod render;
+mod rights;
 mod sandbox;
 mod schema;
 mod status;
 
 pub use apply::{Leave, apply, leave};
+pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspend, suspensions};
+pub use caps::{CapError, grant_deletes};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
+pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};
 pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, fetch, mirror};
 pub use init::{InitError, init};
@@ -28,6 +36,7 @@ pub use load::{
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};
+pub use rights::{IamOptions, IamSubject, RbacOptions, RightsError, iam, rbac};
 pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};
 pub use schema::schemas;
 pub use status::status;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 
+use super::caps;
 use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
@@ -16,9 +17,12 @@ use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
 use crate::providers::oci::OciProvider;
 use crate::providers::{InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored};
 use crate::render::Precondition;
-use crate::resource::{FieldPath, ManagementClusterName, Manifest, PathElement, ResourceId, Revision, Target, UnitId};
+use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
 use crate::sandbox::store::StoreError;
+use crate::schema::Schema;
 use crate::source::Ancestry;
+use crate::sync::suspension::{Place, suspended};
+use crate::sync::{Read, Suspension};
 
 /// What a plan is made against.
 #[derive(Clone, Debug)]
@@ -51,6 +55,8 @@ pub struct PlanOptions {
     pub scope: Scope,
     /// Whether what was found may be adopted.
     pub adopt: bool,
+    /// Whether what is suspended may be changed all the same.
+    pub even_suspended: bool,
     /// The time for predicted managedFields, RFC 3339.
     pub now: String,
 }
@@ -69,6 +75,8 @@ pub struct Planned {
     pub stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     /// Inventories as they were read, old unit names replaced.
     pub inventories: BTreeMap<InventoryKey, Stored>,
+    /// What the management clusters tell of the fleet, and what is asked for there.
+    pub syncs: BTreeMap<ManagementClusterName, Read>,
 }
 
 /// Why there is no plan.
@@ -101,6 +109,9 @@ pub enum PlanError {
         #[source]
         source: ProviderError,
     },
+    /// Deletes can't be counted.
+    #[error(transparent)]
+    Cap(#[from] super::caps::CapError),
     /// Objects wait for each other.
     #[error(transparent)]
     Cycle(#[from] plan::graph::Cycle),
@@ -113,6 +124,7 @@ pub(super) struct Seen {
     stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     inventories: BTreeMap<InventoryKey, Stored>,
     pub(super) observed: BTreeMap<Target, Observation>,
+    pub(super) syncs: BTreeMap<ManagementClusterName, Read>,
     found: Found,
 }
 
@@ -130,6 +142,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
             stores: BTreeMap::new(),
             inventories: BTreeMap::new(),
             observed: nothing(&desired(loaded, &options.scope, &Found::default())),
+            syncs: BTreeMap::new(),
             found: Found::default(),
         },
     };
@@ -143,16 +156,22 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         oci,
         stores,
         inventories,
+        syncs,
         ..
     } = seen;
-    Ok(Planned {
+    let mut planned = Planned {
         plan,
         providers,
         oci,
         unread,
         stores,
         inventories,
-    })
+        syncs,
+    };
+    if let Against::Live(_) = &options.against {
+        caps::foresee_deletes(loaded, &mut planned).await?;
+    }
+    Ok(planned)
 }
 
 /// Looks at everything in scope.
@@ -183,14 +202,26 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
     for (target, observation) in &observed {
         tracing::info!(%target, objects = observation.objects.len(), "observed");
     }
+    // Last of all: what somebody asks for while the rest is looked at is heard.
+    let syncs = read_syncs(&providers).await;
     Ok(Seen {
         providers,
         oci,
         stores,
         inventories,
         observed,
+        syncs,
         found,
     })
+}
+
+async fn read_syncs(
+    providers: &BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
+) -> BTreeMap<ManagementClusterName, Read> {
+    let reads = providers
+        .iter()
+        .map(|(name, provider)| async move { (name.clone(), provider.read_syncs().await) });
+    join_all(reads).await.into_iter().collect()
 }
 
 /// Documents of which the observation says that it left something out.
@@ -221,6 +252,10 @@ pub(super) fn planes<'a>(
 pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> Result<Plan, PlanError> {
     let view = loaded.scope(&options.scope);
     let newer = newer_units(loaded, &seen.inventories);
+    let suspended = match (options.even_suspended, &options.against) {
+        (false, Against::Live(_)) => suspended_units(loaded, options, seen),
+        _ => BTreeMap::new(),
+    };
     Ok(plan::build(&Inputs {
         fleet: &loaded.fleet,
         desired: desired(loaded, &options.scope, &seen.found),
@@ -233,6 +268,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
         looked_up: &seen.found.look_ups,
         revised: loaded.revised.clone(),
         newer: &newer,
+        suspended,
         adopt: options.adopt,
         now: &options.now,
     })?)
@@ -409,6 +445,35 @@ fn newer_units(loaded: &LoadedFleet, inventories: &BTreeMap<InventoryKey, Stored
     newer
 }
 
+/// Units in scope that are suspended; those that left the files among them.
+fn suspended_units(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> BTreeMap<UnitId, Suspension> {
+    // By an unreadable clock nothing has ended.
+    let now = options.now.parse().unwrap_or(jiff::Timestamp::MIN);
+    let view = loaded.scope(&options.scope);
+    let wanted = loaded
+        .rendered
+        .units
+        .keys()
+        .filter_map(|unit| Some((loaded.recorded_on(unit)?, unit.clone())));
+    let not_read = Read::Unknown("it was not looked at".to_owned());
+    let mut units = BTreeMap::new();
+    for (on, unit) in wanted.chain(seen.inventories.keys().cloned()) {
+        if !view.holds(&unit) {
+            continue;
+        }
+        let read = seen.syncs.get(&on).unwrap_or(&not_read);
+        let place = Place {
+            unit: &unit,
+            on: &on,
+            read,
+        };
+        if let Some(suspension) = suspended(&loaded.fleet, place, now) {
+            units.insert(unit, suspension);
+        }
+    }
+    units
+}
+
 /// Looks at what units need that nothing of ours makes, for those that are about to be made.
 async fn check_preconditions(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen) {
     let mut found = Vec::new();
@@ -457,17 +522,22 @@ async fn is_met(
         Precondition::RouteApi => told(provider.serves("route.openshift.io", "Route").await),
         Precondition::OciPlatform => {
             let observation = on.and_then(|name| seen.observed.get(&Target::Kubernetes(name.clone())));
-            let field = |name: &str| PathElement::Field(name.to_owned());
-            let path = FieldPath::new(vec![field("spec"), field("platform"), field("oci")]);
             let schemas = observation.map(|observation| &observation.schemas);
             let hosted = schemas.and_then(|all| all.iter().find(|(kind, _)| kind.kind == "HostedCluster"));
-            told(hosted.map(|(_, schema)| schema.root().at(&path).is_some_and(|view| !view.is_open())))
+            told(hosted.map(|(_, schema)| admits_oci(schema)))
         }
         Precondition::NodePortAddress { .. }
         | Precondition::DnsRecord { .. }
         | Precondition::Existing { .. }
         | Precondition::Peering { .. } => Met::Unchecked,
     }
+}
+
+/// Whether a HostedCluster's schema has the OCI platform: as a declared field, since a field that is not declared has a
+/// type in schemas too.
+pub(super) fn admits_oci(schema: &Schema) -> bool {
+    let platform = schema.root().field("spec").and_then(|spec| spec.field("platform"));
+    platform.is_some_and(|platform| platform.field("oci").is_some())
 }
 
 /// Dry-runs under way at once: each is as much work for the server as a write.

@@ -10,6 +10,7 @@ use crate::providers::Observed;
 use crate::report::status_text::{ClusterStatus, ObjectStatus};
 use crate::resource::{Manifest, UnitId};
 use crate::status;
+use crate::sync::UnitSync;
 
 /// Looks at the clusters in scope.
 ///
@@ -45,14 +46,24 @@ pub async fn status(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Vec<C
                     )
                 })
                 .collect();
+            let on = loaded.recorded_on(unit)?;
+            let records = seen.syncs.get(&on).and_then(|read| read.known());
+            let sync = records.and_then(|records| records.unit(&loaded.fleet, unit));
             Some(ClusterStatus {
                 unit: unit.clone(),
-                management_cluster: loaded.recorded_on(unit)?,
+                management_cluster: on,
+                sync: sync.map(|record| record.status.clone()).filter(is_told),
+                suspension: made.suspended.get(unit).cloned(),
                 objects,
                 pending: pending.get(unit).copied().unwrap_or_default(),
             })
         });
     Ok(clusters.collect())
+}
+
+/// An object that the daemon has not written to yet tells nothing.
+fn is_told(status: &UnitSync) -> bool {
+    !status.state.is_empty()
 }
 
 fn object(manifest: &Manifest, seen: Option<&Observed>) -> ObjectStatus {

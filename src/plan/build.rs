@@ -15,6 +15,7 @@ use crate::fleet::model::Fleet;
 use crate::inventory::{Entry, InventoryKey};
 use crate::providers::{Observation, Stored};
 use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Revision, Stewardship, Target, UnitId};
+use crate::sync::Suspension;
 
 /// The fleet and the revision that a plan is of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -83,6 +84,8 @@ pub struct Inputs<'a> {
     pub revised: Revised,
     /// Units last applied from a newer revision, and that revision.
     pub newer: &'a BTreeMap<UnitId, Revision>,
+    /// Units that are suspended: nothing of theirs goes ahead.
+    pub suspended: BTreeMap<UnitId, Suspension>,
     /// Whether what was found may be adopted.
     pub adopt: bool,
     /// The time for predicted managedFields, RFC 3339.
@@ -108,6 +111,8 @@ pub struct Plan {
     pub held: Vec<Held>,
     /// What has to be there and is not ours to make, for what is about to be made.
     pub needs: Vec<Need>,
+    /// Units that are suspended.
+    pub suspended: BTreeMap<UnitId, Suspension>,
 }
 
 impl Plan {
@@ -167,6 +172,19 @@ impl Plan {
 }
 
 impl Plan {
+    /// Blocks what a refusal covers, and what needs that.
+    ///
+    /// # Errors
+    /// None of a plan that [`build`] made.
+    pub fn refuse(&mut self, refusal: Refusal) -> Result<(), Cycle> {
+        let covered = |change: &Change| change.goes_ahead() && refusal.objects.contains(&change.id);
+        for change in self.changes.iter_mut().filter(|change| covered(change)) {
+            change.blocks.push(Block::Guard { guard: refusal.guard });
+        }
+        self.refusals.push(refusal);
+        block_dependents(&mut self.changes, &self.graph)
+    }
+
     /// Blocks changes for which there is a reason, and what needs them.
     ///
     /// # Errors
@@ -227,6 +245,8 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
             }
         }
     }
+    // Its record is not written either.
+    settled.retain(|settled| !inputs.suspended.contains_key(&settled.unit));
     // People read a plan from what holds others to what is held.
     changes.sort_by(|a, b| (&a.unit, rank(&a.id), &a.id).cmp(&(&b.unit, rank(&b.id), &b.id)));
 
@@ -249,6 +269,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
             })
             .collect(),
         needs: Vec::new(),
+        suspended: inputs.suspended.clone(),
     })
 }
 
@@ -387,6 +408,7 @@ fn refuse(changes: &mut [Change], inputs: &Inputs<'_>) -> Vec<Refusal> {
         incomplete: fleet.incomplete,
         adopt: inputs.adopt,
         newer: inputs.newer,
+        suspended: &inputs.suspended,
     };
     guards::apply(changes, &facts)
 }

@@ -308,6 +308,8 @@ impl Change {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::plan::graph::Graph;
     use crate::plan::{Plan, Revised};
@@ -355,6 +357,7 @@ pub(crate) mod tests {
             refusals: Vec::new(),
             held: Vec::new(),
             needs: Vec::new(),
+            suspended: BTreeMap::new(),
         }
     }
 }

@@ -54,6 +54,8 @@ pub fn settle(
                     .collect(),
             }),
             Err(ProviderError::Invalid { message, .. }) => change.blocks.push(Block::Invalid { message }),
+            // Who may only look is shown what is predicted.
+            Err(ProviderError::Forbidden { .. }) if change.preview == Preview::Predicted => {}
             Err(error) => change.blocks.push(Block::Unknown {
                 reason: crate::report::chain(&error),
             }),

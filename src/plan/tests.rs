@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::change::{Action, Block, Change, Reason};
 use super::{DesiredUnit, Inputs, MANAGER, Plan, Revised, build};
-use crate::fleet::model::{Cap, Fleet, Limits};
+use crate::fleet::model::{Cap, Fleet, Limits, Suspensions};
 use crate::inventory::{Entry, InventoryKey, UnitInventory};
 use crate::providers::{Kind, LiveObject, Observation, Observed, Stored};
 use crate::resource::mark::OWNER_ANNOTATION;
@@ -102,6 +102,7 @@ impl World {
                 decommission: BTreeMap::new(),
                 moved: Vec::new(),
                 conflicts: Vec::new(),
+                suspend: Suspensions::default(),
                 incomplete: false,
             },
             desired: BTreeMap::new(),
@@ -180,6 +181,7 @@ impl World {
                 time: 0,
             },
             newer: &BTreeMap::new(),
+            suspended: BTreeMap::new(),
             adopt: false,
             now: NOW,
         })

@@ -3,6 +3,7 @@
 //! Invariant: only here, in `apply`, `source` and `ops` is anything talked to. Three observations exist: absent, present,
 //! unknown; an error of any kind is unknown, never absent.
 
+pub mod fence;
 pub mod kubernetes;
 pub mod oci;
 mod pause;

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
-use super::json::{self, ApplyReport, ExplanationReport, PlanReport, StatusReport, ValidationReport, Versioned};
+use super::json::{
+    self, ApplyReport, DoctorReport, ExplanationReport, PlanReport, StatusReport, ValidationReport, Versioned,
+};
 
 /// Every schema by its name; the files of `schemas/output/` are called so.
 pub fn output() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("apply.v1", schema::<ApplyReport>(json::APPLY)),
+        ("doctor.v1", schema::<DoctorReport>(json::DOCTOR)),
         ("explanation.v1", schema::<ExplanationReport>(json::EXPLANATION)),
         ("plan.v1", schema::<PlanReport>(json::PLAN)),
         ("status.v1", schema::<StatusReport>(json::STATUS)),

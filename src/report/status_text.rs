@@ -1,10 +1,12 @@
 //! The state of clusters, as an aligned table.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::style::{Style, Tone};
 use crate::resource::{ManagementClusterName, ResourceId, UnitId};
 use crate::status::{Readiness, State};
+use crate::sync::{Suspension, UnitSync};
 
 /// One object's state.
 #[derive(Clone, Debug)]
@@ -30,6 +32,10 @@ pub struct ClusterStatus {
     pub objects: Vec<ObjectStatus>,
     /// Changes that a plan would show.
     pub pending: usize,
+    /// What the daemon tells of it, where one does.
+    pub sync: Option<UnitSync>,
+    /// What keeps it from being written.
+    pub suspension: Option<Suspension>,
 }
 
 impl ClusterStatus {
@@ -46,19 +52,28 @@ impl ClusterStatus {
 
 /// The table: a line a cluster, and a line for each of its objects that is not ready.
 pub fn render(clusters: &[ClusterStatus], style: Style) -> String {
-    let rows: Vec<[String; 5]> = clusters.iter().map(row).collect();
-    let head = ["CLUSTER", "ON", "CONTROL PLANE", "POOLS READY", "PENDING"].map(str::to_owned);
-    let widths: [usize; 5] = std::array::from_fn(|i| {
-        rows.iter()
-            .chain([&head])
-            .map(|row| row[i].chars().count())
-            .max()
-            .unwrap_or(0)
-    });
-    let line = |row: &[String; 5]| {
+    let mut head = ["CLUSTER", "ON", "CONTROL PLANE", "POOLS READY", "PENDING"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut rows: Vec<Vec<String>> = clusters.iter().map(|cluster| row(cluster).to_vec()).collect();
+    // Where no daemon tells anything there is no column for it.
+    if clusters.iter().any(|cluster| cluster.sync.is_some()) {
+        head.extend(["SYNC", "REVISION"].map(str::to_owned));
+        for (cluster, row) in clusters.iter().zip(&mut rows) {
+            row.extend(synced(cluster));
+        }
+    }
+    let widths: Vec<usize> = (0..head.len())
+        .map(|i| {
+            let cells = rows.iter().chain([&head]).filter_map(|row| row.get(i));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let line = |row: &Vec<String>| {
         let cells: Vec<String> = row
             .iter()
-            .zip(widths)
+            .zip(&widths)
+            .map(|(cell, width)| (cell, *width))
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
         cells.join("  ").trim_end().to_owned()
@@ -69,6 +84,9 @@ pub fn render(clusters: &[ClusterStatus], style: Style) -> String {
     for (cluster, row) in clusters.iter().zip(&rows) {
         let tone = if cluster.is_ready() { Tone::Good } else { Tone::Warn };
         let _ = writeln!(out, "{}", style.paint(tone, line(row)));
+        for said in notes(cluster) {
+            let _ = writeln!(out, "  {said}");
+        }
         for object in cluster.objects.iter().filter(|object| !is_ready(object)) {
             let _ = writeln!(out, "  {} {}: {}", object.id.kind, object.id.name, says(object));
         }
@@ -76,6 +94,45 @@ pub fn render(clusters: &[ClusterStatus], style: Style) -> String {
     let ready = clusters.iter().filter(|cluster| cluster.is_ready()).count();
     let _ = writeln!(out, "{ready} of {} clusters ready.", clusters.len());
     out
+}
+
+/// What the daemon tells, in two cells.
+fn synced(cluster: &ClusterStatus) -> [String; 2] {
+    /// As many characters of a commit as people read.
+    const SHORT: usize = 12;
+    let Some(sync) = &cluster.sync else {
+        return ["-", "-"].map(str::to_owned);
+    };
+    let revision = sync.observed_revision.as_deref().unwrap_or("-");
+    [sync.state.clone(), revision.chars().take(SHORT).collect()]
+}
+
+/// What somebody should know of a cluster, a line each.
+fn notes(cluster: &ClusterStatus) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(suspension) = &cluster.suspension {
+        notes.push(format!("suspended {suspension}"));
+    }
+    let Some(sync) = &cluster.sync else { return notes };
+    for object in sync.drift.iter().flat_map(|drift| &drift.objects) {
+        let managers: BTreeSet<&str> = object
+            .fields
+            .iter()
+            .filter_map(|field| field.manager.as_deref())
+            .collect();
+        let by = match managers.is_empty() {
+            true => String::new(),
+            false => format!(", by {}", managers.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        let what = if object.vanished { "gone" } else { "drifted" };
+        notes.push(format!("{}: {what} since {}{by}", object.object, object.since));
+    }
+    if let Some(error) = &sync.last_error {
+        notes.push(format!("failing since {}: {}", error.since, error.message));
+    } else if ["Refused", "Held", "Waiting"].contains(&sync.state.as_str()) {
+        notes.push(sync.message.clone());
+    }
+    notes
 }
 
 fn row(cluster: &ClusterStatus) -> [String; 5] {

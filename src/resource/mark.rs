@@ -21,6 +21,8 @@ pub const NETWORK_LABEL: &str = "fleetwright.dev/network";
 pub const ENVIRONMENT_LABEL: &str = "fleetwright.dev/environment";
 /// Label with the fleet's uid on the records of what we made, and on nothing else.
 pub const INVENTORY_LABEL: &str = "fleetwright.dev/inventory";
+/// Label with the fleet's uid on the Leases of those who write it, and on nothing else.
+pub const LEASE_LABEL: &str = "fleetwright.dev/lease";
 /// The label by which Kubernetes tools say who manages an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 

@@ -8,6 +8,7 @@ pub mod lookup;
 mod manifest;
 pub mod mark;
 pub mod oci;
+mod packed;
 mod path;
 pub mod reference;
 pub(crate) mod regions;
@@ -21,6 +22,7 @@ pub use ids::{
 pub use lookup::{Compartment, Lookup, OciId};
 pub use manifest::{Manifest, ManifestError, Stewardship};
 pub use mark::OwnerMark;
+pub(crate) use packed::PackedRules;
 pub(crate) use path::visit_objects;
 pub use path::{FieldPath, PathElement};
 pub use reference::Reference;

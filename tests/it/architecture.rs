@@ -12,9 +12,11 @@ const PURE: &[&str] = &[
     "schema",
     "ssa",
     "status",
+    "sync",
     "inventory",
     "plan",
     "report",
+    "rights",
 ];
 
 /// What no pure module may name, and why.

@@ -407,3 +407,39 @@ proptest! {
         fleetwright::report::diagnostics::render(&resolved.diagnostics, loaded.files(), Default::default());
     }
 }
+
+#[test]
+fn suspensions_are_kept_apart_and_each_is_explained() {
+    let clusters = r#"
+kind: Clusters
+spec:
+  environment: dev
+  pools: [general]
+  suspend: {reason: both}
+  clusters:
+    a: {}
+    b: {suspend: {reason: own, until: 2999-01-01T00:00:00Z}}
+    c: {suspend: null}
+"#;
+    let resolved = resolve(clusters, &Lock::default());
+    let of = |name: &str| {
+        let found = resolved
+            .fleet
+            .suspend
+            .clusters
+            .iter()
+            .find(|(known, _)| known.as_str() == name);
+        found.map(|(_, suspend)| (suspend.reason.as_str(), suspend.until.is_some()))
+    };
+    assert_eq!(
+        (of("a"), of("b"), of("c")),
+        (Some(("both", false)), Some(("own", true)), None)
+    );
+    assert!(resolved.fleet.suspend.fleet.is_none() && resolved.fleet.suspend.environments.is_empty());
+    let loaded = load(&fleet(clusters));
+    let explained = |name: &str| explain(&loaded, name, Some("suspend")).unwrap();
+    let layers = |name: &str| explained(name).iter().map(|one| one.origin.layer).collect::<Vec<_>>();
+    assert_eq!((layers("a"), layers("b")), (vec!["Clusters"], vec!["Cluster"]));
+    assert_eq!(layers("c"), Vec::<&str>::new());
+    assert_eq!(explained("b")[0].value["reason"], "own");
+}

@@ -15,6 +15,7 @@ mod architecture;
 mod capoci;
 mod cli;
 mod conformance;
+mod deploy;
 mod e2e;
 mod fleet_broken;
 mod fleet_demo;
@@ -55,3 +56,4 @@ mod ssa_reference;
 mod ssa_server;
 #[allow(dead_code, reason = "each test uses the part of the support that it needs")]
 mod support;
+mod sync_crds;

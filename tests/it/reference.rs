@@ -85,3 +85,35 @@ fn the_page_of_metrics_is_current() {
     }
     keep("docs/reference/metrics.md", &page);
 }
+
+/// What the program prints for the demo fleet.
+fn printed(args: &[&str]) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fleetwright"))
+        .args(args)
+        .arg("--fleet")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("fleet"))
+        .output()
+        .expect("the program to start");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn the_rights_of_the_example_installation_are_current() {
+    let on = ["--management-cluster", "iad-1"];
+    let rules = printed(&[&["rbac"], &on[..]].concat());
+    keep("deploy/kustomize/overlays/example/rbac.yaml", &rules);
+    let rules = printed(&[&["rbac", "--read-only", "--oci-secrets"], &on[..]].concat());
+    keep("tests/cases/rights/read-only.yaml", &rules);
+    let workload = ["iam", "--workload", "fleetwright-system/fleetwright"];
+    keep(
+        "deploy/kustomize/overlays/example/policy.txt",
+        &printed(&[&workload, &on[..]].concat()),
+    );
+    let read_only = printed(&["iam", "--read-only", "--dynamic-group", "planners"]);
+    keep("tests/cases/rights/read-only.txt", &read_only);
+    assert!(
+        !read_only.contains(" to manage ") && !read_only.contains(" to use "),
+        "{read_only}"
+    );
+}

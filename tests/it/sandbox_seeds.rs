@@ -202,6 +202,7 @@ async fn planned(loaded: &LoadedFleet, access: &Access) -> Result<(bool, ops::Pl
         against: Against::Live(Box::new(access.clone())),
         scope: Scope::default(),
         adopt: false,
+        even_suspended: false,
         now: "2026-11-21T12:00:00Z".to_owned(),
     };
     let planned = ops::plan(loaded, &options).await?;

@@ -4,6 +4,7 @@
 //! is `None` here is absent from the objects too.
 
 mod network;
+mod suspend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,7 @@ use ipnet::IpNet;
 pub use network::*;
 use serde::Serialize;
 use serde_json::Value;
+pub use suspend::{Suspend, Suspensions};
 
 use crate::diag::{Span, Typed};
 use crate::resource::{
@@ -42,6 +44,8 @@ pub struct Fleet {
     pub moved: Vec<Moved>,
     /// Who wins where another field manager owns a field; the first rule that matches counts.
     pub conflicts: Vec<ConflictRule>,
+    /// What is not to be written for a while.
+    pub suspend: Suspensions,
     /// Whether the file set as a whole is unusable, so that nothing may be concluded from what is absent.
     pub incomplete: bool,
 }

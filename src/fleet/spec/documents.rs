@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ManagementNetwork, OneOrMany, Patch, Settings};
+use super::{ManagementNetwork, OneOrMany, Patch, Settings, Suspend};
 
 /// An environment: a layer between the fleet and its clusters.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -14,6 +14,8 @@ use super::{ManagementNetwork, OneOrMany, Patch, Settings};
 pub(in crate::fleet) struct EnvironmentSpec {
     /// Whether it serves production: some rules are stricter there. Taken from its name, `prod` or `production`, where absent.
     pub(in crate::fleet) production: Option<bool>,
+    /// Nothing of its clusters is written or deleted for a while.
+    pub(in crate::fleet) suspend: Option<Suspend>,
     /// What its clusters of a region have, by region id; nearer than the environment itself.
     pub(in crate::fleet) regions: Option<BTreeMap<String, Settings>>,
     #[allow(missing_docs, reason = "its fields are documented, it is no key")]
@@ -28,6 +30,8 @@ pub(in crate::fleet) struct EnvironmentSpec {
 pub(in crate::fleet) struct ClusterSpec {
     /// Its environment.
     pub(in crate::fleet) environment: Option<String>,
+    /// Nothing of it is written or deleted for a while.
+    pub(in crate::fleet) suspend: Option<Suspend>,
     #[allow(missing_docs, reason = "its fields are documented, it is no key")]
     #[serde(flatten)]
     pub(in crate::fleet) settings: Settings,
@@ -40,6 +44,8 @@ pub(in crate::fleet) struct ClusterSpec {
 pub(in crate::fleet) struct ClustersSpec {
     /// The environment of all of them.
     pub(in crate::fleet) environment: Option<String>,
+    /// Nothing of them is written or deleted for a while.
+    pub(in crate::fleet) suspend: Option<Suspend>,
     /// The clusters by name, each with what is its own: `team-a: {}`.
     pub(in crate::fleet) clusters: BTreeMap<String, Option<ClusterSpec>>,
     #[allow(missing_docs, reason = "its fields are documented, it is no key")]

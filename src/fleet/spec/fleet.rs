@@ -27,6 +27,8 @@ pub(in crate::fleet) struct FleetSpec {
     pub(in crate::fleet) decommission: Option<Vec<Decommission>>,
     /// Rules that somebody decided not to follow, and why.
     pub(in crate::fleet) waivers: Option<Vec<Waiver>>,
+    /// Nothing of the fleet is written or deleted for a while.
+    pub(in crate::fleet) suspend: Option<Suspend>,
     /// Numbers that some rules compare with.
     pub(in crate::fleet) thresholds: Option<Thresholds>,
 }
@@ -110,6 +112,18 @@ pub(in crate::fleet) struct Waiver {
     pub(in crate::fleet) reason: String,
     /// The last day on which it holds, `2027-03-31`.
     #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
+    pub(in crate::fleet) until: Option<String>,
+}
+
+/// A stop to all writing: what it is about is looked at and reported, and nothing of it is written or deleted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::fleet) struct Suspend {
+    /// Why.
+    #[schemars(length(min = 1))]
+    pub(in crate::fleet) reason: String,
+    /// When it ends by itself, `2027-01-31T12:00:00Z`; when it is taken out where absent.
+    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})$"))]
     pub(in crate::fleet) until: Option<String>,
 }
 

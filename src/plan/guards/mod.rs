@@ -12,14 +12,18 @@ mod not_ours;
 mod older_revision;
 mod protected;
 mod release_step;
+mod suspended;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+pub use suspended::SUSPENDED;
+
 use super::change::{Block, Change};
 use crate::fleet::model::{Decommission, Limits};
 use crate::resource::{ResourceId, Revision, UnitId};
+use crate::sync::Suspension;
 
 /// What guards look at besides the changes.
 pub struct Facts<'a> {
@@ -39,6 +43,8 @@ pub struct Facts<'a> {
     pub adopt: bool,
     /// Units that were last applied from a revision newer than the one at hand, and that revision.
     pub newer: &'a BTreeMap<UnitId, Revision>,
+    /// Units that are suspended.
+    pub suspended: &'a BTreeMap<UnitId, Suspension>,
 }
 
 /// A guard's No.
@@ -67,6 +73,7 @@ pub trait Guard: Sync {
 /// Every guard, in the order in which refusals are shown.
 pub fn all() -> &'static [&'static dyn Guard] {
     &[
+        &suspended::Suspended,
         &incomplete::Incomplete,
         &older_revision::OlderRevision,
         &not_ours::NotOurs,
@@ -136,6 +143,7 @@ mod tests {
         pub(super) units: BTreeSet<UnitId>,
         pub(super) recorded: usize,
         pub(super) newer: BTreeMap<UnitId, Revision>,
+        pub(super) suspended: BTreeMap<UnitId, Suspension>,
         pub(super) desired: usize,
         pub(super) incomplete: bool,
         pub(super) adopt: bool,
@@ -151,6 +159,7 @@ mod tests {
                 units: BTreeSet::new(),
                 recorded: 0,
                 newer: BTreeMap::new(),
+                suspended: BTreeMap::new(),
                 desired: 1,
                 incomplete: false,
                 adopt: false,
@@ -171,6 +180,7 @@ mod tests {
                 incomplete: self.incomplete,
                 adopt: self.adopt,
                 newer: &self.newer,
+                suspended: &self.suspended,
             }
         }
     }

@@ -15,6 +15,7 @@ use super::retry::{self, Effect, Failure};
 use super::status::Refusal;
 use crate::metrics::Registry;
 use crate::providers::ProviderError;
+use crate::providers::fence::{self, Fenced};
 use crate::providers::pause::{self, Jitter};
 
 /// A client with a deadline.
@@ -88,6 +89,8 @@ pub(super) enum HttpError {
     Form(#[source] ::http::Error),
     #[error("the answer is no UTF-8")]
     Encoding,
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
     #[error("the answer makes no sense: {0}")]
     Nonsense(&'static str),
     #[error(transparent)]
@@ -131,8 +134,16 @@ impl Http {
     }
 
     /// Sends a request and takes in the whole answer; where that fails and another attempt may help, sends it again. What is
-    /// given back is what the last attempt came to.
-    pub(super) async fn send(&self, mut call: Call) -> Result<Answer, HttpError> {
+    /// given back is what the last attempt came to. What changes something is sent as long as the fence stands.
+    pub(super) async fn send(&self, call: Call) -> Result<Answer, HttpError> {
+        match call.effect {
+            Effect::Nothing => self.send_unfenced(call).await,
+            Effect::Change => fence::guarded(self.send_unfenced(call)).await?,
+        }
+    }
+
+    /// The same whether a fence stands or not.
+    pub(super) async fn send_unfenced(&self, mut call: Call) -> Result<Answer, HttpError> {
         let body = Bytes::from(std::mem::take(&mut call.body));
         let begun = Instant::now();
         let until = begun + self.deadline;

@@ -269,7 +269,7 @@ fn config_map() -> Kind {
 }
 
 /// The uid where it can be a label's value, else a digest of it.
-fn label_value(fleet: &FleetUid) -> String {
+pub(super) fn label_value(fleet: &FleetUid) -> String {
     let text = fleet.as_str();
     let inner = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     let outer = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);

@@ -25,8 +25,10 @@ mod connect;
 mod copy;
 mod delete;
 mod discovery;
+mod health;
 mod http;
 mod inventory;
+mod lease;
 mod ledger;
 mod lines;
 mod list;
@@ -36,6 +38,7 @@ mod retry;
 mod schemas;
 mod secret;
 mod status;
+mod sync;
 mod watch;
 mod write;
 
@@ -44,8 +47,11 @@ use futures::future::BoxFuture;
 
 pub use self::conditions::Conditions;
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
+pub use self::health::Greeting;
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
+pub use self::lease::{Draft, LeaseStore};
 pub use self::ledger::StoredLedger;
+pub use self::sync::{NewSync, SyncPart, owner_of, sync_id, unit_of};
 pub use self::watch::{Followed, Watch, WatchError};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::HeaderMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{Instrument as _, trace_span};
@@ -28,7 +29,8 @@ use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
 use crate::metrics::Registry;
 use crate::metrics::catalog::OCI_WAITED;
-use crate::providers::pause::Jitter;
+use crate::providers::fence;
+use crate::providers::pause::{Jitter, parse_http_date};
 
 /// How to talk to OCI.
 #[derive(Clone)]
@@ -94,6 +96,8 @@ struct Inner {
     now: Now,
     counter: Counter,
     metrics: Arc<Registry>,
+    /// How far OCI's clock is ahead of ours, by the last answer.
+    ahead: Mutex<Option<SignedDuration>>,
 }
 
 /// How far a call has come: what is left to say of it when time runs out.
@@ -126,6 +130,7 @@ impl Client {
             now: options.now,
             counter: Counter::default(),
             metrics: options.metrics,
+            ahead: Mutex::default(),
         }))
     }
 
@@ -149,7 +154,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`]; a list that is known in part is an error.
-    pub async fn list(&self, mut call: Call) -> Result<Vec<Value>, OciError> {
+    pub async fn list(&self, call: Call) -> Result<Vec<Value>, OciError> {
+        self.list_as(call, std::convert::identity).await
+    }
+
+    /// The same, each item read as soon as its page is there: of a long list no more than a page is ever a tree.
+    pub(super) async fn list_as<T>(&self, mut call: Call, read: impl Fn(Value) -> T) -> Result<Vec<T>, OciError> {
         let nonsense = |operation, what: &str| OciError::Nonsense {
             operation,
             what: what.to_owned(),
@@ -160,9 +170,9 @@ impl Client {
         loop {
             let answer = self.run(&call, Patience::Settled).await?;
             match answer.body {
-                Value::Array(page) => items.extend(page),
+                Value::Array(page) => items.extend(page.into_iter().map(&read)),
                 Value::Object(mut object) => match object.remove("items") {
-                    Some(Value::Array(page)) => items.extend(page),
+                    Some(Value::Array(page)) => items.extend(page.into_iter().map(&read)),
                     _ => return Err(nonsense(call.operation, "the answer holds no list")),
                 },
                 _ => return Err(nonsense(call.operation, "the answer is no list")),
@@ -185,6 +195,11 @@ impl Client {
         self.0
             .counter
             .snapshot(self.0.budget.as_ref().map(Budget::left).unwrap_or_default())
+    }
+
+    /// How far OCI's clock is ahead of ours, where an answer has shown it.
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        *self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// OCID of the tenancy that the default credentials are of, where they can be had and say so.
@@ -344,7 +359,14 @@ impl Inner {
 
         let sent_before = std::mem::replace(&mut progress.sent, true);
         let begun = Instant::now();
-        let answered = tokio::time::timeout(self.attempt_timeout, self.exchange.exchange(message)).await;
+        let exchange = async {
+            let exchange = self.exchange.exchange(message);
+            match call.method {
+                Method::GET | Method::HEAD => Ok(exchange.await),
+                _ => fence::guarded(exchange).await,
+            }
+        };
+        let answered = tokio::time::timeout(self.attempt_timeout, exchange).await;
         let mut kind = Kind {
             service: call.service,
             operation,
@@ -352,9 +374,11 @@ impl Inner {
         };
         let result = match answered {
             Err(elapsed) => Err(lost(true, Box::new(elapsed))),
-            Ok(Err(source)) => Err(lost(!source.is::<NotSent>(), source)),
-            Ok(Ok(answer)) => {
+            Ok(Err(fenced)) => Err(lost(true, Box::new(fenced))),
+            Ok(Ok(Err(source))) => Err(lost(!source.is::<NotSent>(), source)),
+            Ok(Ok(Ok(answer))) => {
                 kind.status = Some(answer.status().as_u16());
+                self.note_clock(&answer);
                 wire::read(call, &request.headers, &answer, (self.now)())
             }
         };
@@ -366,6 +390,15 @@ impl Inner {
             progress.sent = sent_before || error.outcome_unknown();
         }
         result
+    }
+
+    fn note_clock(&self, answer: &http::Response<Bytes>) {
+        let date = answer.headers().get(http::header::DATE);
+        let date = date.and_then(|value| parse_http_date(value.to_str().ok()?));
+        if let Some(theirs) = date {
+            let ahead = theirs.duration_since((self.now)());
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
     }
 
     fn request_id(&self) -> String {

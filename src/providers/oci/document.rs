@@ -9,7 +9,7 @@ use crate::providers::LiveObject;
 use crate::resource::mark::OWNER_ANNOTATION;
 use crate::resource::oci::{OciKind, TAG_PREFIX, without_nulls};
 use crate::resource::reference::OCI_API_VERSION;
-use crate::resource::{OwnerMark, ResourceId};
+use crate::resource::{OwnerMark, PackedRules, ResourceId};
 
 /// The annotation of a document by which a resource that is there already is taken over: its OCID.
 pub const ADOPT_ANNOTATION: &str = "fleetwright.dev/adopt";
@@ -21,8 +21,10 @@ pub(super) struct Live {
     pub(super) ocid: String,
     /// Its etag; none where a list showed it.
     pub(super) etag: Option<String>,
-    /// What OCI showed, untouched.
+    /// What OCI showed, but for security rules.
     pub(super) shown: Value,
+    /// Those.
+    rules: PackedRules,
 }
 
 /// What a `lifecycleState` comes to.
@@ -42,9 +44,22 @@ pub(super) enum Phase {
 
 impl Live {
     /// Reads what OCI shows; none where it has no OCID.
-    pub(super) fn new(shown: Value, etag: Option<String>) -> Option<Self> {
+    pub(super) fn new(mut shown: Value, etag: Option<String>) -> Option<Self> {
         let ocid = shown.get("id")?.as_str()?.to_owned();
-        Some(Self { ocid, etag, shown })
+        let rules = shown.as_object_mut().map(PackedRules::take).unwrap_or_default();
+        Some(Self {
+            ocid,
+            etag,
+            shown,
+            rules,
+        })
+    }
+
+    /// What OCI showed, untouched.
+    pub(super) fn whole(&self) -> Map<String, Value> {
+        let mut shown = self.shown.as_object().cloned().unwrap_or_default();
+        self.rules.put_back(&mut shown);
+        shown
     }
 
     /// Where it is in its life. A state that we don't know is one that passes.
@@ -72,6 +87,7 @@ impl Live {
             ocid: self.ocid.clone(),
             etag: self.etag.clone(),
             shown: Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect()),
+            rules: PackedRules::default(),
         }
     }
 
@@ -82,7 +98,7 @@ impl Live {
 
     /// Its spec, in the form that a create takes: fields of the kind's table alone, our own tags left out.
     pub(super) fn spec(&self, route: &Route, kind: &OciKind, place: &Place) -> Map<String, Value> {
-        let mut shown = self.shown.as_object().cloned().unwrap_or_default();
+        let mut shown = self.whole();
         (route.as_created)(&mut shown);
         let mut spec: Map<String, Value> = kind
             .all_fields()
@@ -102,7 +118,7 @@ impl Live {
 
     /// What OCI shows beside the spec: ids, states, what it chose itself.
     pub(super) fn status(&self, spec: &Map<String, Value>) -> Map<String, Value> {
-        let shown = self.shown.as_object().cloned().unwrap_or_default();
+        let shown = self.whole();
         let not_status = |key: &str| spec.contains_key(key) || matches!(key, "freeformTags" | "systemTags");
         shown
             .into_iter()

@@ -64,8 +64,8 @@ pub struct FoundResource {
 
 impl From<Live> for FoundResource {
     fn from(live: Live) -> Self {
-        let Live { ocid, shown, etag: _ } = live;
-        Self { ocid, shown }
+        let shown = Value::Object(live.whole());
+        Self { ocid: live.ocid, shown }
     }
 }
 

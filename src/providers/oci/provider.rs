@@ -179,14 +179,9 @@ impl OciProvider {
             compartment,
             route.list_query,
         );
-        let shown = self.client.list(call).await?;
-        let listed = shown.len();
-        let live: Vec<Live> = shown.into_iter().filter_map(|shown| Live::new(shown, None)).collect();
-        if live.len() == listed {
-            Ok(live)
-        } else {
-            Err(nonsense(route.operations.list, "the answer has an item without id"))
-        }
+        let listed = self.client.list_as(call, |shown| Live::new(shown, None)).await?;
+        let live: Option<Vec<Live>> = listed.into_iter().collect();
+        live.ok_or_else(|| nonsense(route.operations.list, "the answer has an item without id"))
     }
 
     /// The region's services; asked for once.

@@ -9,6 +9,7 @@ use http::Method;
 
 use super::api::Call;
 use super::error::OciError;
+use crate::providers::fence::Fenced;
 use crate::providers::pause::Jitter;
 
 /// How patient a call is.
@@ -78,6 +79,7 @@ impl Policy {
                 500 | 502..=504 if is_repeatable(call) => self.attempts,
                 _ => return None,
             },
+            OciError::Transport { source, .. } if source.is::<Fenced>() => return None,
             OciError::Transport { sent, .. } if !sent || is_repeatable(call) => self.attempts,
             OciError::Transport { .. }
             | OciError::Deadline { .. }

@@ -14,8 +14,19 @@ pub(super) struct Step {
     pub(super) suffix: String,
     /// The body.
     pub(super) body: Option<Value>,
-    /// Whether the call takes `if-match` and a retry token.
-    pub(super) guarded: bool,
+    /// What the call takes that keeps it from a state that it was not meant for.
+    pub(super) guard: Guard,
+}
+
+/// What keeps a call from a state that it was not meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// `if-match`.
+    Etag,
+    /// A retry token alone.
+    Token,
+    /// Nothing: what it does can be done once.
+    None,
 }
 
 impl Step {
@@ -26,7 +37,7 @@ impl Step {
             method,
             suffix: suffix.to_owned(),
             body: Some(body),
-            guarded: true,
+            guard: Guard::Etag,
         }
     }
 
@@ -42,12 +53,23 @@ impl Step {
             method: Method::DELETE,
             suffix,
             body: None,
-            guarded: true,
+            guard: Guard::Etag,
         }
     }
 
     /// The same, for an action that takes neither `if-match` nor a retry token.
     pub(super) fn unguarded(self) -> Self {
-        Self { guarded: false, ..self }
+        Self {
+            guard: Guard::None,
+            ..self
+        }
+    }
+
+    /// The same, for an action that takes a retry token and no `if-match`.
+    pub(super) fn by_token(self) -> Self {
+        Self {
+            guard: Guard::Token,
+            ..self
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::failure::{failed, refused};
 use super::kinds::{self, blocks, group_rules, load_balancer, peering, route};
 use super::provider::{Known, OciProvider, Subject};
 use super::services;
-use super::step::Step;
+use super::step::{Guard, Step};
 use super::tags::{self, Ours, Whose};
 use crate::providers::{ProviderError, WriteRequest, WriteResponse};
 use crate::resource::mark::OWNER_ANNOTATION;
@@ -132,7 +132,7 @@ impl OciProvider {
         body.insert("freeformTags".to_owned(), Value::Object(merged));
         let body = Value::Object(body);
         let fresh = self.names_fresh(&body);
-        let token = self.token(id, &body, incarnation);
+        let token = self.token([id.kind.as_str(), id.name.as_str()], &incarnation.to_be_bytes());
         let mut call = change(
             route.service,
             place,
@@ -184,16 +184,11 @@ impl OciProvider {
         Ok(ours.next())
     }
 
-    /// A retry token: the same for every attempt at the same thing, another one for the next resource of that name.
-    fn token(&self, id: &ResourceId, body: &Value, incarnation: u32) -> String {
-        let body = body.to_string();
-        let digest = Digest::of_parts([
-            self.fleet.as_str().as_bytes(),
-            id.kind.as_bytes(),
-            id.name.as_bytes(),
-            body.as_bytes(),
-            &incarnation.to_be_bytes(),
-        ]);
+    /// A retry token: the same for every attempt at the same thing, another one for the next resource of that name. What is
+    /// sent is no part of it: of two who make a resource from different commits, the second is refused, and finds the first's.
+    fn token(&self, what: [&str; 2], which: &[u8]) -> String {
+        let [first, second] = what.map(str::as_bytes);
+        let digest = Digest::of_parts([self.fleet.as_str().as_bytes(), first, second, which]);
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.as_bytes())
     }
 
@@ -296,7 +291,10 @@ impl OciProvider {
             .await
             .map_err(|error| failed("set the rules of", id, error))?;
         // The etag is that of the group as it was before.
-        let live = if changed { Live { etag: None, ..live } } else { live };
+        let mut live = live;
+        if changed {
+            live.etag = None;
+        }
         Ok(live)
     }
 
@@ -311,8 +309,7 @@ impl OciProvider {
             "changeCompartment",
             json!({"compartmentId": wanted.compartment}),
         );
-        let step = Step { guarded: false, ..step };
-        self.take_steps(subject, live, vec![step]).await
+        self.take_steps(subject, live, vec![step.by_token()]).await
     }
 
     /// Takes steps one after the other, each as of the state that the one before led to.
@@ -328,9 +325,18 @@ impl OciProvider {
                 format!("{}{}", route.path(&live.ocid), step.suffix),
                 step.body.clone(),
             );
-            if step.guarded {
-                live = self.with_etag(subject, live).await?;
-                call.if_match.clone_from(&live.etag);
+            match step.guard {
+                Guard::Etag => {
+                    live = self.with_etag(subject, live).await?;
+                    call.if_match.clone_from(&live.etag);
+                }
+                // Of two who act on the same state one is refused, unless they ask for the same.
+                Guard::Token => {
+                    live = self.with_etag(subject, live).await?;
+                    let etag = live.etag.as_deref().unwrap_or_default();
+                    call.retry_token = Some(self.token([step.operation, live.ocid.as_str()], etag.as_bytes()));
+                }
+                Guard::None => {}
             }
             let fresh = step.body.as_ref().is_some_and(|body| self.names_fresh(body)) || self.is_fresh(&live.ocid);
             let answer = self.send(call, fresh).await;
@@ -363,6 +369,7 @@ impl OciProvider {
         found: &[FieldDifference],
     ) -> Result<Live, ProviderError> {
         let Subject { id, kind, .. } = subject;
+        let shown = live.whole();
         let mut body = Map::new();
         for difference in found {
             let Some(field) = field_of(kind, difference).filter(|field| field.call == By::Update) else {
@@ -371,7 +378,7 @@ impl OciProvider {
             if let Some(value) = wanted.spec.get(field.name).filter(|_| field.name != "freeformTags") {
                 body.insert(
                     field.name.to_owned(),
-                    kinds::as_updated(field, value, live.shown.get(field.name)),
+                    kinds::as_updated(field, value, shown.get(field.name)),
                 );
             }
         }

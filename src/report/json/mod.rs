@@ -4,6 +4,7 @@
 //! change. A field is never removed or given another meaning within a version.
 
 mod apply;
+mod doctor;
 mod explanation;
 mod plan;
 mod status;
@@ -13,11 +14,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::apply::{APPLY, ApplyReport, NotReadyReport, ResultReport, apply};
+pub use self::doctor::{DOCTOR, DoctorReport, FindingReport, doctor};
 pub use self::explanation::{EXPLANATION, ExplainedReport, ExplanationReport, OriginReport, explanation};
 pub use self::plan::{
     ChangeReport, FieldReport, HeldReport, NeedReport, PLAN, PlanReport, RefusalReport, Summary, WaitReport, plan,
 };
-pub use self::status::{ClusterReport, ObjectStatusReport, STATUS, StatusReport, status};
+pub use self::status::{ClusterReport, ObjectStatusReport, STATUS, StatusReport, SuspendedReport, SyncReport, status};
 pub use self::validation::{VALIDATION, ValidationReport, validation};
 use crate::diag::Diagnostic;
 use crate::plan::change::Action;

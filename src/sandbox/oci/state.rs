@@ -1,7 +1,8 @@
 //! What the server holds: resources, what they hold on to, and what happens to them next.
 //!
 //! Invariant: the indexes follow from the records, and every change of a record goes through [`State::amend`] or
-//! [`State::insert`], which keep them so and mark the row to be stored. Time is what the caller says it is.
+//! [`State::insert`], which keep them so and mark the row to be stored. Security rules are packed while a record is in the
+//! state, and there when it is taken out to be changed. Time is what the caller says it is.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,6 +19,7 @@ use super::log::Log;
 use super::models::Body;
 use super::refusal::Refusal;
 use super::retry::Tokens;
+use crate::resource::PackedRules;
 use crate::resource::regions::{self, Region};
 use crate::sandbox::store::{Store, StoreError, Write};
 
@@ -51,11 +53,13 @@ pub(super) struct Record {
     pub(super) region: &'static str,
     pub(super) sequence: u64,
     version: u64,
-    /// What reads show.
+    /// What reads show, but for what is packed.
     pub(super) body: Body,
     /// What other reads show: rules of a group, records of a zone.
     pub(super) extra: Body,
     then: VecDeque<(Timestamp, Then)>,
+    /// Security rules of the body, while nobody changes it.
+    packed: PackedRules,
 }
 
 /// A record's row.
@@ -73,7 +77,13 @@ struct Row {
 impl Record {
     /// What a read answers.
     pub(super) fn view(&self) -> Value {
-        Value::Object(self.body.clone())
+        Value::Object(self.whole())
+    }
+
+    fn whole(&self) -> Body {
+        let mut body = self.body.clone();
+        self.packed.put_back(&mut body);
+        body
     }
 
     /// Changes with every change of the record, those that time makes included.
@@ -124,7 +134,7 @@ impl Record {
             region: self.region.to_owned(),
             sequence: self.sequence,
             version: self.version,
-            body: self.body.clone(),
+            body: self.whole(),
             extra: self.extra.clone(),
             then: self.then.clone(),
         })
@@ -196,6 +206,7 @@ impl State {
                     body: row.body,
                     extra: row.extra,
                     then: row.then,
+                    packed: PackedRules::default(),
                 });
             } else if table == META && key == SEQUENCE {
                 state.sequence = serde_json::from_str(&value).map_err(unreadable)?;
@@ -311,6 +322,7 @@ impl State {
             body,
             extra: Body::new(),
             then: VecDeque::new(),
+            packed: PackedRules::default(),
         };
         if record.state() == life.making && life.making != life.ready {
             let ready = super::call::body([("lifecycleState", life.ready.into())]);
@@ -319,7 +331,7 @@ impl State {
         self.put(record);
     }
 
-    fn put(&mut self, record: Record) {
+    fn put(&mut self, mut record: Record) {
         let id = record.id.clone();
         self.places
             .entry(record.place())
@@ -331,12 +343,14 @@ impl State {
         if let Some((time, _)) = record.then.front() {
             self.due.insert((*time, id.clone()));
         }
+        record.packed = PackedRules::take(&mut record.body);
         self.changed.insert(id.clone());
         self.records.insert(id, record);
     }
 
     fn take(&mut self, id: &str) -> Option<Record> {
-        let record = self.records.remove(id)?;
+        let mut record = self.records.remove(id)?;
+        std::mem::take(&mut record.packed).put_back(&mut record.body);
         if let Some(place) = self.places.get_mut(&record.place()) {
             place.remove(&(record.sequence, id.to_owned()));
         }

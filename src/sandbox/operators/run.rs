@@ -210,7 +210,11 @@ impl Loop {
         }
     }
 
-    fn take(&mut self, key: Key, object: Value, at: Timestamp) {
+    fn take(&mut self, key: Key, mut object: Value, at: Timestamp) {
+        // Most of an object, and no operator looks at it.
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
         self.touch_related(&key, &object, at);
         self.objects.insert(key.clone(), object);
         self.due.at(key, at);

@@ -5,16 +5,20 @@ mod conflict;
 mod crash;
 mod daemon;
 mod demo;
+mod doctor;
 mod drift;
 mod form;
 mod guards;
 mod in_cluster;
+mod lease;
 mod moved;
 mod output;
 mod prune;
+mod rbac;
 mod ready;
 mod revision;
 mod scope;
+mod sync;
 mod telemetry;
 mod terminal;
 mod whole;
@@ -75,8 +79,11 @@ impl Stage {
 
     /// A fleet of these clusters, each with pools `a` and `b`, and more lines for the Fleet's spec.
     fn of(name: &str, more: &str, clusters: &[&str]) -> Option<Self> {
-        let server = ApiServer::shared()?;
-        let login = server.login();
+        Some(Self::on(ApiServer::shared()?.login(), name, more, clusters))
+    }
+
+    /// The same, on a server of one's own.
+    fn on(login: Login, name: &str, more: &str, clusters: &[&str]) -> Self {
         let source = format!("{name}-source");
         login.kubectl(&["create", "namespace", &source]);
         let kind = "--type=kubernetes.io/dockerconfigjson";
@@ -103,7 +110,7 @@ impl Stage {
             );
         }
         stage.place.run(&["lock"]).exits(0);
-        Some(stage)
+        stage
     }
 
     /// Writes the Fleet document, with more lines for its spec.
@@ -114,10 +121,8 @@ impl Stage {
 
     /// Writes a cluster's document, with these pools.
     fn cluster(&self, cluster: &str, pools: &[&str]) {
-        let pools: String = pools.iter().map(|pool| format!("    {pool}\n")).collect();
-        let text =
-            format!("kind: Cluster\nmetadata: {{name: {cluster}}}\nspec:\n  environment: dev\n  pools:\n{pools}");
-        self.place.write(&format!("clusters/{cluster}.yaml"), &text);
+        self.place
+            .write(&format!("clusters/{cluster}.yaml"), &document(cluster, pools));
     }
 
     /// Takes a cluster's document away.
@@ -229,6 +234,12 @@ impl Stage {
         }
         writes
     }
+}
+
+/// The document of a cluster with these pools.
+fn document(cluster: &str, pools: &[&str]) -> String {
+    let pools: String = pools.iter().map(|pool| format!("    {pool}\n")).collect();
+    format!("kind: Cluster\nmetadata: {{name: {cluster}}}\nspec:\n  environment: dev\n  pools:\n{pools}")
 }
 
 /// The namespace of a cluster's objects.

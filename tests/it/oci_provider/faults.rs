@@ -29,6 +29,19 @@ async fn a_lost_answer_never_makes_a_twin() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_who_make_a_resource_from_different_commits_make_one() {
+    let world = World::new();
+    let live = world.create(&vcn(&world, "net", "10.0.0.0/16")).await;
+    let mut newer = vcn(&world, "net", "10.0.0.0/16");
+    newer["spec"]["displayName"] = json!("renamed");
+    // It saw nothing there, for it looked before the other's was made.
+    let again = world.another("fleet-1", Default::default()).create(&newer).await;
+    assert_eq!(again.uid, live.uid);
+    assert_eq!(world.server.living()["Vcn"].len(), 1);
+    assert_eq!(again.parse().unwrap()["spec"]["displayName"], "renamed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn lost_rights_make_unknown_and_nothing_absent() {
     let world = World::new();
     let network = vcn(&world, "net", "10.0.0.0/16");

@@ -20,6 +20,7 @@ async fn comes_up(world: &World, seed: u64) {
         against: Against::Live(Box::new(world.access.clone())),
         scope: Scope::default(),
         adopt: false,
+        even_suspended: false,
         now: NOW.to_owned(),
     };
     let mut said = String::new();

@@ -217,6 +217,7 @@ impl World {
             against: Against::Live(Box::new(self.access.clone())),
             scope: Scope::default(),
             adopt,
+            even_suspended: false,
             now: NOW.to_owned(),
         };
         ops::plan(&self.loaded, &options).await.expect("a plan")

@@ -1,0 +1,155 @@
+//! One of several daemons: the Leases that it holds, and which units are its own by them.
+//!
+//! Invariant: nothing is begun with that is not ours at that moment (see `ops::lease`); what is not ours waits, watched, for
+//! the moment at which it is. May not plan or apply.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::inventory::InventoryKey;
+use crate::ops::lease::{Claim, Claims, Holder, Keeper, Standing};
+use crate::ops::{Access, AccessError, LoadedFleet};
+use crate::resource::{ManagementClusterName, UnitId};
+
+/// What a unit is recorded on.
+type Homes = BTreeSet<ManagementClusterName>;
+
+/// A replica.
+pub(super) struct Replica {
+    holder: Option<Holder>,
+    claims: Arc<Claims>,
+    keepers: BTreeMap<ManagementClusterName, Kept>,
+    homes: BTreeMap<UnitId, Homes>,
+    ours: BTreeSet<UnitId>,
+}
+
+struct Kept {
+    /// The context by which its management cluster is reached.
+    context: String,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Replica {
+    /// One that holds Leases this way; none: it works alone, and all is its own.
+    pub(super) fn new(holder: Option<Holder>) -> Self {
+        let claims = match &holder {
+            Some(_) => Claims::default(),
+            None => Claims::open(),
+        };
+        Self {
+            holder,
+            claims: Arc::new(claims),
+            keepers: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            ours: BTreeSet::new(),
+        }
+    }
+
+    /// What may be worked on.
+    pub(super) fn claims(&self) -> Arc<Claims> {
+        self.claims.clone()
+    }
+
+    /// How it stands, by management cluster.
+    pub(super) fn standings(&self) -> BTreeMap<ManagementClusterName, Standing> {
+        self.claims.standings()
+    }
+
+    /// Holds Leases on these management clusters, and on no others. What is held already goes on.
+    ///
+    /// # Errors
+    /// Where there is no connection.
+    pub(super) async fn keep(
+        &mut self,
+        loaded: &LoadedFleet,
+        access: &Access,
+        names: &[ManagementClusterName],
+    ) -> Result<(), AccessError> {
+        let Some(holder) = &self.holder else { return Ok(()) };
+        let context = |name: &ManagementClusterName| loaded.fleet.management_clusters.get(name).map(|one| &one.context);
+        let stays = |name: &ManagementClusterName, kept: &mut Kept| {
+            let stays = names.contains(name) && context(name) == Some(&kept.context) && !kept.task.is_finished();
+            if !stays {
+                kept.stop.cancel();
+            }
+            stays
+        };
+        self.keepers.retain(stays);
+        for (name, provider) in access.connect(&loaded.fleet, names).await? {
+            if self.keepers.contains_key(&name) {
+                continue;
+            }
+            let stop = CancellationToken::new();
+            let store = provider.leases(&loaded.revised.fleet);
+            let keeper = Keeper::new(holder, name.clone(), store, self.claims.clone());
+            let kept = Kept {
+                context: context(&name).cloned().unwrap_or_default(),
+                task: tokio::spawn(keeper.run(stop.clone())),
+                stop,
+            };
+            self.keepers.insert(name, kept);
+        }
+        Ok(())
+    }
+
+    /// Takes in which units there are, and where each is recorded.
+    pub(super) fn place(&mut self, units: &BTreeSet<UnitId>, loaded: &LoadedFleet, recorded: &BTreeSet<InventoryKey>) {
+        let mut homes: BTreeMap<UnitId, Homes> = units
+            .iter()
+            .map(|unit| (unit.clone(), loaded.recorded_on(unit).into_iter().collect()))
+            .collect();
+        for (on, unit) in recorded {
+            if let Some(homes) = homes.get_mut(unit) {
+                homes.insert(on.clone());
+            }
+        }
+        self.homes = homes;
+        self.divide();
+    }
+
+    /// Finds out anew which units are ours; says whether that has changed.
+    pub(super) fn divide(&mut self) -> bool {
+        let may = |(unit, homes): &(&UnitId, &Homes)| self.claims.may(unit, homes);
+        let ours: BTreeSet<UnitId> = self.homes.iter().filter(may).map(|(unit, _)| unit.clone()).collect();
+        let changed = ours != self.ours;
+        self.ours = ours;
+        changed
+    }
+
+    /// The units that are ours.
+    pub(super) fn ours(&self) -> &BTreeSet<UnitId> {
+        &self.ours
+    }
+
+    /// Whether, of units that have not been looked at, none is for us to look at. Before it is known which are, it is not.
+    pub(super) fn has_seen_its_own(&self, unseen: &BTreeSet<UnitId>) -> bool {
+        let standings = self.claims.standings();
+        let is_known = |on: &ManagementClusterName| match standings.get(on) {
+            Some(Standing::StandsBy { .. } | Standing::Leads | Standing::Shares { .. }) => true,
+            Some(Standing::WaitsFor { .. } | Standing::Fails { .. }) | None => false,
+        };
+        let ours = |unit: &UnitId| self.claims.is_open() || self.ours.contains(unit);
+        self.keepers.keys().all(is_known) && !unseen.iter().any(ours)
+    }
+
+    /// Begins with those of some units that are ours still; the others are given back.
+    pub(super) fn begin(&self, units: &BTreeSet<UnitId>) -> (Claim, BTreeSet<UnitId>) {
+        let with_homes = |unit: &UnitId| (unit.clone(), self.homes.get(unit).cloned().unwrap_or_default());
+        self.claims.begin(units.iter().map(with_homes).collect())
+    }
+
+    /// Lets go of all Leases. All work has ended by then.
+    pub(super) async fn end(&mut self) {
+        for kept in self.keepers.values() {
+            kept.stop.cancel();
+        }
+        for (_, kept) in std::mem::take(&mut self.keepers) {
+            // It has an end of its own; a panic in it is told by the runtime.
+            kept.task.await.ok();
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Where the daemon leaves word, and finds what was asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+use super::compose::FleetFacts;
+use super::news::Deeds;
+use crate::daemon::facts::UnitFacts;
+use crate::ops::{Access, LoadedFleet};
+use crate::resource::{ManagementClusterName, UnitId};
+
+/// Something that somebody asked for by an annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::daemon) struct Ask {
+    /// Where.
+    pub(in crate::daemon) on: ManagementClusterName,
+    /// Of which unit; none: of all that are recorded there.
+    pub(in crate::daemon) unit: Option<UnitId>,
+    /// What to say when it is answered; none: something else than a look was asked for, a suspension or its end.
+    pub(in crate::daemon) token: Option<String>,
+}
+
+/// What was last said of a unit.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) facts: UnitFacts,
+    /// The last request that was answered.
+    pub(super) handled: Option<String>,
+    /// What was done since it was last taken.
+    pub(super) deeds: Deeds,
+    /// Raised with each word.
+    pub(super) count: u64,
+}
+
+/// What was last said of the fleet.
+#[derive(Clone, Default)]
+pub(super) struct Board {
+    pub(super) current: Option<(Arc<LoadedFleet>, Access)>,
+    pub(super) fleet: FleetFacts,
+    pub(super) units: BTreeMap<UnitId, Said>,
+    /// Requests to the whole fleet that were answered.
+    pub(super) handled: BTreeMap<ManagementClusterName, String>,
+    /// The units that there are; none: not known yet.
+    pub(super) kept: Option<BTreeSet<UnitId>>,
+}
+
+/// The desk.
+#[derive(Default)]
+pub(in crate::daemon) struct Desk {
+    board: Mutex<Board>,
+    changes: watch::Sender<u64>,
+    asks: Mutex<Vec<Ask>>,
+    asked: Notify,
+}
+
+impl Desk {
+    pub(super) fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Says that a revision is in force, and how control planes are reached from now on.
+    pub(in crate::daemon) fn in_force(&self, loaded: &Arc<LoadedFleet>, access: &Access, fleet: FleetFacts) {
+        let mut board = self.board();
+        board.current = Some((loaded.clone(), access.clone()));
+        board.fleet = fleet;
+        drop(board);
+        self.changed();
+    }
+
+    /// Says why what the source holds is not in force; none: it is.
+    pub(in crate::daemon) fn refused(&self, error: Option<&str>) {
+        let mut board = self.board();
+        if board.fleet.error.as_deref() != error {
+            board.fleet.error = error.map(str::to_owned);
+            drop(board);
+            self.changed();
+        }
+    }
+
+    /// Says which units there are, where that is known.
+    pub(in crate::daemon) fn keep(&self, units: &BTreeSet<UnitId>) {
+        let mut board = self.board();
+        if board.kept.as_ref() != Some(units) {
+            board.units.retain(|unit, _| units.contains(unit));
+            board.kept = Some(units.clone());
+            drop(board);
+            self.changed();
+        }
+    }
+
+    /// Says how a unit stands, and which request that answers.
+    pub(in crate::daemon) fn say(&self, unit: &UnitId, facts: UnitFacts, handled: Option<String>) {
+        let mut board = self.board();
+        let before = board.units.remove(unit);
+        let (mut deeds, count, known) = match before {
+            Some(said) => (said.deeds, said.count, said.handled),
+            None => (Deeds::default(), 0, None),
+        };
+        if let Some(details) = &facts.details {
+            deeds.made += details.made;
+            deeds.mended.extend(details.mended.iter().cloned());
+            // A fight over a field is told by its end; memory is not to grow with it.
+            deeds.mended.truncate(100);
+        }
+        let said = Said {
+            facts,
+            handled: handled.or(known),
+            deeds,
+            count: count + 1,
+        };
+        board.units.insert(unit.clone(), said);
+        drop(board);
+        self.changed();
+    }
+
+    /// Says that a request to the whole fleet is answered.
+    pub(in crate::daemon) fn handled(&self, on: &ManagementClusterName, token: String) {
+        self.board().handled.insert(on.clone(), token);
+        self.changed();
+    }
+
+    pub(super) fn ask(&self, ask: Ask) {
+        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !asks.contains(&ask) {
+            asks.push(ask);
+        }
+        drop(asks);
+        self.asked.notify_one();
+    }
+
+    /// Waits until something was asked, and takes it.
+    pub(in crate::daemon) async fn asks(&self) -> Vec<Ask> {
+        loop {
+            let asks = std::mem::take(&mut *self.asks.lock().unwrap_or_else(PoisonError::into_inner));
+            if !asks.is_empty() {
+                return asks;
+            }
+            self.asked.notified().await;
+        }
+    }
+}

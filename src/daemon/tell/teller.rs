@@ -1,0 +1,322 @@
+//! One management cluster's task: writes what has changed, and hears what is asked.
+
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::desk::{Ask, Desk};
+use super::events::Events;
+use super::pace::Pacer;
+use super::touched::{Touched, Watcher};
+use crate::ops::{Access, LoadedFleet};
+use crate::providers::kubernetes::{KubernetesProvider, unit_of};
+use crate::report::chain;
+use crate::resource::{ManagementClusterName, UnitId};
+use crate::sync::annotations::{RECONCILE_REQUESTED_AT, is_of_suspension};
+use crate::sync::{FleetSync, Read, Record, Records, SyncKind, UnitSync, fleet_object, unit_object};
+
+/// Where the kinds are not installed, or nothing can be read, it is looked again after so long.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// What can't be deleted is tried again after so long.
+const SWEEP_AGAIN: Duration = Duration::from_secs(60);
+/// More objects than this are read by a LIST.
+const ONE_BY_ONE: usize = 8;
+/// Units written in one round: the rest comes with the next, after what was asked meanwhile.
+const IN_A_ROUND: usize = 64;
+
+/// The tasks; they end with it.
+#[derive(Default)]
+pub(in crate::daemon) struct Tellers {
+    tasks: JoinSet<()>,
+    served: BTreeSet<ManagementClusterName>,
+}
+
+impl Tellers {
+    /// Serves these management clusters; those that are served already go on.
+    pub(in crate::daemon) fn serve<'a>(
+        &mut self,
+        desk: &Arc<Desk>,
+        clusters: impl Iterator<Item = &'a ManagementClusterName>,
+    ) {
+        for on in clusters {
+            if self.served.insert(on.clone()) {
+                self.tasks.spawn(Teller::new(on.clone(), desk.clone()).run());
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    pacer: Pacer,
+    /// The word that was taken last.
+    count: u64,
+}
+
+struct Teller {
+    on: ManagementClusterName,
+    desk: Arc<Desk>,
+    began: Instant,
+    /// What was read, and written since; none where that can't be known.
+    known: Option<Records>,
+    /// What was said last about not being able to.
+    complaint: Option<String>,
+    look_again: Instant,
+    sweep_again: Instant,
+    units: BTreeMap<UnitId, Slot>,
+    fleet: Slot,
+    events: Events,
+    /// Requests that the daemon was told of, by object.
+    asked: BTreeMap<(SyncKind, String), String>,
+    touched: Arc<Touched>,
+    watches: JoinSet<()>,
+}
+
+/// What one round works with.
+struct Round {
+    loaded: Arc<LoadedFleet>,
+    provider: Arc<KubernetesProvider>,
+}
+
+/// The kind is not there any more.
+struct Uninstalled;
+
+impl Teller {
+    fn new(on: ManagementClusterName, desk: Arc<Desk>) -> Self {
+        let now = Instant::now();
+        Self {
+            on,
+            desk,
+            began: now,
+            known: None,
+            complaint: None,
+            look_again: now,
+            sweep_again: now,
+            units: BTreeMap::new(),
+            fleet: Slot::default(),
+            events: Events::default(),
+            asked: BTreeMap::new(),
+            touched: Arc::default(),
+            watches: JoinSet::new(),
+        }
+    }
+
+    async fn run(mut self) {
+        let mut changes = self.desk.changes();
+        let touched = self.touched.clone();
+        loop {
+            let count = *changes.borrow_and_update();
+            let wake = self.round(count).await;
+            tokio::select! {
+                // The desk is held here too: it does not close.
+                _ = changes.changed() => {}
+                () = touched.wait() => {}
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Does what is due; gives the time of what is due next.
+    async fn round(&mut self, count: u64) -> Instant {
+        let asleep = Instant::now() + LOOK_AGAIN;
+        let current = self.desk.board().current.clone();
+        let Some((loaded, access)) = current else { return asleep };
+        if self.known.is_none() && Instant::now() < self.look_again {
+            return self.look_again;
+        }
+        if let Err(error) = self.round_with(loaded, &access, count).await {
+            self.complain(&error);
+            self.known = None;
+            self.look_again = Instant::now() + LOOK_AGAIN;
+            return self.look_again;
+        }
+        let due = self
+            .units
+            .values()
+            .chain([&self.fleet])
+            .filter_map(|slot| slot.pacer.due())
+            .min();
+        due.map_or(asleep, |due| asleep.min(self.began + due))
+    }
+
+    async fn round_with(&mut self, loaded: Arc<LoadedFleet>, access: &Access, count: u64) -> Result<(), String> {
+        let only = std::slice::from_ref(&self.on);
+        let providers = access
+            .connect(&loaded.fleet, only)
+            .await
+            .map_err(|error| chain(&error))?;
+        let Some(provider) = providers.get(&self.on).cloned() else {
+            return Err("there is no connection".to_owned());
+        };
+        let round = Round { loaded, provider };
+        if self.known.is_none() {
+            self.read_all(&round).await?;
+            self.complaint = None;
+            if self.watches.is_empty() {
+                for kind in SyncKind::ALL {
+                    let watcher = Watcher {
+                        on: self.on.clone(),
+                        kind,
+                        desk: self.desk.clone(),
+                        touched: self.touched.clone(),
+                    };
+                    self.watches.spawn(watcher.run());
+                }
+            }
+        }
+        self.hear(&round).await?;
+        self.take_word(count);
+        self.write_units(&round).await?;
+        self.write_fleet(&round)
+            .await
+            .map_err(|_: Uninstalled| not_installed())?;
+        self.sweep(&round).await;
+        Ok(())
+    }
+
+    /// Says once why nothing is told.
+    fn complain(&mut self, error: &str) {
+        if self.complaint.as_deref() != Some(error) {
+            tracing::warn!(on = %self.on, error, "ClusterSync and FleetStatus are not written");
+            self.complaint = Some(error.to_owned());
+        }
+    }
+
+    async fn read_all(&mut self, round: &Round) -> Result<(), String> {
+        let discovered = round.provider.discover_anew().await;
+        discovered.map_err(|error| chain(&error))?;
+        match round.provider.read_syncs().await {
+            Read::NotInstalled => Err(not_installed()),
+            Read::Unknown(why) => Err(why),
+            Read::Known(records) => {
+                let before = self.known.take().unwrap_or_default();
+                for record in records.units.values() {
+                    self.notice(round, SyncKind::ClusterSync, before.units.get(&record.name), record);
+                }
+                for record in records.fleets.values() {
+                    self.notice(round, SyncKind::FleetStatus, before.fleets.get(&record.name), record);
+                }
+                self.known = Some(records);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads again what somebody changed.
+    async fn hear(&mut self, round: &Round) -> Result<(), String> {
+        let touched = self.touched.take();
+        if touched.len() > ONE_BY_ONE {
+            return self.read_all(round).await;
+        }
+        for (kind, name) in touched {
+            match kind {
+                SyncKind::ClusterSync => {
+                    let read = round.provider.read_sync::<UnitSync>(kind, &name).await;
+                    let record = read.map_err(|error| chain(&error))?;
+                    let Some(known) = &mut self.known else { continue };
+                    let before = known.units.remove(&name);
+                    if let Some(record) = record {
+                        known.units.insert(name, record.clone());
+                        self.notice(round, kind, before.as_ref(), &record);
+                    }
+                }
+                SyncKind::FleetStatus => {
+                    let read = round.provider.read_sync::<FleetSync>(kind, &name).await;
+                    let record = read.map_err(|error| chain(&error))?;
+                    let Some(known) = &mut self.known else { continue };
+                    let before = known.fleets.remove(&name);
+                    if let Some(record) = record {
+                        known.fleets.insert(name, record.clone());
+                        self.notice(round, kind, before.as_ref(), &record);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the daemon what an object's annotations newly ask for.
+    fn notice<T: Handled>(&mut self, round: &Round, kind: SyncKind, before: Option<&Record<T>>, now: &Record<T>) {
+        let fleet = &round.loaded.fleet.name;
+        let unit = match kind {
+            SyncKind::FleetStatus if now.name == fleet_object(fleet) => None,
+            SyncKind::FleetStatus => return,
+            SyncKind::ClusterSync => {
+                let unit = unit_of(now, kind, &round.loaded.revised.fleet);
+                match unit.filter(|unit| unit_object(fleet, unit) == now.name) {
+                    Some(unit) => Some(unit),
+                    None => return,
+                }
+            }
+        };
+        let key = (kind, now.name.clone());
+        let token = now.annotations.get(RECONCILE_REQUESTED_AT).cloned();
+        let is_open = |token: &String| now.status.handled() != Some(token) && self.asked.get(&key) != Some(token);
+        let token = token.filter(is_open);
+        let suspensions = |record: &Record<T>| -> BTreeMap<String, String> {
+            let all = record.annotations.iter().filter(|(key, _)| is_of_suspension(key));
+            all.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        let differs = before.is_some_and(|before| suspensions(before) != suspensions(now));
+        if let Some(token) = &token {
+            self.asked.insert(key, token.clone());
+        }
+        if token.is_some() || differs {
+            tracing::info!(object = now.name, ?token, "asked to look");
+            self.desk.ask(Ask {
+                on: self.on.clone(),
+                unit,
+                token,
+            });
+        }
+    }
+
+    /// Takes what the daemon said since.
+    fn take_word(&mut self, count: u64) {
+        let now = self.now();
+        let board = self.desk.board();
+        self.units.retain(|unit, _| board.units.contains_key(unit));
+        for (unit, said) in board.units.iter().filter(|(_, said)| said.facts.on == self.on) {
+            let slot = self.units.entry(unit.clone()).or_default();
+            if slot.count != said.count {
+                slot.count = said.count;
+                slot.pacer.change(now);
+            }
+        }
+        if self.fleet.count != count {
+            self.fleet.count = count;
+            self.fleet.pacer.change(now);
+        }
+    }
+}
+
+/// Statuses that say which request was answered last.
+trait Handled: Clone + Default + serde::Serialize + serde::de::DeserializeOwned {
+    fn handled(&self) -> Option<&String>;
+}
+
+impl Handled for UnitSync {
+    fn handled(&self) -> Option<&String> {
+        self.last_handled_reconcile_at.as_ref()
+    }
+}
+
+impl Handled for FleetSync {
+    fn handled(&self) -> Option<&String> {
+        self.last_handled_reconcile_at.as_ref()
+    }
+}
+
+fn not_installed() -> String {
+    "they are not installed there: `kubectl apply -f deploy/crds` installs them; until then /status alone tells"
+        .to_owned()
+}

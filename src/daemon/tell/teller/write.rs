@@ -1,0 +1,307 @@
+//! Writing: what differs, of what is ours.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::super::compose;
+use super::super::desk::Said;
+use super::super::news;
+use super::{Handled, IN_A_ROUND, Round, SWEEP_AGAIN, Slot, Teller, Uninstalled, not_installed};
+use crate::providers::ProviderError;
+use crate::providers::kubernetes::{NewSync, SyncPart, owner_of, sync_id, unit_of};
+use crate::report::chain;
+use crate::resource::UnitId;
+use crate::resource::mark::OWNER_ANNOTATION;
+use crate::sync::suspension::{Place, suspended};
+use crate::sync::{FleetSync, Read, Record, SyncKind, UnitSync, fleet_object, merge_patch, unit_object};
+
+impl Teller {
+    /// Writes what is due. Where a server does not answer, the other units are not tried.
+    pub(super) async fn write_units(&mut self, round: &Round) -> Result<(), String> {
+        let now = self.now();
+        let is_due = |slot: &Slot| slot.pacer.due().is_some_and(|due| due <= now);
+        let due: Vec<UnitId> = self
+            .units
+            .iter()
+            .filter(|(_, slot)| is_due(slot))
+            .map(|(unit, _)| unit.clone())
+            .take(IN_A_ROUND)
+            .collect();
+        for unit in due {
+            let said = {
+                let mut board = self.desk.board();
+                let Some(said) = board.units.get_mut(&unit) else {
+                    continue;
+                };
+                let word = said.clone();
+                said.deeds = news::Deeds::default();
+                word
+            };
+            let wrote = self
+                .write_unit(round, &unit, &said)
+                .await
+                .map_err(|_| not_installed())?;
+            let now = self.now();
+            let Some(slot) = self.units.get_mut(&unit) else {
+                continue;
+            };
+            match wrote {
+                Ok(()) => slot.pacer.wrote(now),
+                Err(error) => {
+                    slot.pacer.failed(now);
+                    // What was done is told with the next attempt.
+                    if let Some(kept) = self.desk.board().units.get_mut(&unit) {
+                        kept.deeds.made += said.deeds.made;
+                        kept.deeds.mended.extend(said.deeds.mended);
+                    }
+                    let text = chain(&error);
+                    if matches!(error, ProviderError::Transport { .. }) {
+                        return Err(text);
+                    }
+                    tracing::warn!(%unit, error = text, "its ClusterSync can't be written");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_unit(
+        &mut self,
+        round: &Round,
+        unit: &UnitId,
+        said: &Said,
+    ) -> Result<Result<(), ProviderError>, Uninstalled> {
+        const KIND: SyncKind = SyncKind::ClusterSync;
+        let name = unit_object(&round.loaded.fleet.name, unit);
+        let known = self.known.as_ref().and_then(|known| known.units.get(&name)).cloned();
+        let record = match self.ours(round, KIND, (&name, unit), known).await? {
+            Ok(record) => record,
+            Err(error) => return Ok(Err(error)),
+        };
+        let handled = said.handled.as_deref();
+        let after = compose::unit(
+            &record.status,
+            unit,
+            &said.facts,
+            handled,
+            record.generation,
+            Timestamp::now(),
+        );
+        match self.write_status(round, KIND, &record, &after).await {
+            Ok(Some(written)) => {
+                let all = news::unit(&record.status, &after, &said.deeds);
+                self.events.publish(&round.provider, KIND, &written, all).await;
+                self.notice(round, KIND, Some(&record), &written);
+                self.remember_unit(written);
+                Ok(Ok(()))
+            }
+            // Somebody deleted it: it is made anew.
+            Ok(None) => {
+                self.forget(KIND, &name);
+                Ok(Err(lost(KIND, &name)))
+            }
+            Err(error) => {
+                self.touched.add(KIND, name);
+                Ok(Err(error))
+            }
+        }
+    }
+
+    pub(super) async fn write_fleet(&mut self, round: &Round) -> Result<(), Uninstalled> {
+        const KIND: SyncKind = SyncKind::FleetStatus;
+        let now = self.now();
+        if self.fleet.pacer.due().is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        let name = fleet_object(&round.loaded.fleet.name);
+        let known = self.known.as_ref().and_then(|known| known.fleets.get(&name)).cloned();
+        let unit = UnitId::ManagementCluster(self.on.clone());
+        let wrote = match self.ours(round, KIND, (&name, &unit), known).await? {
+            Ok(record) => self.write_fleet_status(round, &unit, &record).await,
+            Err(error) => Err(error),
+        };
+        let now = self.now();
+        match wrote {
+            Ok(()) => self.fleet.pacer.wrote(now),
+            Err(error) => {
+                tracing::warn!(on = %self.on, error = chain(&error), "the FleetStatus can't be written");
+                self.fleet.pacer.failed(now);
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_fleet_status(
+        &mut self,
+        round: &Round,
+        unit: &UnitId,
+        record: &Record<FleetSync>,
+    ) -> Result<(), ProviderError> {
+        const KIND: SyncKind = SyncKind::FleetStatus;
+        let now = Timestamp::now();
+        let read = Read::Known(self.known.clone().unwrap_or_default());
+        let place = Place {
+            unit,
+            on: &self.on,
+            read: &read,
+        };
+        let suspension = suspended(&round.loaded.fleet, place, now).map(|suspension| suspension.to_string());
+        let after = {
+            let board = self.desk.board();
+            let here = board
+                .units
+                .values()
+                .map(|said| &said.facts)
+                .filter(|facts| facts.on == self.on);
+            let handled = board.handled.get(&self.on).map(String::as_str);
+            let about = (suspension, handled);
+            let name = round.loaded.fleet.name.as_str();
+            compose::fleet(
+                &record.status,
+                name,
+                &board.fleet,
+                here,
+                about,
+                (record.generation, now),
+            )
+        };
+        match self.write_status(round, KIND, record, &after).await {
+            Ok(Some(written)) => {
+                let all = news::fleet(&record.status, &after);
+                self.events.publish(&round.provider, KIND, &written, all).await;
+                self.notice(round, KIND, Some(record), &written);
+                if let Some(known) = &mut self.known {
+                    known.fleets.insert(written.name.clone(), written);
+                }
+                Ok(())
+            }
+            Ok(None) => {
+                self.forget(KIND, &record.name);
+                Err(lost(KIND, &record.name))
+            }
+            Err(error) => {
+                self.touched.add(KIND, record.name.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// The object as it is known, or made, and marked as ours.
+    async fn ours<T: Handled>(
+        &mut self,
+        round: &Round,
+        kind: SyncKind,
+        (name, unit): (&str, &UnitId),
+        known: Option<Record<T>>,
+    ) -> Result<Result<Record<T>, ProviderError>, Uninstalled> {
+        let (fleet, uid) = (&round.loaded.fleet.name, &round.loaded.revised.fleet);
+        let record = match known {
+            Some(record) => record,
+            None => {
+                let new = NewSync {
+                    kind,
+                    name,
+                    fleet: (fleet, uid),
+                    unit,
+                    annotations: BTreeMap::new(),
+                };
+                match round.provider.create_sync(&new).await {
+                    Ok(Some(record)) => record,
+                    Ok(None) => return Err(Uninstalled),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+        };
+        if unit_of(&record, kind, uid).as_ref() == Some(unit) {
+            return Ok(Ok(record));
+        }
+        if record.annotations.contains_key(OWNER_ANNOTATION) {
+            return Ok(Err(ProviderError::Invalid {
+                id: Box::new(sync_id(kind, name)),
+                message: "it is marked as another fleet's, and is left alone".to_owned(),
+            }));
+        }
+        // Somebody made it by hand, to ask for something.
+        let patch = json!({"metadata": {"annotations": {OWNER_ANNOTATION: owner_of(kind, name, uid, unit)}}});
+        let at = (kind, name, record.uid.as_str());
+        match round.provider.patch_sync::<T>(at, SyncPart::Metadata, patch).await {
+            Ok(Some(record)) => Ok(Ok(record)),
+            Ok(None) => Ok(Err(lost(kind, name))),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Writes what differs; gives the object as it is then, or none where it is gone.
+    async fn write_status<T: Handled>(
+        &self,
+        round: &Round,
+        kind: SyncKind,
+        record: &Record<T>,
+        after: &T,
+    ) -> Result<Option<Record<T>>, ProviderError> {
+        let value = |status: &T| serde_json::to_value(status).unwrap_or_default();
+        let Some(patch) = merge_patch(&value(&record.status), &value(after)) else {
+            return Ok(Some(record.clone()));
+        };
+        let at = (kind, record.name.as_str(), record.uid.as_str());
+        let patch = json!({"status": patch});
+        round.provider.patch_sync(at, SyncPart::Status, patch).await
+    }
+
+    fn remember_unit(&mut self, record: Record<UnitSync>) {
+        if let Some(known) = &mut self.known {
+            known.units.insert(record.name.clone(), record);
+        }
+    }
+
+    fn forget(&mut self, kind: SyncKind, name: &str) {
+        if let Some(known) = &mut self.known {
+            match kind {
+                SyncKind::ClusterSync => drop(known.units.remove(name)),
+                SyncKind::FleetStatus => drop(known.fleets.remove(name)),
+            }
+        }
+    }
+
+    /// Takes away what tells of units that there are no more, or that are recorded elsewhere; only what is marked as ours.
+    pub(super) async fn sweep(&mut self, round: &Round) {
+        let fleet = &round.loaded.fleet;
+        if fleet.incomplete || Instant::now() < self.sweep_again {
+            return;
+        }
+        let strays: Vec<(String, String)> = {
+            let board = self.desk.board();
+            let Some(kept) = &board.kept else { return };
+            let is_stray = |record: &Record<UnitSync>| {
+                let Some(unit) = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet) else {
+                    return false;
+                };
+                let elsewhere = board.units.get(&unit).is_some_and(|said| said.facts.on != self.on);
+                !kept.contains(&unit) || elsewhere || unit_object(&fleet.name, &unit) != record.name
+            };
+            let records = self.known.iter().flat_map(|known| known.units.values());
+            records
+                .filter(|record| is_stray(record))
+                .map(|record| (record.name.clone(), record.uid.clone()))
+                .collect()
+        };
+        for (name, uid) in strays {
+            match round.provider.delete_sync(SyncKind::ClusterSync, &name, &uid).await {
+                Ok(()) => tracing::info!(name, "its unit is gone, and so is its ClusterSync"),
+                Err(error) => {
+                    tracing::warn!(name, error = chain(&error), "a ClusterSync of no unit can't be deleted");
+                    self.sweep_again = Instant::now() + SWEEP_AGAIN;
+                    return;
+                }
+            }
+            self.forget(SyncKind::ClusterSync, &name);
+        }
+    }
+}
+
+fn lost(kind: SyncKind, name: &str) -> ProviderError {
+    ProviderError::Stale(Box::new(sync_id(kind, name)))
+}

@@ -1,0 +1,229 @@
+//! Leases, and when each was last seen to change.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Record, View};
+
+/// A Lease that was held by nobody for so many of its own lengths is nobody's any more.
+const ABANDONED: u32 = 20;
+
+/// What was seen of Leases.
+#[derive(Clone, Debug, Default)]
+pub struct Sightings {
+    seen: BTreeMap<String, Sighting>,
+}
+
+#[derive(Clone, Debug)]
+struct Sighting {
+    record: Record,
+    /// When it was first seen as it is now.
+    since: Duration,
+}
+
+/// What is to be done about a Lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// There is none: it is made.
+    Create,
+    /// It is ours already.
+    Renew(Record),
+    /// It is nobody's any more, or that of an earlier self.
+    Take(Record),
+    /// Somebody else holds it.
+    Wait {
+        /// Who.
+        holder: String,
+    },
+}
+
+impl Sightings {
+    /// Takes in what a list shows, at the moment at which its answer was there.
+    pub fn observe(&mut self, records: Vec<Record>, now: Duration) {
+        let mut before = std::mem::take(&mut self.seen);
+        for record in records {
+            let known = before.remove(&record.name).filter(|known| known.is_same(&record));
+            let since = known.map_or(now, |known| known.since);
+            self.seen.insert(record.name.clone(), Sighting { record, since });
+        }
+    }
+
+    /// Takes in what a write of our own came to.
+    pub fn note(&mut self, record: Record, now: Duration) {
+        self.seen.insert(record.name.clone(), Sighting { record, since: now });
+    }
+
+    /// A Lease, whoever holds it.
+    pub fn get(&self, name: &str) -> Option<&Record> {
+        self.seen.get(name).map(|seen| &seen.record)
+    }
+
+    /// What is to be done about a Lease by one who calls itself `me`, and whose earlier selves begin with `base`.
+    pub fn turn(&self, name: &str, (base, me): (&str, &str), now: Duration) -> Turn {
+        let Some(seen) = self.seen.get(name) else {
+            return Turn::Create;
+        };
+        match seen.holder(now) {
+            Some(holder) if holder == me => Turn::Renew(seen.record.clone()),
+            Some(holder) if !holder.starts_with(base) => Turn::Wait {
+                holder: holder.to_owned(),
+            },
+            _ => Turn::Take(seen.record.clone()),
+        }
+    }
+
+    /// Who is there now; whoever holds the Lease of this name has all.
+    pub fn view(&self, whole: &str, now: Duration) -> View {
+        let mut view = View::default();
+        for seen in self.seen.values() {
+            let Some(holder) = seen.holder(now) else { continue };
+            if seen.record.name == whole {
+                view.whole = Some(holder.to_owned());
+            } else {
+                view.members.insert(holder.to_owned());
+            }
+        }
+        view
+    }
+
+    /// Those of a view who do not say yet that they act on it.
+    pub fn behind(&self, view: &View) -> Vec<&str> {
+        let digest = view.digest();
+        let holder = |seen: &'_ Sighting| seen.record.holder.clone();
+        let members = self
+            .seen
+            .values()
+            .filter(|seen| holder(seen).is_some_and(|holder| view.members.contains(&holder)));
+        members
+            .filter(|seen| seen.record.view.as_deref() != Some(&digest))
+            .filter_map(|seen| seen.record.holder.as_deref())
+            .collect()
+    }
+
+    /// Leases of members that have not been held for long: what is left of processes that died.
+    pub fn abandoned(&self, whole: &str, now: Duration) -> impl Iterator<Item = &Record> {
+        self.seen
+            .values()
+            .filter(move |seen| seen.record.name != whole)
+            .filter(move |seen| now >= seen.since + seen.record.duration * ABANDONED)
+            .map(|seen| &seen.record)
+    }
+}
+
+impl Sighting {
+    /// Whether a record says nothing new of its holder.
+    fn is_same(&self, record: &Record) -> bool {
+        let said = |record: &Record| (record.uid.clone(), record.holder.clone(), record.renewed.clone());
+        said(&self.record) == said(record)
+    }
+
+    fn holder(&self, now: Duration) -> Option<&str> {
+        let over = now >= self.since + self.record.duration;
+        self.record.holder.as_deref().filter(|_| !over)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn lease(name: &str, holder: &str, renewed: &str) -> Record {
+        Record {
+            name: name.to_owned(),
+            uid: name.to_owned(),
+            version: renewed.to_owned(),
+            holder: (!holder.is_empty()).then(|| holder.to_owned()),
+            duration: at(15),
+            renewed: renewed.to_owned(),
+            transitions: 0,
+            view: None,
+        }
+    }
+
+    fn seen(observations: &[(Record, u64)]) -> Sightings {
+        let mut sightings = Sightings::default();
+        for (record, when) in observations {
+            sightings.observe(vec![record.clone()], at(*when));
+        }
+        sightings
+    }
+
+    fn turn(sightings: &Sightings, now: u64) -> Turn {
+        sightings.turn("l", ("me", "me-1"), at(now))
+    }
+
+    #[test]
+    fn a_holder_is_judged_by_when_its_lease_was_last_seen_to_change_and_by_no_time_that_it_wrote() {
+        // What it wrote may be of yesterday or of tomorrow.
+        for written in ["1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"] {
+            let there = seen(&[(lease("l", "other", written), 100), (lease("l", "other", written), 112)]);
+            assert_eq!(
+                turn(&there, 114),
+                Turn::Wait {
+                    holder: "other".to_owned()
+                }
+            );
+            assert!(matches!(turn(&there, 115), Turn::Take(_)));
+        }
+        let renewed = seen(&[(lease("l", "other", "a"), 100), (lease("l", "other", "b"), 112)]);
+        assert!(matches!(turn(&renewed, 126), Turn::Wait { .. }));
+        assert!(matches!(turn(&renewed, 127), Turn::Take(_)));
+    }
+
+    #[test]
+    fn a_version_that_moved_without_its_holder_keeps_nobody_alive() {
+        let mut touched = lease("l", "other", "a");
+        touched.version = "9".to_owned();
+        let there = seen(&[(lease("l", "other", "a"), 100), (touched, 112)]);
+        assert!(matches!(turn(&there, 115), Turn::Take(record) if record.version == "9"));
+    }
+
+    #[test]
+    fn what_is_free_is_taken_at_once_and_what_is_ours_renewed() {
+        assert_eq!(turn(&Sightings::default(), 0), Turn::Create);
+        assert!(matches!(turn(&seen(&[(lease("l", "", "a"), 0)]), 0), Turn::Take(_)));
+        assert!(matches!(
+            turn(&seen(&[(lease("l", "me-1", "a"), 0)]), 1),
+            Turn::Renew(_)
+        ));
+        // An earlier self has stopped writing; nobody else can be at it.
+        assert!(matches!(turn(&seen(&[(lease("l", "me-0", "a"), 0)]), 1), Turn::Take(_)));
+        // One that lapsed in our own eyes is no more ours than another's.
+        assert!(matches!(
+            turn(&seen(&[(lease("l", "me-1", "a"), 0)]), 15),
+            Turn::Take(_)
+        ));
+    }
+
+    #[test]
+    fn a_view_holds_the_living_and_tells_who_is_behind() {
+        let mut sightings = Sightings::default();
+        let mut acknowledged = lease("b", "b-0", "x");
+        sightings.observe(vec![lease("a", "a-0", "x"), acknowledged.clone()], at(0));
+        acknowledged.renewed = "y".to_owned();
+        sightings.observe(vec![lease("a", "a-0", "x"), acknowledged.clone()], at(10));
+        let both = sightings.view("w", at(14));
+        assert_eq!(both.members.iter().collect::<Vec<_>>(), ["a-0", "b-0"]);
+        let one = sightings.view("w", at(15));
+        assert_eq!(one.members.iter().collect::<Vec<_>>(), ["b-0"]);
+        assert_eq!(sightings.behind(&one), ["b-0"]);
+        acknowledged.view = Some(one.digest());
+        sightings.observe(
+            vec![lease("a", "a-0", "x"), acknowledged, lease("w", "w-0", "x")],
+            at(16),
+        );
+        assert!(sightings.behind(&one).is_empty());
+        assert_eq!(sightings.view("w", at(16)).whole.as_deref(), Some("w-0"));
+        assert_eq!(
+            sightings
+                .abandoned("w", at(300))
+                .map(|record| &record.name)
+                .collect::<Vec<_>>(),
+            ["a"]
+        );
+    }
+}

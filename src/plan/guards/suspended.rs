@@ -1,0 +1,72 @@
+//! What is suspended is neither written nor deleted.
+
+use std::collections::BTreeMap;
+
+use super::{Facts, Guard, Refusal};
+use crate::plan::change::Change;
+use crate::resource::{ResourceId, UnitId};
+
+/// Refuses all changes of units that are suspended, by the fleet files or by annotation, or of which that can't be told.
+pub(super) struct Suspended;
+
+/// Its name.
+pub const SUSPENDED: &str = "suspended";
+
+impl Guard for Suspended {
+    fn name(&self) -> &'static str {
+        SUSPENDED
+    }
+
+    fn check(&self, changes: &[Change], facts: &Facts<'_>) -> Vec<Refusal> {
+        let mut by_unit: BTreeMap<&UnitId, Vec<ResourceId>> = BTreeMap::new();
+        for change in changes.iter().filter(|change| change.goes_ahead()) {
+            if facts.suspended.contains_key(&change.unit) {
+                by_unit.entry(&change.unit).or_default().push(change.id.clone());
+            }
+        }
+        by_unit
+            .into_iter()
+            .filter_map(|(unit, objects)| {
+                let suspension = facts.suspended.get(unit)?;
+                Some(Refusal {
+                    guard: self.name(),
+                    message: format!("{unit} is suspended {suspension}"),
+                    lift: "end it where it is asked for (`fleetwright resume` takes annotations away), or give \
+                           `apply --even-suspended` to go ahead this once"
+                        .to_owned(),
+                    objects,
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::World;
+    use super::*;
+    use crate::plan::change::Action;
+    use crate::plan::change::tests::change;
+    use crate::sync::Suspension;
+    use crate::sync::suspension::By;
+
+    #[test]
+    fn refuses_all_of_a_suspended_unit_and_nothing_of_another() {
+        let changes = [
+            change("a", "NodePool", "a-x", Action::Delete),
+            change("a", "NodePool", "a-y", Action::Forget),
+            change("b", "NodePool", "b-x", Action::Create),
+        ];
+        let mut world = World::new();
+        let suspension = Suspension {
+            reason: "a freeze".to_owned(),
+            until: None,
+            by: By::Annotations("ClusterSync f.a".to_owned()),
+        };
+        world.suspended.insert(changes[0].unit.clone(), suspension);
+        let refusals = world.check(&Suspended, &changes);
+        assert_eq!(refusals.len(), 1);
+        assert_eq!(refusals[0].objects, [changes[0].id.clone(), changes[1].id.clone()]);
+        assert!(refusals[0].message.contains("a freeze"), "{}", refusals[0].message);
+    }
+}
