@@ -21,10 +21,6 @@ pub(super) struct Args {
     #[command(flatten)]
     target: TargetArgs,
 
-    /// Only this management cluster
-    #[arg(long, value_name = "NAME")]
-    management_cluster: Option<String>,
-
     /// Only the rights that `plan` and `status` need
     #[arg(long)]
     read_only: bool,
@@ -78,7 +74,7 @@ fn examine(args: &Args, printer: &Printer) -> anyhow::Result<Vec<Finding>> {
     let options = DoctorOptions {
         access: access.clone(),
         purpose: if args.read_only { Purpose::Look } else { Purpose::Keep },
-        management_cluster: args.management_cluster.clone(),
+        management_clusters: args.target.management_cluster.clone(),
     };
     findings.extend(runtime.block_on(ops::doctor(&loaded, &options)));
     runtime.block_on(ops::Against::Live(Box::new(access)).close())?;

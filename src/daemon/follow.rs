@@ -116,6 +116,7 @@ impl Follower {
             let watch = Watch::new(Followed {
                 sample,
                 api_version: key.1.clone(),
+                within: None,
                 label: (FLEET_LABEL.to_owned(), loaded.fleet.name.to_string()),
             });
             let task = Task {

@@ -12,6 +12,7 @@ use super::plural::plural;
 use crate::fleet::model::Fleet;
 use crate::render::{Precondition, Rendered};
 use crate::resource::{ManagementClusterName, Manifest, ResourceId, Stewardship, Target};
+use crate::sync;
 
 /// What is done with a resource, in the order in which rules are usually written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,12 +117,31 @@ const LOOK_BY_NAME: &[Verb] = &[Verb::Get];
 const KEEP_BY_NAME: &[Verb] = &[Verb::Get, Verb::Create, Verb::Patch, Verb::Delete];
 
 /// What is done with our own records, in the namespace that they are in: group, resource, for looking, for keeping.
-const OWN: &[(&str, &str, &[Verb], &[Verb])] = &[(
-    "",
-    "configmaps",
-    &[Verb::List],
-    &[Verb::Get, Verb::List, Verb::Create, Verb::Update, Verb::Delete],
-)];
+const OWN: &[(&str, &str, &[Verb], &[Verb])] = &[
+    (
+        "",
+        "configmaps",
+        &[Verb::List],
+        &[Verb::Get, Verb::List, Verb::Create, Verb::Update, Verb::Delete],
+    ),
+    (
+        "coordination.k8s.io",
+        "leases",
+        &[],
+        &[Verb::List, Verb::Create, Verb::Update, Verb::Delete],
+    ),
+    ("events.k8s.io", "events", &[], &[Verb::Create, Verb::Patch]),
+    (sync::GROUP, "clustersyncs", &[Verb::List], KEEP),
+    (sync::GROUP, "clustersyncs/status", &[], &[Verb::Patch]),
+    // One that is not needed any more stays: only people know whether the fleet is gone.
+    (
+        sync::GROUP,
+        "fleetstatuses",
+        &[Verb::List],
+        &[Verb::Get, Verb::List, Verb::Watch, Verb::Create, Verb::Patch],
+    ),
+    (sync::GROUP, "fleetstatuses/status", &[], &[Verb::Patch]),
+];
 
 /// The rights that a fleet needs on one management cluster; none of them is part of another.
 pub fn needed(needs: &Needs<'_>) -> BTreeSet<Grant> {

@@ -8,7 +8,7 @@ const IRREGULAR: [(&str, &str); 2] = [
 
 /// The resource of a kind: `NodePool` → `nodepools`. A CRD may name its resource as it likes; hardly any takes another one
 /// than this.
-pub(super) fn plural(kind: &str) -> String {
+pub fn plural(kind: &str) -> String {
     if let Some((_, plural)) = IRREGULAR.iter().find(|(name, _)| *name == kind) {
         return (*plural).to_owned();
     }

@@ -156,7 +156,8 @@ fn rules(grants: &[&Grant]) -> Vec<Value> {
             .or_default()
             .extend(name);
     }
-    let mut rules: BTreeMap<(&str, BTreeSet<Verb>, Vec<&str>), Vec<&str>> = BTreeMap::new();
+    type Like<'a> = (&'a str, BTreeSet<Verb>, Vec<&'a str>);
+    let mut rules: BTreeMap<Like<'_>, Vec<&str>> = BTreeMap::new();
     for ((group, resource, verbs, _), names) in names {
         rules.entry((group, verbs, names)).or_default().push(resource);
     }

@@ -31,7 +31,7 @@ fn output(program: &Path, args: &[&str]) -> Result<String, String> {
         .args(args)
         .current_dir(repository("."))
         .output()
-        .expect("it starts");
+        .map_err(|error| error.to_string())?;
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     if output.status.success() {
         Ok(text(output.stdout))
@@ -54,6 +54,12 @@ fn objects(text: &str) -> BTreeMap<String, Value> {
             labels.remove("helm.sh/chart");
             labels.remove("app.kubernetes.io/managed-by");
         }
+        // Helm installs CRDs as they are, and kustomize labels them.
+        if object["kind"] == "CustomResourceDefinition"
+            && let Some(metadata) = object["metadata"].as_object_mut()
+        {
+            metadata.remove("labels");
+        }
         let text = |pointer: &str| {
             object
                 .pointer(pointer)
@@ -67,7 +73,14 @@ fn objects(text: &str) -> BTreeMap<String, Value> {
 }
 
 const CHART: &str = "deploy/helm/fleetwright";
-const RELEASE: &[&str] = &["template", "fleetwright", CHART, "-n", "fleetwright-system"];
+const RELEASE: &[&str] = &[
+    "template",
+    "fleetwright",
+    CHART,
+    "-n",
+    "fleetwright-system",
+    "--include-crds",
+];
 
 fn rendered(helm: &Path, values: &[&str]) -> Result<String, String> {
     let settings = values.iter().flat_map(|value| ["--set-json", value]);
@@ -98,7 +111,7 @@ fn the_chart_gives_what_the_plain_manifests_are() {
     for (name, object) in &plain {
         assert_eq!(chart[name], *object, "{name}");
     }
-    assert!(chart.len() >= 5, "{:?}", chart.keys());
+    assert!(chart.len() >= 7, "{:?}", chart.keys());
 }
 
 /// Values that use everything.
@@ -111,6 +124,8 @@ const ALL: &[&str] = &[
     r#"image={"pullSecrets": [{"name": "pull"}]}"#,
     r#"serviceAccount={"name": "other", "annotations": {"a": "b"}}"#,
     r#"networkPolicy={"extraEgress": [{"ports": [{"port": 12250, "protocol": "TCP"}]}]}"#,
+    r#"managementCluster="iad-1""#,
+    r#"replicasBy="sharded""#,
     r#"podAnnotations={"a": "b"}"#,
     r#"priorityClassName="system-cluster-critical""#,
 ];
@@ -246,6 +261,45 @@ fn the_image_is_small_and_runs_as_nobody() {
             assert!(ignore.contains(&format!("!{word}")), "{word} is ignored");
         }
     }
+}
+
+/// The last stage with images that need no registry in place of the two that do: what is compiled, and glibc, are not seen.
+#[test]
+fn the_last_stage_builds() {
+    if output(Path::new("buildah"), &["--version"]).is_err() {
+        skip::<()>("buildah is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = std::fs::read_to_string(repository("deploy/Containerfile")).expect("it is there");
+    let last = text.rfind("\nFROM ").expect("stages");
+    let (_, last) = text[last + 1..].split_once('\n').expect("lines");
+    let recipe =
+        format!("FROM scratch AS build\nCOPY Cargo.toml /src/target/release/fleetwright\nFROM scratch\n{last}");
+    let file = folder.path().join("Containerfile");
+    std::fs::write(&file, recipe).expect("a file");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (root, run, file) = (path("root"), path("run"), file.display().to_string());
+    let common = ["--storage-driver", "vfs", "--root", &root, "--runroot", &run];
+    let build = [
+        "build",
+        "--isolation",
+        "chroot",
+        "--ignorefile",
+        ".containerignore",
+        "-f",
+        &file,
+        "-t",
+        "it",
+        ".",
+    ];
+    output(Path::new("buildah"), &[&common[..], &build].concat()).unwrap_or_else(|error| panic!("{error}"));
+    let inspect = [&common[..], &["inspect", "--type", "image", "it"]].concat();
+    let image = output(Path::new("buildah"), &inspect).expect("an image");
+    let image: Value = serde_json::from_str(&image).expect("JSON");
+    let config = &image["OCIv1"]["config"];
+    assert_eq!(config["User"], "65532:65532", "{config}");
+    assert_eq!(config["Entrypoint"], json!(["/usr/local/bin/fleetwright"]), "{config}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::report::doctor_text::Finding;
 use crate::resource::{ManagementClusterName, Target};
 use crate::rights::kubernetes::{Grant, Needs, needed};
 use crate::rights::rbac::{phrase, question};
+use crate::sync::{self, SyncKind};
 
 /// The first version with aggregated discovery as we read it.
 const OLDEST: (u32, u32) = (1, 30);
@@ -122,6 +123,11 @@ async fn kinds(loaded: &LoadedFleet, provider: &KubernetesProvider, name: &Manag
             subject,
             format!("all {} kinds are served", wanted.len()),
         ));
+    }
+    if let Some(false) = provider.serves(sync::GROUP, SyncKind::ClusterSync.name()).await {
+        let message = "ClusterSync and FleetStatus are not installed: how the fleet stands is told by /status alone";
+        let hint = "`kubectl apply -f deploy/crds` installs them";
+        findings.push(Finding::warn(CHECK, subject, message, hint));
     }
     if needs_oci_platform(loaded, name)
         && let Some(kind) = wanted.iter().find(|kind| kind.kind == "HostedCluster")

@@ -21,33 +21,42 @@ pub struct DoctorOptions {
     pub access: Access,
     /// What rights are asked for.
     pub purpose: Purpose,
-    /// Only this management cluster; none: all.
-    pub management_cluster: Option<String>,
+    /// Only these management clusters; empty: all.
+    pub management_clusters: Vec<String>,
 }
 
 /// Examines the control planes of a fleet.
 pub async fn doctor(loaded: &LoadedFleet, options: &DoctorOptions) -> Vec<Finding> {
     let mut findings = vec![files(loaded)];
     let names = loaded.fleet.management_clusters.keys();
-    let meant = options.management_cluster.as_deref();
-    let names = names.filter(|name| meant.is_none_or(|meant| meant == name.as_str()));
+    let meant = &options.management_clusters;
+    let names = names.filter(|name| meant.is_empty() || meant.iter().any(|meant| meant == name.as_str()));
     let clusters = names.map(|name| cluster::examine(loaded, name, options));
     let clusters: Vec<Vec<Finding>> = join_all(clusters.collect::<Vec<_>>()).await;
-    if clusters.is_empty() {
-        findings.push(match meant {
-            Some(name) => Finding::fail(
-                "connection",
-                name,
-                "the fleet has no management cluster of this name",
-                "see `kind: ManagementCluster` in the fleet files",
-            ),
-            None => Finding::warn(
-                "connection",
-                "",
-                "the fleet has no management cluster",
-                "add a document of `kind: ManagementCluster`",
-            ),
-        });
+    if loaded.fleet.management_clusters.is_empty() {
+        let hint = "add a document of `kind: ManagementCluster`";
+        findings.push(Finding::warn(
+            "connection",
+            "",
+            "the fleet has no management cluster",
+            hint,
+        ));
+    }
+    let is_unknown = |name: &&String| {
+        !loaded
+            .fleet
+            .management_clusters
+            .keys()
+            .any(|known| known.as_str() == *name)
+    };
+    for name in meant.iter().filter(is_unknown) {
+        let hint = "see `kind: ManagementCluster` in the fleet files";
+        findings.push(Finding::fail(
+            "connection",
+            name,
+            "the fleet has no management cluster of this name",
+            hint,
+        ));
     }
     findings.extend(clusters.into_iter().flatten());
     findings.extend(oci::examine(loaded, &options.access).await);

@@ -188,7 +188,7 @@ impl Addressing {
     }
 
     /// The path of those in a namespace.
-    fn within(&self, kind: &Kind, namespace: &str) -> String {
+    pub(super) fn within(&self, kind: &Kind, namespace: &str) -> String {
         format!("{}/namespaces/{}/{}", root(kind), escape(namespace), self.plural)
     }
 }

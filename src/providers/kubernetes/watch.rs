@@ -35,6 +35,8 @@ pub struct Followed {
     pub sample: ResourceId,
     /// Its `apiVersion`.
     pub api_version: String,
+    /// Only in this namespace; none: in all.
+    pub within: Option<&'static str>,
     /// Key and value of the label that the objects carry.
     pub label: (String, String),
 }
@@ -168,7 +170,10 @@ impl Watch {
         let (key, value) = &self.followed.label;
         let path = format!(
             "{}?labelSelector={}",
-            addressing.all(&kind),
+            match self.followed.within {
+                Some(namespace) => addressing.within(&kind, namespace),
+                None => addressing.all(&kind),
+            },
             escape(&format!("{key}={value}"))
         );
         let during = |error: HttpError| failed(error.during(format!("following {}", addressing.plural)));
@@ -327,6 +332,7 @@ mod tests {
         let followed = Followed {
             sample,
             api_version: "v1".to_owned(),
+            within: None,
             label: (String::new(), String::new()),
         };
         let id = Watch::new(followed).id(Some("n"), "x");

@@ -78,6 +78,13 @@ impl Daemon {
         }
     }
 
+    /// Whether it has said such a line already.
+    pub(super) fn has_said(&self, words: &[&str]) -> bool {
+        self.said
+            .lines()
+            .any(|line| words.iter().all(|word| line.contains(word)))
+    }
+
     /// Asks it: the status and the body.
     pub(super) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
@@ -93,15 +100,9 @@ impl Daemon {
         serde_json::from_str(&self.get("/status").1).expect("JSON")
     }
 
-    /// What Kubernetes sends to end a pod.
+    /// What Kubernetes sends to end a pod; gives what it said.
     #[track_caller]
-    pub(super) fn ends(self) {
-        self.says_and_ends();
-    }
-
-    /// The same, and all that it said.
-    #[track_caller]
-    pub(super) fn says_and_ends(mut self) -> String {
+    pub(super) fn ends(mut self) -> String {
         let sent = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -205,6 +206,39 @@ fn drift_that_is_to_be_reported_is_left_as_it_is() {
     );
     has_replicas(&stage, "reported-b", 4);
     has_replicas(&stage, "reported-a", 9);
+    daemon.ends();
+}
+
+#[test]
+fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_commit() {
+    let rules = "  drift: [{kind: NodePool, name: fought-b, field: spec.replicas, action: off}]";
+    let Some(stage) = Stage::of("fought", rules, &["fought"]) else {
+        return;
+    };
+    let of_a = |replicas: u32| {
+        let a = format!("a: {{profile: general, replicas: {replicas}}}");
+        stage.cluster("fought", &[&a, "b: {profile: general, replicas: 3}"]);
+    };
+    let scale = |pool: &str| stage.kubectl("fought", &["scale", "nodepool", pool, "--replicas=9"]);
+    of_a(5);
+    let mut daemon = Daemon::start(&stage, &[]);
+    daemon.says(&["looked at", "cluster fought", "in sync"]);
+    scale("fought-b");
+    for _ in 0..3 {
+        scale("fought-a");
+        has_replicas(&stage, "fought-a", 5);
+    }
+    scale("fought-a");
+    daemon.says(&["cluster fought", "refused", "`.spec.replicas`", "written again by kubectl"]);
+    has_replicas(&stage, "fought-a", 9);
+    let status = daemon.status();
+    assert_eq!(status["units"]["cluster fought"]["state"], "refused", "{status}");
+
+    // A commit is a new wish; what is passed over is not even drift.
+    of_a(6);
+    has_replicas(&stage, "fought-a", 6);
+    daemon.says(&["looked at", "cluster fought", "in sync"]);
+    has_replicas(&stage, "fought-b", 9);
     daemon.ends();
 }
 

@@ -239,7 +239,7 @@ fn every_line_of_the_log_is_a_record() {
     daemon.says(&["looked at", "cluster logged", "in sync"]);
     stage.cluster("logged", &["a: {profile: general, replicsa: 7}"]);
     daemon.says(&["does not come into force", "replicsa"]);
-    let said = daemon.says_and_ends();
+    let said = daemon.ends();
     let records: Vec<serde_json::Value> = said
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
