@@ -40,6 +40,7 @@ families! {
     Counter WEBHOOKS = "fleetwright_webhooks_total" ["result"] "Requests to the webhook address; result: accepted, ignored, limited, unproved, malformed, misplaced, unable.";
 
     Gauge LOOP_SEEN = "fleetwright_loop_last_timestamp_seconds" [] "When the daemon's loop last came round.";
+    Gauge LEASES = "fleetwright_lease" ["management_cluster", "standing"] "1, with how this replica stands; standing: leads, shares, waits, stands_by, fails.";
     Gauge CAUGHT_UP = "fleetwright_caught_up" [] "1 once every unit has been looked at since the start.";
     Gauge QUEUE_LENGTH = "fleetwright_queue_length" [] "Units that are due and wait for their turn.";
     Gauge QUEUE_OLDEST = "fleetwright_queue_oldest_seconds" [] "How long the unit that has waited longest is due; 0 where none is.";
@@ -47,7 +48,7 @@ families! {
     Histogram RECONCILE_SECONDS = "fleetwright_reconcile_seconds" ["kind", "outcome"] "Looks at a unit, changes included; units of a batch share its time; outcome: the state that the unit was found in, or failed.";
 
     Gauge UNITS = "fleetwright_units" ["kind", "state"] "Units by kind (cluster, network, management) and state.";
-    Gauge UNIT_IN_SYNC = "fleetwright_unit_in_sync" ["kind", "name"] "Whether a unit was as its files say when it was last looked at.";
+    Gauge UNIT_IN_SYNC = "fleetwright_unit_in_sync" ["kind", "name"] "Whether a unit was as its files say when it was last looked at; none while it is suspended.";
     Gauge UNIT_SEEN = "fleetwright_unit_last_success_timestamp_seconds" ["kind", "name"] "When a unit was last looked at without a failure.";
     Gauge DRIFTED = "fleetwright_drifted_objects" [] "Objects that somebody else changed and that are left so.";
     Gauge REFUSED = "fleetwright_refused_changes" ["guard"] "Changes that a guard stands in the way of.";

@@ -2,7 +2,7 @@
 //!
 //! Invariant: tells, and decides nothing. What can't be read is not told, rather than told to be unavailable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,11 +37,18 @@ pub(in crate::daemon) struct Availability(JoinSet<()>);
 type Sample = (ResourceId, String);
 
 impl Availability {
-    /// Reads the clusters of a fleet from now on, instead of those of another.
-    pub(in crate::daemon) fn follow(&mut self, loaded: Arc<LoadedFleet>, access: Access, telemetry: Arc<Telemetry>) {
+    /// Reads the clusters of a fleet on these management clusters from now on, instead of those of another.
+    pub(in crate::daemon) fn follow(
+        &mut self,
+        loaded: Arc<LoadedFleet>,
+        on: BTreeSet<ManagementClusterName>,
+        access: Access,
+        telemetry: Arc<Telemetry>,
+    ) {
         self.0 = JoinSet::new();
         self.0.spawn(async move {
-            let samples = samples(&loaded);
+            let mut samples = samples(&loaded);
+            samples.retain(|name, _| on.contains(name));
             let registry = telemetry.registry();
             forget_others(registry, |name| samples.keys().any(|known| known.as_str() == name));
             let names: Vec<ManagementClusterName> = samples.keys().cloned().collect();

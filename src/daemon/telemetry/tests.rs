@@ -30,7 +30,7 @@ fn units_are_told_as_they_are_and_go_with_the_fleet() {
         ..Tally::default()
     };
     telemetry.looked(&units, &tally, Duration::from_secs(2), None);
-    telemetry.queued(Standing {
+    telemetry.queued(queue::Standing {
         due: 4,
         oldest: Some(Duration::from_secs(7)),
         under_way: 2,

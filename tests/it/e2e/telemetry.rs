@@ -24,7 +24,7 @@ fn start(stage: &Stage, more: &[&str]) -> (Daemon, String) {
         "--webhook-secret-file",
         secret.to_str().expect("a path of text"),
     ];
-    let mut daemon = Daemon::start_with(stage, &[&webhooks, more].concat());
+    let mut daemon = Daemon::start(stage, &[&webhooks, more].concat());
     let address = daemon.tells("webhooks: ");
     (daemon, address)
 }
