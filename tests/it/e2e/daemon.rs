@@ -193,7 +193,7 @@ fn drift_that_is_to_be_reported_is_left_as_it_is() {
 }
 
 /// Commits all of the fleet, and gives the commit.
-fn commit(stage: &Stage, message: &str) -> git2::Oid {
+pub(super) fn commit(stage: &Stage, message: &str) -> git2::Oid {
     let fleet = stage.place.fleet();
     let repository = git2::Repository::open(&fleet)
         .or_else(|_| git2::Repository::init(&fleet))
