@@ -12,7 +12,8 @@ use super::args::{FleetArgs, Global, TargetArgs, duration};
 use super::git_args::GitArgs;
 use super::lease_args::ReplicaArgs;
 use super::{Exit, Printer, common};
-use crate::daemon::{self, Directory, Drift, Options, Pace, Repository, Source};
+use crate::daemon::{self, Directory, Options, Pace, Repository, Source};
+use crate::fleet::model::DriftAction;
 use crate::ops;
 
 /// Keep the live state as the fleet files say, until told to stop
@@ -55,7 +56,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     resync: Duration,
 
-    /// What is done when somebody else changes a live object
+    /// What is done when somebody else changes a live object, where the fleet files (`drift:`) don't say
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     drift: DriftPolicy,
 
@@ -79,6 +80,8 @@ enum DriftPolicy {
     Correct,
     /// It is reported, and left as it is.
     Report,
+    /// It is passed over.
+    Off,
 }
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
@@ -99,8 +102,9 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             ..Pace::default()
         },
         drift: match args.drift {
-            DriftPolicy::Correct => Drift::Correct,
-            DriftPolicy::Report => Drift::Report,
+            DriftPolicy::Correct => DriftAction::Correct,
+            DriftPolicy::Report => DriftAction::Report,
+            DriftPolicy::Off => DriftAction::Off,
         },
         provider: common::provider(&args.target),
         management_clusters: args.target.management_cluster.clone(),

@@ -3,39 +3,42 @@
 //! Invariant: nothing is deleted that is not in the ledger as stored; what fails of one unit is that unit's alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::corrections::Corrections;
 use super::facts::{self, UnitFacts};
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
 use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
+use crate::fleet::model::DriftAction;
 use crate::inventory::InventoryKey;
 use crate::ops::{self, Access, Against, CapError, LoadedFleet, PlanError, PlanOptions, Planned, ProviderScope, Scope};
-use crate::plan::change::Change;
+use crate::plan::change::{Block, Change};
+use crate::plan::drift;
 use crate::report::chain;
 use crate::resource::UnitId;
-
-/// What is done about drift.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Drift {
-    /// It is mended.
-    #[default]
-    Correct,
-    /// It is reported, and left as it is.
-    Report,
-}
 
 /// What a batch works on.
 pub(super) struct Work {
     pub(super) loaded: Arc<LoadedFleet>,
     pub(super) access: Access,
-    pub(super) drift: Drift,
+    /// What is done about drift that no rule of the fleet files is about.
+    pub(super) drift: DriftAction,
+    pub(super) corrections: Arc<Mutex<Corrections>>,
+    /// Since the daemon's start.
+    pub(super) now: Duration,
     pub(super) provider: Option<ProviderScope>,
     pub(super) concurrency: usize,
     pub(super) management_clusters: Vec<String>,
     pub(super) interrupted: Arc<AtomicBool>,
+}
+
+impl Work {
+    fn corrections(&self) -> MutexGuard<'_, Corrections> {
+        self.corrections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What became of one unit.
@@ -101,10 +104,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
     let mut planned = ops::plan(&work.loaded, &options).await?;
-    if work.drift == Drift::Report {
-        let reported = |change: &Change| change.is_drift().then(|| "drift is reported, not mended".to_owned());
-        planned.plan.leave_alone(reported).map_err(PlanError::from)?;
-    }
+    leave_drift(work, &mut planned)?;
     ops::grant_deletes(&work.loaded, &mut planned).await?;
     let states = determine_states(&planned.plan, units);
     let outcome = if states.values().any(|state| next_step(state) == Step::Apply) {
@@ -117,6 +117,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     } else {
         Outcome::default()
     };
+    note_corrections(work, &planned, &outcome);
     let failures = failures(&planned, &outcome);
     let lagging = outcome.inventory_errors.first().map(|error| chain(error));
     let units = states
@@ -147,6 +148,35 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         units,
         recorded: planned.inventories.keys().cloned().collect(),
     })
+}
+
+/// Leaves alone what moved by itself and is not to be mended, or not again.
+fn leave_drift(work: &Work, planned: &mut Planned) -> Result<(), PlanError> {
+    let mut corrections = work.corrections();
+    corrections.expire(work.now);
+    let rules = &work.loaded.fleet.drift;
+    let block = |change: &Change| {
+        if !change.is_drift() {
+            return None;
+        }
+        match drift::action(rules, change, work.drift) {
+            DriftAction::Off => Some(Block::Ignored),
+            DriftAction::Report => Some(Block::LeftAlone {
+                reason: "drift is reported, not mended".to_owned(),
+            }),
+            DriftAction::Correct => corrections.judge(change, work.now),
+        }
+    };
+    Ok(planned.plan.leave_alone(block)?)
+}
+
+fn note_corrections(work: &Work, planned: &Planned, outcome: &Outcome) {
+    let mut corrections = work.corrections();
+    for (change, result) in planned.plan.changes.iter().zip(&outcome.results) {
+        if change.is_drift() && result == &Some(ChangeResult::Done) {
+            corrections.note(change, work.now);
+        }
+    }
 }
 
 /// How long a suspended unit has to wait until that is over by itself.

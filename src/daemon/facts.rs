@@ -129,7 +129,7 @@ fn details(unit: &UnitId, plan: &Plan, outcome: &Outcome, inventories: &BTreeMap
             (true, true) => details.mended.push(drift(change)),
             (true, false) => details.made += 1,
             (false, is_drift) => {
-                if is_drift {
+                if is_drift && !change.blocks.contains(&Block::Ignored) {
                     details.drift.push(drift(change));
                 }
                 if is_wanted(change) {
@@ -167,7 +167,7 @@ fn count(inventory: &mut Inventory, stored: &Stored) {
 
 /// Whether it is ours to do: what the fleet leaves to others is not.
 fn is_wanted(change: &Change) -> bool {
-    let others = |block: &Block| matches!(block, Block::NotManaged | Block::NoProvider);
+    let others = |block: &Block| matches!(block, Block::NotManaged | Block::NoProvider | Block::Ignored);
     !change.blocks.iter().any(others) && (change.action != Action::Leave || !change.blocks.is_empty())
 }
 
@@ -214,6 +214,13 @@ fn words(block: &Block, change: &Change, plan: &Plan) -> String {
         Block::Terminating { finalizers, .. } => format!("the old one to be gone ({})", finalizers.join(", ")),
         Block::Invalid { message } => message.clone(),
         Block::Precondition { what } => what.clone(),
+        Block::Contested { fields } => {
+            let said = fields
+                .iter()
+                .map(|owned| format!("{} to leave `{}` alone", owned.manager, owned.field));
+            said.collect::<Vec<_>>().join(", ")
+        }
+        Block::Ignored => "nobody".to_owned(),
         Block::NotManaged => "others".to_owned(),
         Block::NoProvider => "a provider".to_owned(),
     }

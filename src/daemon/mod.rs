@@ -10,6 +10,7 @@
 
 mod batch;
 mod board;
+mod corrections;
 mod facts;
 mod follow;
 mod http;
@@ -22,8 +23,8 @@ mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -31,9 +32,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::batch::Drift;
 use self::batch::{BatchError, Done, Work};
 pub use self::board::{Board, Report, UnitReport};
+use self::corrections::Corrections;
 use self::facts::UnitFacts;
 use self::follow::{Follower, Heard};
 use self::http::Probes;
@@ -45,6 +46,7 @@ pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use self::tell::{Ask, Desk, FleetFacts, Tellers};
 use crate::diag::Severity;
+use crate::fleet::model::DriftAction;
 use crate::http_server::{Bounds, Server};
 use crate::inventory::InventoryKey;
 use crate::ops::lease::Holder;
@@ -63,8 +65,8 @@ pub struct Options {
     pub poll: Duration,
     /// How often units are.
     pub pace: Pace,
-    /// What is done about drift.
-    pub drift: Drift,
+    /// What is done about drift that no rule of the fleet files is about.
+    pub drift: DriftAction,
     /// Only objects on this kind of control plane; none: on all.
     pub provider: Option<ProviderScope>,
     /// Only units that are recorded on these management clusters; empty: on all.
@@ -151,6 +153,7 @@ struct Daemon {
     follower: Follower,
     is_followed: bool,
     heard: Arc<Heard>,
+    corrections: Arc<Mutex<Corrections>>,
     desk: Arc<Desk>,
     tellers: Tellers,
     requests: Requests,
@@ -161,9 +164,9 @@ struct Daemon {
 impl Daemon {
     fn new(options: Options) -> Self {
         let now = Instant::now();
+        let replica = Replica::new(options.holder.clone());
         Self {
             queue: Queue::new(options.pace),
-            replica: Replica::new(options.holder.clone()),
             options,
             began: now,
             in_force: None,
@@ -177,7 +180,9 @@ impl Daemon {
             follower: Follower::default(),
             is_followed: false,
             heard: Arc::default(),
-            desk: Arc::default(),
+            corrections: Arc::default(),
+            desk: Arc::new(Desk::of(replica.claims())),
+            replica,
             tellers: Tellers::default(),
             requests: Requests::default(),
             is_recorded_known: false,
@@ -298,7 +303,9 @@ impl Daemon {
                 error: None,
             },
         );
-        self.tellers.serve(&self.desk, loaded.fleet.management_clusters.keys());
+        let scope = self.scope();
+        self.tellers
+            .serve(&self.desk, loaded.scope(&scope).management_clusters());
         if before
             .as_ref()
             .is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend)
@@ -311,8 +318,15 @@ impl Daemon {
         for (unit, rendered) in &loaded.rendered.units {
             let known = before.as_ref().and_then(|before| before.rendered.units.get(unit));
             if known.is_none_or(|known| known.digest != rendered.digest) {
-                self.queue.insist(unit, now);
+                self.insist(unit);
             }
+        }
+        // What was refused may be allowed now.
+        if before
+            .as_ref()
+            .is_some_and(|before| !before.fleet.has_policies_of(&loaded.fleet))
+        {
+            loaded.rendered.units.keys().for_each(|unit| self.insist(unit));
         }
         // What left the files, or whose removal was committed to.
         for (_, unit) in self
@@ -323,6 +337,14 @@ impl Daemon {
             self.queue.insist(unit, now);
         }
         self.follow().await;
+    }
+
+    /// Has a unit looked at whatever became of it before.
+    fn insist(&mut self, unit: &UnitId) {
+        let now = self.now();
+        self.queue.insist(unit, now);
+        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
+        corrections.forget(unit);
     }
 
     /// Has live objects followed; where that fails, it is tried again when the source is looked at next.
@@ -388,6 +410,7 @@ impl Daemon {
             return;
         }
         self.queue.only(ours, now);
+        self.desk.retain(ours);
         let names: BTreeSet<String> = ours.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
     }
@@ -411,7 +434,7 @@ impl Daemon {
         let Some(loaded) = self.in_force.clone() else { return };
         while self.batches.len() < BATCHES {
             let units: BTreeSet<UnitId> = self.queue.take(self.now(), BATCH).into_iter().collect();
-            if units.is_empty() {
+            if units.is_empty() && !self.replica.asks_for_inventories() {
                 return;
             }
             let (claim, begun) = self.replica.begin(&units);
@@ -423,6 +446,8 @@ impl Daemon {
                 loaded: loaded.clone(),
                 access: self.access(),
                 drift: self.options.drift,
+                corrections: self.corrections.clone(),
+                now: self.now(),
                 provider: self.options.provider,
                 concurrency: self.options.concurrency,
                 management_clusters: self.options.management_clusters.clone(),
@@ -465,7 +490,8 @@ impl Daemon {
                         .units
                         .keys()
                         .chain(self.recorded.iter().map(|(_, unit)| unit));
-                    let units = units.filter(|unit| is_there(unit)).cloned().collect();
+                    let units = units.filter(|unit| is_there(unit) && self.replica.keeps(unit));
+                    let units = units.cloned().collect();
                     self.requests.ask_all(&ask.on, units, token);
                 }
             }
@@ -478,14 +504,13 @@ impl Daemon {
                 running.halt.store(true, Ordering::Relaxed);
             }
         }
-        let now = self.now();
         let in_files = self.in_force.iter().flat_map(|loaded| loaded.rendered.units.keys());
-        for unit in in_files
+        let meant: BTreeSet<UnitId> = in_files
             .chain(self.recorded.iter().map(|(_, unit)| unit))
             .filter(|unit| is_meant(unit))
-        {
-            self.queue.insist(unit, now);
-        }
+            .cloned()
+            .collect();
+        meant.iter().for_each(|unit| self.insist(unit));
     }
 
     /// Tells on how a unit stands.
@@ -523,6 +548,9 @@ impl Daemon {
             }
             Err(error) => {
                 let error = chain(&error);
+                if ended.units.is_empty() {
+                    self.replica.ask_again();
+                }
                 for unit in &ended.units {
                     let report = UnitReport {
                         state: None,

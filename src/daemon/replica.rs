@@ -24,6 +24,9 @@ pub(super) struct Replica {
     keepers: BTreeMap<ManagementClusterName, Kept>,
     homes: BTreeMap<UnitId, Homes>,
     ours: BTreeSet<UnitId>,
+    /// Whether something is held, by which units may be ours that no file names any more.
+    acts: bool,
+    asks: bool,
 }
 
 struct Kept {
@@ -46,6 +49,8 @@ impl Replica {
             keepers: BTreeMap::new(),
             homes: BTreeMap::new(),
             ours: BTreeSet::new(),
+            acts: false,
+            asks: false,
         }
     }
 
@@ -117,7 +122,29 @@ impl Replica {
         let ours: BTreeSet<UnitId> = self.homes.iter().filter(may).map(|(unit, _)| unit.clone()).collect();
         let changed = ours != self.ours;
         self.ours = ours;
+        let standings = self.claims.standings();
+        let acts = standings
+            .values()
+            .any(|one| matches!(one, Standing::Leads | Standing::Shares { .. }));
+        self.asks |= acts && !self.acts;
+        self.acts = acts;
         changed
+    }
+
+    /// Whether the inventories are to be read although no unit is due: the only one that is ours may be one that no file
+    /// names any more. Says so once, until it is told that they could not be read.
+    pub(super) fn asks_for_inventories(&mut self) -> bool {
+        std::mem::take(&mut self.asks)
+    }
+
+    /// They could not be read.
+    pub(super) fn ask_again(&mut self) {
+        self.asks = true;
+    }
+
+    /// Whether a unit is for us to look at.
+    pub(super) fn keeps(&self, unit: &UnitId) -> bool {
+        self.claims.is_open() || self.ours.contains(unit)
     }
 
     /// The units that are ours.
@@ -132,8 +159,7 @@ impl Replica {
             Some(Standing::StandsBy { .. } | Standing::Leads | Standing::Shares { .. }) => true,
             Some(Standing::WaitsFor { .. } | Standing::Fails { .. }) | None => false,
         };
-        let ours = |unit: &UnitId| self.claims.is_open() || self.ours.contains(unit);
-        self.keepers.keys().all(is_known) && !unseen.iter().any(ours)
+        self.keepers.keys().all(is_known) && !unseen.iter().any(|unit| self.keeps(unit))
     }
 
     /// Begins with those of some units that are ours still; the others are given back.

@@ -196,7 +196,16 @@ impl Found {
             Block::Dependency { needs } => {
                 self.waiting.insert(format!("{needs}, which waits itself"));
             }
-            Block::NotManaged | Block::NoProvider => {}
+            Block::Contested { fields } => {
+                let said = |owned: &OwnedBy| {
+                    format!(
+                        "{}: `{}` is written again by {} as often as it is mended",
+                        change.id, owned.field, owned.manager
+                    )
+                };
+                self.refused.extend(fields.iter().map(said));
+            }
+            Block::NotManaged | Block::NoProvider | Block::Ignored => {}
         }
     }
 }
@@ -245,15 +254,42 @@ mod tests {
         assert_eq!(next_step(&waiting), Step::LookAgain(PATIENCE));
     }
 
+    fn left_alone(reason: &str) -> impl Fn(&Change) -> Option<Block> {
+        |_| {
+            Some(Block::LeftAlone {
+                reason: reason.to_owned(),
+            })
+        }
+    }
+
+    #[test]
+    fn what_is_fought_over_is_named_and_what_is_ignored_is_in_sync() {
+        let mut moved = change("a", "NodePool", "x", Action::Update);
+        moved.reason = Reason::Drifted;
+        let (mut fought, mut ignored) = (plan(vec![moved.clone()]), plan(vec![moved]));
+        let fields = vec![OwnedBy {
+            field: ".spec.replicas".to_owned(),
+            manager: "kubectl".to_owned(),
+        }];
+        fought
+            .leave_alone(|_| Some(Block::Contested { fields: fields.clone() }))
+            .unwrap();
+        let said = state(&fought).to_string();
+        assert!(said.contains("`.spec.replicas`") && said.contains("kubectl"), "{said}");
+        assert_eq!(next_step(&state(&fought)), Step::Rest);
+        ignored.leave_alone(|_| Some(Block::Ignored)).unwrap();
+        assert_eq!(state(&ignored), State::InSync);
+    }
+
     #[test]
     fn drift_that_is_left_alone_is_reported_and_what_else_is_left_alone_is_refused() {
         let mut moved = change("a", "ConfigMap", "x", Action::Update);
         moved.reason = Reason::Drifted;
         let mut drifted = plan(vec![moved]);
-        drifted.leave_alone(|_| Some("drift is reported".to_owned())).unwrap();
+        drifted.leave_alone(left_alone("drift is reported")).unwrap();
         assert!(matches!(state(&drifted), State::Drifted { objects } if objects.len() == 1));
         let mut capped = plan(vec![change("a", "ConfigMap", "x", Action::Delete)]);
-        capped.leave_alone(|_| Some("the cap".to_owned())).unwrap();
+        capped.leave_alone(left_alone("the cap")).unwrap();
         assert_eq!(
             state(&capped),
             State::Refused {

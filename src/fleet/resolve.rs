@@ -166,6 +166,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         decommission: shared::decommission(&index, &spec, &mut problems),
         moved,
         conflicts: shared::conflicts(&spec),
+        drift: shared::drift(&spec),
         suspend: suspend::suspensions(&index, seed.now, &mut problems),
         incomplete,
     };

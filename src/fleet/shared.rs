@@ -15,8 +15,8 @@ use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
 use super::model::{
-    Cap, ConflictRule, Decommission, Dialect, ExtraManifest, Identity, Limits, ManagementCluster, ManagementNetwork,
-    OnConflict, SecretRef,
+    Cap, ConflictRule, Decommission, Dialect, DriftAction, DriftRule, ExtraManifest, Identity, Limits,
+    ManagementCluster, ManagementNetwork, OnConflict, SecretRef,
 };
 use super::node::{Node, Place, SourceFile};
 use super::ocid::{self, Expected};
@@ -317,6 +317,24 @@ pub(super) fn decommission(
         leaves.insert(unit, leave);
     }
     leaves
+}
+
+/// The drift rules.
+pub(super) fn drift(spec: &spec::FleetSpec) -> Vec<DriftRule> {
+    let rules = spec.drift.iter().flatten();
+    rules
+        .map(|rule| DriftRule {
+            kind: rule.kind.clone(),
+            name: rule.name.clone(),
+            cluster: rule.cluster.as_deref().map(ClusterName::new),
+            field: rule.field.clone(),
+            action: match rule.action {
+                spec::DriftAction::Off => DriftAction::Off,
+                spec::DriftAction::Report => DriftAction::Report,
+                spec::DriftAction::Correct => DriftAction::Correct,
+            },
+        })
+        .collect()
 }
 
 /// The conflict rules.

@@ -188,7 +188,8 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
     let unfilled = Found::default();
     let rendered = desired(loaded, scope, &unfilled);
     let recorded = || inventories.values().flat_map(|stored| &stored.inventory.entries);
-    let needed = cloud::is_needed(&rendered, recorded().map(|entry| &entry.id));
+    let needed =
+        cloud::is_needed(&rendered, recorded().map(|entry| &entry.id)) || !referred_to(loaded, &rendered).is_empty();
     let oci = match view.reaches(&Target::Oci) && needed {
         true => Some(cloud::connect(access, loaded, recorded()).await?),
         false => None,

@@ -189,11 +189,9 @@ impl Plan {
     ///
     /// # Errors
     /// None of a plan that [`build`] made.
-    pub fn leave_alone(&mut self, reason: impl Fn(&Change) -> Option<String>) -> Result<(), Cycle> {
+    pub fn leave_alone(&mut self, mut block: impl FnMut(&Change) -> Option<Block>) -> Result<(), Cycle> {
         for change in self.changes.iter_mut().filter(|change| change.goes_ahead()) {
-            if let Some(reason) = reason(change) {
-                change.blocks.push(Block::LeftAlone { reason });
-            }
+            change.blocks.extend(block(change));
         }
         block_dependents(&mut self.changes, &self.graph)
     }

@@ -147,6 +147,13 @@ pub enum Block {
         /// Why.
         reason: String,
     },
+    /// Somebody else writes these fields again as often as they are mended.
+    Contested {
+        /// The fields and who was seen to write them.
+        fields: Vec<OwnedBy>,
+    },
+    /// It moved by itself, and the fleet files say to pass that over.
+    Ignored,
     /// No provider of this version writes objects of that control plane.
     NoProvider,
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::decide::{Context, MANAGER};
+use super::drift::is_below;
 use crate::fleet::model::{ConflictRule, OnConflict};
 use crate::providers::Sensitive;
 use crate::resource::{PathElement, ResourceId};
@@ -130,19 +131,12 @@ fn failed(error: &ssa::SsaError) -> Resolution {
 /// mended.
 fn policy(rules: &[ConflictRule], kind: &str, conflict: &ssa::Conflict) -> OnConflict {
     let field = conflict.field.to_string();
-    let below = |wanted: &str| {
-        let wanted = wanted.trim_start_matches('.');
-        let field = field.trim_start_matches('.');
-        field
-            .strip_prefix(wanted)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    };
     rules
         .iter()
         .find(|rule| {
             rule.kind.as_deref().is_none_or(|wanted| wanted == kind)
                 && rule.manager.as_deref().is_none_or(|wanted| wanted == conflict.manager)
-                && rule.field.as_deref().is_none_or(below)
+                && rule.field.as_deref().is_none_or(|wanted| is_below(&field, wanted))
         })
         .map_or(
             match conflict.operation {

@@ -9,6 +9,7 @@ mod cloud;
 pub mod confirm;
 mod conflict;
 mod decide;
+pub mod drift;
 pub mod graph;
 pub mod guards;
 pub mod known;

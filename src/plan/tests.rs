@@ -102,6 +102,7 @@ impl World {
                 decommission: BTreeMap::new(),
                 moved: Vec::new(),
                 conflicts: Vec::new(),
+                drift: Vec::new(),
                 suspend: Suspensions::default(),
                 incomplete: false,
             },

@@ -301,6 +301,18 @@ impl fmt::Display for BlockText<'_> {
             Block::Invalid { message } => write!(f, "the server would refuse it: {message}"),
             Block::Precondition { what } => write!(f, "it needs {what}, which is not there"),
             Block::LeftAlone { reason } => write!(f, "left alone: {reason}"),
+            Block::Contested { fields } => {
+                for (i, field) in fields.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    let OwnedBy { field, manager } = field;
+                    write!(
+                        f,
+                        "{comma}{field} is written again by {manager} as often as it is mended"
+                    )?;
+                }
+                Ok(())
+            }
+            Block::Ignored => f.write_str("the fleet passes its drift over (`drift:`)"),
             Block::NoProvider => f.write_str("nothing in this run writes to that control plane"),
         }
     }

@@ -213,6 +213,7 @@ mod tests {
             decommission: BTreeMap::new(),
             moved: Vec::new(),
             conflicts: Vec::new(),
+            drift: Vec::new(),
             incomplete: false,
             suspend,
         }

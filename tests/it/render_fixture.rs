@@ -274,6 +274,7 @@ pub(crate) fn fleet(clusters: impl IntoIterator<Item = Cluster>) -> Fleet {
         decommission: BTreeMap::new(),
         moved: Vec::new(),
         conflicts: Vec::new(),
+        drift: Vec::new(),
         suspend: fleetwright::fleet::model::Suspensions::default(),
         incomplete: false,
     }

@@ -187,29 +187,52 @@ pub(in crate::daemon) struct FleetFacts {
     pub(in crate::daemon) error: Option<String>,
 }
 
+/// What a unit counts as in its fleet.
+pub(super) struct Tally {
+    state: String,
+    drifted: bool,
+}
+
+impl Tally {
+    /// By what is known of it here.
+    pub(super) fn of(facts: &UnitFacts) -> Self {
+        let details = facts.details.as_ref();
+        Self {
+            state: words(facts).0.to_owned(),
+            drifted: details.is_some_and(|details| !details.drift.is_empty()),
+        }
+    }
+
+    /// By what another replica tells of it.
+    pub(super) fn told(status: &UnitSync) -> Self {
+        Self {
+            state: status.state.clone(),
+            drifted: status.drift.is_some(),
+        }
+    }
+}
+
 /// What a fleet's status says.
-pub(super) fn fleet<'a>(
+pub(super) fn fleet(
     before: &FleetSync,
     name: &str,
     facts: &FleetFacts,
-    units: impl Iterator<Item = &'a UnitFacts>,
+    units: impl Iterator<Item = Tally>,
     (suspended, handled): (Option<String>, Option<&str>),
     (generation, now): (i64, Timestamp),
 ) -> FleetSync {
     let now = Time::new(now);
     let mut counts = UnitCounts::default();
-    for unit in units {
+    for Tally { state, drifted } in units {
         counts.total += 1;
-        let (state, _) = words(unit);
-        let details = unit.details.as_ref();
-        match state {
+        match state.as_str() {
             "InSync" => counts.ready += 1,
             "Suspended" => counts.suspended += 1,
             "Refused" | "Held" => counts.refused += 1,
             "Failed" | "Unknown" => counts.failed += 1,
             _ => {}
         }
-        counts.drifted += i64::from(details.is_some_and(|details| !details.drift.is_empty()));
+        counts.drifted += i64::from(drifted);
     }
     // A daemon that starts anew brings the same revision into force: that is no news.
     let since = match before.since {
@@ -411,7 +434,7 @@ pub(super) mod tests {
             &FleetSync::default(),
             "f",
             &facts_of(None, 10),
-            units.iter(),
+            units.iter().map(Tally::of),
             (None, None),
             now(11),
         );
@@ -420,7 +443,7 @@ pub(super) mod tests {
             &first,
             "f",
             &facts_of(Some("bad"), 50),
-            units.iter(),
+            units.iter().map(Tally::of),
             (None, Some("t")),
             now(51),
         );

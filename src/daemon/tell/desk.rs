@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use super::compose::FleetFacts;
 use super::news::Deeds;
 use crate::daemon::facts::UnitFacts;
+use crate::ops::lease::Claims;
 use crate::ops::{Access, LoadedFleet};
 use crate::resource::{ManagementClusterName, UnitId};
 
@@ -47,8 +48,8 @@ pub(super) struct Board {
 }
 
 /// The desk.
-#[derive(Default)]
 pub(in crate::daemon) struct Desk {
+    claims: Arc<Claims>,
     board: Mutex<Board>,
     changes: watch::Sender<u64>,
     asks: Mutex<Vec<Ask>>,
@@ -56,6 +57,27 @@ pub(in crate::daemon) struct Desk {
 }
 
 impl Desk {
+    /// An empty one; what these claims give is what is told of.
+    pub(in crate::daemon) fn of(claims: Arc<Claims>) -> Self {
+        Self {
+            claims,
+            board: Mutex::default(),
+            changes: watch::Sender::default(),
+            asks: Mutex::default(),
+            asked: Notify::default(),
+        }
+    }
+
+    pub(super) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Forgets what was said of other units than these: somebody else tells of them.
+    pub(in crate::daemon) fn retain(&self, units: &BTreeSet<UnitId>) {
+        self.board().units.retain(|unit, _| units.contains(unit));
+        self.changed();
+    }
+
     pub(super) fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }

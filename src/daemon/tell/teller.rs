@@ -9,11 +9,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::desk::{Ask, Desk};
+use super::desk::{Ask, Desk, Said};
 use super::events::Events;
 use super::pace::Pacer;
 use super::touched::{Touched, Watcher};
 use crate::ops::{Access, LoadedFleet};
+use crate::providers::fence::Fence;
 use crate::providers::kubernetes::{KubernetesProvider, unit_of};
 use crate::report::chain;
 use crate::resource::{ManagementClusterName, UnitId};
@@ -174,12 +175,28 @@ impl Teller {
             }
         }
         self.hear(&round).await?;
+        // One who stands by hears, and tells nothing.
+        let Some(fences) = self.desk.claims().fences(&self.on) else {
+            self.units.clear();
+            self.fleet = Slot::default();
+            return Ok(());
+        };
         self.take_word(count);
-        self.write_units(&round).await?;
-        self.write_fleet(&round)
-            .await
-            .map_err(|_: Uninstalled| not_installed())?;
-        self.sweep(&round).await;
+        Fence::around(fences, self.write(&round)).await
+    }
+
+    async fn write(&mut self, round: &Round) -> Result<(), String> {
+        self.write_units(round).await?;
+        // Of several who share a management cluster, the one that has its own unit tells of the whole.
+        let unit = UnitId::ManagementCluster(self.on.clone());
+        if self.desk.claims().may(&unit, &BTreeSet::from([self.on.clone()])) {
+            self.write_fleet(round)
+                .await
+                .map_err(|_: Uninstalled| not_installed())?;
+            self.sweep(round).await;
+        } else {
+            self.fleet = Slot::default();
+        }
         Ok(())
     }
 
@@ -214,6 +231,10 @@ impl Teller {
     /// Reads again what somebody changed.
     async fn hear(&mut self, round: &Round) -> Result<(), String> {
         let touched = self.touched.take();
+        if !touched.is_empty() && !self.desk.claims().is_open() {
+            // What another replica tells of its units counts for the whole.
+            self.fleet.pacer.change(self.now());
+        }
         if touched.len() > ONE_BY_ONE {
             return self.read_all(round).await;
         }
@@ -285,7 +306,9 @@ impl Teller {
         let now = self.now();
         let board = self.desk.board();
         self.units.retain(|unit, _| board.units.contains_key(unit));
-        for (unit, said) in board.units.iter().filter(|(_, said)| said.facts.on == self.on) {
+        let here = BTreeSet::from([self.on.clone()]);
+        let is_told = |unit: &UnitId, said: &Said| said.facts.on == self.on && self.desk.claims().may(unit, &here);
+        for (unit, said) in board.units.iter().filter(|(unit, said)| is_told(unit, said)) {
             let slot = self.units.entry(unit.clone()).or_default();
             if slot.count != said.count {
                 slot.count = said.count;

@@ -44,6 +44,8 @@ pub struct Fleet {
     pub moved: Vec<Moved>,
     /// Who wins where another field manager owns a field; the first rule that matches counts.
     pub conflicts: Vec<ConflictRule>,
+    /// What the daemon does about drift; the first rule that matches counts.
+    pub drift: Vec<DriftRule>,
     /// What is not to be written for a while.
     pub suspend: Suspensions,
     /// Whether the file set as a whole is unusable, so that nothing may be concluded from what is absent.
@@ -61,10 +63,18 @@ impl Fleet {
             .chain(peers.filter_map(|network| network.tenancy.as_ref()))
             .collect()
     }
+
+    /// Whether what it allows of changes and deletes is what another allows.
+    pub fn has_policies_of(&self, other: &Self) -> bool {
+        self.limits == other.limits
+            && self.decommission == other.decommission
+            && self.conflicts == other.conflicts
+            && self.drift == other.drift
+    }
 }
 
 /// Caps. A run that would exceed one is refused as a whole.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Objects of protected kinds, or of any kind, that one run may delete.
@@ -82,7 +92,7 @@ pub enum Cap {
 }
 
 /// Leave to delete something protected.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decommission {
     /// Why, as typed.
@@ -115,7 +125,7 @@ pub enum OnConflict {
 }
 
 /// One conflict rule. What is absent matches everything.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConflictRule {
     /// The object's kind.
@@ -126,6 +136,35 @@ pub struct ConflictRule {
     pub manager: Option<String>,
     /// What to do.
     pub action: OnConflict,
+}
+
+/// What is done about what moved by itself; in the order of how much that is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DriftAction {
+    /// Nothing: it is not even shown.
+    Off,
+    /// It is shown, and left as it is.
+    Report,
+    /// It is mended.
+    #[default]
+    Correct,
+}
+
+/// One drift rule. What is absent matches everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftRule {
+    /// The object's kind.
+    pub kind: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// The cluster that it belongs to.
+    pub cluster: Option<ClusterName>,
+    /// A dotted field path; it matches itself and all below it.
+    pub field: Option<String>,
+    /// What to do.
+    pub action: DriftAction,
 }
 
 /// How the platform is spelled in HostedCluster and NodePool.

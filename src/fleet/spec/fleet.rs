@@ -23,6 +23,8 @@ pub(in crate::fleet) struct FleetSpec {
     pub(in crate::fleet) limits: Option<Limits>,
     /// Who wins where another field manager owns a field; the first rule that matches counts.
     pub(in crate::fleet) conflicts: Option<Vec<ConflictRule>>,
+    /// What the daemon does when an object is changed behind its back; the first rule that matches counts, else `--drift`.
+    pub(in crate::fleet) drift: Option<Vec<DriftRule>>,
     /// Units that may be deleted although they are protected.
     pub(in crate::fleet) decommission: Option<Vec<Decommission>>,
     /// Rules that somebody decided not to follow, and why.
@@ -84,6 +86,34 @@ pub(in crate::fleet) struct ConflictRule {
     pub(in crate::fleet) manager: Option<String>,
     /// What to do.
     pub(in crate::fleet) action: OnConflict,
+}
+
+/// What the daemon does about drift.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::fleet) enum DriftAction {
+    /// Pass it over.
+    Off,
+    /// Report it, and leave the object as it is.
+    Report,
+    /// Mend it.
+    Correct,
+}
+
+/// What the daemon does about drift of some objects. What is absent matches everything.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::fleet) struct DriftRule {
+    /// The object's kind.
+    pub(in crate::fleet) kind: Option<String>,
+    /// The object's name.
+    pub(in crate::fleet) name: Option<String>,
+    /// The cluster that it belongs to.
+    pub(in crate::fleet) cluster: Option<String>,
+    /// A dotted field path; it matches itself and all below it.
+    pub(in crate::fleet) field: Option<String>,
+    /// What to do.
+    pub(in crate::fleet) action: DriftAction,
 }
 
 /// Leave to delete something protected; one of `cluster` and `network`.

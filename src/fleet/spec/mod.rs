@@ -23,7 +23,7 @@ pub(super) use documents::{
     ClusterSpec, ClustersSpec, Dialect, EnvironmentSpec, IdentityType, ManagementClusterSpec, MovedSpec, ReleaseSpec,
     RingSpec,
 };
-pub(super) use fleet::{FleetSpec, OnConflict, Suspend, Waiver};
+pub(super) use fleet::{DriftAction, FleetSpec, OnConflict, Suspend, Waiver};
 pub(super) use network::*;
 pub(super) use pool::{Arch, Autoscale, CountOrPercent, PoolSpec, UpgradeType};
 pub(super) use settings::*;

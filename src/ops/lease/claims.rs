@@ -116,6 +116,16 @@ impl Claims {
         self.inner().may(unit, homes)
     }
 
+    /// The fences within which something besides units is written on a management cluster; none where nothing may be.
+    pub fn fences(&self, on: &ManagementClusterName) -> Option<Vec<Fence>> {
+        let inner = self.inner();
+        if inner.open {
+            return Some(Vec::new());
+        }
+        let right = inner.rights.get(on).filter(|right| !right.views.is_empty());
+        right.map(|right| vec![right.fence.clone()])
+    }
+
     /// Begins with those of some units that may be worked on; the others are left out.
     pub fn begin(
         self: &Arc<Self>,

@@ -250,6 +250,8 @@ fn change(change: &Change) -> ChangeReport {
                     Block::Invalid { .. } => "invalid",
                     Block::Precondition { .. } => "precondition",
                     Block::LeftAlone { .. } => "leftAlone",
+                    Block::Contested { .. } => "contested",
+                    Block::Ignored => "ignored",
                     Block::NoProvider => "noProvider",
                 },
                 message: BlockText(block).to_string(),

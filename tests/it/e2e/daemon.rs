@@ -192,6 +192,39 @@ fn drift_that_is_to_be_reported_is_left_as_it_is() {
     daemon.ends();
 }
 
+#[test]
+fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_commit() {
+    let rules = "  drift: [{kind: NodePool, name: fought-b, field: spec.replicas, action: off}]";
+    let Some(stage) = Stage::of("fought", rules, &["fought"]) else {
+        return;
+    };
+    let of_a = |replicas: u32| {
+        let a = format!("a: {{profile: general, replicas: {replicas}}}");
+        stage.cluster("fought", &[&a, "b: {profile: general, replicas: 3}"]);
+    };
+    let scale = |pool: &str| stage.kubectl("fought", &["scale", "nodepool", pool, "--replicas=9"]);
+    of_a(5);
+    let mut daemon = Daemon::start(&stage, &[]);
+    daemon.says(&["looked at", "cluster fought", "in sync"]);
+    scale("fought-b");
+    for _ in 0..3 {
+        scale("fought-a");
+        has_replicas(&stage, "fought-a", 5);
+    }
+    scale("fought-a");
+    daemon.says(&["cluster fought", "refused", "`.spec.replicas`", "written again by kubectl"]);
+    has_replicas(&stage, "fought-a", 9);
+    let status = daemon.status();
+    assert_eq!(status["units"]["cluster fought"]["state"], "refused", "{status}");
+
+    // A commit is a new wish; what is passed over is not even drift.
+    of_a(6);
+    has_replicas(&stage, "fought-a", 6);
+    daemon.says(&["looked at", "cluster fought", "in sync"]);
+    has_replicas(&stage, "fought-b", 9);
+    daemon.ends();
+}
+
 /// Commits all of the fleet, and gives the commit.
 pub(super) fn commit(stage: &Stage, message: &str) -> git2::Oid {
     let fleet = stage.place.fleet();

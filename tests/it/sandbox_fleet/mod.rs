@@ -8,6 +8,7 @@ mod drift;
 mod endpoint;
 mod existing;
 mod faults;
+mod hubs;
 mod order;
 mod refused;
 mod regions;

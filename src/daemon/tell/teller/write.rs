@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::super::compose;
+use super::super::compose::{self, Tally};
 use super::super::desk::Said;
 use super::super::news;
 use super::{Handled, IN_A_ROUND, Round, SWEEP_AGAIN, Slot, Teller, Uninstalled, not_installed};
@@ -156,6 +156,20 @@ impl Teller {
                 .values()
                 .map(|said| &said.facts)
                 .filter(|facts| facts.on == self.on);
+            // Of several who share the work, each tells of its own units, and one of all.
+            let is_shared = !self.desk.claims().is_open();
+            let kept = |unit: &UnitId| board.kept.as_ref().is_some_and(|kept| kept.contains(unit));
+            let is_others = |record: &&Record<UnitSync>| {
+                let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
+                unit.is_some_and(|unit| kept(&unit) && !board.units.contains_key(&unit))
+            };
+            let told = self
+                .known
+                .iter()
+                .filter(|_| is_shared)
+                .flat_map(|known| known.units.values());
+            let others = told.filter(is_others).map(|record| Tally::told(&record.status));
+            let here = here.map(Tally::of).chain(others);
             let handled = board.handled.get(&self.on).map(String::as_str);
             let about = (suspension, handled);
             let name = round.loaded.fleet.name.as_str();
