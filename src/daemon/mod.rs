@@ -368,7 +368,8 @@ impl Daemon {
             self.queue.insist(unit, now);
         }
         let (access, telemetry) = (self.access(), self.options.telemetry.clone());
-        self.availability.follow(loaded, access, telemetry);
+        let names = loaded.scope(&self.scope()).management_clusters().cloned().collect();
+        self.availability.follow(loaded, names, access, telemetry);
         self.follow().await;
     }
 
@@ -448,6 +449,7 @@ impl Daemon {
             return;
         }
         self.queue.only(ours, now);
+        self.options.telemetry.keep(ours);
         self.desk.retain(ours);
         let names: BTreeSet<String> = ours.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));

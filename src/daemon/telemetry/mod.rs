@@ -14,13 +14,14 @@ use jiff::Timestamp;
 pub(super) use self::availability::Availability;
 use super::batch::Looked;
 use super::board::Report;
-use super::queue::{End, Standing};
+use super::queue::{self, End};
 use super::source::Source;
 use super::state::State;
 use super::tally::{Hindered, Tally};
 use crate::fleet::model::{Dialect, Fleet};
 use crate::metrics::Registry;
 use crate::metrics::catalog as metric;
+use crate::ops::lease::Standing;
 use crate::ops::{Held, LoadedFleet};
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
@@ -36,7 +37,7 @@ pub struct Telemetry {
 #[derive(Debug, Default)]
 struct Now {
     units: BTreeMap<UnitId, Unit>,
-    queue: Standing,
+    queue: queue::Standing,
     /// When the queue was looked at.
     at: Option<Timestamp>,
     held: Arc<Held>,
@@ -104,7 +105,7 @@ impl Telemetry {
     }
 
     /// How many units wait.
-    pub(super) fn queued(&self, standing: Standing) {
+    pub(super) fn queued(&self, standing: queue::Standing) {
         let mut now = self.now();
         now.queue = standing;
         now.at = Some(Timestamp::now());
@@ -184,6 +185,17 @@ impl Telemetry {
         registry.set(&metric::SOURCE_REFUSED, [], flag(report.source_error.is_some()));
         registry.set(&metric::CAUGHT_UP, [], flag(report.caught_up));
         registry.set(&metric::NOT_FOLLOWED, [], number(report.not_followed.len()));
+        let leases = report.leases.iter().map(|(on, standing)| {
+            let standing = match standing {
+                Standing::Leads => "leads",
+                Standing::StandsBy { .. } => "stands_by",
+                Standing::WaitsFor { .. } => "waits",
+                Standing::Shares { .. } => "shares",
+                Standing::Fails { .. } => "fails",
+            };
+            ([on.to_string(), standing.to_owned()], 1.0)
+        });
+        registry.replace(&metric::LEASES, leases);
         self.units();
         process::record(registry);
         registry.text()
@@ -216,10 +228,8 @@ impl Telemetry {
         registry.replace(&metric::REFUSED, refused);
         registry.set(&metric::DRIFTED, [], number(drifted));
         let labels = |unit: &UnitId| [unit.kind().to_owned(), unit.name().to_owned()];
-        let in_sync = now
-            .units
-            .iter()
-            .map(|(unit, known)| (labels(unit), flag(known.is_in_sync)));
+        let told = now.units.iter().filter(|(_, known)| known.state != SUSPENDED);
+        let in_sync = told.map(|(unit, known)| (labels(unit), flag(known.is_in_sync)));
         registry.replace(&metric::UNIT_IN_SYNC, in_sync);
         let seen = now
             .units
@@ -238,6 +248,7 @@ impl Telemetry {
 pub(super) type News = (Revision, Result<LoadedFleet, String>);
 
 const FAILED: &str = "failed";
+const SUSPENDED: &str = "suspended";
 
 fn name(state: &State) -> &'static str {
     match state {
@@ -247,7 +258,7 @@ fn name(state: &State) -> &'static str {
         State::Drifted { .. } => "drifted",
         State::Refused { .. } => "refused",
         State::Waiting { .. } => "waiting",
-        State::Suspended { .. } => "suspended",
+        State::Suspended { .. } => SUSPENDED,
         State::Held { .. } => "held",
     }
 }
