@@ -69,6 +69,7 @@ struct Teller {
     complaint: Option<String>,
     look_again: Instant,
     sweep_again: Instant,
+    count_again: Instant,
     units: BTreeMap<UnitId, Slot>,
     fleet: Slot,
     events: Events,
@@ -98,6 +99,7 @@ impl Teller {
             complaint: None,
             look_again: now,
             sweep_again: now,
+            count_again: now,
             units: BTreeMap::new(),
             fleet: Slot::default(),
             events: Events::default(),
@@ -190,12 +192,24 @@ impl Teller {
         // Of several who share a management cluster, the one that has its own unit tells of the whole.
         let unit = UnitId::ManagementCluster(self.on.clone());
         if self.desk.claims().may(&unit, &BTreeSet::from([self.on.clone()])) {
+            self.recount(round).await?;
             self.write_fleet(round)
                 .await
                 .map_err(|_: Uninstalled| not_installed())?;
             self.sweep(round).await;
         } else {
             self.fleet = Slot::default();
+        }
+        Ok(())
+    }
+
+    /// Reads what others tell of their units: a watch of metadata does not hear of a status.
+    async fn recount(&mut self, round: &Round) -> Result<(), String> {
+        let now = Instant::now();
+        if now >= self.count_again && !self.desk.claims().is_open() {
+            self.count_again = now + LOOK_AGAIN;
+            self.read_all(round).await?;
+            self.fleet.pacer.change(self.now());
         }
         Ok(())
     }
@@ -231,10 +245,6 @@ impl Teller {
     /// Reads again what somebody changed.
     async fn hear(&mut self, round: &Round) -> Result<(), String> {
         let touched = self.touched.take();
-        if !touched.is_empty() && !self.desk.claims().is_open() {
-            // What another replica tells of its units counts for the whole.
-            self.fleet.pacer.change(self.now());
-        }
         if touched.len() > ONE_BY_ONE {
             return self.read_all(round).await;
         }
