@@ -23,6 +23,8 @@ use crate::sync::{FleetSync, Read, Record, Records, SyncKind, UnitSync, fleet_ob
 
 /// Where the kinds are not installed, or nothing can be read, it is looked again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// A status says nothing to a watch: of several daemons each reads so often what the others wrote.
+const REFRESH: Duration = Duration::from_secs(30);
 /// What can't be deleted is tried again after so long.
 const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 /// More objects than this are read by a LIST.
@@ -69,9 +71,12 @@ struct Teller {
     complaint: Option<String>,
     look_again: Instant,
     sweep_again: Instant,
-    count_again: Instant,
+    /// When what other daemons write is read again.
+    refresh: Instant,
     units: BTreeMap<UnitId, Slot>,
     fleet: Slot,
+    /// The last answer to a request to the whole fleet; taken with the words that it is an answer by.
+    handled: Option<String>,
     events: Events,
     /// Requests that the daemon was told of, by object.
     asked: BTreeMap<(SyncKind, String), String>,
@@ -99,9 +104,10 @@ impl Teller {
             complaint: None,
             look_again: now,
             sweep_again: now,
-            count_again: now,
+            refresh: now,
             units: BTreeMap::new(),
             fleet: Slot::default(),
+            handled: None,
             events: Events::default(),
             asked: BTreeMap::new(),
             touched: Arc::default(),
@@ -133,6 +139,9 @@ impl Teller {
         let asleep = Instant::now() + LOOK_AGAIN;
         let current = self.desk.board().current.clone();
         let Some((loaded, access)) = current else { return asleep };
+        if !loaded.fleet.management_clusters.contains_key(&self.on) {
+            return asleep;
+        }
         if self.known.is_none() && Instant::now() < self.look_again {
             return self.look_again;
         }
@@ -176,6 +185,13 @@ impl Teller {
                 }
             }
         }
+        let is_shared = !self.desk.claims().is_open();
+        if is_shared && Instant::now() >= self.refresh {
+            self.read_all(&round).await?;
+            self.refresh = Instant::now() + REFRESH;
+            let now = self.now();
+            self.fleet.pacer.change(now);
+        }
         self.hear(&round).await?;
         // One who stands by hears, and tells nothing.
         let Some(fences) = self.desk.claims().fences(&self.on) else {
@@ -192,24 +208,12 @@ impl Teller {
         // Of several who share a management cluster, the one that has its own unit tells of the whole.
         let unit = UnitId::ManagementCluster(self.on.clone());
         if self.desk.claims().may(&unit, &BTreeSet::from([self.on.clone()])) {
-            self.recount(round).await?;
             self.write_fleet(round)
                 .await
                 .map_err(|_: Uninstalled| not_installed())?;
             self.sweep(round).await;
         } else {
             self.fleet = Slot::default();
-        }
-        Ok(())
-    }
-
-    /// Reads what others tell of their units: a watch of metadata does not hear of a status.
-    async fn recount(&mut self, round: &Round) -> Result<(), String> {
-        let now = Instant::now();
-        if now >= self.count_again && !self.desk.claims().is_open() {
-            self.count_again = now + LOOK_AGAIN;
-            self.read_all(round).await?;
-            self.fleet.pacer.change(self.now());
         }
         Ok(())
     }
@@ -315,6 +319,7 @@ impl Teller {
     fn take_word(&mut self, count: u64) {
         let now = self.now();
         let board = self.desk.board();
+        self.handled = board.handled.get(&self.on).cloned();
         self.units.retain(|unit, _| board.units.contains_key(unit));
         let here = BTreeSet::from([self.on.clone()]);
         let is_told = |unit: &UnitId, said: &Said| said.facts.on == self.on && self.desk.claims().may(unit, &here);
