@@ -121,7 +121,7 @@ const OWN: &[(&str, &str, &[Verb], &[Verb])] = &[
     (
         "",
         "configmaps",
-        &[Verb::List],
+        &[Verb::Get, Verb::List],
         &[Verb::Get, Verb::List, Verb::Create, Verb::Update, Verb::Delete],
     ),
     (

@@ -341,6 +341,7 @@ fn units_are_shared_and_those_of_one_who_is_killed_go_to_the_others() {
     let Some(stage) = Stage::of("shared", "", &clusters) else {
         return;
     };
+    super::sync::install(&stage);
     let sharded = ["--replicas", "sharded", "--lease-duration", "1s"];
     let start = |name| Replica::start(&stage, name, &sharded);
     let mut replicas = vec![start("x"), start("y"), start("z")];
@@ -358,6 +359,28 @@ fn units_are_shared_and_those_of_one_who_is_killed_go_to_the_others() {
         (holder(&stage).split(' ').count() == 3).then_some(())
     });
     let before = divided(&replicas);
+    // Each tells of its own units, and one of them of all.
+    let all = "--for=jsonpath={.status.units.ready}=7";
+    let told = [
+        "wait",
+        "fleetstatus",
+        "shared",
+        all,
+        "--timeout=120s",
+        "-n",
+        "fleetwright-system",
+    ];
+    let there = [
+        "wait",
+        "fleetstatus",
+        "shared",
+        "--for=create",
+        "--timeout=120s",
+        "-n",
+        "fleetwright-system",
+    ];
+    stage.login.kubectl(&there);
+    stage.login.kubectl(&told);
     let uids: Vec<_> = clusters.iter().map(|cluster| stage.uids(cluster)).collect();
     replicas.remove(1).signal("-KILL");
     let after = divided(&replicas);

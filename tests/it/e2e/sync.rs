@@ -12,7 +12,7 @@ use crate::support::ApiServer;
 const NAMESPACE: &str = "fleetwright-system";
 
 /// Installs the CRDs.
-fn install(stage: &Stage) {
+pub(super) fn install(stage: &Stage) {
     let crds = repository("deploy/crds");
     stage.login.kubectl(&["apply", "-f", crds.to_str().expect("UTF-8")]);
     let names = ["crd/clustersyncs.fleetwright.dev", "crd/fleetstatuses.fleetwright.dev"];
