@@ -34,6 +34,8 @@
 //! - [`source`]: reads the fleet's files and its Git revision
 //! - [`providers`]: Kubernetes and OCI behind one trait
 //! - [`http_server`]: a small HTTP/1.1 server with bounds, for the sandbox and the daemon
+//! - [`metrics`]: what is counted and measured, for Prometheus
+//! - `otel`: traces for OpenTelemetry, a feature
 //! - [`sandbox`]: both of their APIs as in-process services, with simulated operators and injected faults
 //! - [`apply`]: walks a plan, writes, waits, records
 //! - [`daemon`]: keeps a fleet as its files say: watches, queues, batches of plans
@@ -48,7 +50,10 @@ pub mod fleet;
 pub mod http_server;
 pub mod inventory;
 pub mod lease;
+pub mod metrics;
 pub mod ops;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod plan;
 pub mod providers;
 pub mod render;

@@ -23,8 +23,20 @@ fn main() -> ExitCode {
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let printer = Printer::new(cli.global(), no_color);
-    fleetwright::cli::start_logging(cli.global().verbose, printer.error_style());
-    match cli.run(&printer) {
+    let logging = match fleetwright::cli::start_logging(cli.global(), printer.error_style()) {
+        Ok(logging) => logging,
+        Err(error) => {
+            printer.complain(&fleetwright::cli::error_text(&error, printer.error_style()));
+            return ExitCode::from(Exit::Error as u8);
+        }
+    };
+    let code = run(cli, &printer);
+    drop(logging);
+    code
+}
+
+fn run(cli: Cli, printer: &Printer) -> ExitCode {
+    match cli.run(printer) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
             printer.complain(&fleetwright::cli::error_text(&error, printer.error_style()));

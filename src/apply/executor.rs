@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
+use tracing::{Instrument as _, debug_span};
 
 use super::event::{ChangeResult, Event, Observer};
 use super::record::{End, Records, key};
@@ -116,7 +117,10 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
                 change: &changes[i],
                 waited_for: walk.is_waited_for(i),
             };
-            under_way.push(async move { Ended::Change(i, make(&step).await) }.left_future());
+            let change = &changes[i];
+            let span = debug_span!("change", id = %change.id, unit = %change.unit, action = ?change.action);
+            let made = async move { Ended::Change(i, make(&step).await) };
+            under_way.push(made.instrument(span).left_future());
         }
         let (i, result) = match under_way.next().await {
             None => break,

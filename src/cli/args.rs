@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::common::SANDBOX;
 use super::git_args::GitArgs;
+use super::logging::LogFormat;
 use super::oci_args::OciArgs;
 use crate::sandbox::{DEFAULT_SPEED, fault};
 
@@ -24,6 +25,10 @@ pub struct Global {
     /// Log to stderr what is done and sent (repeat for more); secrets are never logged
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+
+    /// Form of the log, and of all else on stderr
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub log_format: LogFormat,
 }
 
 /// When to colour.

@@ -160,6 +160,7 @@ pub(super) fn access(
         oci: args.oci.access(args.pod.service_host.clone()),
         sandbox: None,
         held: None,
+        metrics: std::sync::Arc::default(),
     })
 }
 

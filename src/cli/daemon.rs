@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::{FleetArgs, Global, TargetArgs, duration};
 use super::git_args::GitArgs;
 use super::lease_args::ReplicaArgs;
+use super::webhook_args::WebhookArgs;
 use super::{Exit, Printer, common};
 use crate::daemon::{self, Directory, Options, Pace, Repository, Source};
 use crate::fleet::model::DriftAction;
@@ -67,9 +68,12 @@ pub(super) struct Args {
     #[command(flatten)]
     replicas: ReplicaArgs,
 
-    /// Address for /livez, /readyz and /status [default: none]
+    /// Address for /livez, /readyz, /status and /metrics [default: none]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    webhooks: WebhookArgs,
 }
 
 /// What is done about drift.
@@ -111,17 +115,20 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         holder: args.replicas.holder(),
         concurrency: args.concurrency.into(),
         board: Arc::default(),
+        bell: Arc::default(),
+        telemetry: Arc::new(daemon::Telemetry::new(access.metrics.clone())),
     };
     runtime.block_on(async {
         let stop = CancellationToken::new();
         let told = told_to_stop()?;
         let server = match args.listen {
-            Some(address) => Some(daemon::listen(options.board.clone(), address).await?),
+            Some(address) => Some(daemon::listen(options.board.clone(), options.telemetry.clone(), address).await?),
             None => None,
         };
         if let Some(server) = &server {
             printer.data(&format!("listening: {}\n", server.address()))?;
         }
+        let webhooks = args.webhooks.listen(&options, printer).await?;
         let daemon = daemon::run(options, stop.clone());
         tokio::pin!(daemon);
         tokio::pin!(told);
@@ -133,7 +140,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
                 daemon.await;
             }
         }
-        if let Some(server) = server {
+        for server in server.into_iter().chain(webhooks) {
             server.end().await;
         }
         ops::Against::Live(Box::new(access)).close().await?;

@@ -15,6 +15,7 @@ mod iam;
 mod init;
 mod lease_args;
 mod lock;
+mod logging;
 mod oci_args;
 mod output;
 mod plan;
@@ -28,11 +29,13 @@ mod status;
 mod suspend;
 mod together;
 mod validate;
+mod webhook_args;
 mod whole_fleet;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use args::Global;
+pub use logging::{LogFormat, Logging, start_logging};
 pub use output::Printer;
 
 /// Exit codes, as documented in the README.
@@ -130,23 +133,6 @@ impl Cli {
             Command::Completion(args) => completion::run(&args, printer),
         }
     }
-}
-
-/// Logs to stderr: warnings, with `-v` what is done, with `-vv` what is sent, with `-vvv` what libraries say too.
-pub fn start_logging(verbose: u8, style: crate::report::style::Style) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "info,fleetwright=debug",
-        _ => "debug",
-    };
-    let filter = tracing_subscriber::EnvFilter::new(level);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(style == crate::report::style::Style::Coloured)
-        .init();
 }
 
 /// An error with its causes, as people get to see it.

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde::Serialize;
 
 use super::args::{Color, Global};
+use super::logging::LogFormat;
 use crate::report::style::Style;
 
 /// Writes data to stdout and everything else to stderr, coloured where that is wanted.
@@ -13,6 +14,7 @@ pub struct Printer {
     stdout: Style,
     stderr: Style,
     quiet: bool,
+    log_format: LogFormat,
 }
 
 impl Printer {
@@ -28,6 +30,7 @@ impl Printer {
             stdout: style(io::stdout().is_terminal()),
             stderr: style(io::stderr().is_terminal()),
             quiet: global.quiet,
+            log_format: global.log_format,
         }
     }
 
@@ -70,13 +73,18 @@ impl Printer {
 
     /// A line for people, unless they asked for quiet.
     pub fn note(&self, text: &str) {
-        if !self.quiet {
-            self.complain(text);
+        match self.log_format {
+            LogFormat::Text if self.quiet => {}
+            LogFormat::Text => self.complain(text),
+            LogFormat::Json => tracing::info!("{}", text.trim_end()),
         }
     }
 
     /// A line for people that they have to see.
     pub fn complain(&self, text: &str) {
+        if self.log_format == LogFormat::Json {
+            return tracing::warn!("{}", text.trim_end());
+        }
         let mut out = io::stderr().lock();
         // Where stderr is closed there is nobody left to tell.
         writeln!(out, "{}", text.trim_end()).ok();

@@ -7,10 +7,13 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tracing::{Instrument as _, info_span};
+
 use super::corrections::Corrections;
 use super::facts::{self, UnitFacts};
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
+use super::tally::Tally;
 use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
 use crate::fleet::model::DriftAction;
 use crate::inventory::InventoryKey;
@@ -54,6 +57,7 @@ pub(super) struct Done {
     pub(super) units: BTreeMap<UnitId, Looked>,
     /// Every unit that some inventory knows, and where.
     pub(super) recorded: BTreeSet<InventoryKey>,
+    pub(super) tally: Tally,
 }
 
 /// Why a batch came to nothing.
@@ -82,7 +86,7 @@ impl Observer for Silent {
         } = event
         {
             match result {
-                ChangeResult::Failed { message } => tracing::warn!(%id, %unit, ?action, message, "failed"),
+                ChangeResult::Failed { message } => tracing::warn!(%id, %unit, ?action, error = message, "failed"),
                 result => tracing::info!(%id, %unit, ?action, ?result, "changed"),
             }
         }
@@ -103,7 +107,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         even_suspended: false,
         now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
-    let mut planned = ops::plan(&work.loaded, &options).await?;
+    let mut planned = ops::plan(&work.loaded, &options).instrument(info_span!("plan")).await?;
     leave_drift(work, &mut planned)?;
     ops::grant_deletes(&work.loaded, &mut planned).await?;
     let states = determine_states(&planned.plan, units);
@@ -113,13 +117,16 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
             delete_deadline: DELETE_DEADLINE,
             ..apply::Options::default()
         };
-        ops::apply(&work.loaded, &planned, options, &Silent, &work.interrupted).await
+        ops::apply(&work.loaded, &planned, options, &Silent, &work.interrupted)
+            .instrument(info_span!("apply"))
+            .await
     } else {
         Outcome::default()
     };
     note_corrections(work, &planned, &outcome);
     let failures = failures(&planned, &outcome);
     let lagging = outcome.inventory_errors.first().map(|error| chain(error));
+    let tally = Tally::of(&planned.plan, &outcome.results, units);
     let units = states
         .into_iter()
         .map(|(unit, state)| {
@@ -147,6 +154,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     Ok(Done {
         units,
         recorded: planned.inventories.keys().cloned().collect(),
+        tally,
     })
 }
 

@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::board::Board;
+use crate::metrics::Registry;
+use crate::metrics::catalog::WATCH_RESTARTS;
 use crate::ops::{Access, AccessError, LoadedFleet};
 use crate::providers::kubernetes::{Followed, KubernetesProvider, Watch};
 use crate::report::chain;
@@ -119,6 +121,9 @@ impl Follower {
             });
             let task = Task {
                 name: format!("{} on {}", key.2, key.0),
+                on: key.0.to_string(),
+                kind: key.2.clone(),
+                metrics: access.metrics.clone(),
                 provider,
                 owners: self.owners.clone(),
                 heard: heard.clone(),
@@ -132,6 +137,9 @@ impl Follower {
 
 struct Task {
     name: String,
+    on: String,
+    kind: String,
+    metrics: Arc<Registry>,
     provider: Arc<KubernetesProvider>,
     owners: Arc<Mutex<Arc<BTreeMap<ResourceId, UnitId>>>>,
     heard: Arc<Heard>,
@@ -151,6 +159,7 @@ impl Task {
                 }
             };
             let error = watch.follow(&self.provider, &tell).await;
+            self.metrics.count(&WATCH_RESTARTS, [&self.on, &self.kind], 1.0);
             let error = chain(&error);
             tracing::debug!(what = self.name, error, "a watch ended");
             if began.elapsed() > IN_ORDER {

@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/status`: read-only, for probes and people.
+//! `/livez`, `/readyz`, `/status` and `/metrics`: read-only, for probes, people and Prometheus.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
 use super::board::{Board, Report};
+use super::telemetry::Telemetry;
 use crate::http_server::{Api, Request, Response, full};
 
 /// A loop that has not come round for so long hangs.
@@ -17,12 +18,17 @@ const HANGS: SignedDuration = SignedDuration::from_secs(120);
 pub(super) struct Probes {
     /// What it shows.
     pub(super) board: Arc<Board>,
+    /// What it measured.
+    pub(super) telemetry: Arc<Telemetry>,
 }
 
 impl Api for Probes {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         let report = self.board.report().clone();
-        let (status, kind, body) = answer(request.method(), request.uri().path(), &report, Timestamp::now());
+        let (status, kind, body) = match request.uri().path() {
+            "/metrics" if is_read(request.method()) => (StatusCode::OK, METRICS, self.telemetry.text(&report)),
+            path => answer(request.method(), path, &report, Timestamp::now()),
+        };
         let mut response = Response::new(full(body));
         *response.status_mut() = status;
         response
@@ -32,9 +38,16 @@ impl Api for Probes {
     }
 }
 
+/// The text format of Prometheus.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+fn is_read(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
 fn answer(method: &Method, path: &str, report: &Report, now: Timestamp) -> (StatusCode, &'static str, String) {
     const TEXT: &str = "text/plain; charset=utf-8";
-    if ![Method::GET, Method::HEAD].contains(method) {
+    if !is_read(method) {
         return (StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET\n".to_owned());
     }
     let told = |problem: Option<String>| match problem {
@@ -51,7 +64,7 @@ fn answer(method: &Method, path: &str, report: &Report, now: Timestamp) -> (Stat
         _ => (
             StatusCode::NOT_FOUND,
             TEXT,
-            "there are /livez, /readyz and /status\n".to_owned(),
+            "there are /livez, /readyz, /status and /metrics\n".to_owned(),
         ),
     }
 }

@@ -4,9 +4,10 @@
 //! loaded without an error; until the next one does, the last one stays. What a unit does is its own affair: one that fails
 //! makes the others wait for nothing.
 //!
-//! `queue` and `state` are pure: which unit is looked at next, and what a plan of it means. `batch` looks and acts, `follow`
-//! hears what happens to live objects, `source` knows the files, `board` and `http` tell those who ask the daemon, `tell`
-//! those who ask the cluster; `requests` are what these want.
+//! `queue`, `poll`, `corrections` and `state` are pure: which unit is looked at next, and when the source is; what was mended too
+//! often; what a plan means. `batch` looks and acts, `follow` hears what happens to live objects, `source` knows the files,
+//! `webhook` is told that they changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the
+//! cluster; `requests` are what these want.
 
 mod batch;
 mod board;
@@ -14,12 +15,16 @@ mod corrections;
 mod facts;
 mod follow;
 mod http;
+mod poll;
 mod queue;
 mod replica;
 mod requests;
 mod source;
 mod state;
+mod tally;
+mod telemetry;
 mod tell;
+mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -31,6 +36,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use self::batch::{BatchError, Done, Work};
 pub use self::board::{Board, Report, UnitReport};
@@ -38,13 +44,17 @@ use self::corrections::Corrections;
 use self::facts::UnitFacts;
 use self::follow::{Follower, Heard};
 use self::http::Probes;
+use self::poll::{Found, Poll};
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
 use self::replica::Replica;
 use self::requests::{Moment, Requests};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
+use self::telemetry::Availability;
+pub use self::telemetry::Telemetry;
 use self::tell::{Ask, Desk, FleetFacts, Kept, Tellers};
+pub use self::webhook::{Bell, Push, Received, SecretError, Webhooks};
 use crate::diag::Severity;
 use crate::fleet::model::DriftAction;
 use crate::http_server::{Bounds, Server};
@@ -77,6 +87,10 @@ pub struct Options {
     pub concurrency: usize,
     /// Where the state is shown.
     pub board: Arc<Board>,
+    /// What has the files looked at between two polls.
+    pub bell: Arc<Bell>,
+    /// Where everything is measured.
+    pub telemetry: Arc<Telemetry>,
 }
 
 /// The address can't be had.
@@ -108,8 +122,17 @@ const PULSE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// Where the address can't be had.
-pub async fn listen(board: Arc<Board>, address: SocketAddr) -> Result<Server, ListenError> {
-    let server = Server::listen(Arc::new(Probes { board }), address, BOUNDS).await;
+pub async fn listen(board: Arc<Board>, telemetry: Arc<Telemetry>, address: SocketAddr) -> Result<Server, ListenError> {
+    let server = Server::listen(Arc::new(Probes { board, telemetry }), address, BOUNDS).await;
+    server.map_err(|source| ListenError { address, source })
+}
+
+/// Takes webhooks in, from now on and until the server is ended or dropped.
+///
+/// # Errors
+/// Where the address can't be had.
+pub async fn listen_to_webhooks(webhooks: Webhooks, address: SocketAddr) -> Result<Server, ListenError> {
+    let server = Server::listen(Arc::new(webhooks), address, webhook::BOUNDS).await;
     server.map_err(|source| ListenError { address, source })
 }
 
@@ -133,6 +156,7 @@ struct Ended {
     began: Moment,
     units: BTreeSet<UnitId>,
     result: Result<Done, BatchError>,
+    time: Duration,
 }
 
 struct Daemon {
@@ -151,6 +175,7 @@ struct Daemon {
     running: BTreeMap<u64, Running>,
     begun: u64,
     follower: Follower,
+    availability: Availability,
     is_followed: bool,
     heard: Arc<Heard>,
     corrections: Arc<Mutex<Corrections>>,
@@ -158,7 +183,7 @@ struct Daemon {
     tellers: Tellers,
     requests: Requests,
     is_recorded_known: bool,
-    next_poll: Instant,
+    poll: Poll,
 }
 
 impl Daemon {
@@ -167,6 +192,7 @@ impl Daemon {
         let replica = Replica::new(options.holder.clone());
         Self {
             queue: Queue::new(options.pace),
+            poll: Poll::new(options.poll),
             options,
             began: now,
             in_force: None,
@@ -178,6 +204,7 @@ impl Daemon {
             running: BTreeMap::new(),
             begun: 0,
             follower: Follower::default(),
+            availability: Availability::default(),
             is_followed: false,
             heard: Arc::default(),
             corrections: Arc::default(),
@@ -186,7 +213,6 @@ impl Daemon {
             tellers: Tellers::default(),
             requests: Requests::default(),
             is_recorded_known: false,
-            next_poll: now,
         }
     }
 
@@ -197,15 +223,23 @@ impl Daemon {
     async fn go_round(&mut self, stop: &CancellationToken) {
         let (heard, desk) = (self.heard.clone(), self.desk.clone());
         let claims = self.replica.claims();
+        let bell = self.options.bell.clone();
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
-            if Instant::now() >= self.next_poll {
+            if self.now() >= self.poll.next() {
+                let before = self.seen.clone();
                 self.look_at_source().await;
-                self.next_poll = Instant::now() + self.options.poll;
+                let found = if self.seen == before {
+                    Found::Nothing
+                } else {
+                    Found::News
+                };
+                self.poll.looked(found, self.now());
             }
             self.begin_batches();
+            self.options.telemetry.queued(self.queue.standing(self.now()));
             let due = self.queue.next().filter(|_| self.batches.len() < BATCHES);
-            let wake = due.map_or(self.next_poll, |due| self.next_poll.min(self.began + due));
+            let wake = self.began + due.map_or(self.poll.next(), |due| due.min(self.poll.next()));
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(ended) = self.batches.join_next() => match ended {
@@ -220,6 +254,7 @@ impl Daemon {
                 }
                 asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
                 () = claims.changed() => self.divide(),
+                () = bell.rung() => self.poll.ask(self.now()),
                 () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
             }
         }
@@ -229,14 +264,8 @@ impl Daemon {
     async fn look_at_source(&mut self) {
         let source = self.options.source.clone();
         let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
-        let looked = tokio::task::spawn_blocking(move || -> Result<_, String> {
-            let there = source.look().map_err(|error| chain(&*error))?;
-            if seen.as_ref() == Some(&there) {
-                return Ok(None);
-            }
-            let loaded = source.load(earlier.as_deref());
-            Ok(Some((there, loaded.map_err(|error| chain(&*error)))))
-        });
+        let telemetry = self.options.telemetry.clone();
+        let looked = tokio::task::spawn_blocking(move || telemetry.look(&*source, seen.as_ref(), earlier.as_deref()));
         let news = match looked.await {
             Ok(Ok(news)) => news,
             Ok(Err(error)) => return self.refuse(&error),
@@ -271,6 +300,7 @@ impl Daemon {
     /// Tells why what the source holds is not in force; once, however often it is tried.
     fn refuse(&self, error: &str) {
         self.desk.refused(Some(error));
+        self.options.telemetry.refused();
         let before = self.options.board.report().source_error.replace(error.to_owned());
         if before.as_deref() != Some(error) {
             tracing::warn!(error, "what the source holds does not come into force");
@@ -282,6 +312,7 @@ impl Daemon {
         let before = self.in_force.replace(loaded.clone());
         // Contexts, tenancies or identities may have changed with it.
         self.held = Arc::default();
+        self.options.telemetry.holds(&self.held);
         tracing::info!(revision = %loaded.revised.revision, fleet = loaded.summary(), "in force");
         let source = self.options.source.clone();
         let took = tokio::task::spawn_blocking(move || source.took().map_err(|error| chain(&*error)));
@@ -336,6 +367,8 @@ impl Daemon {
         {
             self.queue.insist(unit, now);
         }
+        let (access, telemetry) = (self.access(), self.options.telemetry.clone());
+        self.availability.follow(loaded, access, telemetry);
         self.follow().await;
     }
 
@@ -393,6 +426,7 @@ impl Daemon {
             });
         }
         self.queue.keep(&units, self.began.elapsed());
+        self.options.telemetry.keep(&units);
         self.replica.place(&units, loaded, &self.recorded);
         self.take_ours();
     }
@@ -464,16 +498,21 @@ impl Daemon {
                 halt: work.interrupted.clone(),
             };
             self.running.insert(batch, running);
-            self.batches.spawn(async move {
+            let span = tracing::info_span!("batch", revision = %loaded.revised.revision, units = units.len());
+            let looked = async move {
+                let begun = Instant::now();
                 let result = Fence::around(claim.fences.clone(), batch::run(&work, &units)).await;
                 drop(claim);
+                let time = begun.elapsed();
                 Ended {
                     batch,
                     began,
                     units,
                     result,
+                    time,
                 }
-            });
+            };
+            self.batches.spawn(looked.instrument(span));
         }
     }
 
@@ -485,7 +524,7 @@ impl Daemon {
         let is_there = |unit: &UnitId| loaded.recorded_on(unit).is_none_or(|there| there == on);
         self.look_at_all(|unit| ask.unit.as_ref().map_or_else(|| is_there(unit), |meant| meant == unit));
         if let Some(token) = ask.token {
-            self.next_poll = Instant::now();
+            self.poll.ask(self.now());
             match ask.unit {
                 Some(unit) => self.requests.ask(&unit, token),
                 None => {
@@ -528,9 +567,12 @@ impl Daemon {
     fn note(&mut self, ended: Ended) {
         self.running.remove(&ended.batch);
         let (now, at) = (self.now(), Timestamp::now());
-        let board = self.options.board.clone();
+        let (board, telemetry) = (self.options.board.clone(), self.options.telemetry.clone());
+        let fleet = self.in_force.clone();
+        let fleet = fleet.as_ref().map(|loaded| &loaded.fleet);
         match ended.result {
             Ok(done) => {
+                telemetry.looked(&done.units, &done.tally, ended.time, fleet);
                 for (unit, looked) in done.units {
                     let report = UnitReport {
                         state: Some(looked.state),
@@ -555,6 +597,7 @@ impl Daemon {
                 if ended.units.is_empty() {
                     self.replica.ask_again();
                 }
+                telemetry.failed(&ended.units, ended.time, fleet);
                 for unit in &ended.units {
                     let report = UnitReport {
                         state: None,

@@ -52,6 +52,17 @@ struct Slot {
     failures: u32,
 }
 
+/// How the queue stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Units that are due.
+    pub(super) due: usize,
+    /// How long the first of them has been.
+    pub(super) oldest: Option<Duration>,
+    /// Units that are being looked at.
+    pub(super) under_way: usize,
+}
+
 /// The units that are looked after.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -164,6 +175,17 @@ impl Queue {
         slot.due = Some(next);
     }
 
+    /// How many units wait for their turn, and since when.
+    pub(super) fn standing(&self, now: Duration) -> Standing {
+        let waiting = self.slots.values().filter(|slot| !slot.under_way);
+        let due: Vec<Duration> = waiting.filter_map(|slot| slot.due.filter(|due| *due <= now)).collect();
+        Standing {
+            due: due.len(),
+            oldest: due.iter().min().map(|due| now.saturating_sub(*due)),
+            under_way: self.slots.values().filter(|slot| slot.under_way).count(),
+        }
+    }
+
     /// When the next unit is due; none where none is.
     pub(super) fn next(&self) -> Option<Duration> {
         let waiting = self.slots.values().filter(|slot| !slot.under_way && !slot.parked);
@@ -240,6 +262,20 @@ mod tests {
         queue.end(&unit("a"), End::Rest, at(6));
         queue.keep(&BTreeSet::from([unit("c")]), at(7));
         assert_eq!(queue.slots.len(), 1);
+    }
+
+    #[test]
+    fn the_queue_says_who_waits_and_how_long() {
+        let mut queue = queue(&["a", "b", "c"]);
+        assert_eq!(queue.take(at(0), 1).len(), 1);
+        let standing = Standing {
+            due: 2,
+            oldest: Some(at(9)),
+            under_way: 1,
+        };
+        assert_eq!(queue.standing(at(9)), standing);
+        queue.take(at(9), 9);
+        assert_eq!((queue.standing(at(10)).due, queue.standing(at(10)).oldest), (0, None));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::webhook::Push;
 use crate::ops::{self, FetchOptions, LoadedFleet, TreeOptions};
 use crate::resource::Revision;
 use crate::source::git::{Allowed, Fetched, advance};
@@ -38,6 +39,11 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// Where that can't be kept for the next run.
     fn took(&self) -> Result<(), SourceFailure>;
+
+    /// Whether a push may have changed what is there.
+    fn concerns(&self, _: &Push) -> bool {
+        true
+    }
 }
 
 fn load(tree: Tree, earlier: Option<&LoadedFleet>) -> Result<LoadedFleet, SourceFailure> {
@@ -138,5 +144,11 @@ impl Source for Repository {
             Some(fetched) => Ok(ops::mirror(&self.options)?.keep(&self.in_force(), &fetched)?),
             None => Ok(()),
         }
+    }
+
+    fn concerns(&self, push: &Push) -> bool {
+        let followed = self.looked_at().as_ref().map(|fetched| fetched.name.clone());
+        push.is_of(self.options.location.as_str())
+            && self.options.selection.may_move(&push.reference, followed.as_deref())
     }
 }

@@ -111,9 +111,11 @@ async fn make(access: &Access, loaded: &LoadedFleet, tenancies: BTreeSet<String>
         let mut options = sandbox.oci_client(&tenancies)?;
         options.now = now.clone();
         options.budget = access.oci.rate;
+        options.metrics = access.metrics.clone();
         return Ok(provider(options, access, loaded, now));
     }
     let mut options = ClientOptions::new(Arc::new(Https::new(&HttpsOptions::default())?));
+    options.metrics = access.metrics.clone();
     options.endpoints = endpoints(&access.oci.endpoints)?;
     if let Some(rate) = access.oci.rate {
         options.budget = Some(rate);

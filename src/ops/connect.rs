@@ -8,8 +8,10 @@ use futures::future::try_join_all;
 
 use super::cloud::OciAccess;
 use crate::fleet::model::Fleet;
+use crate::metrics::Registry;
 use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 use crate::providers::oci::OciProvider;
+use crate::providers::oci::budget::Purse;
 use crate::resource::ManagementClusterName;
 use crate::sandbox::store::StoreError;
 use crate::sandbox::{ClusterError, Sandbox};
@@ -35,6 +37,8 @@ pub struct Access {
     pub sandbox: Option<Arc<Sandbox>>,
     /// Connections that outlive one plan; none: each plan makes its own.
     pub held: Option<Arc<Held>>,
+    /// Where calls are counted.
+    pub metrics: Arc<Registry>,
 }
 
 /// Connections that are made once and used again, for whoever plans often.
@@ -43,6 +47,15 @@ pub struct Held {
     pub(super) kubernetes: Mutex<BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>>,
     /// With the tenancies that it has credentials for.
     pub(super) oci: Mutex<Option<(BTreeSet<String>, Arc<OciProvider>)>>,
+}
+
+impl Held {
+    /// Calls to OCI that the budget would let through at once.
+    pub fn oci_budget_left(&self) -> BTreeMap<Purse, u32> {
+        let held = locked(&self.oci).clone();
+        held.map(|(_, provider)| provider.client().counts().left)
+            .unwrap_or_default()
+    }
 }
 
 /// Why the management clusters are not reached.
@@ -157,7 +170,7 @@ impl Access {
         scope: &[ManagementClusterName],
     ) -> Result<BTreeMap<ManagementClusterName, KubernetesProvider>, AccessError> {
         if let Some(sandbox) = &self.sandbox {
-            return within(sandbox, scope).await;
+            return within(sandbox, scope, &self.metrics).await;
         }
         let paths: Vec<_> = self.kubeconfigs.iter().map(PathBuf::as_path).collect();
         let options = Options {
@@ -167,6 +180,7 @@ impl Access {
                 ExecPlugins::Refuse
             },
             schema_cache: self.cache.clone(),
+            metrics: self.metrics.clone(),
             ..Options::default()
         };
         if let Some(account) = &self.in_cluster {
@@ -217,6 +231,7 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn within(
     sandbox: &Sandbox,
     scope: &[ManagementClusterName],
+    metrics: &Arc<Registry>,
 ) -> Result<BTreeMap<ManagementClusterName, KubernetesProvider>, AccessError> {
     let mut providers = BTreeMap::new();
     for name in scope {
@@ -225,6 +240,7 @@ async fn within(
                 // A run is to be the same each time, pauses between attempts too.
                 let options = Options {
                     seed: Some(0),
+                    metrics: metrics.clone(),
                     ..Options::default()
                 };
                 providers.insert(name.clone(), KubernetesProvider::with_client(client, options));

@@ -28,6 +28,7 @@ mod kube_faults;
 mod kube_provider;
 mod kube_retry;
 mod kube_support;
+mod monitoring;
 mod oci_client;
 mod oci_provider;
 mod oracle_clients;

@@ -12,7 +12,7 @@ use fleetwright::diag::{Code, Severity};
 
 /// Compares a committed file with what the code says, or writes it.
 #[track_caller]
-fn keep(path: &str, wanted: &str) {
+pub(crate) fn keep(path: &str, wanted: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("FLEETWRIGHT_BLESS").is_some() {
         fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
@@ -101,4 +101,19 @@ fn the_rights_of_the_example_installation_are_current() {
         !read_only.contains(" to manage ") && !read_only.contains(" to use "),
         "{read_only}"
     );
+}
+
+#[test]
+fn the_page_of_metrics_is_current() {
+    let mut page = String::from(
+        "# Metrics\n\nGenerated from `src/metrics/catalog.rs`. `fleetwright daemon --listen ADDRESS` serves them at \
+         `/metrics`, in Prometheus' text\nformat 0.0.4. Times are in seconds since 1970. Series of units and clusters go \
+         with the unit or the cluster.\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n",
+    );
+    for entry in fleetwright::metrics::catalog::ALL {
+        let labels: Vec<String> = entry.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (kind, labels) = (entry.kind.as_str(), labels.join(", "));
+        writeln!(page, "| `{}` | {kind} | {labels} | {} |", entry.name, entry.help).expect("a line");
+    }
+    keep("docs/reference/metrics.md", &page);
 }

@@ -15,6 +15,7 @@ use super::discovery::Discovery;
 use super::http::Http;
 use super::inventory::KubernetesStore;
 use super::schemas::Schemas;
+use crate::metrics::Registry;
 use crate::providers::pause::Jitter;
 
 /// Whether a kubeconfig may have programs run.
@@ -41,6 +42,8 @@ pub struct Options {
     pub page: usize,
     /// Seeds what spreads attempts; none: a different one each time.
     pub seed: Option<u64>,
+    /// Where requests are counted.
+    pub metrics: Arc<Registry>,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             concurrency: 16,
             page: 2_500,
             seed: None,
+            metrics: Arc::default(),
         }
     }
 }
@@ -212,7 +216,12 @@ impl KubernetesProvider {
     /// Talks through a client that is there already, and that repeats nothing by itself.
     pub fn with_client(client: kube::Client, options: Options) -> Self {
         Self {
-            http: Http::new(client, options.deadline, Jitter::new(options.seed)),
+            http: Http::new(
+                client,
+                options.deadline,
+                Jitter::new(options.seed),
+                options.metrics.clone(),
+            ),
             schemas: Schemas::new(options.schema_cache.clone()),
             options,
             discovery: Mutex::new(None),

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use kube::client::Body;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, trace_span};
 
 use super::retry::{self, Effect, Failure};
 use super::status::Refusal;
+use crate::metrics::Registry;
 use crate::providers::ProviderError;
 use crate::providers::fence::{self, Fenced};
 use crate::providers::pause::{self, Jitter};
@@ -22,6 +24,7 @@ pub(super) struct Http {
     pub(super) client: kube::Client,
     pub(super) deadline: Duration,
     jitter: Arc<Mutex<Jitter>>,
+    pub(super) metrics: Arc<Registry>,
 }
 
 /// A request.
@@ -121,10 +124,11 @@ impl HttpError {
 }
 
 impl Http {
-    pub(super) fn new(client: kube::Client, deadline: Duration, jitter: Jitter) -> Self {
+    pub(super) fn new(client: kube::Client, deadline: Duration, jitter: Jitter, metrics: Arc<Registry>) -> Self {
         Self {
             client,
             deadline,
+            metrics,
             jitter: Arc::new(Mutex::new(jitter)),
         }
     }
@@ -146,7 +150,12 @@ impl Http {
         let mut attempts = 0;
         let result = loop {
             attempts += 1;
-            let (result, failure) = self.attempt(&call, body.clone(), until).await;
+            let tried = Instant::now();
+            let span = trace_span!("kubernetes", method = %call.method, path = call.path, attempts);
+            let (result, failure) = self.attempt(&call, body.clone(), until).instrument(span).await;
+            let code = result.as_ref().ok().map(|answer| answer.status);
+            self.metrics
+                .kubernetes_request(call.method.as_str(), code, tried.elapsed());
             let pause = failure.and_then(|failure| {
                 let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
                 retry::pause(call.effect, failure, attempts, &mut jitter)
@@ -276,7 +285,7 @@ mod tests {
         let mut config = kube::Config::new(url.parse().unwrap());
         config.default_retry = false;
         let client = kube::Client::try_from(config).unwrap();
-        let http = Http::new(client, Duration::from_secs(60), Jitter::new(1));
+        let http = Http::new(client, Duration::from_secs(60), Jitter::new(1), Arc::default());
         let call = Call::json(Method::POST, "/x", &serde_json::json!({}));
         let until = Instant::now() + Duration::from_secs(60);
         let (result, failure) = http.attempt(&call, Bytes::new(), until).await;

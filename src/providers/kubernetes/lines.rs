@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use kube::client::Body;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::http::{Answer, Call, Http, HttpError, no_answer, request};
 use super::status::Refusal;
@@ -15,8 +15,14 @@ impl Http {
     pub(super) async fn stream(&self, call: &Call) -> Result<Result<Lines, Refusal>, HttpError> {
         let late = |_| HttpError::Deadline(self.deadline);
         let request = request(call, Bytes::new())?;
-        let response = timeout(self.deadline, self.client.send(request)).await.map_err(late)?;
-        let response = response.map_err(no_answer)?;
+        let begun = Instant::now();
+        let response = timeout(self.deadline, self.client.send(request)).await;
+        let code = match &response {
+            Ok(Ok(response)) => Some(response.status().as_u16()),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        self.metrics.kubernetes_request("WATCH", code, begun.elapsed());
+        let response = response.map_err(late)?.map_err(no_answer)?;
         let status = response.status();
         if status.is_success() {
             return Ok(Ok(Lines {

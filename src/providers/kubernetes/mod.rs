@@ -20,6 +20,7 @@
 //!
 //! Connections are pooled HTTP/1.1, which is what kube's client speaks.
 
+mod conditions;
 mod connect;
 mod copy;
 mod delete;
@@ -44,6 +45,7 @@ mod write;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+pub use self::conditions::Conditions;
 pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
 pub use self::health::Greeting;
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};

@@ -21,6 +21,20 @@ pub enum Service {
     WorkRequests,
 }
 
+impl Service {
+    /// One word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::NetworkLoadBalancer => "networkloadbalancer",
+            Self::LoadBalancer => "loadbalancer",
+            Self::Identity => "identity",
+            Self::Dns => "dns",
+            Self::WorkRequests => "workrequests",
+        }
+    }
+}
+
 /// Where and by whose credentials a call is made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {

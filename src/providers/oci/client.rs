@@ -13,6 +13,7 @@ use http::header::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::{Instrument as _, trace_span};
 use url::Url;
 
 use super::api::{Answer, Call, Exchange};
@@ -26,6 +27,8 @@ use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
+use crate::metrics::Registry;
+use crate::metrics::catalog::OCI_WAITED;
 use crate::providers::fence;
 use crate::providers::pause::{Jitter, parse_http_date};
 
@@ -52,6 +55,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// The clock by which requests are dated.
     pub now: Now,
+    /// Where calls are counted.
+    pub metrics: Arc<Registry>,
 }
 
 impl Options {
@@ -69,6 +74,7 @@ impl Options {
             attempts: 8,
             seed: None,
             now: Arc::new(Timestamp::now),
+            metrics: Arc::default(),
         }
     }
 }
@@ -91,6 +97,7 @@ struct Inner {
     counter: Counter,
     /// How far OCI's clock is ahead of ours, by the last answer.
     ahead: Mutex<Option<SignedDuration>>,
+    metrics: Arc<Registry>,
 }
 
 /// How far a call has come: what is left to say of it when time runs out.
@@ -123,6 +130,7 @@ impl Client {
             now: options.now,
             counter: Counter::default(),
             ahead: Mutex::default(),
+            metrics: options.metrics,
         }))
     }
 
@@ -286,7 +294,8 @@ impl Inner {
         loop {
             progress.tries.attempts += 1;
             let signer = identity.signer(call.operation).await?;
-            let error = match self.attempt(request, &signer, progress).await {
+            let span = trace_span!("oci", operation = call.operation, attempts = progress.tries.attempts);
+            let error = match self.attempt(request, &signer, progress).instrument(span).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -349,6 +358,7 @@ impl Inner {
         *message.headers_mut() = headers;
 
         let sent_before = std::mem::replace(&mut progress.sent, true);
+        let begun = Instant::now();
         let exchange = async {
             let exchange = self.exchange.exchange(message);
             match call.method {
@@ -374,6 +384,8 @@ impl Inner {
         };
         tracing::debug!(operation, status = kind.status, request_id = ?request.headers.get(REQUEST_ID), "asked");
         self.counter.request(kind);
+        self.metrics
+            .oci_call(kind.service.name(), operation, kind.status, begun.elapsed());
         if let Err(error) = &result {
             progress.sent = sent_before || error.outcome_unknown();
         }
@@ -429,7 +441,9 @@ impl Inner {
 
     async fn take(&self, purse: &Purse) {
         if let Some(budget) = &self.budget {
-            self.counter.waited(budget.take(purse).await);
+            let waited = budget.take(purse).await;
+            self.counter.waited(waited);
+            self.metrics.count(&OCI_WAITED, [], waited.as_secs_f64());
         }
     }
 }

@@ -32,6 +32,23 @@ pub enum Selection {
     Commit(String),
 }
 
+impl Selection {
+    /// Whether it may mean another commit once a reference has moved; `followed` is the reference that it meant last.
+    pub fn may_move(&self, reference: &str, followed: Option<&str>) -> bool {
+        let branch = reference.strip_prefix(HEADS);
+        let tag = reference.strip_prefix(TAGS);
+        match self {
+            // Another branch may become the default one without a push.
+            Self::Head => branch.is_some() && followed.is_none_or(|followed| followed == reference),
+            Self::Branch(name) => branch == Some(name),
+            Self::Tag(name) => tag == Some(name),
+            Self::Name(name) => branch == Some(name) || tag == Some(name),
+            Self::Versions(_) => tag.is_some(),
+            Self::Commit(_) => false,
+        }
+    }
+}
+
 /// Why a text selects nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
@@ -201,6 +218,22 @@ mod tests {
         "refs/tags/v2.1.0-rc.1",
         "refs/tags/latest",
     ];
+
+    #[test]
+    fn a_push_of_another_reference_moves_nothing() {
+        let may = |selection: &str, reference: &str| {
+            let selection: Selection = selection.parse().unwrap();
+            selection.may_move(reference, Some("refs/heads/main"))
+        };
+        assert!(may("HEAD", "refs/heads/main") && !may("HEAD", "refs/heads/next") && !may("HEAD", "refs/tags/main"));
+        assert!(Selection::Head.may_move("refs/heads/next", None));
+        assert!(
+            may("main", "refs/heads/main") && may("main", "refs/tags/main") && !may("main", "refs/heads/maintenance")
+        );
+        assert!(may("refs/heads/a/b", "refs/heads/a/b") && !may("refs/tags/b", "refs/heads/b"));
+        assert!(may("semver:^1", "refs/tags/v2.0.0") && !may("semver:^1", "refs/heads/v1.0.0"));
+        assert!(!may("0123456789012345678901234567890123456789", "refs/heads/main"));
+    }
 
     #[test]
     fn a_name_is_a_branch_or_a_tag_and_not_both() {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use super::Stage;
 /// A daemon at work on a stage's fleet.
 pub(super) struct Daemon {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
     said: String,
     address: String,
@@ -19,12 +20,12 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts it, with more arguments.
     pub(super) fn start(stage: &Stage, more: &[&str]) -> Self {
-        let poll: &[&str] = if more.contains(&"--poll") {
-            &[]
-        } else {
-            &["--poll", "1s"]
-        };
-        let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], poll, more].concat();
+        Self::start_with(stage, &[&["--poll", "1s"], more].concat())
+    }
+
+    /// Starts it with these arguments, its interval among them.
+    pub(super) fn start_with(stage: &Stage, more: &[&str]) -> Self {
+        let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], more].concat();
         let mut child = stage
             .place
             .command(&stage.args(&args))
@@ -32,19 +33,35 @@ impl Daemon {
             .stderr(Stdio::piped())
             .spawn()
             .expect("a start");
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut first = String::new();
-        stdout.read_line(&mut first).expect("a line");
-        let address = first
-            .trim()
-            .strip_prefix("listening: ")
-            .unwrap_or_else(|| panic!("{first}"));
-        Self {
-            address: address.to_owned(),
+        let mut daemon = Self {
+            address: String::new(),
+            stdout: BufReader::new(child.stdout.take().expect("a pipe")),
             stderr: BufReader::new(child.stderr.take().expect("a pipe")),
             child,
             said: String::new(),
-        }
+        };
+        daemon.address = daemon.tells("listening: ");
+        daemon
+    }
+
+    /// The rest of the next line of its standard output.
+    #[track_caller]
+    pub(super) fn tells(&mut self, what: &str) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("a line");
+        let rest = line.trim().strip_prefix(what);
+        rest.unwrap_or_else(|| panic!("{what}: {line}")).to_owned()
+    }
+
+    /// Bytes of memory that it has.
+    pub(super) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("a line");
+        let kilobytes: u64 = line.trim_end_matches("kB").trim().parse().expect("a number");
+        kilobytes * 1024
     }
 
     /// Waits until it says a line that holds all these words.
@@ -212,7 +229,12 @@ fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_c
         has_replicas(&stage, "fought-a", 5);
     }
     scale("fought-a");
-    daemon.says(&["cluster fought", "refused", "`.spec.replicas`", "written again by kubectl"]);
+    daemon.says(&[
+        "cluster fought",
+        "refused",
+        "`.spec.replicas`",
+        "written again by kubectl",
+    ]);
     has_replicas(&stage, "fought-a", 9);
     let status = daemon.status();
     assert_eq!(status["units"]["cluster fought"]["state"], "refused", "{status}");
@@ -226,7 +248,7 @@ fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_c
 }
 
 /// Commits all of the fleet, and gives the commit.
-fn commit(stage: &Stage, message: &str) -> git2::Oid {
+pub(super) fn commit(stage: &Stage, message: &str) -> git2::Oid {
     let fleet = stage.place.fleet();
     let repository = git2::Repository::open(&fleet)
         .or_else(|_| git2::Repository::init(&fleet))

@@ -19,6 +19,7 @@ mod ready;
 mod revision;
 mod scope;
 mod sync;
+mod telemetry;
 mod terminal;
 mod whole;
 

@@ -19,6 +19,7 @@ mod crds;
 mod gitea;
 mod keeper;
 mod login;
+mod promtool;
 mod server;
 mod sshd;
 
@@ -27,6 +28,7 @@ pub(crate) use audit::{Mark, Sent};
 pub(crate) use gitea::Gitea;
 #[allow(unused_imports, reason = "the type of what a test keeps")]
 pub(crate) use login::{Login, kubeconfig};
+pub(crate) use promtool::promtool;
 pub(crate) use server::ApiServer;
 pub(crate) use sshd::Sshd;
 

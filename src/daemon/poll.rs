@@ -1,0 +1,117 @@
+//! When the source is looked at.
+//!
+//! Invariant: pure; time is what the caller says it is, measured from any fixed moment. However often somebody asks, looks
+//! keep a distance.
+
+use std::time::Duration;
+
+/// Looks are at least so far apart.
+const DISTANCE: Duration = Duration::from_secs(1);
+/// A webhook may come before the server shows what it tells of: looks that follow one which found nothing.
+const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+
+/// What a look came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Something that was not there before.
+    News,
+    /// What was there before, or no answer.
+    Nothing,
+}
+
+/// The times of looks.
+#[derive(Debug)]
+pub(super) struct Poll {
+    every: Duration,
+    next: Duration,
+    last: Option<Duration>,
+    /// Looks that were asked for and may still follow.
+    asked: &'static [Duration],
+}
+
+impl Poll {
+    /// The first look is due at once.
+    pub(super) fn new(every: Duration) -> Self {
+        Self {
+            every,
+            next: Duration::ZERO,
+            last: None,
+            asked: &[],
+        }
+    }
+
+    /// When the next look is due.
+    pub(super) fn next(&self) -> Duration {
+        self.next
+    }
+
+    /// Asks for a look now.
+    pub(super) fn ask(&mut self, now: Duration) {
+        let soonest = self.last.map_or(now, |last| now.max(last + DISTANCE));
+        self.next = self.next.min(soonest);
+        self.asked = &AGAIN;
+    }
+
+    /// Notes that a look was taken.
+    pub(super) fn looked(&mut self, found: Found, now: Duration) {
+        self.last = Some(now);
+        self.next = now + self.every;
+        match (found, self.asked) {
+            (Found::Nothing, [pause, rest @ ..]) => {
+                self.next = self.next.min(now + *pause);
+                self.asked = rest;
+            }
+            (Found::News, _) | (_, []) => self.asked = &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// The times of all looks up to an end, where the third look and no other finds news.
+    fn looks(poll: &mut Poll, asked: &[u64], end: u64) -> Vec<u64> {
+        let mut looks = Vec::new();
+        for now in 0..end {
+            if asked.contains(&now) {
+                poll.ask(at(now));
+            }
+            if poll.next() <= at(now) {
+                looks.push(now);
+                let found = if looks.len() == 3 { Found::News } else { Found::Nothing };
+                poll.looked(found, at(now));
+            }
+        }
+        looks
+    }
+
+    #[test]
+    fn what_is_asked_for_is_looked_for_at_once_and_twice_more_until_it_is_there() {
+        assert_eq!(looks(&mut Poll::new(at(100)), &[], 250), [0, 100, 200]);
+        assert_eq!(
+            looks(&mut Poll::new(at(100)), &[7], 250),
+            [0, 7, 9, 109, 209],
+            "news with the third"
+        );
+        let mut poll = Poll::new(at(1000));
+        assert_eq!(looks(&mut poll, &[7, 900], 999), [0, 7, 9, 900, 902, 912]);
+    }
+
+    #[test]
+    fn looks_keep_a_distance_whoever_asks() {
+        let mut poll = Poll::new(at(3600));
+        poll.looked(Found::Nothing, at(5));
+        for _ in 0..1000 {
+            poll.ask(at(5));
+        }
+        assert_eq!(poll.next(), at(5) + DISTANCE);
+        let often: Vec<u64> = (0..60).collect();
+        let looks = looks(&mut Poll::new(at(3600)), &often, 60);
+        assert!(looks.len() <= 60, "{looks:?}");
+    }
+}
