@@ -368,7 +368,8 @@ impl Daemon {
             self.queue.insist(unit, now);
         }
         let (access, telemetry) = (self.access(), self.options.telemetry.clone());
-        self.availability.follow(loaded, access, telemetry);
+        let names = loaded.scope(&self.scope()).management_clusters().cloned().collect();
+        self.availability.follow(loaded, names, access, telemetry);
         self.follow().await;
     }
 
