@@ -1,4 +1,5 @@
 use super::*;
+use crate::daemon::queue;
 use crate::resource::ClusterName;
 
 fn unit(name: &str) -> UnitId {
