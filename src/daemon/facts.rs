@@ -264,7 +264,7 @@ mod tests {
         assert_eq!((details.made, details.mended.len(), details.pending), (1, 1, 1));
         assert_eq!(details.drift.len(), 1);
         assert_eq!(details.drift[0].fields[0].manager.as_deref(), Some("kubectl-edit"));
-        assert_eq!(details.applied, Some(plan.revised.revision.clone()));
+        assert_eq!(details.applied, Some(plan.revised.revision));
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn structural(schema: &mut Value) {
         Value::Object(map) => {
             for key in ["$schema", "title", "nullable", "default", "components"] {
                 // A property may be called so; a keyword is no schema.
-                if !map.get(key).is_some_and(|value| value.get("type").is_some()) {
+                if map.get(key).is_none_or(|value| value.get("type").is_none()) {
                     map.remove(key);
                 }
             }

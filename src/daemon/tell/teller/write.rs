@@ -138,7 +138,7 @@ impl Teller {
                 let text = chain(&error);
                 match error {
                     ProviderError::Stale(_) => {
-                        tracing::debug!(on = %self.on, error = text, "the FleetStatus has changed")
+                        tracing::debug!(on = %self.on, error = text, "the FleetStatus has changed");
                     }
                     _ => tracing::warn!(on = %self.on, error = text, "the FleetStatus can't be written"),
                 }
