@@ -4,10 +4,10 @@
 //! loaded without an error; until the next one does, the last one stays. What a unit does is its own affair: one that fails
 //! makes the others wait for nothing.
 //!
-//! `queue`, `poll` and `state` are pure: which unit is looked at next, and when the source is; what a plan means. `batch`
-//! looks and acts, `follow` hears what happens to live objects, `source` knows the files, `webhook` is told that they
-//! changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the cluster; `requests` are
-//! what these want.
+//! `queue`, `poll`, `corrections` and `state` are pure: which unit is looked at next, and when the source is; what was mended too
+//! often; what a plan means. `batch` looks and acts, `follow` hears what happens to live objects, `source` knows the files,
+//! `webhook` is told that they changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the
+//! cluster; `requests` are what these want.
 
 mod batch;
 mod board;
@@ -51,9 +51,9 @@ use self::replica::Replica;
 use self::requests::{Moment, Requests};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
-pub use self::telemetry::Telemetry;
 use self::telemetry::Availability;
-use self::tell::{Ask, Desk, FleetFacts, Tellers};
+pub use self::telemetry::Telemetry;
+use self::tell::{Ask, Desk, FleetFacts, Kept, Tellers};
 pub use self::webhook::{Bell, Push, Received, SecretError, Webhooks};
 use crate::diag::Severity;
 use crate::fleet::model::DriftAction;
@@ -122,11 +122,7 @@ const PULSE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// Where the address can't be had.
-pub async fn listen(
-    board: Arc<Board>,
-    telemetry: Arc<Telemetry>,
-    address: SocketAddr,
-) -> Result<Server, ListenError> {
+pub async fn listen(board: Arc<Board>, telemetry: Arc<Telemetry>, address: SocketAddr) -> Result<Server, ListenError> {
     let server = Server::listen(Arc::new(Probes { board, telemetry }), address, BOUNDS).await;
     server.map_err(|source| ListenError { address, source })
 }
@@ -225,14 +221,19 @@ impl Daemon {
     }
 
     async fn go_round(&mut self, stop: &CancellationToken) {
-        let (heard, desk, bell) = (self.heard.clone(), self.desk.clone(), self.options.bell.clone());
+        let (heard, desk) = (self.heard.clone(), self.desk.clone());
         let claims = self.replica.claims();
+        let bell = self.options.bell.clone();
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
             if self.now() >= self.poll.next() {
                 let before = self.seen.clone();
                 self.look_at_source().await;
-                let found = if self.seen == before { Found::Nothing } else { Found::News };
+                let found = if self.seen == before {
+                    Found::Nothing
+                } else {
+                    Found::News
+                };
                 self.poll.looked(found, self.now());
             }
             self.begin_batches();
@@ -251,9 +252,9 @@ impl Daemon {
                         self.queue.ask(&unit, now);
                     }
                 }
-                () = bell.rung() => self.poll.ask(self.now()),
                 asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
                 () = claims.changed() => self.divide(),
+                () = bell.rung() => self.poll.ask(self.now()),
                 () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
             }
         }
@@ -298,8 +299,8 @@ impl Daemon {
 
     /// Tells why what the source holds is not in force; once, however often it is tried.
     fn refuse(&self, error: &str) {
-        self.options.telemetry.refused();
         self.desk.refused(Some(error));
+        self.options.telemetry.refused();
         let before = self.options.board.report().source_error.replace(error.to_owned());
         if before.as_deref() != Some(error) {
             tracing::warn!(error, "what the source holds does not come into force");
@@ -418,8 +419,12 @@ impl Daemon {
         self.unseen.get_or_insert_with(|| units.clone());
         self.requests.keep(&units);
         if self.is_recorded_known {
-            self.desk
-                .keep(&units.iter().chain(loaded.failed.keys()).cloned().collect());
+            let wanted = loaded.rendered.units.keys();
+            let wanted = wanted.filter_map(|unit| Some((loaded.recorded_on(unit)?, unit.clone())));
+            self.desk.keep(Kept {
+                places: wanted.chain(self.recorded.iter().cloned()).collect(),
+                failed: loaded.failed.keys().cloned().collect(),
+            });
         }
         self.queue.keep(&units, self.began.elapsed());
         self.options.telemetry.keep(&units);
@@ -496,19 +501,20 @@ impl Daemon {
             };
             self.running.insert(batch, running);
             let span = tracing::info_span!("batch", revision = %loaded.revised.revision, units = units.len());
-            let run = async move {
+            let looked = async move {
                 let begun = Instant::now();
                 let result = Fence::around(claim.fences.clone(), batch::run(&work, &units)).await;
                 drop(claim);
+                let time = begun.elapsed();
                 Ended {
                     batch,
                     began,
                     units,
                     result,
-                    time: begun.elapsed(),
+                    time,
                 }
             };
-            self.batches.spawn(run.instrument(span));
+            self.batches.spawn(looked.instrument(span));
         }
     }
 
@@ -590,10 +596,10 @@ impl Daemon {
             }
             Err(error) => {
                 let error = chain(&error);
-                telemetry.failed(&ended.units, ended.time, fleet);
                 if ended.units.is_empty() {
                     self.replica.ask_again();
                 }
+                telemetry.failed(&ended.units, ended.time, fleet);
                 for unit in &ended.units {
                     let report = UnitReport {
                         state: None,
@@ -607,7 +613,9 @@ impl Daemon {
                 }
             }
         }
-        for (on, token) in self.requests.answered() {
+        // Of what is another's to look at, that one tells.
+        let replica = &self.replica;
+        for (on, token) in self.requests.answered(|unit| replica.keeps(unit)) {
             self.desk.handled(&on, token);
         }
         self.check_caught_up();

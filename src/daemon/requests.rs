@@ -69,12 +69,12 @@ impl Requests {
         }
     }
 
-    /// Takes the requests to all units of a management cluster of which none is left to look at.
-    pub(super) fn answered(&mut self) -> Vec<(ManagementClusterName, String)> {
+    /// Takes the requests to all units of a management cluster of which none that is ours is left to look at.
+    pub(super) fn answered(&mut self, is_ours: impl Fn(&UnitId) -> bool) -> Vec<(ManagementClusterName, String)> {
         let done: Vec<ManagementClusterName> = self
             .wide
             .iter()
-            .filter(|(_, wide)| wide.left.is_empty())
+            .filter(|(_, wide)| !wide.left.iter().any(&is_ours))
             .map(|(on, _)| on.clone())
             .collect();
         done.into_iter()
@@ -114,9 +114,14 @@ mod tests {
         assert_eq!(requests.looked(&unit("b"), before), None);
         requests.looked(&unit("a"), after);
         requests.looked(&unit("c"), after);
-        assert_eq!(requests.answered(), []);
+        let all = |_: &UnitId| true;
+        assert_eq!(requests.answered(all), []);
         requests.keep(&[unit("a"), unit("c")].into());
-        assert_eq!(requests.answered(), [(on, "t".to_owned())]);
-        assert_eq!(requests.answered(), []);
+        assert_eq!(requests.answered(all), [(on.clone(), "t".to_owned())]);
+        assert_eq!(requests.answered(all), []);
+        requests.ask_all(&on, [unit("a"), unit("b")].into(), "u".to_owned());
+        requests.looked(&unit("a"), requests.now());
+        // The other is another daemon's.
+        assert_eq!(requests.answered(|of| *of == unit("a")), [(on, "u".to_owned())]);
     }
 }

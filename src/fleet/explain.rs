@@ -101,7 +101,6 @@ fn suspensions(declared: &Declared<'_>, loaded: &Loaded, index: &Index<'_>) -> V
         .into_iter()
         .filter_map(|(layer, node)| Some((layer, node?)))
         .chain(own)
-        .filter(|(_, node)| !is_null(node))
         .map(|(layer, node)| Explained {
             field: "suspend".to_owned(),
             value: node.to_json(),

@@ -7,7 +7,7 @@ use super::decode::decode;
 use super::index::Index;
 use super::kind::Kind;
 use super::model::{Suspend, Suspensions};
-use super::node::{Node, Yaml};
+use super::node::Node;
 use super::problems::Problems;
 use super::spec;
 use crate::diag::{Code, Diagnostic};
@@ -15,32 +15,38 @@ use crate::resource::{ClusterName, EnvironmentName};
 
 /// Reads them all.
 pub(super) fn suspensions(index: &Index<'_>, now: jiff::Timestamp, problems: &mut Problems<'_>) -> Suspensions {
-    let fleet = index.fleet_spec().and_then(|spec| spec.get("suspend"));
-    let mut all = Suspensions {
-        fleet: fleet.and_then(|node| read(node, now, problems)),
-        ..Suspensions::default()
-    };
+    let mut all = Suspensions::default();
+    if let Some(node) = index.fleet_spec().and_then(|spec| spec.get("suspend")) {
+        let mut own = problems.fresh(None);
+        all.fleet = Some(read(node, now, &mut own));
+        // What is wrong with the form of a document was said where that was checked.
+        if index.good_fleet().is_some() {
+            problems.found.append(&mut own.found);
+        }
+    }
     for document in index.of(Kind::Environment) {
-        if let Some(suspend) = document.spec.get("suspend").and_then(|node| read(node, now, problems)) {
-            all.environments.insert(EnvironmentName::new(&document.name), suspend);
+        let Some(node) = document.spec.get("suspend") else {
+            continue;
+        };
+        let mut own = problems.fresh(None);
+        let suspend = read(node, now, &mut own);
+        all.environments.insert(EnvironmentName::new(&document.name), suspend);
+        if !index.is_broken(document) {
+            problems.found.append(&mut own.found);
         }
     }
     for (name, declared) in &index.clusters {
         let Some(node) = declared.near("suspend") else { continue };
         let mut own = problems.fresh(Some(declared.name));
-        if let Some(suspend) = read(node, now, &mut own) {
-            all.clusters.insert(ClusterName::new(*name), suspend);
+        all.clusters.insert(ClusterName::new(*name), read(node, now, &mut own));
+        if !declared.broken {
+            problems.found.append(&mut own.found);
         }
-        let found = std::mem::take(&mut own.found);
-        problems.found.extend(found);
     }
     all
 }
 
-fn read(node: &Node, now: jiff::Timestamp, problems: &mut Problems<'_>) -> Option<Suspend> {
-    if matches!(node.value, Yaml::Null) {
-        return None;
-    }
+fn read(node: &Node, now: jiff::Timestamp, problems: &mut Problems<'_>) -> Suspend {
     let span = node.place.span(problems.files);
     // An error of form has been reported where the document was checked.
     let typed = decode::<spec::Suspend>(node).ok();
@@ -65,5 +71,5 @@ fn read(node: &Node, now: jiff::Timestamp, problems: &mut Problems<'_>) -> Optio
             }
         }
     });
-    Some(Suspend { reason, until, span })
+    Suspend { reason, until, span }
 }

@@ -190,3 +190,54 @@ pub(super) fn says(object: &ObjectStatus) -> String {
         (None, None) => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::ClusterName;
+    use crate::sync::{Drift, DriftedField, DriftedObject, Time};
+
+    fn cluster(sync: Option<UnitSync>) -> ClusterStatus {
+        ClusterStatus {
+            unit: UnitId::Cluster(ClusterName::new("a")),
+            management_cluster: ManagementClusterName::new("m"),
+            objects: Vec::new(),
+            pending: 1,
+            sync,
+            suspension: None,
+        }
+    }
+
+    #[test]
+    fn what_a_daemon_tells_has_columns_of_its_own_where_there_is_one() {
+        let alone = render(&[cluster(None)], Style::Plain);
+        assert!(!alone.contains("SYNC"), "{alone}");
+        let field = |manager: &str| DriftedField {
+            field: ".spec.replicas".to_owned(),
+            manager: Some(manager.to_owned()),
+            written_at: None,
+        };
+        let drift = Drift {
+            count: 1,
+            since: Time::of_second(0),
+            objects: vec![DriftedObject {
+                object: "NodePool n/x".to_owned(),
+                since: Time::of_second(0),
+                vanished: false,
+                fields: vec![field("kubectl"), field("kubectl")],
+            }],
+        };
+        let sync = UnitSync {
+            state: "Drifted".to_owned(),
+            observed_revision: Some("0123456789abcdef".to_owned()),
+            drift: Some(drift),
+            ..UnitSync::default()
+        };
+        let told = render(&[cluster(Some(sync)), cluster(None)], Style::Plain);
+        assert!(told.contains("Drifted  0123456789ab\n"), "{told}");
+        assert!(
+            told.contains("  NodePool n/x: drifted since 1970-01-01T00:00:00Z, by kubectl\n"),
+            "{told}"
+        );
+    }
+}

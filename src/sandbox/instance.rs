@@ -22,6 +22,7 @@ use super::store::disk::{Disk, InUse};
 use super::store::{Memory, Store, StoreError, Write};
 use crate::http_server::Api;
 use crate::render::crds;
+use crate::sync::{self, SyncKind};
 
 /// Virtual seconds that pass in one: a minute a second, so that a control plane takes eight seconds and its nodes five more.
 pub const DEFAULT_SPEED: f64 = 60.0;
@@ -380,7 +381,7 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Has an API server know the kinds that a fleet has.
+/// Has an API server know the kinds that a fleet has, and those by which a daemon tells how it stands.
 fn install_crds(server: &ApiServer) -> Result<(), ClusterError> {
     for (name, yaml) in crds::OWN {
         let crd: Value = serde_yaml::from_str(yaml).map_err(|error| ClusterError::Crd {
@@ -391,6 +392,15 @@ fn install_crds(server: &ApiServer) -> Result<(), ClusterError> {
             name,
             message: refusal.message,
         })?;
+    }
+    for kind in SyncKind::ALL {
+        let refused = server.install_crd(&sync::crd::definition(kind)).err();
+        if let Some(refusal) = refused {
+            return Err(ClusterError::Crd {
+                name: kind.name(),
+                message: refusal.message,
+            });
+        }
     }
     Ok(())
 }

@@ -89,6 +89,15 @@ pub fn asked(annotations: &BTreeMap<String, String>, environment: Option<&str>) 
     }
 }
 
+/// Whether annotations suspend the object itself, or may be meant to.
+pub fn is_suspended(annotations: &BTreeMap<String, String>, now: Timestamp) -> bool {
+    match asked(annotations, None) {
+        Asked::Nothing => false,
+        Asked::Suspended { until, .. } => until.is_none_or(|until| until > now),
+        Asked::Unclear(_) => true,
+    }
+}
+
 /// The environments that a `FleetStatus` says something about.
 pub fn environments(annotations: &BTreeMap<String, String>) -> BTreeSet<&str> {
     annotations

@@ -34,6 +34,8 @@ pub struct Record<T> {
     pub name: String,
     /// Its UID.
     pub uid: String,
+    /// Its resourceVersion.
+    pub version: String,
     /// Its generation.
     pub generation: i64,
     /// Its annotations.

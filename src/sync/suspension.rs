@@ -241,6 +241,7 @@ mod tests {
         let record = Record {
             name: name.to_owned(),
             uid: "u".to_owned(),
+            version: "1".to_owned(),
             generation: 1,
             annotations: pairs
                 .iter()

@@ -433,13 +433,13 @@ spec:
     };
     assert_eq!(
         (of("a"), of("b"), of("c")),
-        (Some(("both", false)), Some(("own", true)), None)
+        (Some(("both", false)), Some(("own", true)), Some(("both", false)))
     );
     assert!(resolved.fleet.suspend.fleet.is_none() && resolved.fleet.suspend.environments.is_empty());
     let loaded = load(&fleet(clusters));
     let explained = |name: &str| explain(&loaded, name, Some("suspend")).unwrap();
     let layers = |name: &str| explained(name).iter().map(|one| one.origin.layer).collect::<Vec<_>>();
     assert_eq!((layers("a"), layers("b")), (vec!["Clusters"], vec!["Cluster"]));
-    assert_eq!(layers("c"), Vec::<&str>::new());
+    assert_eq!(layers("c"), ["Clusters"], "none of its own lifts what it shares");
     assert_eq!(explained("b")[0].value["reason"], "own");
 }

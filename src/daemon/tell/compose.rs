@@ -187,52 +187,27 @@ pub(in crate::daemon) struct FleetFacts {
     pub(in crate::daemon) error: Option<String>,
 }
 
-/// What a unit counts as in its fleet.
-pub(super) struct Tally {
-    state: String,
-    drifted: bool,
-}
-
-impl Tally {
-    /// By what is known of it here.
-    pub(super) fn of(facts: &UnitFacts) -> Self {
-        let details = facts.details.as_ref();
-        Self {
-            state: words(facts).0.to_owned(),
-            drifted: details.is_some_and(|details| !details.drift.is_empty()),
-        }
-    }
-
-    /// By what another replica tells of it.
-    pub(super) fn told(status: &UnitSync) -> Self {
-        Self {
-            state: status.state.clone(),
-            drifted: status.drift.is_some(),
-        }
-    }
-}
-
 /// What a fleet's status says.
-pub(super) fn fleet(
+pub(super) fn fleet<'a>(
     before: &FleetSync,
     name: &str,
     facts: &FleetFacts,
-    units: impl Iterator<Item = Tally>,
+    units: impl Iterator<Item = &'a UnitSync>,
     (suspended, handled): (Option<String>, Option<&str>),
     (generation, now): (i64, Timestamp),
 ) -> FleetSync {
     let now = Time::new(now);
     let mut counts = UnitCounts::default();
-    for Tally { state, drifted } in units {
+    for unit in units {
         counts.total += 1;
-        match state.as_str() {
+        match unit.state.as_str() {
             "InSync" => counts.ready += 1,
             "Suspended" => counts.suspended += 1,
             "Refused" | "Held" => counts.refused += 1,
             "Failed" | "Unknown" => counts.failed += 1,
             _ => {}
         }
-        counts.drifted += i64::from(drifted);
+        counts.drifted += i64::from(unit.drift.is_some());
     }
     // A daemon that starts anew brings the same revision into force: that is no news.
     let since = match before.since {
@@ -430,11 +405,12 @@ pub(super) mod tests {
             error: error.map(str::to_owned),
         };
         let units = [drifted(&["x"]), facts(State::InSync, Details::default())];
+        let units = units.map(|facts| compose(&UnitSync::default(), &facts, 1));
         let first = fleet(
             &FleetSync::default(),
             "f",
             &facts_of(None, 10),
-            units.iter().map(Tally::of),
+            units.iter(),
             (None, None),
             now(11),
         );
@@ -443,7 +419,7 @@ pub(super) mod tests {
             &first,
             "f",
             &facts_of(Some("bad"), 50),
-            units.iter().map(Tally::of),
+            units.iter(),
             (None, Some("t")),
             now(51),
         );

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use super::compose::FleetFacts;
 use super::news::Deeds;
 use crate::daemon::facts::UnitFacts;
+use crate::inventory::InventoryKey;
 use crate::ops::lease::Claims;
 use crate::ops::{Access, LoadedFleet};
 use crate::resource::{ManagementClusterName, UnitId};
@@ -43,8 +44,24 @@ pub(super) struct Board {
     pub(super) units: BTreeMap<UnitId, Said>,
     /// Requests to the whole fleet that were answered.
     pub(super) handled: BTreeMap<ManagementClusterName, String>,
-    /// The units that there are; none: not known yet.
-    pub(super) kept: Option<BTreeSet<UnitId>>,
+    /// What there is to tell of; none: not known yet.
+    pub(super) kept: Option<Kept>,
+}
+
+/// What there is to tell of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::daemon) struct Kept {
+    /// Units where they are wanted or recorded.
+    pub(in crate::daemon) places: BTreeSet<InventoryKey>,
+    /// Units whose files have errors: where they are wanted is not known.
+    pub(in crate::daemon) failed: BTreeSet<UnitId>,
+}
+
+impl Kept {
+    /// Whether a unit has anything on a management cluster.
+    pub(super) fn holds(&self, on: &ManagementClusterName, unit: &UnitId) -> bool {
+        self.failed.contains(unit) || self.places.contains(&(on.clone(), unit.clone()))
+    }
 }
 
 /// The desk.
@@ -109,12 +126,12 @@ impl Desk {
         }
     }
 
-    /// Says which units there are, where that is known.
-    pub(in crate::daemon) fn keep(&self, units: &BTreeSet<UnitId>) {
+    /// Says what there is to tell of, once that is known.
+    pub(in crate::daemon) fn keep(&self, kept: Kept) {
         let mut board = self.board();
-        if board.kept.as_ref() != Some(units) {
-            board.units.retain(|unit, _| units.contains(unit));
-            board.kept = Some(units.clone());
+        if board.kept.as_ref() != Some(&kept) {
+            board.units.retain(|unit, said| kept.holds(&said.facts.on, unit));
+            board.kept = Some(kept);
             drop(board);
             self.changed();
         }

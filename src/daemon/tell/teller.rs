@@ -23,6 +23,8 @@ use crate::sync::{FleetSync, Read, Record, Records, SyncKind, UnitSync, fleet_ob
 
 /// Where the kinds are not installed, or nothing can be read, it is looked again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// A status says nothing to a watch: of several daemons each reads so often what the others wrote.
+const REFRESH: Duration = Duration::from_secs(30);
 /// What can't be deleted is tried again after so long.
 const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 /// More objects than this are read by a LIST.
@@ -69,8 +71,12 @@ struct Teller {
     complaint: Option<String>,
     look_again: Instant,
     sweep_again: Instant,
+    /// When what other daemons write is read again.
+    refresh: Instant,
     units: BTreeMap<UnitId, Slot>,
     fleet: Slot,
+    /// The last answer to a request to the whole fleet; taken with the words that it is an answer by.
+    handled: Option<String>,
     events: Events,
     /// Requests that the daemon was told of, by object.
     asked: BTreeMap<(SyncKind, String), String>,
@@ -98,8 +104,10 @@ impl Teller {
             complaint: None,
             look_again: now,
             sweep_again: now,
+            refresh: now,
             units: BTreeMap::new(),
             fleet: Slot::default(),
+            handled: None,
             events: Events::default(),
             asked: BTreeMap::new(),
             touched: Arc::default(),
@@ -131,6 +139,9 @@ impl Teller {
         let asleep = Instant::now() + LOOK_AGAIN;
         let current = self.desk.board().current.clone();
         let Some((loaded, access)) = current else { return asleep };
+        if !loaded.fleet.management_clusters.contains_key(&self.on) {
+            return asleep;
+        }
         if self.known.is_none() && Instant::now() < self.look_again {
             return self.look_again;
         }
@@ -173,6 +184,13 @@ impl Teller {
                     self.watches.spawn(watcher.run());
                 }
             }
+        }
+        let is_shared = !self.desk.claims().is_open();
+        if is_shared && Instant::now() >= self.refresh {
+            self.read_all(&round).await?;
+            self.refresh = Instant::now() + REFRESH;
+            let now = self.now();
+            self.fleet.pacer.change(now);
         }
         self.hear(&round).await?;
         // One who stands by hears, and tells nothing.
@@ -231,10 +249,6 @@ impl Teller {
     /// Reads again what somebody changed.
     async fn hear(&mut self, round: &Round) -> Result<(), String> {
         let touched = self.touched.take();
-        if !touched.is_empty() && !self.desk.claims().is_open() {
-            // What another replica tells of its units counts for the whole.
-            self.fleet.pacer.change(self.now());
-        }
         if touched.len() > ONE_BY_ONE {
             return self.read_all(round).await;
         }
@@ -305,6 +319,7 @@ impl Teller {
     fn take_word(&mut self, count: u64) {
         let now = self.now();
         let board = self.desk.board();
+        self.handled = board.handled.get(&self.on).cloned();
         self.units.retain(|unit, _| board.units.contains_key(unit));
         let here = BTreeSet::from([self.on.clone()]);
         let is_told = |unit: &UnitId, said: &Said| said.facts.on == self.on && self.desk.claims().may(unit, &here);

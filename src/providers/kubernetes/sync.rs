@@ -43,11 +43,14 @@ pub struct NewSync<'a> {
 
 /// Which part of an object is patched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncPart {
+pub enum SyncPart<'a> {
     /// Metadata.
     Metadata,
-    /// The status.
-    Status,
+    /// The status, as of a version: whoever read an older one writes nothing.
+    Status {
+        /// The resourceVersion that was read.
+        version: &'a str,
+    },
 }
 
 /// An object, whatever its status.
@@ -62,6 +65,8 @@ struct Object<T> {
 struct Meta {
     name: String,
     uid: String,
+    #[serde(default, rename = "resourceVersion")]
+    version: String,
     #[serde(default)]
     generation: i64,
     #[serde(default)]
@@ -77,6 +82,7 @@ fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<Record<T>, serde_j
     Ok(Record {
         name: metadata.name,
         uid: metadata.uid,
+        version: metadata.version,
         generation: metadata.generation,
         annotations: metadata.annotations,
         status: status.unwrap_or_default(),
@@ -200,18 +206,21 @@ impl KubernetesProvider {
     /// Patches an object, if it is the one that was read. None where it is not there any more.
     ///
     /// # Errors
-    /// Where it can't be patched, or is another by now.
+    /// Where it can't be patched; `Stale` where it is another by now, or has changed.
     pub async fn patch_sync<T: DeserializeOwned + Default>(
         &self,
         (kind, name, uid): (SyncKind, &str, &str),
-        part: SyncPart,
+        part: SyncPart<'_>,
         mut patch: Value,
     ) -> Result<Option<Record<T>>, ProviderError> {
         let what = format!("{} {name}", kind.name());
         patch["metadata"]["uid"] = Value::from(uid);
         let below = match part {
             SyncPart::Metadata => "",
-            SyncPart::Status => "/status",
+            SyncPart::Status { version } => {
+                patch["metadata"]["resourceVersion"] = Value::from(version);
+                "/status"
+            }
         };
         let path = format!("{}/{}{below}?{}", collection(kind), escape(name), manager_query());
         let call = Call {
@@ -219,6 +228,9 @@ impl KubernetesProvider {
             ..Call::json(Method::PATCH, path, &patch)
         };
         let answer = self.sync_call(call, &format!("patching {what}")).await?;
+        if answer.status == 409 {
+            return Err(ProviderError::Stale(Box::new(sync_id(kind, name))));
+        }
         found(&answer, "patch", &what)
     }
 

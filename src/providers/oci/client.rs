@@ -95,9 +95,9 @@ struct Inner {
     jitter: Mutex<Jitter>,
     now: Now,
     counter: Counter,
-    metrics: Arc<Registry>,
     /// How far OCI's clock is ahead of ours, by the last answer.
     ahead: Mutex<Option<SignedDuration>>,
+    metrics: Arc<Registry>,
 }
 
 /// How far a call has come: what is left to say of it when time runs out.
@@ -129,8 +129,8 @@ impl Client {
             jitter: Mutex::new(Jitter::new(options.seed)),
             now: options.now,
             counter: Counter::default(),
-            metrics: options.metrics,
             ahead: Mutex::default(),
+            metrics: options.metrics,
         }))
     }
 

@@ -20,12 +20,12 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts it, with more arguments.
     pub(super) fn start(stage: &Stage, more: &[&str]) -> Self {
-        let poll: &[&str] = if more.contains(&"--poll") {
-            &[]
-        } else {
-            &["--poll", "1s"]
-        };
-        let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], poll, more].concat();
+        Self::start_with(stage, &[&["--poll", "1s"], more].concat())
+    }
+
+    /// Starts it with these arguments, its interval among them.
+    pub(super) fn start_with(stage: &Stage, more: &[&str]) -> Self {
+        let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], more].concat();
         let mut child = stage
             .place
             .command(&stage.args(&args))
@@ -229,7 +229,12 @@ fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_c
         has_replicas(&stage, "fought-a", 5);
     }
     scale("fought-a");
-    daemon.says(&["cluster fought", "refused", "`.spec.replicas`", "written again by kubectl"]);
+    daemon.says(&[
+        "cluster fought",
+        "refused",
+        "`.spec.replicas`",
+        "written again by kubectl",
+    ]);
     has_replicas(&stage, "fought-a", 9);
     let status = daemon.status();
     assert_eq!(status["units"]["cluster fought"]["state"], "refused", "{status}");

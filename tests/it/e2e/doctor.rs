@@ -1,5 +1,7 @@
 //! `doctor` on real servers: what is in order, and each thing that can be wrong.
 
+use std::io::{Read as _, Write as _};
+
 use serde_json::Value;
 
 use super::{Stage, list, shown, text};
@@ -89,6 +91,54 @@ fn a_server_that_is_away_and_a_context_that_is_not_there_are_told() {
     let found = findings(&ran, "connection");
     assert!(found.len() == 1 && found[0].contains("refused"), "{found:?}");
     assert_eq!(findings(&ran, "rights"), [""; 0]);
+}
+
+/// A server that says how old it is, and an hour ago what time it is; nothing else.
+#[test]
+fn a_server_that_is_too_old_and_a_clock_that_is_off_are_told() {
+    let Some(mut stage) = Stage::new("aged") else { return };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut login = stage.login.clone();
+    login.url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).unwrap_or_default();
+            let version = request[..read].starts_with(b"GET /version ");
+            let date = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
+            let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT");
+            let (status, body) = if version {
+                ("200 OK", r#"{"major": "1", "minor": "29+"}"#)
+            } else {
+                ("404 Not Found", "{}")
+            };
+            let length = body.len();
+            let head = format!("date: {date}\r\ncontent-length: {length}\r\nconnection: close");
+            write!(stream, "HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}").ok();
+        }
+    });
+    stage.login.kubeconfig = stage.place.path().join("aged");
+    kubeconfig(&stage.login.kubeconfig, &[("test", &login)]);
+    let ran = stage.run(&["doctor", "-o", "json"]).exits(1);
+    assert_eq!(findings(&ran, "version"), ["fail: Kubernetes 1.29"]);
+    let clock = findings(&ran, "clock");
+    assert!(
+        clock[0].starts_with("fail: the clock there is 3600 s behind") || clock[0].contains(" 3601 s "),
+        "{clock:?}"
+    );
+}
+
+#[test]
+fn a_repository_is_told_with_what_was_taken_from_it() {
+    let Some(stage) = Stage::new("fetched") else { return };
+    let commit = super::daemon::commit(&stage, "all of it").to_string();
+    let url = format!("file://{}", stage.place.fleet().display());
+    let ran = stage.run(&["doctor", "-o", "json", "--git", &url]);
+    assert!(
+        findings(&ran, "git")[0].starts_with(&format!("ok: commit {commit}")),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]

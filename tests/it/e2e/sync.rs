@@ -179,6 +179,17 @@ fn a_suspended_cluster_is_reported_and_not_written_until_it_is_resumed() {
     has_replicas(&stage, "halted-a", 2);
     has_replicas(&stage, "halted-b", 4);
     says(&stage, ".status.state", "InSync");
+
+    // What nobody can understand is no leave to write.
+    let tomorrow = "fleetwright.dev/suspended-until=tomorrow";
+    let annotate = ["annotate", "clustersync", "halted.halted", tomorrow, "-n", NAMESPACE];
+    stage.login.kubectl(&annotate);
+    says(&stage, ".status.state", "Suspended");
+    stage.kubectl("halted", &["scale", "nodepool", "halted-a", "--replicas=8"]);
+    says(&stage, ".status.drift.count", "1");
+    assert_eq!(replicas(&stage, "halted-a"), 8);
+    stage.run(&["resume", "halted"]).exits(0);
+    has_replicas(&stage, "halted-a", 2);
     let told = events(&stage, "halted.halted");
     for reason in ["Suspended", "Resumed", "Applied", "DriftMended"] {
         assert!(told.contains(&reason.to_owned()), "{reason}: {told:?}");
@@ -241,13 +252,13 @@ fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
 
 #[test]
 fn a_request_is_answered_at_once_and_from_the_newest_commit() {
-    let Some(stage) = stage("asked") else { return };
-    let daemon = Daemon::start(&stage, &["--poll", "1h"]);
+    let Some(stage) = stage("requested") else { return };
+    let daemon = Daemon::start_with(&stage, &["--poll", "1h"]);
     says(&stage, ".status.state", "InSync");
     pools(&stage, 7, 3);
-    let ran = stage.run(&["reconcile", "asked"]).exits(0);
+    let ran = stage.run(&["reconcile", "requested"]).exits(0);
     assert!(ran.stdout.contains("InSync"), "{}", ran.stdout);
-    assert_eq!(replicas(&stage, "asked-a"), 7);
+    assert_eq!(replicas(&stage, "requested-a"), 7);
     let answered = cluster_sync(&stage);
     let annotation = &answered["metadata"]["annotations"]["fleetwright.dev/reconcile-requested-at"];
     assert_eq!(&answered["status"]["lastHandledReconcileAt"], annotation, "{answered}");
@@ -259,11 +270,11 @@ fn a_request_is_answered_at_once_and_from_the_newest_commit() {
         "{}",
         ran.stdout
     );
-    assert_eq!(replicas(&stage, "asked-a"), 8);
+    assert_eq!(replicas(&stage, "requested-a"), 8);
     daemon.ends();
-    let ran = stage.run(&["reconcile", "asked", "--timeout", "1s"]).exits(1);
+    let ran = stage.run(&["reconcile", "requested", "--timeout", "1s"]).exits(1);
     assert!(ran.stdout.contains("no answer within 1s"), "{}", ran.stdout);
-    stage.run(&["reconcile", "asked", "--no-wait"]).exits(0);
+    stage.run(&["reconcile", "requested", "--no-wait"]).exits(0);
 }
 
 #[test]
@@ -283,6 +294,17 @@ fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
     assert!(events(&stage, "leaving.leaving").contains(&"Refused".to_owned()));
 
     stage.fleet("  limits: {deletes: 50}\n  decommission: [{cluster: leaving, reason: moved}]");
+    let begun = "--for=jsonpath={.status.phase}=Terminating";
+    stage
+        .login
+        .kubectl(&["wait", "namespace", "clusters-leaving", begun, "--timeout=120s"]);
+    // What the namespace controller does, of which there is none here.
+    let finalized = serde_json::json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "clusters-leaving"}, "spec": {"finalizers": []}});
+    let path = "/api/v1/namespaces/clusters-leaving/finalize";
+    stage
+        .login
+        .kubectl_in(&["replace", "--raw", path, "-f", "-"], &finalized.to_string());
     let gone = [
         "wait",
         "clustersync",
@@ -295,6 +317,30 @@ fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
     stage.login.kubectl(&gone);
     assert!(!stage.is_there("leaving", "hostedcluster", "leaving"));
     daemon.ends();
+}
+
+#[test]
+fn who_cannot_read_whether_it_is_suspended_writes_nothing() {
+    let Some(stage) = stage("unread") else { return };
+    let user = ApiServer::shared().expect("the server").login_without_rights();
+    let groups = "apiGroups: [\"\", hypershift.openshift.io, coordination.k8s.io], resources: [\"*\"], verbs: [\"*\"]";
+    let role = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: unread}}\n\
+         rules: [{{{groups}}}]\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: unread}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: unread}}\n\
+         subjects: [{{kind: User, name: {}}}]\n",
+        user.user
+    );
+    stage.login.kubectl_in(&["apply", "-f", "-"], &role);
+    let kubeconfig = user.kubeconfig.to_str().expect("UTF-8");
+    let apply = ["apply", "--yes", "--kubeconfig", kubeconfig];
+    let ran = stage.place.run(&apply).exits(3);
+    let why = "it can't be read from m whether it is suspended: no right to list clustersyncs";
+    assert!(ran.stdout.contains(why), "{}", ran.stdout);
+    assert!(!stage.is_there("unread", "hostedcluster", "unread"));
+    stage.place.run(&[&apply[..], &["--even-suspended"]].concat()).exits(0);
+    assert!(stage.is_there("unread", "hostedcluster", "unread"));
 }
 
 #[test]

@@ -90,6 +90,22 @@ async fn requests_bear_a_signature_that_verifies() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_shows_how_far_the_clock_there_is_ahead() {
+    let script = Script::new(|n, _| {
+        let at = Timestamp::now() + jiff::SignedDuration::from_secs(600);
+        let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let headers: &[(&str, &str)] = if n == 1 { &[] } else { &[("date", &date)] };
+        answer(200, headers, &json!([]))
+    });
+    let client = script.client();
+    client.call(call(Method::GET, "/vcns")).await.expect("an answer");
+    assert_eq!(client.clock_ahead(), None);
+    client.call(call(Method::GET, "/vcns")).await.expect("an answer");
+    let ahead = client.clock_ahead().expect("a date").as_secs();
+    assert!((590..=600).contains(&ahead), "{ahead}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_attempts_of_a_create_bear_one_token() {
     let script = Script::new(|n, _| match n {
         1 => lost(),

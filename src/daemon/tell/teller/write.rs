@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::super::compose::{self, Tally};
-use super::super::desk::Said;
+use super::super::compose;
+use super::super::desk::{Board, Said};
 use super::super::news;
 use super::{Handled, IN_A_ROUND, Round, SWEEP_AGAIN, Slot, Teller, Uninstalled, not_installed};
 use crate::providers::ProviderError;
@@ -15,6 +15,7 @@ use crate::providers::kubernetes::{NewSync, SyncPart, owner_of, sync_id, unit_of
 use crate::report::chain;
 use crate::resource::UnitId;
 use crate::resource::mark::OWNER_ANNOTATION;
+use crate::sync::annotations::is_suspended;
 use crate::sync::suspension::{Place, suspended};
 use crate::sync::{FleetSync, Read, Record, SyncKind, UnitSync, fleet_object, merge_patch, unit_object};
 
@@ -49,7 +50,10 @@ impl Teller {
                 continue;
             };
             match wrote {
-                Ok(()) => slot.pacer.wrote(now),
+                Ok(()) => {
+                    slot.pacer.wrote(now);
+                    self.fleet.pacer.change(now);
+                }
                 Err(error) => {
                     slot.pacer.failed(now);
                     // What was done is told with the next attempt.
@@ -61,7 +65,11 @@ impl Teller {
                     if matches!(error, ProviderError::Transport { .. }) {
                         return Err(text);
                     }
-                    tracing::warn!(%unit, error = text, "its ClusterSync can't be written");
+                    match error {
+                        // Somebody asked for something meanwhile: it is read again, and then written.
+                        ProviderError::Stale(_) => tracing::debug!(%unit, error = text, "its ClusterSync has changed"),
+                        _ => tracing::warn!(%unit, error = text, "its ClusterSync can't be written"),
+                    }
                 }
             }
         }
@@ -127,7 +135,13 @@ impl Teller {
         match wrote {
             Ok(()) => self.fleet.pacer.wrote(now),
             Err(error) => {
-                tracing::warn!(on = %self.on, error = chain(&error), "the FleetStatus can't be written");
+                let text = chain(&error);
+                match error {
+                    ProviderError::Stale(_) => {
+                        tracing::debug!(on = %self.on, error = text, "the FleetStatus has changed")
+                    }
+                    _ => tracing::warn!(on = %self.on, error = text, "the FleetStatus can't be written"),
+                }
                 self.fleet.pacer.failed(now);
             }
         }
@@ -151,33 +165,17 @@ impl Teller {
         let suspension = suspended(&round.loaded.fleet, place, now).map(|suspension| suspension.to_string());
         let after = {
             let board = self.desk.board();
-            let here = board
-                .units
-                .values()
-                .map(|said| &said.facts)
-                .filter(|facts| facts.on == self.on);
-            // Of several who share the work, each tells of its own units, and one of all.
-            let is_shared = !self.desk.claims().is_open();
-            let kept = |unit: &UnitId| board.kept.as_ref().is_some_and(|kept| kept.contains(unit));
-            let is_others = |record: &&Record<UnitSync>| {
-                let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
-                unit.is_some_and(|unit| kept(&unit) && !board.units.contains_key(&unit))
-            };
-            let told = self
-                .known
-                .iter()
-                .filter(|_| is_shared)
-                .flat_map(|known| known.units.values());
-            let others = told.filter(is_others).map(|record| Tally::told(&record.status));
-            let here = here.map(Tally::of).chain(others);
-            let handled = board.handled.get(&self.on).map(String::as_str);
+            let here = self.here(round, &board);
+            // An answer counts what it began, so that is written first.
+            let is_all_written = self.units.values().all(|slot| slot.pacer.due().is_none());
+            let handled = self.handled.as_deref().filter(|_| is_all_written);
             let about = (suspension, handled);
             let name = round.loaded.fleet.name.as_str();
             compose::fleet(
                 &record.status,
                 name,
                 &board.fleet,
-                here,
+                here.into_iter(),
                 about,
                 (record.generation, now),
             )
@@ -262,7 +260,23 @@ impl Teller {
         };
         let at = (kind, record.name.as_str(), record.uid.as_str());
         let patch = json!({"status": patch});
-        round.provider.patch_sync(at, SyncPart::Status, patch).await
+        let part = SyncPart::Status {
+            version: &record.version,
+        };
+        round.provider.patch_sync(at, part, patch).await
+    }
+
+    /// What is told of the fleet's units here, by this daemon or by another.
+    fn here<'a>(&'a self, round: &Round, board: &Board) -> Vec<&'a UnitSync> {
+        let records = self.known.iter().flat_map(|known| known.units.values());
+        let is_kept = |unit: &UnitId| board.kept.as_ref().is_none_or(|kept| kept.holds(&self.on, unit));
+        records
+            .filter(|record| {
+                let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
+                unit.is_some_and(|unit| is_kept(&unit)) && !record.status.state.is_empty()
+            })
+            .map(|record| &record.status)
+            .collect()
     }
 
     fn remember_unit(&mut self, record: Record<UnitSync>) {
@@ -289,12 +303,13 @@ impl Teller {
         let strays: Vec<(String, String)> = {
             let board = self.desk.board();
             let Some(kept) = &board.kept else { return };
+            let now = Timestamp::now();
             let is_stray = |record: &Record<UnitSync>| {
-                let Some(unit) = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet) else {
-                    return false;
-                };
-                let elsewhere = board.units.get(&unit).is_some_and(|said| said.facts.on != self.on);
-                !kept.contains(&unit) || elsewhere || unit_object(&fleet.name, &unit) != record.name
+                let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
+                let is_told_of =
+                    |unit: &UnitId| kept.holds(&self.on, unit) && unit_object(&fleet.name, unit) == record.name;
+                // What somebody suspended stays so: there may be more of it than is known here.
+                unit.is_some_and(|unit| !is_told_of(&unit)) && !is_suspended(&record.annotations, now)
             };
             let records = self.known.iter().flat_map(|known| known.units.values());
             records
