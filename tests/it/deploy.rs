@@ -126,6 +126,7 @@ const ALL: &[&str] = &[
     r#"networkPolicy={"extraEgress": [{"ports": [{"port": 12250, "protocol": "TCP"}]}]}"#,
     r#"managementCluster="iad-1""#,
     r#"replicasBy="sharded""#,
+    r#"webhook={"secret": "hooks"}"#,
     r#"podAnnotations={"a": "b"}"#,
     r#"priorityClassName="system-cluster-critical""#,
 ];

@@ -20,12 +20,12 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts it, with more arguments.
     pub(super) fn start(stage: &Stage, more: &[&str]) -> Self {
-        Self::start_with(stage, &[&["--poll", "1s"], more].concat())
-    }
-
-    /// Starts it with these arguments, its interval among them.
-    pub(super) fn start_with(stage: &Stage, more: &[&str]) -> Self {
-        let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], more].concat();
+        let poll: &[&str] = if more.contains(&"--poll") {
+            &[]
+        } else {
+            &["--poll", "1s"]
+        };
+        let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], poll, more].concat();
         let mut child = stage
             .place
             .command(&stage.args(&args))

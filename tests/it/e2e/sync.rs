@@ -253,7 +253,7 @@ fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
 #[test]
 fn a_request_is_answered_at_once_and_from_the_newest_commit() {
     let Some(stage) = stage("requested") else { return };
-    let daemon = Daemon::start_with(&stage, &["--poll", "1h"]);
+    let daemon = Daemon::start(&stage, &["--poll", "1h"]);
     says(&stage, ".status.state", "InSync");
     pools(&stage, 7, 3);
     let ran = stage.run(&["reconcile", "requested"]).exits(0);
