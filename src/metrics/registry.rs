@@ -41,7 +41,7 @@ impl Registry {
     pub fn set<const N: usize>(&self, family: &Family<N>, labels: [&str; N], number: f64) {
         debug_assert_ne!(family.kind, Kind::Histogram, "{}", family.name);
         self.change(family, labels, Value::Number(0.0), |value| {
-            *value = Value::Number(number)
+            *value = Value::Number(number);
         });
     }
 

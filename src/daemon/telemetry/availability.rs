@@ -116,9 +116,9 @@ fn forget(registry: &Registry, on: &ManagementClusterName) {
 
 fn forget_others(registry: &Registry, keep: impl Fn(&str) -> bool) {
     let keep = |labels: &[String]| labels.first().is_some_and(|name| keep(name));
-    registry.retain(&CLUSTER_AVAILABLE, &keep);
-    registry.retain(&CLUSTER_CONDITION, &keep);
-    registry.retain(&CLUSTERS_SEEN, &keep);
+    registry.retain(&CLUSTER_AVAILABLE, keep);
+    registry.retain(&CLUSTER_CONDITION, keep);
+    registry.retain(&CLUSTERS_SEEN, keep);
 }
 
 #[cfg(test)]

@@ -228,7 +228,7 @@ impl Webhooks {
         Verdict::new(StatusCode::ACCEPTED, Received::Accepted, "looking")
     }
 
-    fn answer(&self, verdict: Verdict) -> Response {
+    fn answer(&self, verdict: &Verdict) -> Response {
         tracing::debug!(received = verdict.received.as_str(), why = verdict.why, "webhook");
         self.metrics.count(&WEBHOOKS, [verdict.received.as_str()], 1.0);
         let mut response = Response::new(full(format!("{}\n", verdict.why)));
@@ -249,11 +249,11 @@ impl Webhooks {
 
 impl Api for Webhooks {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
-        self.receive(request).map(|verdict| self.answer(verdict)).boxed()
+        self.receive(request).map(|verdict| self.answer(&verdict)).boxed()
     }
 
     fn refuse(&self, parts: &Parts) -> Option<Response> {
-        self.glance(parts).map(|verdict| self.answer(verdict))
+        self.glance(parts).map(|verdict| self.answer(&verdict))
     }
 }
 
