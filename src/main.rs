@@ -23,16 +23,15 @@ fn main() -> ExitCode {
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let printer = Printer::new(cli.global(), no_color);
-    let logging = match fleetwright::cli::start_logging(cli.global(), printer.error_style()) {
+    // Held until the end: what it still has of traces is sent then.
+    let _logging = match fleetwright::cli::start_logging(cli.global(), printer.error_style()) {
         Ok(logging) => logging,
         Err(error) => {
             printer.complain(&fleetwright::cli::error_text(&error, printer.error_style()));
             return ExitCode::from(Exit::Error as u8);
         }
     };
-    let code = run(cli, &printer);
-    drop(logging);
-    code
+    run(cli, &printer)
 }
 
 fn run(cli: Cli, printer: &Printer) -> ExitCode {

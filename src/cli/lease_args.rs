@@ -54,8 +54,9 @@ impl ReplicaArgs {
 
 /// The holder of a run by hand.
 pub(super) fn by_hand() -> Holder {
+    let host = std::env::var_os("HOSTNAME").and_then(|host| host.into_string().ok());
     Holder {
-        name: name(std::env::var("HOSTNAME").ok().as_deref(), "apply"),
+        name: name(host.as_deref(), "apply"),
         part: Part::Whole,
         timing: Timing::default(),
     }

@@ -90,8 +90,10 @@ fn a_digest_changes_with_any_field_and_with_nothing_else() {
     }
 }
 
+type Commit = (&'static str, usize, fn(&mut Fleet));
+
 /// What one commit may do to a fleet, and how many of its sixty clusters have to be evaluated again for it.
-fn commits() -> Vec<(&'static str, usize, fn(&mut Fleet))> {
+fn commits() -> Vec<Commit> {
     fn of<'a>(fleet: &'a mut Fleet, name: &str) -> &'a mut Cluster {
         fleet.clusters.get_mut(&ClusterName::new(name)).expect("a cluster")
     }
@@ -108,10 +110,10 @@ fn commits() -> Vec<(&'static str, usize, fn(&mut Fleet))> {
             of(fleet, "c007").namespace = of(fleet, "c008").namespace.clone();
         }),
         ("a cluster that goes", 0, |fleet| {
-            drop(fleet.clusters.remove(&ClusterName::new("c007")))
+            fleet.clusters.remove(&ClusterName::new("c007"));
         }),
         ("a cluster that can't be rendered", 1, |fleet| {
-            of(fleet, "c000").compartment = None
+            of(fleet, "c000").compartment = None;
         }),
         ("a shared network", 60, |fleet| {
             let hub = hub();

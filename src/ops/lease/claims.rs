@@ -232,9 +232,9 @@ impl Claims {
     }
 
     /// Notes how this process stands; says whether that is news.
-    pub(super) fn note(&self, on: &ManagementClusterName, standing: Standing) -> bool {
+    pub(super) fn note(&self, on: &ManagementClusterName, standing: &Standing) -> bool {
         let before = self.inner().standings.insert(on.clone(), standing.clone());
-        let is_news = before.as_ref() != Some(&standing);
+        let is_news = before.as_ref() != Some(standing);
         if is_news {
             self.news.notify_one();
         }

@@ -119,7 +119,7 @@ impl Keeper {
             };
             let next = next.unwrap_or_else(|error| {
                 self.check_hold();
-                self.note(Standing::Fails { error: chain(&error) });
+                self.note(&Standing::Fails { error: chain(&error) });
                 Next::AfterAPause
             });
             if next == Next::AtOnce {
@@ -158,7 +158,7 @@ impl Keeper {
         let me = self.me();
         let (record, transitions) = match self.sightings.turn(&self.lease, (&self.base, &me), now) {
             Turn::Wait { holder } => {
-                self.note(Standing::StandsBy { holder: Some(holder) });
+                self.note(&Standing::StandsBy { holder: Some(holder) });
                 return Ok(Next::AfterAPause);
             }
             Turn::Create => (None, 0),
@@ -218,7 +218,7 @@ impl Keeper {
         let behind = self.sightings.behind(view);
         if published.as_ref() == Some(&digest) && behind.is_empty() {
             self.claims.grant(&self.on, view);
-            self.note(match self.part {
+            self.note(&match self.part {
                 Part::Whole => Standing::Leads,
                 Part::Share if view.whole.is_some() => Standing::StandsBy {
                     holder: view.whole.clone(),
@@ -229,7 +229,7 @@ impl Keeper {
             });
         } else {
             let members = behind.into_iter().map(str::to_owned).collect();
-            self.note(Standing::WaitsFor { members });
+            self.note(&Standing::WaitsFor { members });
         }
         if settled { Some(digest) } else { published }
     }
@@ -291,7 +291,7 @@ impl Keeper {
                 tracing::warn!(error, on = %self.on, "the lease could not be released: others wait until it is over");
             }
             Err(_) => {
-                tracing::warn!(on = %self.on, "the lease could not be released in time: others wait until it is over")
+                tracing::warn!(on = %self.on, "the lease could not be released in time: others wait until it is over");
             }
         }
     }
@@ -322,9 +322,9 @@ impl Keeper {
         }
     }
 
-    fn note(&self, standing: Standing) {
-        if self.claims.note(&self.on, standing.clone()) {
-            match &standing {
+    fn note(&self, standing: &Standing) {
+        if self.claims.note(&self.on, standing) {
+            match standing {
                 Standing::Fails { error } => tracing::warn!(on = %self.on, error, "the leases can't be used"),
                 standing => tracing::info!(on = %self.on, ?standing, "leases"),
             }

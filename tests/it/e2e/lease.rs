@@ -165,6 +165,15 @@ fn holder(stage: &Stage) -> String {
     holders.collect::<Vec<_>>().join(" ")
 }
 
+/// Lets so many milliseconds pass.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a drawn moment, or a question asked again, is what is meant"
+)]
+fn pass(milliseconds: u64) {
+    std::thread::sleep(Duration::from_millis(milliseconds));
+}
+
 /// Asks until it is so.
 #[track_caller]
 fn until<T>(what: &str, mut asked: impl FnMut() -> Option<T>) -> T {
@@ -174,7 +183,7 @@ fn until<T>(what: &str, mut asked: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(Instant::now() < end, "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        pass(50);
     }
 }
 
@@ -236,7 +245,7 @@ fn whoever_works_is_killed_again_and_again_and_nothing_is_made_or_changed_twice(
         }
         wish(&stage, "killed", 100 + round, &pools);
         // Anywhere from before the commit is seen until after all of it is applied.
-        std::thread::sleep(Duration::from_millis(draw(&mut seed, 1500)));
+        pass(draw(&mut seed, 1500));
         let name = replicas[working].name;
         replicas[working].signal("-KILL");
         replicas[1 - working].says(&["Leads"]);
@@ -276,7 +285,7 @@ fn one_who_was_stopped_past_its_lease_wakes_and_changes_nothing() {
     for round in 0..4 {
         // It is stopped anywhere in its work on a commit, and meanwhile the other one applies a newer one.
         wish(&stage, "stopped", 10 + 2 * round, &[]);
-        std::thread::sleep(Duration::from_millis(800 + draw(&mut seed, 500)));
+        pass(800 + draw(&mut seed, 500));
         stale.signal("-STOP");
         other.says(&["Leads"]);
         wish(&stage, "stopped", 11 + 2 * round, &[]);
