@@ -73,6 +73,8 @@ pub(super) enum BatchError {
 const DELETE_DEADLINE: Duration = Duration::from_secs(20);
 /// What was written is looked at again so soon.
 const CONFIRM: Duration = Duration::from_secs(1);
+/// What is on its way out is looked at again so soon: its end is not always heard of.
+const GOING: Duration = Duration::from_secs(5);
 
 struct Silent;
 
@@ -134,6 +136,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
             let end = match (&error, next_step(&state)) {
                 (Some(_), _) => End::Failed,
                 (None, Step::Apply) if lagging.is_some() => End::Failed,
+                (None, Step::Apply) if is_going(&planned, &outcome, &unit) => End::Soon(GOING),
                 (None, Step::Apply) => End::Soon(CONFIRM),
                 (None, Step::LookAgain(pause)) => End::Soon(pause),
                 (None, Step::Rest) => resumes(&state).map_or(End::Rest, End::Soon),
@@ -194,6 +197,17 @@ fn resumes(state: &State) -> Option<Duration> {
     };
     let left = until.duration_since(jiff::Timestamp::now());
     Some(Duration::try_from(left).unwrap_or_default() + CONFIRM)
+}
+
+/// Whether all that was begun of a unit are deletes that take their time: to send them again each second helps nobody.
+fn is_going(planned: &Planned, outcome: &Outcome, unit: &UnitId) -> bool {
+    let changes = planned.plan.changes.iter().zip(&outcome.results);
+    let mut begun = changes
+        .filter(|(change, _)| change.unit == *unit)
+        .filter_map(|(_, result)| result.as_ref())
+        .filter(|result| !matches!(result, ChangeResult::Skipped { .. }))
+        .peekable();
+    begun.peek().is_some() && begun.all(|result| *result == ChangeResult::Deleting)
 }
 
 /// The first failure of each unit, in words.
