@@ -52,7 +52,7 @@ impl Traces {
     pub fn begin() -> Result<Option<Self>, TracesError> {
         let named = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
         let is_named = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if named.iter().any(|name| is_named(name)) {
+        if named.iter().any(is_named) {
             Self::to(None).map(Some)
         } else {
             Ok(None)
