@@ -78,7 +78,7 @@ fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
 }
 
 /// Reasons of the Events about an object.
-fn events(stage: &Stage, name: &str) -> Vec<String> {
+pub(super) fn events(stage: &Stage, name: &str) -> Vec<String> {
     let all = stage.login.get(&["events.events.k8s.io", "-n", NAMESPACE]);
     let about = super::list(&all["items"])
         .iter()

@@ -1,12 +1,14 @@
 //! Without any one right something fails, or says what it lacks.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::right::{Right, bound, create, rights, takes_effect};
 use super::{acting, print, stage, with_priority};
 use crate::e2e::daemon::{Daemon, has_replicas};
+use crate::e2e::sync::events;
 use crate::e2e::{Stage, list, namespace, shown, text};
 
 /// A user who has all rights but one.
@@ -24,6 +26,8 @@ struct Lacking {
 
 const LACKS: &[&str] = &["no right to", "says 403"];
 const APPLY: &[&str] = &["apply", "--yes"];
+/// What is waited for comes far sooner.
+const CEILING: Duration = Duration::from_secs(120);
 const HOME: &str = "fleetwright-system";
 /// Kinds of the fleet in a namespace.
 const INSIDE: [&str; 3] = ["nodepools", "hostedclusters", "secrets"];
@@ -231,11 +235,18 @@ fn telling(lacking: &mut Lacking) {
     let words = ["an Event can't be published", "no right to"];
     lacking.daemon_says(&words, about("events", "create"), untell, |_, _| {});
     let twice = |stage: &Stage, daemon: &mut Daemon| {
-        for _ in 0..2 {
-            daemon.says(&["looked at", "cluster lacking", "in sync"]);
+        let mended = || {
             stage.kubectl("lacking", &["scale", "nodepool", "lacking-a", "--replicas=9"]);
             has_replicas(stage, "lacking-a", 2);
+        };
+        daemon.says(&["looked at", "cluster lacking", "in sync"]);
+        mended();
+        // Once that is told, another is told as one more of the same.
+        let end = Instant::now() + CEILING;
+        while !events(stage, "lacking.lacking").contains(&"DriftMended".to_owned()) {
+            assert!(Instant::now() < end, "the first is not told");
         }
+        mended();
     };
     lacking.daemon_says(&words, about("events", "patch"), untell, twice);
     // One of a unit that there never was.
