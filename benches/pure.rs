@@ -148,6 +148,22 @@ fn rendering(c: &mut Criterion) {
         b.iter(|| fleet::resolve(black_box(&loaded), &lock, &seed()));
     });
     group.bench_function("render", |b| b.iter(|| render::render(black_box(&fleet), &templates)));
+    // What a commit to one cluster costs a daemon, but for reading the tree.
+    let rendered = render::render(&fleet, &templates);
+    let mut before = fleet.clone();
+    let one = before.clusters.values_mut().next().expect("a cluster");
+    one.fips = !one.fips;
+    let earlier = render::Earlier {
+        fleet: &before,
+        rendered: &rendered,
+    };
+    group.bench_function("render after one has changed", |b| {
+        b.iter(|| {
+            let after = render::render_after(Some(earlier), black_box(&fleet), &templates);
+            assert_eq!(after.taken_over, 999);
+            after
+        });
+    });
     group.finish();
 }
 
