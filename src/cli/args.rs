@@ -53,9 +53,9 @@ pub(super) enum Format {
     Json,
 }
 
-/// Where the fleet is on this machine, and which part of it is meant.
+/// Where the fleet is on this machine.
 #[derive(Debug, Args)]
-pub(super) struct DirectoryArgs {
+pub(super) struct FleetDirectory {
     /// Directory of the fleet files
     #[arg(
         long,
@@ -65,6 +65,13 @@ pub(super) struct DirectoryArgs {
         hide_env_values = true
     )]
     pub(super) fleet: PathBuf,
+}
+
+/// Where the fleet is on this machine, and which part of it is meant.
+#[derive(Debug, Args)]
+pub(super) struct DirectoryArgs {
+    #[command(flatten)]
+    pub(super) at: FleetDirectory,
 
     /// Only this cluster (repeatable)
     #[arg(long, value_name = "NAME")]
@@ -94,7 +101,7 @@ impl FleetArgs {
     pub(super) fn all_of(fleet: PathBuf) -> Self {
         Self {
             directory: DirectoryArgs {
-                fleet,
+                at: FleetDirectory { fleet },
                 cluster: Vec::new(),
                 environment: Vec::new(),
                 locked: false,

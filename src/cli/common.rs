@@ -1,7 +1,9 @@
 //! What several commands do alike: load the fleet and show its problems, read the shared options.
 
 use super::Printer;
-use super::args::{DirectoryArgs, FleetArgs, PodArgs, SandboxArgs, TargetArgs};
+use std::path::Path;
+
+use super::args::{FleetArgs, PodArgs, SandboxArgs, TargetArgs};
 use crate::diag::Severity;
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::providers::kubernetes::ServiceAccount;
@@ -42,15 +44,15 @@ pub(super) fn show_problems(loaded: &LoadedFleet, printer: &Printer) {
 pub(super) fn load_silently(args: &FleetArgs) -> anyhow::Result<LoadedFleet> {
     match args.git.options(cache())? {
         Some(options) => load_fetched(&options, args.directory.locked),
-        None => load_directory(&args.directory),
+        None => load_directory(&args.directory.at.fleet, args.directory.locked),
     }
 }
 
 /// Loads the fleet that is in a directory.
-pub(super) fn load_directory(args: &DirectoryArgs) -> anyhow::Result<LoadedFleet> {
+pub(super) fn load_directory(fleet: &Path, locked: bool) -> anyhow::Result<LoadedFleet> {
     let options = LoadOptions {
-        directory: args.fleet.clone(),
-        locked: args.locked,
+        directory: fleet.to_owned(),
+        locked,
         now: jiff::Timestamp::now(),
     };
     Ok(ops::load(&options)?)

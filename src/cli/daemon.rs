@@ -1,14 +1,13 @@
 //! `daemon`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{FleetArgs, Global, TargetArgs, duration};
+use super::args::{FleetDirectory, Global, TargetArgs, duration};
 use super::git_args::GitArgs;
 use super::lease_args::ReplicaArgs;
 use super::webhook_args::WebhookArgs;
@@ -33,15 +32,8 @@ use crate::ops;
     daemon in each management cluster takes what is recorded there with --management-cluster NAME."
 )]
 pub(super) struct Args {
-    /// Directory of the fleet files
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "fleet",
-        env = "FLEETWRIGHT_FLEET",
-        hide_env_values = true
-    )]
-    fleet: PathBuf,
+    #[command(flatten)]
+    at: FleetDirectory,
 
     #[command(flatten)]
     git: GitArgs,
@@ -152,7 +144,7 @@ fn source(args: &Args) -> anyhow::Result<Arc<dyn Source>> {
     Ok(match args.git.options(common::cache())? {
         Some(options) => Arc::new(Repository::new(options)),
         None => Arc::new(Directory {
-            path: args.fleet.clone(),
+            path: args.at.fleet.clone(),
         }),
     })
 }
@@ -160,7 +152,7 @@ fn source(args: &Args) -> anyhow::Result<Arc<dyn Source>> {
 fn load(args: &Args, printer: &Printer) -> anyhow::Result<ops::LoadedFleet> {
     let loaded = match args.git.options(common::cache())? {
         Some(options) => common::load_fetched(&options, true)?,
-        None => common::load_directory(&FleetArgs::all_of(args.fleet.clone()).directory)?,
+        None => common::load_directory(&args.at.fleet, false)?,
     };
     common::show_problems(&loaded, printer);
     Ok(loaded)

@@ -15,13 +15,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let loaded = common::load_directory(&args.fleet)?;
+    let loaded = common::load_directory(&args.fleet.at.fleet, args.fleet.locked)?;
     common::show_problems(&loaded, printer);
     if loaded.has_errors() {
         printer.complain("fleet.lock was left as it is: mend the errors first");
         return Ok(Exit::Error);
     }
-    let written = ops::write_lock(&loaded, &args.fleet.fleet)?;
+    let written = ops::write_lock(&loaded, &args.fleet.at.fleet)?;
     if written.is_empty() {
         printer.note("fleet.lock is up to date");
     }

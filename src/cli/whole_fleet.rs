@@ -1,10 +1,8 @@
 //! Options of commands that are about a fleet as a whole.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::args::DirectoryArgs;
+use super::args::FleetDirectory;
 use super::git_args::GitArgs;
 use super::{Printer, common};
 use crate::ops::LoadedFleet;
@@ -12,15 +10,8 @@ use crate::ops::LoadedFleet;
 /// Where the fleet is.
 #[derive(Debug, Args)]
 pub(super) struct WholeFleetArgs {
-    /// Directory of the fleet files
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "fleet",
-        env = "FLEETWRIGHT_FLEET",
-        hide_env_values = true
-    )]
-    pub(super) fleet: PathBuf,
+    #[command(flatten)]
+    at: FleetDirectory,
 
     #[command(flatten)]
     pub(super) git: GitArgs,
@@ -41,12 +32,7 @@ impl WholeFleetArgs {
     pub(super) fn load_silently(&self) -> anyhow::Result<LoadedFleet> {
         match self.git.options(common::cache())? {
             Some(options) => common::load_fetched(&options, false),
-            None => common::load_directory(&DirectoryArgs {
-                fleet: self.fleet.clone(),
-                cluster: Vec::new(),
-                environment: Vec::new(),
-                locked: false,
-            }),
+            None => common::load_directory(&self.at.fleet, false),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::apply::ChangeResult;
 use crate::plan::Plan;
 use crate::plan::change::{Action, Block};
+use crate::report::json::action;
 use crate::resource::UnitId;
 
 /// A kind of change, and what came of it.
@@ -72,17 +73,6 @@ impl Tally {
         }
         tally.hindered.retain(|_, hindered| *hindered != Hindered::default());
         tally
-    }
-}
-
-fn action(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Update => "update",
-        Action::Adopt => "adopt",
-        Action::Delete => "delete",
-        Action::Forget => "forget",
-        Action::Leave => "leave",
     }
 }
 

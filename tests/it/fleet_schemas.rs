@@ -2,7 +2,8 @@
 
 use fleetwright::fleet::Kind;
 
-use super::fleet_support::{bless, repository};
+use super::fleet_support::repository;
+use super::reference::keep;
 
 #[test]
 fn the_committed_schemas_are_current() {
@@ -12,15 +13,7 @@ fn the_committed_schemas_are_current() {
     schemas.extend(Kind::ALL.map(|kind| (format!("{}.json", kind.name()), kind.schema())));
     for (name, schema) in schemas {
         let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
-        let path = directory.join(&name);
-        if bless() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == text,
-            "{name} is not current: run FLEETWRIGHT_BLESS=1 cargo test"
-        );
+        keep(&format!("schemas/fleet/{name}"), &text);
         files.push(name);
     }
     for entry in std::fs::read_dir(directory).unwrap() {

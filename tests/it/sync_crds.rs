@@ -2,7 +2,8 @@
 
 use fleetwright::sync::{GROUP, SyncKind, crd};
 
-use super::fleet_support::{bless, repository};
+use super::fleet_support::repository;
+use super::reference::keep;
 
 #[test]
 fn the_committed_crds_are_current() {
@@ -11,16 +12,7 @@ fn the_committed_crds_are_current() {
     for kind in SyncKind::ALL {
         let name = format!("{}.{GROUP}.yaml", kind.plural());
         let text = serde_yaml::to_string(&crd::definition(kind)).unwrap();
-        let path = directory.join(&name);
-        if bless() {
-            std::fs::create_dir_all(&directory).unwrap();
-            std::fs::write(&path, &text).unwrap();
-        }
-        let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == text,
-            "{name} is not current: run FLEETWRIGHT_BLESS=1 cargo test"
-        );
+        keep(&format!("deploy/crds/{name}"), &text);
         files.push(name);
     }
     for entry in std::fs::read_dir(directory).unwrap() {
