@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::ChangeResult;
 use crate::plan::Plan;
-use crate::plan::change::{Action, Block};
+use crate::plan::change::Block;
 use crate::report::json::action;
 use crate::resource::UnitId;
 
@@ -35,9 +35,6 @@ pub(super) struct Tally {
     pub(super) hindered: BTreeMap<UnitId, Hindered>,
 }
 
-/// The guard that counts deletes over a day stands outside of the plan, and has no name there.
-const CAP: &str = "delete-cap-per-day";
-
 impl Tally {
     /// Counts a plan of some units and what came of its changes.
     pub(super) fn of(plan: &Plan, results: &[Option<ChangeResult>], units: &BTreeSet<UnitId>) -> Self {
@@ -63,10 +60,7 @@ impl Tally {
             for block in &change.blocks {
                 match block {
                     Block::Guard { guard } => *hindered.refused.entry(guard).or_default() += 1,
-                    Block::LeftAlone { .. } if change.is_drift() => hindered.drifted += 1,
-                    Block::LeftAlone { .. } if change.action == Action::Delete => {
-                        *hindered.refused.entry(CAP).or_default() += 1;
-                    }
+                    Block::LeftAlone { .. } | Block::Contested { .. } if change.is_drift() => hindered.drifted += 1,
                     _ => {}
                 }
             }
@@ -79,8 +73,8 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::change::Reason;
     use crate::plan::change::tests::{change, plan};
+    use crate::plan::change::{Action, Reason};
 
     #[test]
     fn what_was_tried_and_what_stands_in_the_way_is_counted() {
@@ -92,16 +86,22 @@ mod tests {
         });
         let mut guarded = change("b", "HostedCluster", "x", Action::Delete);
         guarded.blocks.push(Block::Guard { guard: "protected" });
-        let capped = Change {
-            blocks: left.blocks.clone(),
-            ..change("b", "NodePool", "y", Action::Delete)
-        };
+        let mut capped = change("b", "NodePool", "y", Action::Delete);
+        capped.blocks.push(Block::Guard {
+            guard: "daily-delete-cap",
+        });
+        let mut fought = drifted.clone();
+        fought.blocks.push(Block::Contested { fields: Vec::new() });
+        let mut passed_over = drifted.clone();
+        passed_over.blocks.push(Block::Ignored);
         let plan = plan(vec![
             change("a", "NodePool", "w", Action::Create),
             drifted,
             left,
             guarded,
             capped,
+            fought,
+            passed_over,
         ]);
         let units: BTreeSet<UnitId> = plan.changes.iter().map(|change| change.unit.clone()).collect();
         let failed = ChangeResult::Failed {
@@ -118,11 +118,12 @@ mod tests {
             [("create", "files", "done", 1), ("update", "drift", "failed", 1)]
         );
         let hindered: Vec<_> = tally.hindered.values().collect();
-        assert_eq!(hindered[0].drifted, 1);
-        assert_eq!(hindered[1].refused, BTreeMap::from([(CAP, 1), ("protected", 1)]));
+        assert_eq!(hindered[0].drifted, 2);
+        assert_eq!(
+            hindered[1].refused,
+            BTreeMap::from([("daily-delete-cap", 1), ("protected", 1)])
+        );
         let none = Tally::of(&plan, &[], &BTreeSet::new());
         assert_eq!(none, Tally::default());
     }
-
-    use crate::plan::change::Change;
 }
