@@ -5,25 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::said::{CEILING, Said};
 use super::{Stage, document, list, namespace, text};
 use crate::cli::Workplace;
 use crate::support::{ApiServer, Login, Mark};
-
-/// No event is waited for longer: a ceiling for a busy machine, and no measure of anything.
-const CEILING: Duration = Duration::from_secs(120);
 
 /// A daemon among several, with a login of its own, so that its requests can be told from the others'.
 struct Replica {
     name: &'static str,
     child: Child,
     login: Login,
-    lines: Receiver<String>,
-    said: String,
+    said: Said,
     address: String,
 }
 
@@ -56,21 +52,12 @@ impl Replica {
             .strip_prefix("listening: ")
             .unwrap_or_else(|| panic!("{first}"))
             .to_owned();
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (send, lines) = channel();
-        // Read at all times: a pipe that is full would stop the daemon.
-        std::thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| send.send(line))
-        });
+        let said = Said::by(child.stderr.take().expect("a pipe"));
         Self {
             name,
             child,
             login,
-            lines,
-            said: String::new(),
+            said,
             address,
         }
     }
@@ -78,21 +65,7 @@ impl Replica {
     /// Waits until it says a line that holds all these words.
     #[track_caller]
     fn says(&mut self, words: &[&str]) {
-        let until = Instant::now() + CEILING;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => {
-                    self.said.push_str(&line);
-                    self.said.push('\n');
-                    if words.iter().all(|word| line.contains(word)) {
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => panic!("{} does not say {words:?}", self.name),
-                Err(RecvTimeoutError::Disconnected) => panic!("{} ended before it said {words:?}", self.name),
-            }
-        }
+        self.said.until(words);
     }
 
     fn signal(&self, signal: &str) {
@@ -133,10 +106,10 @@ impl Replica {
     fn ends(mut self) {
         self.signal("-TERM");
         let status = self.child.wait().expect("an end");
-        self.said.extend(self.lines.iter().map(|line| line + "\n"));
-        assert!(status.success(), "{status}:\n{}", self.said);
+        let said = self.said.to_the_end();
+        assert!(status.success(), "{status}:\n{said}");
         for secret in super::SECRETS {
-            assert!(!self.said.contains(secret), "a secret is shown");
+            assert!(!said.contains(secret), "a secret is shown");
         }
     }
 }
@@ -147,8 +120,7 @@ impl Drop for Replica {
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
-            self.said.extend(self.lines.iter().map(|line| line + "\n"));
-            eprintln!("{} said:\n{}", self.name, self.said);
+            eprintln!("{} said:\n{}", self.name, self.said.to_the_end());
         }
     }
 }

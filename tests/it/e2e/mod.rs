@@ -17,6 +17,7 @@ mod prune;
 mod rbac;
 mod ready;
 mod revision;
+mod said;
 mod scope;
 mod sync;
 mod telemetry;
