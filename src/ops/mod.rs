@@ -28,7 +28,7 @@ pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
 pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};
-pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, fetch, mirror};
+pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, Token, fetch, mirror};
 pub use init::{InitError, init};
 pub use load::{
     LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, TreeOptions, load, load_tree,
