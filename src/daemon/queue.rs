@@ -40,7 +40,13 @@ pub(super) enum End {
     Soon(Duration),
     /// It failed.
     Failed,
+    /// It could not be looked at: a control plane is away, or refuses us.
+    Unreached,
 }
+
+/// Whether a control plane is back is asked at least so often, whatever the pauses after other failures are: it costs one
+/// request for many units, and somebody waits for it.
+const LONGEST_UNREACHED: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -129,15 +135,24 @@ impl Queue {
         }
     }
 
-    /// Takes up to so many units that are due, those first that have waited longest. They are under way from then on.
-    pub(super) fn take(&mut self, now: Duration, at_most: usize) -> Vec<UnitId> {
+    /// Takes up to so many units that are due, those first that have waited longest. They are under way from then on. All are
+    /// of the first one's sort; what has none is not taken now.
+    pub(super) fn take<S: PartialEq>(
+        &mut self,
+        now: Duration,
+        at_most: usize,
+        sort: impl Fn(&UnitId) -> Option<S>,
+    ) -> Vec<UnitId> {
         let mut due: Vec<(Duration, UnitId)> = self
             .slots
             .iter()
             .filter(|(_, slot)| !slot.under_way && !slot.parked)
             .filter_map(|(unit, slot)| Some((slot.due.filter(|due| *due <= now)?, unit.clone())))
             .collect();
+        due.retain(|(_, unit)| sort(unit).is_some());
         due.sort();
+        let first = due.first().and_then(|(_, unit)| sort(unit));
+        due.retain(|(_, unit)| sort(unit) == first);
         due.truncate(at_most);
         for (_, unit) in &due {
             if let Some(slot) = self.slots.get_mut(unit) {
@@ -154,17 +169,21 @@ impl Queue {
         let Some(slot) = self.slots.get_mut(unit) else { return };
         slot.under_way = false;
         slot.failures = match end {
-            End::Failed => slot.failures.saturating_add(1),
+            End::Failed | End::Unreached => slot.failures.saturating_add(1),
             End::Rest | End::Soon(_) => 0,
         };
         let pause = match end {
             End::Rest => jittered(pace.resync, unit, 0),
             End::Soon(pause) => pause.min(pace.resync),
-            End::Failed => {
+            End::Failed | End::Unreached => {
                 let doubled = pace
                     .first_retry
                     .saturating_mul(2_u32.saturating_pow(slot.failures.saturating_sub(1)));
-                jittered(doubled.min(pace.last_retry), unit, slot.failures)
+                let longest = match end {
+                    End::Unreached => pace.last_retry.min(LONGEST_UNREACHED),
+                    _ => pace.last_retry,
+                };
+                jittered(doubled.min(longest), unit, slot.failures)
             }
         };
         // What was asked meanwhile is done at once, unless it failed.
@@ -186,10 +205,11 @@ impl Queue {
         }
     }
 
-    /// When the next unit is due; none where none is.
-    pub(super) fn next(&self) -> Option<Duration> {
-        let waiting = self.slots.values().filter(|slot| !slot.under_way && !slot.parked);
-        waiting.filter_map(|slot| slot.due).min()
+    /// When the next unit that has a sort is due; none where none is.
+    pub(super) fn next<S>(&self, sort: impl Fn(&UnitId) -> Option<S>) -> Option<Duration> {
+        let waiting = self.slots.iter().filter(|(_, slot)| !slot.under_way && !slot.parked);
+        let due = waiting.filter_map(|(unit, slot)| Some((unit, slot.due?)));
+        due.filter(|(unit, _)| sort(unit).is_some()).map(|(_, due)| due).min()
     }
 }
 
@@ -220,14 +240,49 @@ mod tests {
         queue
     }
 
+    fn any(_: &UnitId) -> Option<()> {
+        Some(())
+    }
+
+    #[test]
+    fn what_could_not_be_reached_is_asked_for_once_a_minute_however_long_that_lasts() {
+        let mut queue = Queue::new(Pace::default());
+        queue.keep(&["a"].map(unit).into(), at(0));
+        let mut now = at(0);
+        for _ in 0..20 {
+            assert_eq!(queue.take(now, 1, any).len(), 1);
+            queue.end(&unit("a"), End::Unreached, now);
+            let next = queue.next(any).unwrap();
+            assert!(next - now <= LONGEST_UNREACHED, "{now:?} {next:?}");
+            now = next;
+        }
+        assert!(now > at(600), "and no more often: {now:?}");
+    }
+
+    #[test]
+    fn what_is_taken_together_is_of_one_sort_and_what_has_none_waits() {
+        let mut queue = Queue::new(Pace::default());
+        queue.keep(&["a", "b", "c", "d"].map(unit).into(), at(0));
+        let sort = |of: &UnitId| match of.name() {
+            "b" => Some(2),
+            "c" => None,
+            _ => Some(1),
+        };
+        assert_eq!(queue.take(at(1), 9, sort), [unit("a"), unit("d")]);
+        assert_eq!(queue.next(sort), Some(at(0)));
+        assert_eq!(queue.take(at(1), 9, sort), [unit("b")]);
+        assert_eq!(queue.next(sort), None, "nothing that could be taken is due");
+        assert_eq!(queue.take(at(1), 9, any), [unit("c")]);
+    }
+
     #[test]
     fn those_that_have_waited_longest_come_first_and_none_is_under_way_twice() {
         let mut queue = queue(&["a", "b", "c"]);
-        assert_eq!(queue.take(at(0), 2), [unit("a"), unit("b")]);
+        assert_eq!(queue.take(at(0), 2, any), [unit("a"), unit("b")]);
         queue.ask(&unit("a"), at(1));
-        assert_eq!(queue.take(at(2), 9), [unit("c")], "a is under way still");
+        assert_eq!(queue.take(at(2), 9, any), [unit("c")], "a is under way still");
         queue.end(&unit("a"), End::Rest, at(3));
-        assert_eq!(queue.take(at(3), 9), [unit("a")], "what was asked meanwhile");
+        assert_eq!(queue.take(at(3), 9, any), [unit("a")], "what was asked meanwhile");
     }
 
     #[test]
@@ -236,10 +291,10 @@ mod tests {
         let mut pauses = Vec::new();
         let mut now = at(0);
         for _ in 0..12 {
-            assert_eq!(queue.take(now, 1).len(), 1);
+            assert_eq!(queue.take(now, 1, any).len(), 1);
             queue.end(&unit("a"), End::Failed, now);
             queue.ask(&unit("a"), now);
-            let next = queue.next().unwrap();
+            let next = queue.next(any).unwrap();
             pauses.push(next - now);
             now = next;
         }
@@ -250,15 +305,15 @@ mod tests {
         assert!(pauses[3] > pauses[0] * 4, "{pauses:?}");
         assert!(pauses.iter().all(|pause| *pause <= at(300)), "{pauses:?}");
         queue.insist(&unit("a"), now - at(1));
-        assert_eq!(queue.take(now - at(1), 1), [unit("a")]);
+        assert_eq!(queue.take(now - at(1), 1, any), [unit("a")]);
     }
 
     #[test]
     fn what_left_is_dropped_and_what_came_is_due() {
         let mut queue = queue(&["a", "b"]);
-        assert_eq!(queue.take(at(0), 1), [unit("a")]);
+        assert_eq!(queue.take(at(0), 1, any), [unit("a")]);
         queue.keep(&BTreeSet::from([unit("c")]), at(5));
-        assert_eq!(queue.take(at(5), 9), [unit("c")]);
+        assert_eq!(queue.take(at(5), 9, any), [unit("c")]);
         queue.end(&unit("a"), End::Rest, at(6));
         queue.keep(&BTreeSet::from([unit("c")]), at(7));
         assert_eq!(queue.slots.len(), 1);
@@ -267,21 +322,21 @@ mod tests {
     #[test]
     fn the_queue_says_who_waits_and_how_long() {
         let mut queue = queue(&["a", "b", "c"]);
-        assert_eq!(queue.take(at(0), 1).len(), 1);
+        assert_eq!(queue.take(at(0), 1, any).len(), 1);
         let standing = Standing {
             due: 2,
             oldest: Some(at(9)),
             under_way: 1,
         };
         assert_eq!(queue.standing(at(9)), standing);
-        queue.take(at(9), 9);
+        queue.take(at(9), 9, any);
         assert_eq!((queue.standing(at(10)).due, queue.standing(at(10)).oldest), (0, None));
     }
 
     #[test]
     fn a_quiet_unit_is_looked_at_again_at_times_of_its_own() {
         let mut queue = queue(&["a", "b", "c", "d", "e", "f"]);
-        for unit in queue.take(at(0), 9) {
+        for unit in queue.take(at(0), 9, any) {
             queue.end(&unit, End::Rest, at(0));
         }
         let due: BTreeSet<Duration> = queue.slots.values().filter_map(|slot| slot.due).collect();
