@@ -52,6 +52,11 @@ impl Daemon {
         rest.unwrap_or_else(|| panic!("{what}: {line}")).to_owned()
     }
 
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Bytes of memory that it has.
     pub(super) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");

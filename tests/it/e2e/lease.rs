@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::said::{CEILING, Said};
+use super::said::Said;
+use super::wait::{pass, until};
 use super::{Stage, document, list, namespace, text};
 use crate::cli::Workplace;
 use crate::support::{ApiServer, Login, Mark};
@@ -135,28 +135,6 @@ fn holder(stage: &Stage) -> String {
         .iter()
         .filter_map(|lease| lease["spec"]["holderIdentity"].as_str());
     holders.collect::<Vec<_>>().join(" ")
-}
-
-/// Lets so many milliseconds pass.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a drawn moment, or a question asked again, is what is meant"
-)]
-fn pass(milliseconds: u64) {
-    std::thread::sleep(Duration::from_millis(milliseconds));
-}
-
-/// Asks until it is so.
-#[track_caller]
-fn until<T>(what: &str, mut asked: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + CEILING;
-    loop {
-        if let Some(answer) = asked() {
-            return answer;
-        }
-        assert!(Instant::now() < end, "not in time: {what}");
-        pass(50);
-    }
 }
 
 /// Writes cluster documents with a pool `a` of so many nodes, and more pools.
@@ -362,6 +340,8 @@ fn units_are_shared_and_those_of_one_who_is_killed_go_to_the_others() {
     ];
     stage.login.kubectl(&there);
     stage.login.kubectl(&told);
+    let fleet = stage.login.get(&["fleetstatus", "shared", "-n", "fleetwright-system"]);
+    assert_eq!(fleet["status"]["units"]["total"], 7, "{fleet}");
     let uids: Vec<_> = clusters.iter().map(|cluster| stage.uids(cluster)).collect();
     replicas.remove(1).signal("-KILL");
     let after = divided(&replicas);

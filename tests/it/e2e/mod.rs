@@ -16,12 +16,14 @@ mod output;
 mod prune;
 mod rbac;
 mod ready;
+mod recovery;
 mod revision;
 mod said;
 mod scope;
 mod sync;
 mod telemetry;
 mod terminal;
+mod wait;
 mod whole;
 
 use std::collections::BTreeMap;

@@ -4,10 +4,9 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// No event is waited for longer: room for a busy machine, and no measure of anything.
-pub(super) const CEILING: Duration = Duration::from_secs(180);
+use super::wait::CEILING;
 
 /// The lines.
 pub(super) struct Said {
