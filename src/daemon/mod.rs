@@ -5,9 +5,9 @@
 //! makes the others wait for nothing.
 //!
 //! `queue`, `reach`, `poll`, `corrections` and `state` are pure: which unit is looked at next, and with which others; when the
-//! source is; what was mended too often; what a plan means. `batch` looks and acts, `follow` hears what happens to live objects, `source` knows the files,
-//! `webhook` is told that they changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the
-//! cluster; `requests` are what these want.
+//! source is; what was mended too often; what a plan means. `batch` looks and acts, `follow` hears what happens to live
+//! objects, `source` knows the files and `revision` brings them into force, `webhook` is told that they changed; `board`, `http`
+//! and `telemetry` tell those who ask the daemon, `tell` those who ask the cluster; `requests` are what these want.
 
 mod batch;
 mod board;
