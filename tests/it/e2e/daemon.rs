@@ -106,7 +106,7 @@ impl Daemon {
     #[track_caller]
     pub(super) fn ends(mut self) -> String {
         self.signal("-TERM");
-        let said = self.said.to_the_end().to_owned();
+        let said = self.said.until_the_end().to_owned();
         let status = self.child.wait().expect("an end");
         assert!(status.success(), "{status}:\n{said}");
         for secret in super::SECRETS {
@@ -122,7 +122,7 @@ impl Drop for Daemon {
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
-            eprintln!("the daemon said:\n{}", self.said.to_the_end());
+            eprintln!("the daemon said:\n{}", self.said.until_the_end());
         }
     }
 }

@@ -106,7 +106,7 @@ impl Replica {
     fn ends(mut self) {
         self.signal("-TERM");
         let status = self.child.wait().expect("an end");
-        let said = self.said.to_the_end();
+        let said = self.said.until_the_end();
         assert!(status.success(), "{status}:\n{said}");
         for secret in super::SECRETS {
             assert!(!said.contains(secret), "a secret is shown");
@@ -120,7 +120,7 @@ impl Drop for Replica {
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
-            eprintln!("{} said:\n{}", self.name, self.said.to_the_end());
+            eprintln!("{} said:\n{}", self.name, self.said.until_the_end());
         }
     }
 }

@@ -54,7 +54,7 @@ impl Said {
     }
 
     /// Everything, once the program has ended.
-    pub(super) fn to_the_end(&mut self) -> &str {
+    pub(super) fn until_the_end(&mut self) -> &str {
         for line in &self.lines {
             self.text.push_str(&line);
             self.text.push('\n');

@@ -23,7 +23,7 @@ fn is_calm(stage: &Stage, daemon: &Daemon, since: Mark) {
         let sent = stage.login.requests_since(since);
         let follows = |what: &&str| sent.iter().any(|(verb, path)| verb == "watch" && path.contains(*what));
         let kinds = ["/namespaces?", "/hostedclusters?", "/nodepools?", "/clustersyncs?"];
-        kinds.iter().all(|kind| follows(kind)).then_some(())
+        kinds.iter().all(follows).then_some(())
     });
     until("it has nothing to do", || {
         let idle = ["fleetwright_queue_length 0", "fleetwright_units_under_way 0"];

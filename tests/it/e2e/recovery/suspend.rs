@@ -69,9 +69,8 @@ fn who_suspends_by_commit_while_a_cluster_is_written_sees_no_further_write_begin
     while_it_is_written(
         &stage,
         || {
-            stage
-                .place
-                .write("fleet.yaml", &fleet.replace("{availability: single}", suspended))
+            let fleet = fleet.replace("{availability: single}", suspended);
+            stage.place.write("fleet.yaml", &fleet);
         },
         || stage.place.write("fleet.yaml", &fleet),
     );
