@@ -7,6 +7,7 @@ use super::args::{FleetArgs, Global, ReportFormat, TargetArgs};
 use super::common;
 use super::{Exit, Printer};
 use crate::ops;
+use crate::plan::saved::Allowed;
 use crate::report::markdown::Comment;
 use crate::report::plan_text::PlanText;
 use crate::report::{json, junit, sarif};
@@ -35,6 +36,10 @@ pub(super) struct Args {
     /// Take over objects that someone else made
     #[arg(long)]
     adopt: bool,
+
+    /// Keep the plan in a file, for `apply FILE` to do just that or nothing; no value is in it, only salted digests
+    #[arg(long, value_name = "FILE", conflicts_with = "provider")]
+    out: Option<PathBuf>,
 
     /// Exit with 2 when changes are pending, with 4 when there is nothing but drift
     #[arg(long)]
@@ -89,6 +94,9 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     let loaded = common::load(&args.fleet, printer)?;
     // A sandbox lives in it.
     let runtime = common::runtime()?;
+    if args.out.is_some() && args.against != Against::Live {
+        anyhow::bail!("only a plan against the live state can be kept and applied: leave --against away");
+    }
     let base = args.against.base(args, &loaded)?;
     let compared_with = base.as_ref().map(|base| base.name.clone());
     let against = match (&args.against, base) {
@@ -125,6 +133,20 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             printer.json(&sarif::of_plan(plan, &loaded.diagnostics, &directory))?;
         }
         ReportFormat::Junit => printer.data(&junit::of_plan(plan, &loaded.diagnostics))?,
+    }
+    if let Some(path) = &args.out {
+        let allowed = Allowed {
+            adopt: args.adopt,
+            even_suspended: false,
+        };
+        let saved = ops::save_plan(&loaded, &planned, allowed, path)?;
+        let dirty = if saved.dirty { ", which is no commit" } else { "" };
+        printer.note(&format!(
+            "kept in {}: {} changes of {}{dirty}; `fleetwright apply {0}` makes just these",
+            path.display(),
+            saved.changes.iter().filter(|change| change.goes_ahead).count(),
+            saved.revision,
+        ));
     }
     common::say_calls(&planned, printer);
     if plan.is_refused() {

@@ -19,6 +19,7 @@ mod plan;
 mod render;
 mod rights;
 mod sandbox;
+mod saved;
 mod schema;
 mod status;
 
@@ -40,5 +41,6 @@ pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use render::{RenderError, Written, render_stream, render_tree};
 pub use rights::{IamOptions, IamSubject, RbacOptions, RightsError, iam, rbac};
 pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};
+pub use saved::{PURPOSE, SavedPlanError, moved_files, read_plan, save_plan};
 pub use schema::schemas;
 pub use status::status;
