@@ -14,6 +14,7 @@ use super::facts::{self, UnitFacts};
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
 use super::tally::Tally;
+use super::telemetry::Telemetry;
 use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
 use crate::fleet::model::DriftAction;
 use crate::inventory::InventoryKey;
@@ -36,6 +37,7 @@ pub(super) struct Work {
     pub(super) concurrency: usize,
     pub(super) management_clusters: Vec<String>,
     pub(super) interrupted: Arc<AtomicBool>,
+    pub(super) telemetry: Arc<Telemetry>,
 }
 
 impl Work {
@@ -112,6 +114,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     let mut planned = ops::plan(&work.loaded, &options).instrument(info_span!("plan")).await?;
     leave_drift(work, &mut planned)?;
     ops::grant_deletes(&work.loaded, &mut planned).await?;
+    work.telemetry.planned(&work.loaded.revised.revision, units);
     let states = determine_states(&planned.plan, units);
     let outcome = if states.values().any(|state| next_step(state) == Step::Apply) {
         let options = apply::Options {

@@ -379,6 +379,7 @@ impl Daemon {
                 concurrency: self.options.concurrency,
                 management_clusters: self.options.management_clusters.clone(),
                 interrupted: claim.interrupted.clone(),
+                telemetry: self.options.telemetry.clone(),
             };
             let (batch, began) = (self.begun, self.requests.now());
             self.begun += 1;

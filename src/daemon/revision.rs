@@ -3,6 +3,7 @@
 //! Invariant: a revision comes into force as a whole, once it has loaded without an error; what does not leaves the last one in
 //! force, and says why.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -100,11 +101,16 @@ impl Daemon {
         }
         self.keep_units();
         let now = self.now();
+        let mut changed = BTreeSet::new();
         for (unit, rendered) in &loaded.rendered.units {
             let known = before.as_ref().and_then(|before| before.rendered.units.get(unit));
             if known.is_none_or(|known| known.digest != rendered.digest) {
                 self.insist(unit);
+                changed.insert(unit.clone());
             }
+        }
+        if before.is_some() {
+            self.options.telemetry.awaits_plans(&loaded.revised.revision, changed);
         }
         // What was refused may be allowed now.
         if before
