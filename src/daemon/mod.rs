@@ -45,11 +45,12 @@ use self::corrections::Corrections;
 use self::facts::UnitFacts;
 use self::follow::{Follower, Heard};
 use self::http::Probes;
-use self::poll::{Found, Poll};
+use self::poll::Poll;
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
 use self::replica::Replica;
 use self::requests::{Moment, Requests};
+use self::revision::Looking;
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use self::telemetry::Availability;
@@ -184,6 +185,7 @@ struct Daemon {
     requests: Requests,
     is_recorded_known: bool,
     poll: Poll,
+    looking: Looking,
 }
 
 impl Daemon {
@@ -213,6 +215,7 @@ impl Daemon {
             tellers: Tellers::default(),
             requests: Requests::default(),
             is_recorded_known: false,
+            looking: Looking::default(),
         }
     }
 
@@ -226,20 +229,15 @@ impl Daemon {
         let bell = self.options.bell.clone();
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
-            if self.now() >= self.poll.next() {
-                let before = self.seen.clone();
-                self.look_at_source().await;
-                let found = if self.seen == before {
-                    Found::Nothing
-                } else {
-                    Found::News
-                };
-                self.poll.looked(found, self.now());
+            if self.poll.next().is_some_and(|next| next <= self.now()) {
+                self.begin_look();
             }
             self.begin_batches();
             self.options.telemetry.queued(self.queue.standing(self.now()));
             let due = self.queue.next().filter(|_| self.batches.len() < BATCHES);
-            let wake = self.began + due.map_or(self.poll.next(), |due| due.min(self.poll.next()));
+            let wake = due.into_iter().chain(self.poll.next()).min().unwrap_or(Duration::MAX);
+            let pulse = Instant::now() + PULSE;
+            let wake = self.began.checked_add(wake).map_or(pulse, |wake| wake.min(pulse));
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(ended) = self.batches.join_next() => match ended {
@@ -255,7 +253,8 @@ impl Daemon {
                 asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
                 () = claims.changed() => self.divide(),
                 () = bell.rung() => self.poll.ask(self.now()),
-                () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
+                looked = self.looking.ended() => self.note_look(looked).await,
+                () = sleep_until(wake) => {}
             }
         }
     }

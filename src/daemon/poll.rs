@@ -1,7 +1,7 @@
 //! When the source is looked at.
 //!
 //! Invariant: pure; time is what the caller says it is, measured from any fixed moment. However often somebody asks, looks
-//! keep a distance.
+//! keep a distance; one is under way at a time, and who asks meanwhile is heard after it.
 
 use std::time::Duration;
 
@@ -27,6 +27,15 @@ pub(super) struct Poll {
     last: Option<Duration>,
     /// Looks that were asked for and may still follow.
     asked: &'static [Duration],
+    under_way: Option<Meanwhile>,
+}
+
+/// What came while a look was under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meanwhile {
+    Nothing,
+    /// It may have read what was there before: another look is needed.
+    Asked,
 }
 
 impl Poll {
@@ -37,22 +46,32 @@ impl Poll {
             next: Duration::ZERO,
             last: None,
             asked: &[],
+            under_way: None,
         }
     }
 
-    /// When the next look is due.
-    pub(super) fn next(&self) -> Duration {
-        self.next
+    /// When the next look is due; none while one is under way.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.under_way.is_none().then_some(self.next)
+    }
+
+    /// Notes that a look begins.
+    pub(super) fn begins(&mut self) {
+        self.under_way = Some(Meanwhile::Nothing);
     }
 
     /// Asks for a look now.
     pub(super) fn ask(&mut self, now: Duration) {
+        if let Some(meanwhile) = &mut self.under_way {
+            *meanwhile = Meanwhile::Asked;
+            return;
+        }
         let soonest = self.last.map_or(now, |last| now.max(last + DISTANCE));
         self.next = self.next.min(soonest);
         self.asked = &AGAIN;
     }
 
-    /// Notes that a look was taken.
+    /// Notes that the look has ended.
     pub(super) fn looked(&mut self, found: Found, now: Duration) {
         self.last = Some(now);
         self.next = now + self.every;
@@ -62,6 +81,9 @@ impl Poll {
                 self.asked = rest;
             }
             (Found::News, _) | (_, []) => self.asked = &[],
+        }
+        if self.under_way.take() == Some(Meanwhile::Asked) {
+            self.ask(now);
         }
     }
 }
@@ -81,7 +103,8 @@ mod tests {
             if asked.contains(&now) {
                 poll.ask(at(now));
             }
-            if poll.next() <= at(now) {
+            if poll.next().is_some_and(|next| next <= at(now)) {
+                poll.begins();
                 looks.push(now);
                 let found = if looks.len() == 3 { Found::News } else { Found::Nothing };
                 poll.looked(found, at(now));
@@ -103,13 +126,29 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_while_a_look_is_under_way_gets_another() {
+        for found in [Found::News, Found::Nothing] {
+            let mut poll = Poll::new(at(3600));
+            poll.begins();
+            assert_eq!(poll.next(), None);
+            poll.ask(at(3));
+            assert_eq!(poll.next(), None, "one at a time");
+            poll.looked(found, at(5));
+            assert_eq!(poll.next(), Some(at(5) + DISTANCE));
+            poll.begins();
+            poll.looked(Found::News, at(6));
+            assert_eq!(poll.next(), Some(at(6 + 3600)), "once");
+        }
+    }
+
+    #[test]
     fn looks_keep_a_distance_whoever_asks() {
         let mut poll = Poll::new(at(3600));
         poll.looked(Found::Nothing, at(5));
         for _ in 0..1000 {
             poll.ask(at(5));
         }
-        assert_eq!(poll.next(), at(5) + DISTANCE);
+        assert_eq!(poll.next(), Some(at(5) + DISTANCE));
         let often: Vec<u64> = (0..60).collect();
         let looks = looks(&mut Poll::new(at(3600)), &often, 60);
         assert!(looks.len() <= 60, "{looks:?}");

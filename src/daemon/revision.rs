@@ -8,20 +8,62 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use tokio::task::{JoinError, JoinHandle};
+
 use super::Daemon;
+use super::poll::Found;
+use super::telemetry::News;
 use super::tell::FleetFacts;
 use crate::diag::Severity;
 use crate::ops::LoadedFleet;
 use crate::report::chain;
 
+/// What a look at the source came to; none where it holds what it held.
+pub(super) type Looked = Result<Result<Option<News>, String>, JoinError>;
+
+/// A look at the source that is under way. It takes as long as the server of the repository does: what was heard of live
+/// objects is not to wait for that.
+#[derive(Default)]
+pub(super) struct Looking(Option<JoinHandle<Result<Option<News>, String>>>);
+
+impl Looking {
+    /// Waits for its end; for ever where none is under way.
+    pub(super) async fn ended(&mut self) -> Looked {
+        let Some(look) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        let looked = look.await;
+        self.0 = None;
+        looked
+    }
+}
+
 impl Daemon {
-    /// Looks whether the source holds something else than it did, and brings that into force where it is in order.
-    pub(super) async fn look_at_source(&mut self) {
+    /// Begins to look whether the source holds something else than it did.
+    pub(super) fn begin_look(&mut self) {
         let source = self.options.source.clone();
         let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
         let telemetry = self.options.telemetry.clone();
-        let looked = tokio::task::spawn_blocking(move || telemetry.look(&*source, seen.as_ref(), earlier.as_deref()));
-        let news = match looked.await {
+        let look = move || telemetry.look(&*source, seen.as_ref(), earlier.as_deref());
+        self.looking = Looking(Some(tokio::task::spawn_blocking(look)));
+        self.poll.begins();
+    }
+
+    /// Takes in what the look found.
+    pub(super) async fn note_look(&mut self, looked: Looked) {
+        let before = self.seen.clone();
+        self.take_in(looked).await;
+        let found = if self.seen == before {
+            Found::Nothing
+        } else {
+            Found::News
+        };
+        self.poll.looked(found, self.now());
+    }
+
+    /// Brings what is new into force where it is in order.
+    async fn take_in(&mut self, looked: Looked) {
+        let news = match looked {
             Ok(Ok(news)) => news,
             Ok(Err(error)) => return self.refuse(&error),
             Err(error) => return self.refuse(&error.to_string()),
@@ -66,7 +108,11 @@ impl Daemon {
         let loaded = Arc::new(loaded);
         let before = self.in_force.replace(loaded.clone());
         // Contexts, tenancies or identities may have changed with it.
-        self.held = Arc::default();
+        let access = &self.options.access;
+        let held = before
+            .as_ref()
+            .map(|before| access.held_on(&self.held, &before.fleet, &loaded.fleet));
+        self.held = Arc::new(held.unwrap_or_default());
         self.options.telemetry.holds(&self.held);
         tracing::info!(revision = %loaded.revised.revision, fleet = loaded.summary(), "in force");
         let source = self.options.source.clone();

@@ -19,6 +19,7 @@ mod rbac;
 mod ready;
 mod revision;
 mod scope;
+mod slow_source;
 mod sync;
 mod telemetry;
 mod terminal;
