@@ -2,6 +2,10 @@
 //!
 //! Invariant: pure; time is what the caller says it is, measured from any fixed moment, and jitter comes from the unit's name.
 //! A unit is under way at most once at a time; what is asked of it meanwhile is done after that.
+//!
+//! What a look costs is mostly the same for one unit as for all: the inventories, say, come by one LIST. So what nobody waits
+//! for, the first looks after a start and the regular ones, is done for as many units at once as there are, and what somebody
+//! waits for in small batches, of which none holds the others up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -47,6 +51,8 @@ struct Slot {
     /// When it is to be looked at; none while it is under way and nothing more is asked.
     due: Option<Duration>,
     under_way: bool,
+    /// Whether nobody waits for that.
+    routine: bool,
     /// Whether it is for others to look at.
     parked: bool,
     failures: u32,
@@ -62,6 +68,25 @@ pub(super) struct Standing {
     /// Units that are being looked at.
     pub(super) under_way: usize,
 }
+
+impl Slot {
+    fn ask(&mut self, now: Duration) {
+        self.due = Some(self.due.map_or(now, |due| due.min(now)));
+        self.routine = false;
+    }
+}
+
+/// How many units are taken at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AtMost {
+    /// Of those that somebody waits for.
+    pub(super) waited_for: usize,
+    /// Of those that nobody waits for.
+    pub(super) routine: usize,
+}
+
+/// Regular looks are spread over the last fifth of their pause.
+const SPREAD: u32 = 5;
 
 /// The units that are looked after.
 #[derive(Debug)]
@@ -92,6 +117,7 @@ impl Queue {
             if !self.slots.contains_key(unit) {
                 let slot = Slot {
                     due: Some(now),
+                    routine: true,
                     ..Slot::default()
                 };
                 self.slots.insert(unit.clone(), slot);
@@ -106,6 +132,7 @@ impl Queue {
             if slot.parked && !parked {
                 slot.failures = 0;
                 slot.due = Some(now);
+                slot.routine = true;
             }
             slot.parked = parked;
         }
@@ -117,7 +144,7 @@ impl Queue {
         if let Some(slot) = self.slots.get_mut(unit)
             && slot.failures == 0
         {
-            slot.due = Some(slot.due.map_or(now, |due| due.min(now)));
+            slot.ask(now);
         }
     }
 
@@ -125,27 +152,40 @@ impl Queue {
     pub(super) fn insist(&mut self, unit: &UnitId, now: Duration) {
         if let Some(slot) = self.slots.get_mut(unit) {
             slot.failures = 0;
-            slot.due = Some(slot.due.map_or(now, |due| due.min(now)));
+            slot.ask(now);
         }
     }
 
-    /// Takes up to so many units that are due, those first that have waited longest. They are under way from then on.
-    pub(super) fn take(&mut self, now: Duration, at_most: usize) -> Vec<UnitId> {
-        let mut due: Vec<(Duration, UnitId)> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| !slot.under_way && !slot.parked)
-            .filter_map(|(unit, slot)| Some((slot.due.filter(|due| *due <= now)?, unit.clone())))
-            .collect();
-        due.sort();
-        due.truncate(at_most);
-        for (_, unit) in &due {
+    /// Takes units that are due, those first that have waited longest; they are under way from then on. Somebody waits for all of
+    /// them, or for none.
+    pub(super) fn take(&mut self, now: Duration, at_most: AtMost) -> Vec<UnitId> {
+        // A regular look that has waited for so long has its turn among the others.
+        let patience = self.pace.resync / SPREAD;
+        let is_routine = |slot: &Slot, due: Duration| slot.routine && now < due + patience;
+        let waited_for = |slot: &Slot, due: Duration| due <= now && !is_routine(slot, due);
+        let mut units = self.due(at_most.waited_for, waited_for);
+        if units.is_empty() && self.next().is_some_and(|next| next <= now) {
+            // Those come along whose own look would be soon.
+            units = self.due(at_most.routine, |slot, due| slot.routine && due <= now + patience);
+        }
+        for unit in &units {
             if let Some(slot) = self.slots.get_mut(unit) {
                 slot.under_way = true;
                 slot.due = None;
             }
         }
-        due.into_iter().map(|(_, unit)| unit).collect()
+        units
+    }
+
+    /// Up to so many of some units, the longest due first.
+    fn due(&self, at_most: usize, is_meant: impl Fn(&Slot, Duration) -> bool) -> Vec<UnitId> {
+        let waiting = self.slots.iter().filter(|(_, slot)| !slot.under_way && !slot.parked);
+        let mut due: Vec<(Duration, &UnitId)> = waiting
+            .filter_map(|(unit, slot)| Some((slot.due.filter(|due| is_meant(slot, *due))?, unit)))
+            .collect();
+        due.sort();
+        due.truncate(at_most);
+        due.into_iter().map(|(_, unit)| unit.clone()).collect()
     }
 
     /// Notes how the look at a unit ended.
@@ -172,6 +212,7 @@ impl Queue {
             (End::Rest | End::Soon(_), Some(asked)) => asked,
             _ => now + pause,
         };
+        slot.routine = end == End::Rest && slot.due.is_none();
         slot.due = Some(next);
     }
 
@@ -197,7 +238,8 @@ impl Queue {
 fn jittered(pause: Duration, unit: &UnitId, failures: u32) -> Duration {
     let mut hasher = DefaultHasher::new();
     (unit, failures).hash(&mut hasher);
-    let percent = 80 + u32::try_from(hasher.finish() % 21).unwrap_or_default();
+    let spread = 100 / SPREAD;
+    let percent = 100 - spread + u32::try_from(hasher.finish() % u64::from(spread + 1)).unwrap_or_default();
     pause * percent / 100
 }
 
@@ -220,14 +262,22 @@ mod tests {
         queue
     }
 
+    fn take(queue: &mut Queue, now: Duration, at_most: usize) -> Vec<UnitId> {
+        let at_most = AtMost {
+            waited_for: at_most,
+            routine: at_most,
+        };
+        queue.take(now, at_most)
+    }
+
     #[test]
     fn those_that_have_waited_longest_come_first_and_none_is_under_way_twice() {
         let mut queue = queue(&["a", "b", "c"]);
-        assert_eq!(queue.take(at(0), 2), [unit("a"), unit("b")]);
+        assert_eq!(take(&mut queue, at(0), 2), [unit("a"), unit("b")]);
         queue.ask(&unit("a"), at(1));
-        assert_eq!(queue.take(at(2), 9), [unit("c")], "a is under way still");
+        assert_eq!(take(&mut queue, at(2), 9), [unit("c")], "a is under way still");
         queue.end(&unit("a"), End::Rest, at(3));
-        assert_eq!(queue.take(at(3), 9), [unit("a")], "what was asked meanwhile");
+        assert_eq!(take(&mut queue, at(3), 9), [unit("a")], "what was asked meanwhile");
     }
 
     #[test]
@@ -236,7 +286,7 @@ mod tests {
         let mut pauses = Vec::new();
         let mut now = at(0);
         for _ in 0..12 {
-            assert_eq!(queue.take(now, 1).len(), 1);
+            assert_eq!(take(&mut queue, now, 1).len(), 1);
             queue.end(&unit("a"), End::Failed, now);
             queue.ask(&unit("a"), now);
             let next = queue.next().unwrap();
@@ -250,15 +300,15 @@ mod tests {
         assert!(pauses[3] > pauses[0] * 4, "{pauses:?}");
         assert!(pauses.iter().all(|pause| *pause <= at(300)), "{pauses:?}");
         queue.insist(&unit("a"), now - at(1));
-        assert_eq!(queue.take(now - at(1), 1), [unit("a")]);
+        assert_eq!(take(&mut queue, now - at(1), 1), [unit("a")]);
     }
 
     #[test]
     fn what_left_is_dropped_and_what_came_is_due() {
         let mut queue = queue(&["a", "b"]);
-        assert_eq!(queue.take(at(0), 1), [unit("a")]);
+        assert_eq!(take(&mut queue, at(0), 1), [unit("a")]);
         queue.keep(&BTreeSet::from([unit("c")]), at(5));
-        assert_eq!(queue.take(at(5), 9), [unit("c")]);
+        assert_eq!(take(&mut queue, at(5), 9), [unit("c")]);
         queue.end(&unit("a"), End::Rest, at(6));
         queue.keep(&BTreeSet::from([unit("c")]), at(7));
         assert_eq!(queue.slots.len(), 1);
@@ -267,21 +317,65 @@ mod tests {
     #[test]
     fn the_queue_says_who_waits_and_how_long() {
         let mut queue = queue(&["a", "b", "c"]);
-        assert_eq!(queue.take(at(0), 1).len(), 1);
+        assert_eq!(take(&mut queue, at(0), 1).len(), 1);
         let standing = Standing {
             due: 2,
             oldest: Some(at(9)),
             under_way: 1,
         };
         assert_eq!(queue.standing(at(9)), standing);
-        queue.take(at(9), 9);
+        take(&mut queue, at(9), 9);
         assert_eq!((queue.standing(at(10)).due, queue.standing(at(10)).oldest), (0, None));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_done_at_once_and_after_what_somebody_waits_for() {
+        const AT_MOST: AtMost = AtMost {
+            waited_for: 2,
+            routine: 100,
+        };
+        let mut queue = queue(&["a", "b", "c", "d", "e", "f"]);
+        for name in ["d", "e", "f"] {
+            queue.insist(&unit(name), at(0));
+        }
+        assert_eq!(queue.take(at(0), AT_MOST), [unit("d"), unit("e")]);
+        assert_eq!(queue.take(at(0), AT_MOST), [unit("f")]);
+        assert_eq!(queue.take(at(0), AT_MOST), [unit("a"), unit("b"), unit("c")]);
+        let end = |queue: &mut Queue, ends: &[(&str, End)]| {
+            ends.iter().for_each(|(name, how)| queue.end(&unit(name), *how, at(0)));
+        };
+        end(&mut queue, &[("a", End::Rest), ("b", End::Rest), ("c", End::Failed)]);
+        end(
+            &mut queue,
+            &[("d", End::Rest), ("e", End::Soon(at(1))), ("f", End::Rest)],
+        );
+        assert_eq!(queue.take(at(2), AT_MOST), [unit("e"), unit("c")], "looked at again");
+        assert_eq!(queue.take(at(470), AT_MOST), [], "nothing is due yet");
+        // With the first regular look come those of all who rest.
+        let first = queue.next().unwrap();
+        assert_eq!(queue.take(first, AT_MOST).len(), 4);
+    }
+
+    #[test]
+    fn a_regular_look_does_not_wait_for_ever_behind_what_somebody_waits_for() {
+        const ONE: AtMost = AtMost {
+            waited_for: 1,
+            routine: 100,
+        };
+        let mut queue = queue(&["a", "b"]);
+        for second in 0..120 {
+            queue.insist(&unit("b"), at(second));
+            assert_eq!(queue.take(at(second), ONE), [unit("b")]);
+            queue.end(&unit("b"), End::Soon(Duration::ZERO), at(second));
+        }
+        queue.insist(&unit("b"), at(120));
+        assert_eq!(queue.take(at(120), ONE), [unit("a")]);
     }
 
     #[test]
     fn a_quiet_unit_is_looked_at_again_at_times_of_its_own() {
         let mut queue = queue(&["a", "b", "c", "d", "e", "f"]);
-        for unit in queue.take(at(0), 9) {
+        for unit in take(&mut queue, at(0), 9) {
             queue.end(&unit, End::Rest, at(0));
         }
         let due: BTreeSet<Duration> = queue.slots.values().filter_map(|slot| slot.due).collect();

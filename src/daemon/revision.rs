@@ -150,14 +150,13 @@ impl Daemon {
         let mut changed = BTreeSet::new();
         for (unit, rendered) in &loaded.rendered.units {
             let known = before.as_ref().and_then(|before| before.rendered.units.get(unit));
-            if known.is_none_or(|known| known.digest != rendered.digest) {
+            // The first looks after a start are due already, and nobody has asked for them.
+            if before.is_some() && known.is_none_or(|known| known.digest != rendered.digest) {
                 self.insist(unit);
                 changed.insert(unit.clone());
             }
         }
-        if before.is_some() {
-            self.options.telemetry.awaits_plans(&loaded.revised.revision, changed);
-        }
+        self.options.telemetry.awaits_plans(&loaded.revised.revision, changed);
         // What was refused may be allowed now.
         if before
             .as_ref()
