@@ -289,3 +289,63 @@ async fn within(
     }
     Ok(providers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::{LoadOptions, load};
+
+    fn fleet(folder: &std::path::Path, context: &str) -> Fleet {
+        let text = format!(
+            "kind: Fleet\nmetadata: {{name: f}}\nspec: {{}}\n---\nkind: ManagementCluster\nmetadata: {{name: m}}\n\
+             spec: {{region: us-ashburn-1, context: {context}, dialect: none, nodePortAddress: m.example}}\n"
+        );
+        std::fs::write(folder.join("fleet.yaml"), text).unwrap();
+        let options = LoadOptions {
+            directory: folder.to_owned(),
+            locked: false,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        load(&options).unwrap().fleet
+    }
+
+    fn kubeconfig(token: &str) -> String {
+        let cluster = serde_json::json!({"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": true});
+        let context = serde_json::json!({"cluster": "c", "user": "u"});
+        serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "one", "context": context}, {"name": "two", "context": context}],
+        })
+        .to_string()
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_while_it_leads_to_the_same_place_by_the_same_kubeconfig() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (fleet(folder.path(), "one"), fleet(folder.path(), "two"));
+        let file = folder.path().join("kubeconfig");
+        std::fs::write(&file, kubeconfig("first")).unwrap();
+        let held = Arc::new(Held::default());
+        let access = Access {
+            kubeconfigs: vec![file.clone()],
+            held: Some(held.clone()),
+            ..Access::default()
+        };
+        let name = ManagementClusterName::new("m");
+        let made = access.connect(&one, std::slice::from_ref(&name)).await.unwrap();
+        let kept = |before: &Fleet, now: &Fleet| {
+            locked(&access.held_on(&held, before, now).kubernetes)
+                .get(&name)
+                .cloned()
+        };
+        assert!(Arc::ptr_eq(&kept(&one, &one).unwrap(), &made[&name]));
+        assert!(kept(&one, &two).is_none(), "another context");
+        std::fs::write(&file, kubeconfig("second")).unwrap();
+        assert!(kept(&one, &one).is_none(), "other credentials");
+        std::fs::remove_file(&file).unwrap();
+        assert!(kept(&one, &one).is_none(), "unknown is not the same");
+    }
+}

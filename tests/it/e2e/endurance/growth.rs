@@ -5,13 +5,9 @@
 
 use std::fmt;
 
-/// How much higher the lowest value may be; the larger of the two counts.
+/// How much higher the lowest value may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Growth {
-    pub(super) absolute: f64,
-    /// As a part of the earlier one.
-    pub(super) relative: f64,
-}
+pub(super) struct Growth(f64);
 
 /// The lowest values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +18,10 @@ pub(super) struct Judged {
 }
 
 impl Growth {
+    pub(super) const fn by(slack: f64) -> Self {
+        Self(slack)
+    }
+
     /// Judges values that were taken at equal distances.
     pub(super) fn judge(self, values: &[f64]) -> Judged {
         let third = values.len() / 3;
@@ -31,7 +31,7 @@ impl Growth {
         Judged {
             earlier,
             later,
-            slack: self.absolute.max(self.relative * earlier),
+            slack: self.0,
         }
     }
 }
@@ -53,10 +53,7 @@ impl fmt::Display for Judged {
 mod tests {
     use super::*;
 
-    const GROWTH: Growth = Growth {
-        absolute: 10.0,
-        relative: 0.02,
-    };
+    const GROWTH: Growth = Growth::by(10.0);
 
     /// Work that takes 100 and gives it back, over something that stays.
     fn values(stays: impl Fn(u32) -> f64) -> Vec<f64> {
@@ -73,8 +70,8 @@ mod tests {
     #[test]
     fn what_is_never_given_back_is_found_however_much_goes_up_and_down_over_it() {
         assert!(GROWTH.judge(&values(|n| 500.0 + f64::from(n) * 0.5)).has_grown());
-        assert!(GROWTH.judge(&values(|n| f64::from(n / 10) * 5.0)).has_grown());
-        let judged = GROWTH.judge(&values(|n| 10_000.0 + f64::from(n) * 2.0));
-        assert!(!judged.has_grown(), "1.2 %: {judged}");
+        assert!(GROWTH.judge(&values(|n| f64::from(n / 10) * 3.0)).has_grown());
+        let judged = GROWTH.judge(&values(|n| 10_000.0 + f64::from(n) / 10.0));
+        assert!(!judged.has_grown(), "6: {judged}");
     }
 }

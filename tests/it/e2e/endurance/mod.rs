@@ -34,36 +34,16 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What may not grow, in the daemon's own words, and by how much it may differ all the same.
 const FIGURES: [(Figure, Growth); 4] = [
-    // A revision of this fleet is several times as much, and so are the records of all drift within a minute.
-    (
-        Figure::Allocated,
-        Growth {
-            absolute: 1_500_000.0,
-            relative: 0.02,
-        },
-    ),
-    (
-        Figure::Tasks,
-        Growth {
-            absolute: 3.0,
-            relative: 0.0,
-        },
-    ),
-    (
-        Figure::OpenFiles,
-        Growth {
-            absolute: 3.0,
-            relative: 0.0,
-        },
-    ),
+    // A revision of this fleet is several times as much, and so is what a plan reads of it. On a busy machine the daemon is
+    // hardly ever at rest when it is asked, so that the lowest value is not as low as it could be.
+    (Figure::Allocated, Growth::by(4_000_000.0)),
+    // A connection is a task and a file, and is kept for as long as the server allows: for a minute and a half. Whatever came
+    // together in that time made some dozen of them. One task or file that is left by each change would be sixty in a third of
+    // three minutes.
+    (Figure::Tasks, Growth::by(32.0)),
+    (Figure::OpenFiles, Growth::by(32.0)),
     // Units that are due at once are at most those with drift that waits to be mended.
-    (
-        Figure::Queue,
-        Growth {
-            absolute: 4.0,
-            relative: 0.0,
-        },
-    ),
+    (Figure::Queue, Growth::by(4.0)),
 ];
 
 #[test]
@@ -116,16 +96,13 @@ fn nothing_of_the_daemon_grows_while_commits_and_drift_go_on() {
     let mut grown = Vec::new();
     for (figure, growth) in &FIGURES {
         let judged = growth.judge(samples.of(*figure));
-        tell(&format!("{}: {judged}", figure.name()));
+        tell(&format!("{}: {judged}; {}", figure.name(), samples.course(*figure)));
         if judged.has_grown() {
             grown.push(figure.name());
         }
     }
-    tell(&format!(
-        "{}: {}",
-        Figure::Resident.name(),
-        samples.span(Figure::Resident)
-    ));
+    let resident = Figure::Resident;
+    tell(&format!("{}: {}", resident.name(), samples.course(resident)));
     assert_eq!(grown, Vec::<&str>::new(), "these grow");
 }
 

@@ -55,16 +55,12 @@ impl Samples {
         self.0.get(&figure).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The first, the highest and the last value.
-    pub(super) fn span(&self, figure: Figure) -> String {
+    /// The lowest value of each tenth of the time, for people.
+    pub(super) fn course(&self, figure: Figure) -> String {
         let values = self.of(figure);
-        let (first, last) = (values.first(), values.last());
-        let highest = values.iter().copied().fold(0.0, f64::max);
-        let of = |value: Option<&f64>| value.copied().unwrap_or_default();
-        format!(
-            "{:.0} at first, {highest:.0} at most, {:.0} at last",
-            of(first),
-            of(last)
-        )
+        let tenths = values.chunks(values.len().div_ceil(10).max(1));
+        let lowest = tenths.map(|tenth| tenth.iter().copied().fold(f64::INFINITY, f64::min));
+        let told: Vec<String> = lowest.map(|value| format!("{value:.0}")).collect();
+        format!("by tenths of the time {}", told.join(" "))
     }
 }
