@@ -50,20 +50,20 @@ const FIGURES: [(Figure, Growth); 4] = [
 fn nothing_of_the_daemon_grows_while_commits_and_drift_go_on() {
     let Some(server) = ApiServer::start() else { return };
     let time = duration();
-    let mut fleet = Fleet::new(&server);
-    let mut daemon = Process::start(&fleet.stage);
-    let began = Instant::now();
-    daemon.wait_until("all is in sync", is_settled);
-    tell(&format!(
-        "{CLUSTERS} clusters in sync after {:.0} s",
-        began.elapsed().as_secs_f64()
-    ));
-
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
+    let mut fleet = Fleet::new(&server);
+    let mut daemon = Process::start(&fleet.stage);
+    let began = Instant::now();
+    runtime.block_on(daemon.wait_until("all is in sync", is_settled));
+    tell(&format!(
+        "{CLUSTERS} clusters in sync after {:.0} s",
+        began.elapsed().as_secs_f64()
+    ));
+
     let mut drifter = runtime.block_on(Drifter::start(&fleet.stage));
     let mut samples = Samples::default();
     let (begin, mut beat) = (Instant::now(), 0_u32);
@@ -74,15 +74,15 @@ fn nothing_of_the_daemon_grows_while_commits_and_drift_go_on() {
         }
         runtime.block_on(drifter.drift());
         samples.take(&daemon.metrics());
-        std::thread::sleep((begin + DRIFT_EVERY * beat).saturating_duration_since(Instant::now()));
+        let next = begin + DRIFT_EVERY * beat;
+        runtime.block_on(async { tokio::time::sleep_until(next.into()).await });
     }
     assert!(daemon.runs(), "it ended:\n{}", daemon.said());
 
     runtime.block_on(drifter.all_is_mended(PATIENCE));
     let last = fleet.head.to_string();
-    daemon.wait_until("the last commit is in force and all in sync", |status| {
-        status["revision"] == last.as_str() && is_settled(status)
-    });
+    let is_last = |status: &Value| status["revision"] == last.as_str() && is_settled(status);
+    runtime.block_on(daemon.wait_until("the last commit is in force and all in sync", is_last));
     fleet.is_live();
     fleet.stage.is_settled();
     daemon.ends();
@@ -108,9 +108,11 @@ fn nothing_of_the_daemon_grows_while_commits_and_drift_go_on() {
 
 /// How long it goes on after the warm-up.
 fn duration() -> Duration {
-    let seconds = std::env::var("FLEETWRIGHT_ENDURE").ok();
-    let seconds = seconds.map_or(180, |seconds| seconds.parse().expect("FLEETWRIGHT_ENDURE in seconds"));
-    Duration::from_secs(seconds)
+    let seconds = std::env::var_os("FLEETWRIGHT_ENDURE").map(|seconds| {
+        let seconds = seconds.to_str().and_then(|seconds| seconds.parse().ok());
+        seconds.expect("FLEETWRIGHT_ENDURE in seconds")
+    });
+    Duration::from_secs(seconds.unwrap_or(180))
 }
 
 /// Not `eprintln!`: the harness swallows that of a test that passes.

@@ -68,8 +68,7 @@ impl Process {
     }
 
     /// Waits until `/status` is as it should be.
-    #[track_caller]
-    pub(super) fn wait_until(&mut self, what: &str, is: impl Fn(&Value) -> bool) {
+    pub(super) async fn wait_until(&mut self, what: &str, is: impl Fn(&Value) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             assert!(self.runs(), "it ended before {what}:\n{}", self.said());
@@ -79,7 +78,7 @@ impl Process {
             }
             assert!(Instant::now() < deadline, "never {what}:\n{}", self.said());
             // It can't be asked to tell of it.
-            std::thread::sleep(Duration::from_millis(250));
+            tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 
