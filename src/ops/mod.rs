@@ -4,6 +4,7 @@
 
 mod apply;
 mod ask;
+mod base;
 mod caps;
 mod cloud;
 mod connect;
@@ -23,6 +24,7 @@ mod status;
 
 pub use apply::{Leave, apply, leave};
 pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspend, suspensions};
+pub use base::{Base, BaseError};
 pub use caps::{CapError, grant_deletes};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::future::{join_all, try_join_all};
 
+use super::base::Base;
 use super::caps;
 use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
@@ -31,6 +32,8 @@ pub enum Against {
     Live(Box<Access>),
     /// Nothing: as if no object were there. Talks to nobody.
     Nothing,
+    /// What another rendering would have left. Talks to nobody.
+    Rendered(Arc<Base>),
 }
 
 impl Against {
@@ -41,7 +44,7 @@ impl Against {
     pub async fn close(&self) -> Result<(), StoreError> {
         match self {
             Self::Live(access) => access.close().await,
-            Self::Nothing => Ok(()),
+            Self::Nothing | Self::Rendered(_) => Ok(()),
         }
     }
 }
@@ -77,6 +80,20 @@ pub struct Planned {
     pub inventories: BTreeMap<InventoryKey, Stored>,
     /// What the management clusters tell of the fleet, and what is asked for there.
     pub syncs: BTreeMap<ManagementClusterName, Read>,
+}
+
+impl Planned {
+    fn of(plan: Plan, seen: Seen) -> Self {
+        Self {
+            plan,
+            unread: unread(&seen.observed),
+            providers: seen.providers,
+            oci: seen.oci,
+            stores: seen.stores,
+            inventories: seen.inventories,
+            syncs: seen.syncs,
+        }
+    }
 }
 
 /// Why there is no plan.
@@ -128,46 +145,62 @@ pub(super) struct Seen {
     found: Found,
 }
 
+impl Seen {
+    /// What nobody was asked for.
+    fn alone(observed: BTreeMap<Target, Observation>, inventories: BTreeMap<InventoryKey, Stored>) -> Self {
+        Self {
+            providers: BTreeMap::new(),
+            oci: None,
+            stores: BTreeMap::new(),
+            inventories,
+            observed,
+            syncs: BTreeMap::new(),
+            found: Found::default(),
+        }
+    }
+}
+
+/// Makes a plan of what differs between two renderings. Units of which nothing does are not looked into.
+async fn plan_after(base: &Base, loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
+    let compared = base.compare(loaded, &options.scope, &options.now);
+    let options = PlanOptions {
+        scope: compared.scope,
+        ..options.clone()
+    };
+    let mut observed = nothing(&desired(loaded, &options.scope, &Found::default()));
+    for (target, there) in compared.there.observed {
+        let observation = observed.entry(target).or_default();
+        observation.objects.extend(there.objects);
+        observation.schemas.extend(there.schemas);
+    }
+    let seen = Seen::alone(observed, compared.there.inventories);
+    let mut plan = decide(loaded, &options, &seen)?;
+    plan.unchanged += compared.unchanged;
+    check_preconditions(loaded, &mut plan, &seen).await;
+    Ok(Planned::of(plan, seen))
+}
+
 /// Makes a plan.
 ///
 /// # Errors
 /// Where a control plane can't be reached, or its inventories can't be read.
 pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
     loaded.check_scope(&options.scope)?;
+    if let Against::Rendered(base) = &options.against {
+        return plan_after(base, loaded, options).await;
+    }
     let seen = match &options.against {
         Against::Live(access) => look(loaded, access, &options.scope).await?,
-        Against::Nothing => Seen {
-            providers: BTreeMap::new(),
-            oci: None,
-            stores: BTreeMap::new(),
-            inventories: BTreeMap::new(),
-            observed: nothing(&desired(loaded, &options.scope, &Found::default())),
-            syncs: BTreeMap::new(),
-            found: Found::default(),
-        },
+        Against::Nothing | Against::Rendered(_) => {
+            let observed = nothing(&desired(loaded, &options.scope, &Found::default()));
+            Seen::alone(observed, BTreeMap::new())
+        }
     };
     let mut plan = decide(loaded, options, &seen)?;
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
     check_preconditions(loaded, &mut plan, &seen).await;
     confirm(&mut plan, &seen).await;
-    let unread = unread(&seen.observed);
-    let Seen {
-        providers,
-        oci,
-        stores,
-        inventories,
-        syncs,
-        ..
-    } = seen;
-    let mut planned = Planned {
-        plan,
-        providers,
-        oci,
-        unread,
-        stores,
-        inventories,
-        syncs,
-    };
+    let mut planned = Planned::of(plan, seen);
     if let Against::Live(_) = &options.against {
         caps::foresee_deletes(loaded, &mut planned).await?;
     }
