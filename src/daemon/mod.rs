@@ -48,7 +48,7 @@ use self::follow::{Follower, Heard};
 use self::http::Probes;
 use self::poll::Poll;
 pub use self::queue::Pace;
-use self::queue::{End, Queue};
+use self::queue::{AtMost, End, Queue};
 use self::reach::{Reach, Reaches};
 use self::replica::Replica;
 use self::requests::{Moment, Requests};
@@ -111,8 +111,12 @@ const BOUNDS: Bounds = Bounds {
     body_time: Duration::from_secs(10),
     connections: 64,
 };
-/// Units in one batch: they share one look at the inventories.
-const BATCH: usize = 64;
+/// Units in one batch. One of routine looks costs about as much for all as for one, and is for looking alone where it is larger
+/// than the others: what it finds to do is done by those.
+const BATCH: AtMost = AtMost {
+    waited_for: 64,
+    routine: 1024,
+};
 /// Batches under way at once: one that waits for something slow is not to hold the others up.
 const BATCHES: usize = 4;
 /// Those of them that may have to wait for OCI: one is left for what has nothing to do with it.
@@ -397,6 +401,8 @@ impl Daemon {
                 concurrency: self.options.concurrency,
                 management_clusters: self.options.management_clusters.clone(),
                 interrupted: claim.interrupted.clone(),
+                telemetry: self.options.telemetry.clone(),
+                applies: units.len() <= BATCH.waited_for,
             };
             let (batch, began) = (self.begun, self.requests.now());
             self.begun += 1;

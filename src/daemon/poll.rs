@@ -1,7 +1,7 @@
 //! When the source is looked at.
 //!
 //! Invariant: pure; time is what the caller says it is, measured from any fixed moment. However often somebody asks, looks
-//! keep a distance.
+//! keep a distance; one is under way at a time, and who asks meanwhile is heard after it.
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 //! Invariant: a revision comes into force as a whole, once it has loaded without an error; what does not leaves the last one in
 //! force, and says why.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -105,7 +106,11 @@ impl Daemon {
         let before = self.in_force.replace(loaded.clone());
         self.reaches = Reaches::of(&loaded);
         // Contexts, tenancies or identities may have changed with it.
-        self.held = Arc::default();
+        let access = &self.options.access;
+        let held = before
+            .as_ref()
+            .map(|before| access.held_on(&self.held, &before.fleet, &loaded.fleet));
+        self.held = Arc::new(held.unwrap_or_default());
         self.options.telemetry.holds(&self.held);
         tracing::info!(revision = %loaded.revised.revision, fleet = loaded.summary(), "in force");
         self.is_kept = false;
@@ -137,12 +142,16 @@ impl Daemon {
         }
         self.keep_units();
         let now = self.now();
+        let mut changed = BTreeSet::new();
         for (unit, rendered) in &loaded.rendered.units {
             let known = before.as_ref().and_then(|before| before.rendered.units.get(unit));
-            if known.is_none_or(|known| known.digest != rendered.digest) {
+            // The first looks after a start are due already, and nobody has asked for them.
+            if before.is_some() && known.is_none_or(|known| known.digest != rendered.digest) {
                 self.insist(unit);
+                changed.insert(unit.clone());
             }
         }
+        self.options.telemetry.awaits_plans(&loaded.revised.revision, changed);
         // What was refused may be allowed now.
         if before
             .as_ref()

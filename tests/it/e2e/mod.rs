@@ -7,6 +7,7 @@ mod daemon;
 mod demo;
 mod doctor;
 mod drift;
+mod endurance;
 mod form;
 mod guards;
 mod in_cluster;
