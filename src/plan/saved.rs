@@ -240,6 +240,11 @@ impl SavedPlan {
                 standing.done += usize::from(before.goes_ahead);
                 continue;
             };
+            // It is gone as was wanted; that it is dropped from the record, too, needs nobody's word.
+            if (before.action, change.action) == (Action::Delete, Action::Forget) {
+                standing.done += usize::from(before.goes_ahead);
+                continue;
+            }
             match difference(before, change, &self.salt) {
                 Some(how) => standing.moved.push(Moved::Object {
                     object: Box::new(before.object.clone()),
@@ -456,6 +461,24 @@ mod tests {
             vec![update(3, "kubectl"), change("a", "NodePool", "a-y", Action::Create)],
         );
         assert!(two[0].ends_with("it was as it should be, and is not now"), "{two:?}");
+    }
+
+    #[test]
+    fn what_has_gone_as_it_was_to_is_done() {
+        let mut delete = update(3, "kubectl");
+        delete.action = Action::Delete;
+        delete.fields.clear();
+        let saved = keep(vec![delete]);
+        let forgotten = change("a", "NodePool", "a-x", Action::Forget);
+        let standing = saved.standing(&plan(vec![forgotten]));
+        assert_eq!(
+            standing,
+            Standing {
+                moved: Vec::new(),
+                done: 1,
+                open: 0
+            }
+        );
     }
 
     #[test]

@@ -89,7 +89,7 @@ async fn whoever_interferes_makes_it_stale_and_is_named() {
         (
             "an edit",
             |m| patch(m, "a-general", &json!({"spec": {"replicas": 9}})),
-            "NodePool clusters-a/a-general on m: .spec.replicas was changed since",
+            "NodePool clusters-a/a-general: .spec.replicas was changed since",
         ),
         (
             "a label",
@@ -105,7 +105,7 @@ async fn whoever_interferes_makes_it_stale_and_is_named() {
         (
             "an edit of what is to go",
             |m| patch(m, "a-more", &json!({"spec": {"replicas": 9}})),
-            "a-more on m: it is to go, and was changed since",
+            "a-more: it is to go, and was changed since",
         ),
         (
             "a delete",
@@ -114,7 +114,7 @@ async fn whoever_interferes_makes_it_stale_and_is_named() {
                     .delete(&hosted_clusters(), "clusters-a", "a")
                     .expect("a delete")
             },
-            "HostedCluster clusters-a/a on m: ",
+            "NodePool clusters-a/a-general: it was there, and is gone",
         ),
         (
             "another of the same name",
@@ -139,7 +139,7 @@ async fn whoever_interferes_makes_it_stale_and_is_named() {
                 }
                 m.server().create("somebody", &pool).expect("another");
             },
-            "a-general on m: it was replaced by another object of its name",
+            "a-general: it was replaced by another object of its name",
         ),
     ];
     for (what, interfere, said) in cases {
