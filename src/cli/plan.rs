@@ -2,6 +2,7 @@
 
 use super::args::{FleetArgs, Format, Global, TargetArgs};
 use super::common;
+use super::schemas_args::SchemasArgs;
 use super::{Exit, Printer};
 use crate::ops;
 use crate::report::{json, plan_text::PlanText};
@@ -17,6 +18,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     target: TargetArgs,
+
+    #[command(flatten)]
+    schemas: SchemasArgs,
 
     /// What to compare with
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
@@ -46,7 +50,8 @@ enum Against {
 }
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let loaded = common::load(&args.fleet, printer)?;
+    let mut loaded = common::load(&args.fleet, printer)?;
+    args.schemas.judge(&mut loaded)?;
     // A sandbox lives in it.
     let runtime = common::runtime()?;
     let against = match args.against {
@@ -62,6 +67,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     };
     let planned = runtime.block_on(ops::plan(&loaded, &options))?;
     runtime.block_on(options.against.close())?;
+    common::show_inadmissible(&mut loaded, &planned, printer);
     let plan = &planned.plan;
     match args.output {
         Format::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,

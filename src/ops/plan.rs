@@ -6,10 +6,12 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::future::{join_all, try_join_all};
 
+use super::admission;
 use super::caps;
 use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
+use crate::diag::Diagnostic;
 use crate::inventory::{Entry, InventoryKey};
 use crate::plan::preconditions::Met;
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
@@ -77,6 +79,8 @@ pub struct Planned {
     pub inventories: BTreeMap<InventoryKey, Stored>,
     /// What the management clusters tell of the fleet, and what is asked for there.
     pub syncs: BTreeMap<ManagementClusterName, Read>,
+    /// What the servers would refuse of it, in the places that it comes from; the plan's refusals cover it.
+    pub inadmissible: Vec<Diagnostic>,
 }
 
 /// Why there is no plan.
@@ -148,6 +152,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     };
     let mut plan = decide(loaded, options, &seen)?;
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
+    let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
     check_preconditions(loaded, &mut plan, &seen).await;
     confirm(&mut plan, &seen).await;
     let unread = unread(&seen.observed);
@@ -167,6 +172,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         stores,
         inventories,
         syncs,
+        inadmissible: admission::diagnostics(loaded, &bad),
     };
     if let Against::Live(_) = &options.against {
         caps::foresee_deletes(loaded, &mut planned).await?;

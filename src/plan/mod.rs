@@ -3,6 +3,7 @@
 //! Invariant: pure; a plan is data and `apply` makes no choice of its own. May depend on everything pure, and on the data
 //! types of `providers`.
 
+pub mod admission;
 mod build;
 pub mod change;
 mod cloud;

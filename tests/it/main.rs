@@ -11,6 +11,9 @@
 
 mod admission_server;
 mod admission_upstream;
+mod admit;
+mod admit_fleet;
+mod admit_hostile;
 mod architecture;
 mod capoci;
 mod cli;

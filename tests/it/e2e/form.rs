@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 ///
 /// # Panics
 /// Where the schema says something that isn't looked at here: it would else pass unseen.
-pub(super) fn problems(document: &Value, schema: &Value) -> Vec<String> {
+pub(crate) fn problems(document: &Value, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     check(document, schema, schema, "", &mut found);
     found

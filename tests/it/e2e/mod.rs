@@ -7,7 +7,7 @@ mod daemon;
 mod demo;
 mod doctor;
 mod drift;
-mod form;
+pub(crate) mod form;
 mod guards;
 mod in_cluster;
 mod lease;
