@@ -13,6 +13,7 @@ mod definitions;
 mod doctor;
 mod explain;
 mod fetch;
+mod forecast;
 mod init;
 pub mod lease;
 mod load;

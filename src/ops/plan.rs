@@ -10,6 +10,7 @@ use super::admission;
 use super::caps;
 use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
+use super::forecast;
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
 use crate::diag::Diagnostic;
 use crate::inventory::{Entry, InventoryKey};
@@ -162,6 +163,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
         stores,
         inventories,
         syncs,
+        observed,
         ..
     } = seen;
     let mut planned = Planned {
@@ -177,6 +179,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     if let Against::Live(_) = &options.against {
         caps::foresee_deletes(loaded, &mut planned).await?;
     }
+    planned.plan.forecast = forecast::of(&planned.plan, &loaded.fleet, &observed);
     Ok(planned)
 }
 

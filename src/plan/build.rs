@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::change::{Action, Block, Change, Reason};
 use super::decide::{self, Context};
+use super::disruption::Forecast;
 use super::graph::{Cycle, Graph, rank};
 use super::guards::{self, Facts, Refusal};
 use super::known::{Known, LookUps};
@@ -113,6 +114,8 @@ pub struct Plan {
     pub needs: Vec<Need>,
     /// Units that are suspended.
     pub suspended: BTreeMap<UnitId, Suspension>,
+    /// What it costs those who run on the clusters; empty until it is worked out.
+    pub forecast: Forecast,
 }
 
 impl Plan {
@@ -284,6 +287,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
             .collect(),
         needs: Vec::new(),
         suspended: inputs.suspended.clone(),
+        forecast: Forecast::default(),
     })
 }
 

@@ -365,6 +365,7 @@ pub(crate) mod tests {
             held: Vec::new(),
             needs: Vec::new(),
             suspended: BTreeMap::new(),
+            forecast: crate::plan::disruption::Forecast::default(),
         }
     }
 }

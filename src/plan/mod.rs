@@ -10,6 +10,7 @@ mod cloud;
 pub mod confirm;
 mod conflict;
 mod decide;
+pub mod disruption;
 pub mod drift;
 pub mod graph;
 pub mod guards;

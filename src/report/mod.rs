@@ -4,6 +4,7 @@
 
 pub mod admission;
 pub mod diagnostics;
+pub mod disruption_text;
 pub mod doctor_text;
 pub mod explain_text;
 pub mod json;

@@ -5,6 +5,7 @@
 
 mod admission;
 mod apply;
+mod disruption;
 mod doctor;
 mod explanation;
 mod plan;
@@ -16,6 +17,9 @@ use serde::Serialize;
 
 pub use self::admission::{ADMISSION, AdmissionReport, CauseReport, DefaultReport, JudgedReport, admission};
 pub use self::apply::{APPLY, ApplyReport, NotReadyReport, ResultReport, apply};
+pub use self::disruption::{
+    CountReport, DisruptionReport, DisruptionTotals, PoolRolloutReport, disruption, disruption_totals,
+};
 pub use self::doctor::{DOCTOR, DoctorReport, FindingReport, doctor};
 pub use self::explanation::{EXPLANATION, ExplainedReport, ExplanationReport, OriginReport, explanation};
 pub use self::plan::{
