@@ -5,6 +5,7 @@ use super::common;
 use super::schemas_args::SchemasArgs;
 use super::{Exit, Printer};
 use crate::ops;
+use crate::plan::disruption::Pace;
 use crate::report::{json, plan_text::PlanText};
 
 /// Show what would change, and why, without changing anything
@@ -29,6 +30,10 @@ pub(super) struct Args {
     /// Take over objects that someone else made
     #[arg(long)]
     adopt: bool,
+
+    /// Minutes from draining a node to its successor being ready, for estimates
+    #[arg(long, value_name = "N", default_value_t = Pace::default().node_minutes, value_parser = clap::value_parser!(u32).range(1..=600))]
+    node_minutes: u32,
 
     /// Exit with 2 when changes are pending, with 4 when there is nothing but drift
     #[arg(long)]
@@ -65,8 +70,11 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         even_suspended: false,
         now: common::now(),
     };
-    let planned = runtime.block_on(ops::plan(&loaded, &options))?;
+    let mut planned = runtime.block_on(ops::plan(&loaded, &options))?;
     runtime.block_on(options.against.close())?;
+    planned.plan.forecast.go_by(Pace {
+        node_minutes: args.node_minutes,
+    });
     common::show_inadmissible(&mut loaded, &planned, printer);
     let plan = &planned.plan;
     match args.output {

@@ -26,6 +26,7 @@ mod fleet_limits;
 mod fleet_resolve;
 mod fleet_schemas;
 mod fleet_support;
+mod forecast;
 mod git_source;
 mod kube_faults;
 mod kube_provider;

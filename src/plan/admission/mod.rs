@@ -84,12 +84,12 @@ struct Update<'a> {
 
 impl About<'_> {
     /// Judges our document as a new object, or as what the merge makes of a live one.
-    fn judge(&self, document: &Value, update: Option<Update<'_>>, definitions: &DefinitionSets) -> Checked {
+    fn judge(&self, document: &Value, update: Option<&Update<'_>>, definitions: &DefinitionSets) -> Checked {
         let Target::Kubernetes(on) = &self.id.target else {
             return Checked::NotChecked;
         };
         let causes = match definitions.find(on, self.api_version, &self.id.kind) {
-            Lookup::Known(admission) => self.all_causes(admission, document, update.as_ref()),
+            Lookup::Known(admission) => self.all_causes(admission, document, update),
             Lookup::Unknown => return Checked::NotChecked,
             Lookup::Broken(error) => return Checked::Broken(crate::report::chain(error)),
             Lookup::NotServed(definition) => {
@@ -226,7 +226,7 @@ fn judge_change(
     let schema = observation.schemas.get(&kind(change))?;
     let new = merged(change, &document, old.clone(), schema, now)?;
     let update = Update { old: &old, new: &new };
-    Some(about.judge(&document, Some(update), definitions))
+    Some(about.judge(&document, Some(&update), definitions))
 }
 
 fn kind(change: &Change) -> Kind {
@@ -262,21 +262,22 @@ fn merged(change: &Change, document: &Value, mut live: Value, schema: &Schema, n
 
 /// A refusal for all objects of which the same is said.
 fn refusals(bad: &[Inadmissible]) -> Vec<Refusal> {
-    let mut alike: BTreeMap<(bool, &[(String, String)]), Vec<&ResourceId>> = BTreeMap::new();
+    let mut alike: BTreeMap<(bool, String), Vec<ResourceId>> = BTreeMap::new();
     for one in bad {
-        alike.entry((one.is_update, &one.causes)).or_default().push(&one.id);
+        let said = (one.is_update, told_all(&one.causes));
+        alike.entry(said).or_default().push(one.id.clone());
     }
-    let refusal = |((is_update, causes), ids): ((bool, &[(String, String)]), Vec<&ResourceId>)| {
-        let mut objects: Vec<ResourceId> = ids.into_iter().cloned().collect();
+    let mut refusals = Vec::new();
+    for ((is_update, said), mut objects) in alike {
         objects.sort();
-        Refusal {
+        refusals.push(Refusal {
             guard: ADMISSION,
-            message: format!("the API server would refuse {}: {}", names(&objects), told_all(causes)),
+            message: format!("the API server would refuse {}: {said}", names(&objects)),
             lift: lift(is_update).to_owned(),
             objects,
-        }
-    };
-    alike.into_iter().map(refusal).collect()
+        });
+    }
+    refusals
 }
 
 fn told_all(causes: &[(String, String)]) -> String {

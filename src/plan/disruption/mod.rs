@@ -100,6 +100,25 @@ pub struct Forecast {
     pub changes: BTreeMap<ResourceId, Disruption>,
     /// Of all.
     pub totals: Totals,
+    /// What the estimates go by.
+    pub pace: Pace,
+}
+
+impl Forecast {
+    /// Has the estimates go by another pace.
+    pub fn go_by(&mut self, pace: Pace) {
+        let before = self.pace.node_minutes.max(1);
+        // Every estimate is a whole number of rounds.
+        let minutes = |count: Count| Count {
+            min: (count.min / before).saturating_mul(pace.node_minutes),
+            max: (count.max / before).saturating_mul(pace.node_minutes),
+        };
+        for pool in self.changes.values_mut().flat_map(|disruption| &mut disruption.pools) {
+            pool.minutes = minutes(pool.minutes);
+        }
+        self.totals.minutes = minutes(self.totals.minutes);
+        self.pace = pace;
+    }
 }
 
 /// How long things take, for estimates.
@@ -135,7 +154,10 @@ pub fn forecast(plan: &Plan, facts: Facts<'_>) -> Forecast {
         .filter(|change| change.action == Action::Create)
         .map(|change| &change.id)
         .collect();
-    let mut forecast = Forecast::default();
+    let mut forecast = Forecast {
+        pace: facts.pace,
+        ..Forecast::default()
+    };
     let mut touched = Touched::default();
     for change in &plan.changes {
         let disruption = of_change(change, plan, facts, &made);

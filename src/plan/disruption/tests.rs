@@ -291,9 +291,13 @@ fn a_profile_that_many_share_is_told_as_one_number() {
 #[test]
 fn the_nodes_that_are_there_count() {
     let change = one("NodePool", "a-load", ".spec.release.image");
-    let forecast = said_of(&plan(vec![change]), &|id| (id.name == "a-load").then_some(9));
+    let mut forecast = said_of(&plan(vec![change]), &|id| (id.name == "a-load").then_some(9));
     assert_eq!(
         (forecast.totals.nodes, forecast.totals.minutes),
         (Count::exactly(9), Count::exactly(90))
     );
+    forecast.go_by(Pace { node_minutes: 4 });
+    let minutes = forecast.changes.values().map(|one| one.pools[0].minutes);
+    assert_eq!(minutes.collect::<Vec<_>>(), [Count::exactly(36)]);
+    assert_eq!(forecast.totals.minutes, Count::exactly(36));
 }

@@ -233,7 +233,7 @@ mod tests {
         all
     }
 
-    fn thing(spec: Value) -> Value {
+    fn thing(spec: &Value) -> Value {
         json!({"apiVersion": "example.io/v1", "kind": "Thing", "metadata": {"name": "a", "namespace": "n"}, "spec": spec})
     }
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn says_what_is_filled_in_and_what_is_forgotten() {
-        let mut object = thing(json!({"more": 1, "parts": [{"name": "x"}]}));
+        let mut object = thing(&json!({"more": 1, "parts": [{"name": "x"}]}));
         object["status"] = json!({"ready": true});
         let Verdict::Admitted(effect) = of(&object, None, FieldValidation::Warn) else {
             panic!("it is refused")
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_named_one_by_one() {
-        let object = thing(json!({"more": 1, "most": 2}));
+        let object = thing(&json!({"more": 1, "most": 2}));
         let Verdict::Rejected { why, fields } = of(&object, None, FieldValidation::Strict) else {
             panic!("it is admitted")
         };
@@ -274,13 +274,13 @@ mod tests {
     #[test]
     fn an_update_is_held_against_what_is_stored() {
         // What somebody reads from a server has more in it than what a file says.
-        let mut old = thing(json!({"fixed": "a", "size": 3}));
+        let mut old = thing(&json!({"fixed": "a", "size": 3}));
         old["metadata"]["resourceVersion"] = json!("7");
         old["metadata"]["uid"] = json!("u");
         old["status"] = json!({"ready": true});
-        let same = of(&thing(json!({"fixed": "a"})), Some(&old), FieldValidation::Strict);
+        let same = of(&thing(&json!({"fixed": "a"})), Some(&old), FieldValidation::Strict);
         assert!(matches!(same, Verdict::Admitted(_)), "{same:?}");
-        let Verdict::Rejected { why, .. } = of(&thing(json!({"fixed": "b"})), Some(&old), FieldValidation::Strict)
+        let Verdict::Rejected { why, .. } = of(&thing(&json!({"fixed": "b"})), Some(&old), FieldValidation::Strict)
         else {
             panic!("it is admitted")
         };
@@ -294,7 +294,7 @@ mod tests {
     fn what_no_definition_is_about_is_not_checked() {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
         assert_eq!(of(&map, None, FieldValidation::Strict), Verdict::NotChecked);
-        let mut other = thing(json!({}));
+        let mut other = thing(&json!({}));
         other["apiVersion"] = json!("example.io/v2");
         let verdict = of(&other, None, FieldValidation::Strict);
         assert_eq!(verdict, Verdict::NotServed(vec!["v1".to_owned()]));
