@@ -53,6 +53,22 @@ pub(super) enum Format {
     Json,
 }
 
+/// Form of what a pipeline shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one document, its schema in schemas/output.
+    Json,
+    /// The comment of a pull request: its first line is a marker by which it is found and written anew.
+    Markdown,
+    /// SARIF 2.1.0: problems and refusals, for a code host to show beside the lines.
+    Sarif,
+    /// JUnit's XML: a test case for each problem and each cluster, failed where something stands in the way.
+    Junit,
+}
+
 /// Where the fleet is on this machine.
 #[derive(Debug, Args)]
 pub(super) struct FleetDirectory {

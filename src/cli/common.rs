@@ -84,6 +84,17 @@ pub(super) fn load_fetched(options: &ops::FetchOptions, locked: bool) -> anyhow:
     Ok(loaded)
 }
 
+/// A fleet's directory as it is named within the repository that it is in; as it was typed where that can't be told.
+pub(super) fn in_repository(fleet: &Path) -> String {
+    let typed = || fleet.to_string_lossy().into_owned();
+    let Ok(whole) = std::fs::canonicalize(fleet) else {
+        return typed();
+    };
+    let top = whole.ancestors().find(|folder| folder.join(".git").exists());
+    let within = top.and_then(|top| whole.strip_prefix(top).ok());
+    within.map_or_else(typed, |path| path.to_string_lossy().into_owned())
+}
+
 /// Where this program keeps what it can come by again.
 pub(super) fn cache() -> Option<std::path::PathBuf> {
     let named = std::env::var_os("XDG_CACHE_HOME").map(std::path::PathBuf::from);

@@ -1,17 +1,23 @@
 //! `plan`.
 
-use super::args::{FleetArgs, Format, Global, TargetArgs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::{FleetArgs, Global, ReportFormat, TargetArgs};
 use super::common;
 use super::schemas_args::SchemasArgs;
 use super::{Exit, Printer};
 use crate::ops;
 use crate::plan::disruption::Pace;
-use crate::report::{json, plan_text::PlanText};
+use crate::report::markdown::Comment;
+use crate::report::plan_text::PlanText;
+use crate::report::{json, junit, sarif};
 
 /// Show what would change, and why, without changing anything
 ///
 /// Reads the fleet files and the live state, and prints every object that is not as the files say, field by field.
-/// `--against nothing` needs no cluster: it shows all that a new installation would create.
+/// `--against nothing` needs no cluster: it shows all that a new installation would create. Nor does `--against git:main`: it
+/// shows what a branch changes, as a review wants to see it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -23,8 +29,12 @@ pub(super) struct Args {
     #[command(flatten)]
     schemas: SchemasArgs,
 
-    /// What to compare with
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    /// What to compare with: `live`, `nothing`, `git:REVISION`, or a directory
+    ///
+    /// `live` is the live state. The others need no cluster: `nothing` is as if no object were there; `git:main` is the
+    /// fleet as that commit of the repository has it; a directory holds another fleet, or what `render --output` wrote,
+    /// be it of another version of this program.
+    #[arg(long, default_value = "live", value_name = "WHAT", value_parser = Against::parse)]
     against: Against,
 
     /// Take over objects that someone else made
@@ -41,17 +51,47 @@ pub(super) struct Args {
 
     /// Form of the output
     #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
-    output: Format,
+    output: ReportFormat,
 }
 
 /// What a plan is made against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Against {
     /// The live state.
-    #[default]
     Live,
     /// Nothing, as if no object were there.
     Nothing,
+    /// A commit.
+    Revision(String),
+    /// A directory.
+    Directory(PathBuf),
+}
+
+impl Against {
+    /// A word, a revision, or else the path of a directory that is there.
+    fn parse(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("git:")) {
+            ("live", _) => Ok(Self::Live),
+            ("nothing", _) => Ok(Self::Nothing),
+            (_, Some("")) => Err("name a revision after `git:`, a branch or a commit".to_owned()),
+            (_, Some(revision)) => Ok(Self::Revision(revision.to_owned())),
+            (path, None) if Path::new(path).is_dir() => Ok(Self::Directory(path.into())),
+            (_, None) => Err("this is none of `live`, `nothing` and `git:REVISION`, nor a directory".to_owned()),
+        }
+    }
+
+    /// The other rendering; none where there is no such thing.
+    fn base(&self, args: &Args, loaded: &ops::LoadedFleet) -> Result<Option<ops::Base>, ops::BaseError> {
+        Ok(match self {
+            Self::Live | Self::Nothing => None,
+            Self::Revision(revision) => Some(ops::Base::at_revision(
+                args.fleet.directory.at.fleet.as_path(),
+                revision,
+                loaded,
+            )?),
+            Self::Directory(directory) => Some(ops::Base::in_directory(directory, loaded)?),
+        })
+    }
 }
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
@@ -59,9 +99,16 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     args.schemas.judge(&mut loaded)?;
     // A sandbox lives in it.
     let runtime = common::runtime()?;
-    let against = match args.against {
-        Against::Live => ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
-        Against::Nothing => ops::Against::Nothing,
+    let base = args.against.base(args, &loaded)?;
+    let compared_with = base.as_ref().map(|base| base.name.clone());
+    let against = match (&args.against, base) {
+        (_, Some(base)) => {
+            base.notes.iter().for_each(|line| printer.note(line));
+            printer.note(&format!("compared with {}", base.name));
+            ops::Against::Rendered(Arc::new(base))
+        }
+        (Against::Live, None) => ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
+        (_, None) => ops::Against::Nothing,
     };
     let options = ops::PlanOptions {
         against,
@@ -78,8 +125,20 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     common::show_inadmissible(&mut loaded, &planned, printer);
     let plan = &planned.plan;
     match args.output {
-        Format::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,
-        Format::Json => printer.json(&json::plan(plan, &loaded.diagnostics))?,
+        ReportFormat::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,
+        ReportFormat::Json => printer.json(&json::plan(plan, &loaded.diagnostics))?,
+        ReportFormat::Markdown => {
+            let comment = Comment {
+                fleet: loaded.fleet.name.as_str(),
+                compared_with: compared_with.as_deref(),
+            };
+            printer.data(&comment.render(plan))?;
+        }
+        ReportFormat::Sarif => {
+            let directory = common::in_repository(&args.fleet.directory.at.fleet);
+            printer.json(&sarif::of_plan(plan, &loaded.diagnostics, &directory))?;
+        }
+        ReportFormat::Junit => printer.data(&junit::of_plan(plan, &loaded.diagnostics))?,
     }
     common::say_calls(&planned, printer);
     if plan.is_refused() {

@@ -1,10 +1,10 @@
 //! `validate`.
 
-use super::args::{FleetArgs, Format, Global};
+use super::args::{FleetArgs, Global, ReportFormat};
 use super::schemas_args::SchemasArgs;
 use super::{Exit, Printer, common};
 use crate::ops;
-use crate::report::json;
+use crate::report::{json, junit, markdown, sarif};
 
 /// Check the fleet files: form, references, rules, templates, and what API servers would refuse; needs no cluster
 ///
@@ -23,28 +23,33 @@ pub(super) struct Args {
 
     /// Form of the output
     #[arg(long, short, value_enum, default_value_t, value_name = "FORM")]
-    output: Format,
+    output: ReportFormat,
 }
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let mut loaded = common::load_silently(&args.fleet)?;
     args.schemas.judge(&mut loaded)?;
-    let scope = common::scope_of(&args.fleet);
-    let admission = ops::check_admission(&loaded, &scope);
+    let admission = ops::check_admission(&loaded, &common::scope_of(&args.fleet));
     loaded.diagnostics.extend(admission.diagnostics.iter().cloned());
-    match args.output {
-        Format::Text => {
-            common::show_problems(&loaded, printer);
-            for line in loaded.notes.iter().chain(&admission.note()) {
-                printer.note(line);
-            }
-            printer.note(&loaded.summary());
+    if args.output != ReportFormat::Json {
+        common::show_problems(&loaded, printer);
+        for line in loaded.notes.iter().chain(&admission.note()) {
+            printer.note(line);
         }
-        Format::Json => {
+    }
+    match args.output {
+        ReportFormat::Text => printer.note(&loaded.summary()),
+        ReportFormat::Json => {
             let not_checked = admission.not_checked.iter();
             let kinds = not_checked.map(|(api_version, kind)| (api_version.as_str(), kind.as_str()));
             printer.json(&json::validation(&loaded.diagnostics, kinds))?;
         }
+        ReportFormat::Markdown => printer.data(&markdown::problems(loaded.fleet.name.as_str(), &loaded.diagnostics))?,
+        ReportFormat::Sarif => {
+            let directory = common::in_repository(&args.fleet.directory.at.fleet);
+            printer.json(&sarif::of_diagnostics(&loaded.diagnostics, &directory))?;
+        }
+        ReportFormat::Junit => printer.data(&junit::of_diagnostics(&loaded.diagnostics))?,
     }
     Ok(if loaded.has_errors() { Exit::Error } else { Exit::Done })
 }

@@ -179,3 +179,10 @@ impl Replica {
         }
     }
 }
+
+impl Drop for Replica {
+    /// A daemon that is dropped and not ended holds nothing on: as of one that was killed, its Leases run out.
+    fn drop(&mut self) {
+        self.keepers.values().for_each(|kept| kept.task.abort());
+    }
+}

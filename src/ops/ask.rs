@@ -16,7 +16,7 @@ use crate::resource::mark::OWNER_ANNOTATION;
 use crate::resource::{ClusterName, ManagementClusterName, UnitId};
 use crate::sync::annotations::{Keys, RECONCILE_REQUESTED_AT, UNTIL_RESUMED};
 use crate::sync::suspension::{Place, suspended};
-use crate::sync::{FleetSync, Read, Suspension, SyncKind, UnitSync, fleet_object, unit_object};
+use crate::sync::{FleetSync, Read, Record, Suspension, SyncKind, UnitSync, fleet_object, unit_object};
 
 /// Of what something is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,9 @@ pub enum Told {
 /// How long an answer is waited for; none: not at all.
 pub type Patience = Option<Duration>;
 
+/// How often an object that goes away under our hands is tried.
+const TRIES: usize = 3;
+
 /// Between two looks at whether it is answered.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -161,41 +164,53 @@ impl Target {
 
     /// Sets annotations; `null` removes one. Gives `false` where there is no object, and none is to be made.
     async fn annotate(&self, loaded: &LoadedFleet, annotations: &Map<String, Value>) -> Result<bool, AskError> {
-        let read = self.provider.read_sync::<Value>(self.kind, &self.name).await;
-        let record = match read.map_err(|source| self.failed(source))? {
-            Some(record) => record,
-            None if !self.is_made => return Ok(false),
-            None => {
-                let new = NewSync {
-                    kind: self.kind,
-                    name: &self.name,
-                    fleet: (&loaded.fleet.name, &loaded.revised.fleet),
-                    unit: &self.unit,
-                    annotations: BTreeMap::new(),
-                };
-                let made = self.provider.create_sync::<Value>(&new).await;
-                match made.map_err(|source| self.failed(source))? {
-                    Some(record) => record,
-                    None => return Err(AskError::NotInstalled(self.on.clone())),
-                }
+        for _ in 0..TRIES {
+            let Some(record) = self.record(loaded).await? else {
+                return Ok(false);
+            };
+            let is_ours = crate::providers::kubernetes::unit_of(&record, self.kind, &loaded.revised.fleet).is_some();
+            if !is_ours && record.annotations.contains_key(OWNER_ANNOTATION) {
+                return Err(AskError::Read {
+                    on: self.on.clone(),
+                    reason: format!("{} is another fleet's of the same name", self.object()),
+                });
             }
-        };
-        let is_ours = crate::providers::kubernetes::unit_of(&record, self.kind, &loaded.revised.fleet).is_some();
-        if !is_ours && record.annotations.contains_key(OWNER_ANNOTATION) {
-            return Err(AskError::Read {
-                on: self.on.clone(),
-                reason: format!("{} is another fleet's of the same name", self.object()),
-            });
+            let at = (self.kind, self.name.as_str(), record.uid.as_str());
+            let patch = json!({"metadata": {"annotations": annotations}});
+            let patched = self.provider.patch_sync::<Value>(at, SyncPart::Metadata, patch).await;
+            match patched {
+                Ok(Some(_)) => return Ok(true),
+                // A daemon has just taken it away, as that of a cluster that it does not know yet or any more.
+                Ok(None) | Err(ProviderError::Stale(_)) => {}
+                Err(source) => return Err(self.failed(source)),
+            }
         }
-        let at = (self.kind, self.name.as_str(), record.uid.as_str());
-        let patch = json!({"metadata": {"annotations": annotations}});
-        let patched = self.provider.patch_sync::<Value>(at, SyncPart::Metadata, patch).await;
-        match patched.map_err(|source| self.failed(source))? {
-            Some(_) => Ok(true),
-            None => Err(AskError::Read {
-                on: self.on.clone(),
-                reason: format!("{} was deleted meanwhile", self.object()),
-            }),
+        Err(AskError::Read {
+            on: self.on.clone(),
+            reason: format!("{} was deleted meanwhile, {TRIES} times", self.object()),
+        })
+    }
+
+    /// The object, made where it is to be and is not there.
+    async fn record(&self, loaded: &LoadedFleet) -> Result<Option<Record<Value>>, AskError> {
+        let read = self.provider.read_sync::<Value>(self.kind, &self.name).await;
+        if let Some(record) = read.map_err(|source| self.failed(source))? {
+            return Ok(Some(record));
+        }
+        if !self.is_made {
+            return Ok(None);
+        }
+        let new = NewSync {
+            kind: self.kind,
+            name: &self.name,
+            fleet: (&loaded.fleet.name, &loaded.revised.fleet),
+            unit: &self.unit,
+            annotations: BTreeMap::new(),
+        };
+        let made = self.provider.create_sync::<Value>(&new).await;
+        match made.map_err(|source| self.failed(source))? {
+            Some(record) => Ok(Some(record)),
+            None => Err(AskError::NotInstalled(self.on.clone())),
         }
     }
 

@@ -7,6 +7,7 @@ use futures::StreamExt as _;
 use futures::future::{join_all, try_join_all};
 
 use super::admission;
+use super::base::Base;
 use super::caps;
 use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
@@ -14,6 +15,7 @@ use super::forecast;
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
 use crate::diag::Diagnostic;
 use crate::inventory::{Entry, InventoryKey};
+use crate::plan::admission::Inadmissible;
 use crate::plan::preconditions::Met;
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
@@ -34,6 +36,8 @@ pub enum Against {
     Live(Box<Access>),
     /// Nothing: as if no object were there. Talks to nobody.
     Nothing,
+    /// What another rendering would have left. Talks to nobody.
+    Rendered(Arc<Base>),
 }
 
 impl Against {
@@ -44,7 +48,7 @@ impl Against {
     pub async fn close(&self) -> Result<(), StoreError> {
         match self {
             Self::Live(access) => access.close().await,
-            Self::Nothing => Ok(()),
+            Self::Nothing | Self::Rendered(_) => Ok(()),
         }
     }
 }
@@ -82,6 +86,22 @@ pub struct Planned {
     pub syncs: BTreeMap<ManagementClusterName, Read>,
     /// What the servers would refuse of it, in the places that it comes from; the plan's refusals cover it.
     pub inadmissible: Vec<Diagnostic>,
+}
+
+impl Planned {
+    fn of(mut plan: Plan, seen: Seen, loaded: &LoadedFleet, bad: &[Inadmissible]) -> Self {
+        plan.forecast = forecast::of(&plan, &loaded.fleet, &seen.observed);
+        Self {
+            plan,
+            unread: unread(&seen.observed),
+            providers: seen.providers,
+            oci: seen.oci,
+            stores: seen.stores,
+            inventories: seen.inventories,
+            syncs: seen.syncs,
+            inadmissible: admission::diagnostics(loaded, bad),
+        }
+    }
 }
 
 /// Why there is no plan.
@@ -133,53 +153,67 @@ pub(super) struct Seen {
     found: Found,
 }
 
+impl Seen {
+    /// What nobody was asked for.
+    fn alone(observed: BTreeMap<Target, Observation>, inventories: BTreeMap<InventoryKey, Stored>) -> Self {
+        Self {
+            providers: BTreeMap::new(),
+            oci: None,
+            stores: BTreeMap::new(),
+            inventories,
+            observed,
+            syncs: BTreeMap::new(),
+            found: Found::default(),
+        }
+    }
+}
+
+/// Makes a plan of what differs between two renderings. Units of which nothing does are not looked into.
+async fn plan_after(base: &Base, loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
+    let compared = base.compare(loaded, &options.scope, &options.now);
+    let options = PlanOptions {
+        scope: compared.scope,
+        ..options.clone()
+    };
+    let mut observed = nothing(&desired(loaded, &options.scope, &Found::default()));
+    for (target, there) in compared.there.observed {
+        let observation = observed.entry(target).or_default();
+        observation.objects.extend(there.objects);
+        observation.schemas.extend(there.schemas);
+    }
+    let seen = Seen::alone(observed, compared.there.inventories);
+    let mut plan = decide(loaded, &options, &seen)?;
+    plan.unchanged += compared.unchanged;
+    let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
+    check_preconditions(loaded, &mut plan, &seen).await;
+    Ok(Planned::of(plan, seen, loaded, &bad))
+}
+
 /// Makes a plan.
 ///
 /// # Errors
 /// Where a control plane can't be reached, or its inventories can't be read.
 pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned, PlanError> {
     loaded.check_scope(&options.scope)?;
+    if let Against::Rendered(base) = &options.against {
+        return plan_after(base, loaded, options).await;
+    }
     let seen = match &options.against {
         Against::Live(access) => look(loaded, access, &options.scope).await?,
-        Against::Nothing => Seen {
-            providers: BTreeMap::new(),
-            oci: None,
-            stores: BTreeMap::new(),
-            inventories: BTreeMap::new(),
-            observed: nothing(&desired(loaded, &options.scope, &Found::default())),
-            syncs: BTreeMap::new(),
-            found: Found::default(),
-        },
+        Against::Nothing | Against::Rendered(_) => {
+            let observed = nothing(&desired(loaded, &options.scope, &Found::default()));
+            Seen::alone(observed, BTreeMap::new())
+        }
     };
     let mut plan = decide(loaded, options, &seen)?;
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
     let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
     check_preconditions(loaded, &mut plan, &seen).await;
     confirm(&mut plan, &seen).await;
-    let unread = unread(&seen.observed);
-    let Seen {
-        providers,
-        oci,
-        stores,
-        inventories,
-        syncs,
-        observed,
-        ..
-    } = seen;
-    let mut planned = Planned {
-        plan,
-        providers,
-        oci,
-        unread,
-        stores,
-        inventories,
-        syncs,
-        inadmissible: admission::diagnostics(loaded, &bad),
-    };
+    let mut planned = Planned::of(plan, seen, loaded, &bad);
     if let Against::Live(_) = &options.against {
         caps::foresee_deletes(loaded, &mut planned).await?;
     }
-    planned.plan.forecast = forecast::of(&planned.plan, &loaded.fleet, &observed);
     Ok(planned)
 }
 

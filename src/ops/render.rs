@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::load::{LoadedFleet, Scope};
-use crate::resource::{Manifest, Target};
+use crate::resource::{ManagementClusterName, Manifest, Target, UnitId};
 
 /// The file that says that a directory is `render`'s to write and to clear.
 const MARKER: &str = ".fleetwright-rendered";
@@ -101,6 +101,28 @@ fn path_of(manifest: &Manifest) -> PathBuf {
     [target, manifest.unit.kind(), manifest.unit.name(), &file]
         .iter()
         .collect()
+}
+
+/// Whether a directory is one that `render` wrote.
+pub(super) fn is_rendered(directory: &Path) -> bool {
+    directory.join(MARKER).is_file()
+}
+
+/// The files that `render` wrote into a directory, each with the control plane and the unit of its object.
+pub(super) fn files(directory: &Path) -> io::Result<Vec<(PathBuf, Target, UnitId)>> {
+    let mut found = BTreeSet::new();
+    list(directory, Path::new(""), &mut found)?;
+    let read = |path: PathBuf| {
+        let parts: Vec<&str> = path.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
+        let [target, kind, unit, file] = parts[..] else { return None };
+        let target = match target {
+            "oci" => Target::Oci,
+            name => Target::Kubernetes(ManagementClusterName::new(name)),
+        };
+        let unit = UnitId::of_kind(kind, unit).filter(|_| file.ends_with(".yaml"))?;
+        Some((path, target, unit))
+    };
+    Ok(found.into_iter().filter_map(read).collect())
 }
 
 /// Writes a file for each object, and removes those of objects that are gone; what is right already is not touched.

@@ -18,6 +18,7 @@ pub mod known;
 mod mask;
 mod ownership;
 pub mod preconditions;
+pub mod rendered;
 #[cfg(test)]
 mod tests;
 

@@ -334,6 +334,13 @@ fn shared_ids(cluster: &Cluster) -> Vec<ResourceId> {
         .collect()
 }
 
+impl Unit {
+    /// A unit of these objects, sorted by id, that needs nothing else.
+    pub(crate) fn of(manifests: Vec<Manifest>) -> Self {
+        unit(manifests, Vec::new())
+    }
+}
+
 fn unit(manifests: Vec<Manifest>, preconditions: Vec<Precondition>) -> Unit {
     let mut parts: Vec<&[u8]> = Vec::with_capacity(manifests.len() * 3);
     for manifest in &manifests {

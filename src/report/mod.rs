@@ -8,11 +8,15 @@ pub mod disruption_text;
 pub mod doctor_text;
 pub mod explain_text;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod oci_text;
 pub mod plan_text;
+pub mod sarif;
 pub mod schemas;
 pub mod status_text;
 pub mod style;
+mod units;
 
 /// An error with all its causes: `a: b: c`. Our errors' Display never includes the source, so nothing is said twice.
 pub fn chain(error: &dyn std::error::Error) -> String {

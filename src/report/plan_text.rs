@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::disruption_text;
 use super::style::{Style, Tone};
+use super::units;
 use crate::plan::Plan;
 use crate::plan::change::{Action, Block, Change, FieldDiff, OwnedBy, Preview, Reason};
 use crate::plan::guards;
@@ -32,9 +33,18 @@ impl PlanText {
         out
     }
 
+    /// The text of some changes alone.
+    pub(super) fn changes(&self, changes: &[Change]) -> String {
+        let mut out = String::new();
+        for change in changes {
+            let _ = self.change(&mut out, change);
+        }
+        out
+    }
+
     fn write(&self, out: &mut String, plan: &Plan) -> fmt::Result {
         let style = self.style;
-        for unit in plan.changes.chunk_by(|a, b| a.unit == b.unit) {
+        for unit in units::worst_first(plan) {
             if let Some(first) = unit.first() {
                 let on = style.paint(Tone::Faint, format!("on {}", first.recorded_on));
                 writeln!(out, "{} {on}", style.paint(Tone::Strong, &first.unit))?;
@@ -338,11 +348,17 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn of(plan: &Plan) -> Self {
+        Self {
+            unchanged: plan.unchanged,
+            ..Self::of_changes(&plan.changes)
+        }
+    }
+
+    /// Of some changes alone.
+    pub(super) fn of_changes(changes: &[Change]) -> Self {
         let going = |action| {
-            plan.changes
-                .iter()
-                .filter(|c| c.action == action && c.goes_ahead())
-                .count()
+            let of_action = changes.iter().filter(|change| change.action == action);
+            of_action.filter(|change| change.goes_ahead()).count()
         };
         Self {
             create: going(Action::Create),
@@ -350,14 +366,13 @@ impl Totals {
             adopt: going(Action::Adopt),
             delete: going(Action::Delete),
             forget: going(Action::Forget),
-            waiting: plan.changes.iter().filter(|change| !change.goes_ahead()).count(),
-            unchanged: plan.unchanged,
+            waiting: changes.iter().filter(|change| !change.goes_ahead()).count(),
+            unchanged: 0,
         }
     }
-}
 
-impl fmt::Display for Totals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// `2 to create`, `1 waiting`: what there is of each.
+    pub(super) fn parts(&self) -> Vec<String> {
         let Self {
             create,
             update,
@@ -365,7 +380,7 @@ impl fmt::Display for Totals {
             delete,
             forget,
             waiting,
-            unchanged,
+            unchanged: _,
         } = self;
         let counts = [
             (create, "to create"),
@@ -375,11 +390,14 @@ impl fmt::Display for Totals {
             (forget, "to forget"),
             (waiting, "waiting"),
         ];
-        let parts: Vec<String> = counts
-            .iter()
-            .filter(|(n, _)| **n > 0)
-            .map(|(n, what)| format!("{n} {what}"))
-            .collect();
+        let there = counts.iter().filter(|(count, _)| **count > 0);
+        there.map(|(count, what)| format!("{count} {what}")).collect()
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (parts, unchanged) = (self.parts(), self.unchanged);
         if parts.is_empty() {
             write!(f, "Nothing to do: {unchanged} objects are as the fleet files say.")
         } else {

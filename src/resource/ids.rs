@@ -106,6 +106,16 @@ impl UnitId {
             Self::Cluster(_) => "cluster",
         }
     }
+
+    /// The unit of a kind, in the words of [`UnitId::kind`], and a name; none for another word.
+    pub fn of_kind(kind: &str, name: &str) -> Option<Self> {
+        Some(match kind {
+            "management" => Self::ManagementCluster(ManagementClusterName::new(name)),
+            "network" => Self::Network(NetworkName::new(name)),
+            "cluster" => Self::Cluster(ClusterName::new(name)),
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for UnitId {

@@ -11,6 +11,7 @@
 pub mod git;
 mod origin;
 mod refusal;
+mod revision;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::origin::{Ancestry, Origin, Standing, ancestry, origin};
+pub use self::revision::{RevisionError, read_at};
 use crate::diag::Diagnostic;
 use crate::fleet::SourceFile;
 

@@ -146,11 +146,11 @@ pub(super) fn relation(repository: &Repository, old: &Revision, new: &Revision) 
 
 const OPEN: &str = "open the Git repository";
 
-fn failed(doing: &'static str) -> impl Fn(git2::Error) -> SourceError {
+pub(super) fn failed(doing: &'static str) -> impl Fn(git2::Error) -> SourceError {
     move |source| SourceError::Git { doing, source }
 }
 
-fn discover(directory: &Path) -> Result<Option<Repository>, SourceError> {
+pub(super) fn discover(directory: &Path) -> Result<Option<Repository>, SourceError> {
     match Repository::discover(directory) {
         Ok(repository) => Ok(Some(repository)),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
@@ -159,7 +159,7 @@ fn discover(directory: &Path) -> Result<Option<Repository>, SourceError> {
 }
 
 /// The directory's path within the working directory, with `/`; empty for the top.
-fn prefix(workdir: &Path, root: &Path) -> Option<String> {
+pub(super) fn prefix(workdir: &Path, root: &Path) -> Option<String> {
     let workdir = std::fs::canonicalize(workdir).ok()?;
     let parts: Option<Vec<&str>> = root
         .strip_prefix(workdir)

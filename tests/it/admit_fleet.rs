@@ -139,6 +139,36 @@ fn definitions_that_are_no_good_are_said() {
 }
 
 #[test]
+fn a_branch_is_judged_by_what_it_would_change_without_a_cluster() {
+    let place = with_definitions();
+    let base = Workplace::copy_of(&place.fleet());
+    let before = base.fleet();
+    let line = add(&place, "  hostedCluster:\n    olmCatalogPlacement: guest\n");
+    place.run(&["validate"]).exits(0);
+    let against = before.to_str().unwrap();
+    let ran = place.run(&["plan", "--against", against, "-o", "json"]).exits(3);
+    let found = problem(&ran);
+    assert_eq!(found["line"].as_u64(), Some(line as u64 + 1));
+    assert!(
+        found["message"]
+            .as_str()
+            .unwrap()
+            .contains("olmCatalogPlacement is immutable"),
+        "{found}"
+    );
+    // What is merely new is no change of what was.
+    let other = Workplace::copy_of(&before);
+    let cluster = fs::read_to_string(other.fleet().join(CLUSTER)).unwrap();
+    other.write(
+        "clusters/second.yaml",
+        &cluster
+            .replace("{name: first}", "{name: second}")
+            .replace("10.0.64.0/20", "10.1.64.0/20"),
+    );
+    other.run(&["plan", "--against", against]).exits(0);
+}
+
+#[test]
 fn a_change_that_a_rule_forbids_is_refused_before_the_merge() {
     let place = fleet();
     place.run(&["apply", "--sandbox", "--yes"]).exits(0);

@@ -4,10 +4,10 @@
 //! Each seed is a run on paused time of its own. Ten of them are run, 50 under `CI=true`, and 500 by
 //! `FLEETWRIGHT_SEEDS=500 cargo test --release --test it sandbox_seeds`. Two go over TCP, in the machine's time.
 
-mod bystanders;
+pub(crate) mod bystanders;
 mod killed;
-mod state;
-mod writes;
+pub(crate) mod state;
+pub(crate) mod writes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ struct Run {
 }
 
 /// How many seeds are tried.
-fn seeds() -> u64 {
+pub(crate) fn seeds() -> u64 {
     let asked = std::env::var_os(SEEDS).and_then(|text| text.to_str()?.parse().ok());
     asked
         .unwrap_or(SEEDS_WITH_ALL)
@@ -197,7 +197,7 @@ async fn converge(loaded: &LoadedFleet, sandbox: &Arc<Sandbox>, access: &Access,
 }
 
 /// A plan, and whether anything is to be done or not known.
-async fn planned(loaded: &LoadedFleet, access: &Access) -> Result<(bool, ops::Planned), ops::PlanError> {
+pub(crate) async fn planned(loaded: &LoadedFleet, access: &Access) -> Result<(bool, ops::Planned), ops::PlanError> {
     let options = PlanOptions {
         against: Against::Live(Box::new(access.clone())),
         scope: Scope::default(),
@@ -212,7 +212,7 @@ async fn planned(loaded: &LoadedFleet, access: &Access) -> Result<(bool, ops::Pl
 }
 
 /// What a plan would still do, in a few lines.
-fn left(planned: &ops::Planned) -> String {
+pub(crate) fn left(planned: &ops::Planned) -> String {
     let plan = &planned.plan;
     let changes = plan.changes.iter().take(12).map(|change| {
         format!(

@@ -222,7 +222,9 @@ fn judge_change(
     let Some(Observed::Present(live)) = observation.objects.get(&change.id) else {
         return None;
     };
-    let old = live.parse().ok()?;
+    let mut old = live.parse().ok()?;
+    // Of another rendering, ids are stood for too.
+    stand_in::fill(&mut old);
     let schema = observation.schemas.get(&kind(change))?;
     let new = merged(change, &document, old.clone(), schema, now)?;
     let update = Update { old: &old, new: &new };

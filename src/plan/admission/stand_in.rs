@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::plan::known::KNOWN_AFTER_APPLY;
+use crate::plan::rendered::kind_of_id;
 use crate::resource::Reference;
 use crate::resource::lookup::holds_lookup;
 
@@ -46,6 +47,9 @@ fn stand_in(value: &Value) -> Option<Value> {
     match value {
         Value::Object(map) => reference(value).or_else(|| lookup(map)),
         Value::String(text) => {
+            if let Some(kind) = kind_of_id(text) {
+                return Some(of_field(kind, "id"));
+            }
             let (kind, rest) = text.strip_prefix(KNOWN_AFTER_APPLY)?.trim_start().split_once('/')?;
             Some(of_field(kind, rest.rsplit_once('.').map_or("", |(_, field)| field)))
         }
@@ -87,12 +91,17 @@ mod tests {
         let mut document = json!({"spec": {
             "vcn": Reference::to_oci("Vcn", "a").to_value(),
             "list": [{"compartment": {"$compartment": {"path": "a/b"}}}, "plain"],
+            "old": "(id of Vcn/a)",
             "later": format!("{KNOWN_AFTER_APPLY} NetworkLoadBalancer/a.b.ipAddresses[0].ipAddress"),
         }});
         let filled = fill(&mut document);
-        assert_eq!(filled, ["spec.later", "spec.list[0].compartment", "spec.vcn"]);
+        assert_eq!(
+            filled,
+            ["spec.later", "spec.list[0].compartment", "spec.old", "spec.vcn"]
+        );
         assert_eq!(document["spec"]["vcn"], "ocid1.vcn.oc1.eu-frankfurt-1.aaaaaaaaaaaaaaaa");
         assert_eq!(document["spec"]["later"], "10.0.0.1");
         assert_eq!(document["spec"]["list"][1], "plain");
+        assert_eq!(document["spec"]["old"], document["spec"]["vcn"]);
     }
 }

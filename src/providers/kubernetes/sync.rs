@@ -234,18 +234,21 @@ impl KubernetesProvider {
         found(&answer, "patch", &what)
     }
 
-    /// Deletes an object, if it is the one that was read. One that is gone already is no error.
+    /// Deletes an object, if it is as it was read: somebody may have suspended something by it meanwhile. One that is gone
+    /// already is no error.
     ///
     /// # Errors
     /// Where it can't be deleted, or is another by now.
-    pub async fn delete_sync(&self, kind: SyncKind, name: &str, uid: &str) -> Result<(), ProviderError> {
+    pub async fn delete_sync<T>(&self, kind: SyncKind, record: &Record<T>) -> Result<(), ProviderError> {
+        let name = record.name.as_str();
         let what = format!("{} {name}", kind.name());
         let path = format!("{}/{}", collection(kind), escape(name));
-        let options = json!({"preconditions": {"uid": uid}});
+        let options = json!({"preconditions": {"uid": record.uid, "resourceVersion": record.version}});
         let call = Call::json(Method::DELETE, path, &options);
         let answer = self.sync_call(call, &format!("deleting {what}")).await?;
         match answer.status {
             200 | 202 | 404 => Ok(()),
+            409 => Err(ProviderError::Stale(Box::new(sync_id(kind, name)))),
             _ => Err(Refusal::of(&answer).into_transport("delete", &what)),
         }
     }

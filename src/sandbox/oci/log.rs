@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::{Call, Principal};
 use super::models::Body;
@@ -31,10 +31,31 @@ pub struct LoggedWrite {
     pub time: Timestamp,
 }
 
+/// A write as it is kept: one of some hundred thousand, of which most differ in a few words.
+#[derive(Debug)]
+struct Kept {
+    operation: &'static str,
+    kind: &'static str,
+    time: Timestamp,
+    /// [`Words`] as JSON.
+    words: Box<str>,
+}
+
+/// Resource, display name, tags, tenancy, user, retry token, request id.
+type Words = (
+    String,
+    String,
+    BTreeMap<String, String>,
+    String,
+    String,
+    Option<String>,
+    String,
+);
+
 /// Writes and counts.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    pub(super) writes: Vec<LoggedWrite>,
+    writes: Vec<Kept>,
     /// Calls by operation, refused ones included.
     pub(super) calls: BTreeMap<String, u64>,
     /// Calls of operations that the server does not know, by method and path.
@@ -45,18 +66,46 @@ impl Log {
     pub(super) fn write(&mut self, call: &Call, kind: &'static str, id: &str, before: &Body) {
         let tags = before.get("freeformTags").and_then(Value::as_object);
         let tags = tags.into_iter().flatten();
-        self.writes.push(LoggedWrite {
+        let tags: BTreeMap<&str, &str> = tags
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+            .collect();
+        let words = json!([
+            id,
+            super::call::text(before, "displayName"),
+            tags,
+            call.principal.tenancy,
+            call.principal.user,
+            call.retry_token,
+            call.request_id,
+        ]);
+        self.writes.push(Kept {
             operation: call.operation,
-            resource: id.to_owned(),
             kind,
-            display_name: super::call::text(before, "displayName").to_owned(),
-            tags: tags
-                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-                .collect(),
-            principal: call.principal.clone(),
-            retry_token: call.retry_token.clone(),
-            request_id: call.request_id.clone(),
             time: call.now,
+            words: words.to_string().into(),
         });
+    }
+
+    /// All writes, the first one first.
+    pub(super) fn writes(&self) -> Vec<LoggedWrite> {
+        self.writes.iter().map(Kept::read).collect()
+    }
+}
+
+impl Kept {
+    fn read(&self) -> LoggedWrite {
+        let words: Words = serde_json::from_str(&self.words).unwrap_or_default();
+        let (resource, display_name, tags, tenancy, user, retry_token, request_id) = words;
+        LoggedWrite {
+            operation: self.operation,
+            resource,
+            kind: self.kind,
+            display_name,
+            tags,
+            principal: Principal { tenancy, user },
+            retry_token,
+            request_id,
+            time: self.time,
+        }
     }
 }

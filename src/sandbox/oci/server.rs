@@ -130,7 +130,7 @@ impl OciServer {
 
     /// Every write that took effect, in order.
     pub fn writes(&self) -> Vec<LoggedWrite> {
-        self.state().log.writes.clone()
+        self.state().log.writes()
     }
 
     /// Calls by operation, refused ones included.

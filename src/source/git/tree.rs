@@ -39,7 +39,7 @@ struct Walk<'a> {
 }
 
 /// Reads the directory `path` of a commit's tree; none where there is no such directory.
-pub(super) fn read(
+pub(in crate::source) fn read(
     repository: &Repository,
     top: &Directory<'_>,
     path: &str,

@@ -14,5 +14,6 @@ mod refused;
 mod regions;
 mod rights;
 mod said;
+mod suspended;
 mod teardown;
 mod world;

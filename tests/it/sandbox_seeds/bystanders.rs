@@ -12,17 +12,17 @@ use serde_json::{Value, json};
 const USER: &str = "ocid1.user.oc1..aaaaaaaanetworkteam";
 
 /// Everything that is there before the fleet's first run.
-pub(super) struct Before {
+pub(crate) struct Before {
     resources: BTreeMap<String, Resource>,
     shared: BTreeSet<String>,
     objects: BTreeMap<String, Value>,
     /// Writes in the log.
-    pub(super) writes: usize,
+    pub(crate) writes: usize,
 }
 
 impl Before {
     /// Remembers what is there. `objects` are those of the API servers.
-    pub(super) fn of(loaded: &LoadedFleet, sandbox: &Sandbox, objects: BTreeMap<String, Value>) -> Self {
+    pub(crate) fn of(loaded: &LoadedFleet, sandbox: &Sandbox, objects: BTreeMap<String, Value>) -> Self {
         let networks = loaded
             .fleet
             .management_clusters
@@ -40,12 +40,12 @@ impl Before {
     }
 
     /// OCIDs of what was there.
-    pub(super) fn holds(&self, ocid: &str) -> bool {
+    pub(crate) fn holds(&self, ocid: &str) -> bool {
         self.resources.contains_key(ocid)
     }
 
     /// Fails where anything of it is not as it was.
-    pub(super) fn is_untouched(&self, sandbox: &Sandbox, objects: &BTreeMap<String, Value>, seed: u64) {
+    pub(crate) fn is_untouched(&self, sandbox: &Sandbox, objects: &BTreeMap<String, Value>, seed: u64) {
         let now = by_id(sandbox);
         for (id, before) in &self.resources {
             let after = now
@@ -94,7 +94,7 @@ fn rules(table: &Resource) -> BTreeSet<String> {
 }
 
 /// Puts others' things beside the fleet's.
-pub(super) fn put(loaded: &LoadedFleet, sandbox: &Sandbox) {
+pub(crate) fn put(loaded: &LoadedFleet, sandbox: &Sandbox) {
     let own = &sandbox.identity().principal().tenancy;
     let act = |tenancy: Option<String>, region: &str, method: &str, path: &str, body: Value| -> Value {
         let principal = Principal {

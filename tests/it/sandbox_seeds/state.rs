@@ -51,7 +51,7 @@ const DIFFERENT: [&str; 18] = [
 ];
 
 /// The objects of the API servers, by place and name.
-pub(super) async fn objects(loaded: &LoadedFleet, sandbox: &Sandbox) -> BTreeMap<String, Value> {
+pub(crate) async fn objects(loaded: &LoadedFleet, sandbox: &Sandbox) -> BTreeMap<String, Value> {
     let mut objects = BTreeMap::new();
     for cluster in loaded.fleet.management_clusters.keys() {
         let client = sandbox.kube_client(cluster.as_str()).await.expect("a client");
@@ -69,7 +69,7 @@ pub(super) async fn objects(loaded: &LoadedFleet, sandbox: &Sandbox) -> BTreeMap
 }
 
 /// Fails where a hosted cluster or node pool is not ready.
-pub(super) fn are_ready(objects: &BTreeMap<String, Value>, seed: u64) {
+pub(crate) fn are_ready(objects: &BTreeMap<String, Value>, seed: u64) {
     for (name, object) in objects {
         let kind = match () {
             () if name.contains("/hostedclusters") => "HostedCluster",
@@ -84,7 +84,7 @@ pub(super) fn are_ready(objects: &BTreeMap<String, Value>, seed: u64) {
 }
 
 /// Objects and resources, with names in the place of OCIDs.
-pub(super) fn comparable(
+pub(crate) fn comparable(
     objects: &BTreeMap<String, Value>,
     sandbox: &Sandbox,
     before: &Before,

@@ -7,12 +7,14 @@ use fleetwright::sandbox::Sandbox;
 use fleetwright::sandbox::oci::LoggedWrite;
 
 const GUEST: &str = "ocid1.user.oc1..aaaaaaaaguestcloudcontroller";
+/// Who changes what is ours behind our back.
+pub(crate) const SOMEBODY: &str = "ocid1.user.oc1..aaaaaaaasomebody";
 
 /// What a resource is, whoever made it however often: its kind, place and name.
 type What = (&'static str, String, String);
 
 /// Looks at every write of a run; `since` of them were made before it. Gives how many resources the fleet made.
-pub(super) fn check(loaded: &LoadedFleet, sandbox: &Sandbox, since: usize, seed: u64) -> usize {
+pub(crate) fn check(loaded: &LoadedFleet, sandbox: &Sandbox, since: usize, seed: u64) -> usize {
     let own = &sandbox.identity().principal().user;
     let mut living: BTreeMap<What, String> = BTreeMap::new();
     let mut made = 0;
@@ -20,6 +22,7 @@ pub(super) fn check(loaded: &LoadedFleet, sandbox: &Sandbox, since: usize, seed:
         let ours = is_ours(loaded, write);
         let may = match () {
             () if write.principal.user == *own => ours || is_shared(loaded, write),
+            () if write.principal.user == SOMEBODY => !write.operation.starts_with("Create"),
             () if write.principal.user == GUEST => write.kind == "NetworkLoadBalancer" && !ours,
             () => false,
         };

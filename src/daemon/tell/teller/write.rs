@@ -300,7 +300,7 @@ impl Teller {
         if fleet.incomplete || Instant::now() < self.sweep_again {
             return;
         }
-        let strays: Vec<(String, String)> = {
+        let strays: Vec<Record<UnitSync>> = {
             let board = self.desk.board();
             let Some(kept) = &board.kept else { return };
             let now = Timestamp::now();
@@ -314,19 +314,22 @@ impl Teller {
             let records = self.known.iter().flat_map(|known| known.units.values());
             records
                 .filter(|record| is_stray(record))
-                .map(|record| (record.name.clone(), record.uid.clone()))
+                .cloned()
                 .collect()
         };
-        for (name, uid) in strays {
-            match round.provider.delete_sync(SyncKind::ClusterSync, &name, &uid).await {
+        for record in strays {
+            let name = &record.name;
+            match round.provider.delete_sync(SyncKind::ClusterSync, &record).await {
                 Ok(()) => tracing::info!(name, "its unit is gone, and so is its ClusterSync"),
+                // Somebody has just written to it; what that was is heard of, and then looked at.
+                Err(ProviderError::Stale(_)) => continue,
                 Err(error) => {
                     tracing::warn!(name, error = chain(&error), "a ClusterSync of no unit can't be deleted");
                     self.sweep_again = Instant::now() + SWEEP_AGAIN;
                     return;
                 }
             }
-            self.forget(SyncKind::ClusterSync, &name);
+            self.forget(SyncKind::ClusterSync, name);
         }
     }
 }

@@ -1,0 +1,320 @@
+//! A plan as the comment of a pull request.
+//!
+//! Invariant: the first line is a marker by which the comment is found and written anew, never twice; the text is never longer
+//! than a host takes, and what was cut is counted. Nothing that a file or a live object says can end the block that it stands in.
+
+use std::fmt::Write as _;
+
+use super::plan_text::{PlanText, Totals};
+use super::style::Style;
+use super::units::{self, Weight};
+use crate::diag::Diagnostic;
+use crate::plan::Plan;
+use crate::plan::change::Change;
+use crate::plan::guards;
+
+/// Bytes of a comment: GitHub takes 65,536 characters, and the marker, counts and notes of others want room.
+const LONGEST: usize = 60 * 1024;
+/// Bytes of what is shown of one unit.
+const LONGEST_UNIT: usize = 12 * 1024;
+/// Bytes that are kept for what comes after the units.
+const TAIL: usize = 4 * 1024;
+
+/// What a comment is about beside the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Comment<'a> {
+    /// The fleet's name: a repository may hold several, and each has a comment of its own.
+    pub fleet: &'a str,
+    /// What the plan was compared with; none for the live state.
+    pub compared_with: Option<&'a str>,
+}
+
+/// The line by which a fleet's comment is known.
+pub fn marker(fleet: &str) -> String {
+    format!("<!-- fleetwright plan of {} -->", fleet.replace("--", "-\u{200b}-"))
+}
+
+impl Comment<'_> {
+    /// The comment.
+    pub fn render(&self, plan: &Plan) -> String {
+        let mut text = format!("{}\n", marker(self.fleet));
+        // Writing to a String can't fail.
+        let _ = self.write(&mut text, plan);
+        text
+    }
+
+    fn write(&self, out: &mut String, plan: &Plan) -> std::fmt::Result {
+        writeln!(out, "### fleetwright: {}\n", Totals::of(plan))?;
+        let compared = match self.compared_with {
+            Some(base) => format!(" compared with {}", code(base)),
+            None => String::new(),
+        };
+        writeln!(
+            out,
+            "Fleet {}, revision {}{compared}.\n",
+            code(self.fleet),
+            code(plan.revised.revision.as_str())
+        )?;
+        refusals(out, plan)?;
+        for warning in guards::warnings(&plan.changes).iter().take(10) {
+            writeln!(out, "> **Warning:** {}\n", plain(warning))?;
+        }
+        let units = units::worst_first(plan);
+        let mut shown = 0;
+        for changes in &units {
+            let section = section(changes);
+            if out.len() + section.len() + TAIL > LONGEST {
+                break;
+            }
+            out.push_str(&section);
+            shown += 1;
+        }
+        let cut: Vec<&Change> = units.iter().skip(shown).flat_map(|changes| changes.iter()).collect();
+        if !cut.is_empty() {
+            writeln!(
+                out,
+                "…and {} more clusters and networks with {} changes, which did not fit: `fleetwright plan` shows them all.\n",
+                units.len() - shown,
+                cut.len()
+            )?;
+        }
+        for held in plan.held.iter().take(10) {
+            writeln!(
+                out,
+                "- left alone: {}: {}",
+                plain(&held.unit.to_string()),
+                plain(&held.reason)
+            )?;
+        }
+        if plan.held.len() > 10 {
+            writeln!(out, "- and {} more that are left alone", plan.held.len() - 10)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a fleet's files, as a comment of its own.
+pub fn problems(fleet: &str, diagnostics: &[Diagnostic]) -> String {
+    let marker = marker(fleet).replace(" plan of ", " files of ");
+    let summary = match super::diagnostics::summary(diagnostics) {
+        summary if summary.is_empty() => "the fleet files are in order".to_owned(),
+        summary => summary,
+    };
+    let mut text = format!("{marker}\n### fleetwright: {summary}\n\n");
+    let mut shown = 0;
+    for one in diagnostics {
+        let place = one
+            .span
+            .as_ref()
+            .map_or_else(String::new, |span| format!(" {}", code(&span.to_string())));
+        let mut line = format!("- **{}**{place}: {}", one.code, plain(&one.message));
+        for hint in &one.hints {
+            let _ = write!(line, "; {}", plain(hint));
+        }
+        if text.len() + line.len() + TAIL > LONGEST {
+            break;
+        }
+        let _ = writeln!(text, "{line}");
+        shown += 1;
+    }
+    if shown < diagnostics.len() {
+        let _ = writeln!(text, "\n…and {} more, which did not fit.", diagnostics.len() - shown);
+    }
+    text
+}
+
+fn refusals(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    for refusal in plan.refusals.iter().take(10) {
+        writeln!(
+            out,
+            "> **Refused** ({}): {}\n>\n> To lift: {}\n",
+            code(refusal.guard),
+            plain(&refusal.message),
+            plain(&refusal.lift)
+        )?;
+    }
+    if plan.refusals.len() > 10 {
+        writeln!(out, "> …and {} more refusals\n", plan.refusals.len() - 10)?;
+    }
+    Ok(())
+}
+
+/// One unit, folded; what is refused or takes something away is open.
+fn section(changes: &[Change]) -> String {
+    let Some(first) = changes.first() else {
+        return String::new();
+    };
+    let weight = units::weight(changes);
+    let open = if weight >= Weight::Replacement { " open" } else { "" };
+    let sign = match weight {
+        Weight::Refused => "⛔ ",
+        Weight::Delete | Weight::Replacement => "⚠️ ",
+        Weight::Update | Weight::Little => "",
+    };
+    let (text, left_out) = cut(PlanText { style: Style::Plain }.changes(changes));
+    let more = if left_out > 0 {
+        format!("…and {left_out} more lines\n")
+    } else {
+        String::new()
+    };
+    let fence = fence(&text);
+    format!(
+        "<details{open}><summary>{sign}<b>{}</b>: {}</summary>\n\n{fence}text\n{text}{more}{fence}\n\n</details>\n\n",
+        html(&first.unit.to_string()),
+        counted(changes),
+    )
+}
+
+/// `2 to create, 1 waiting`.
+fn counted(changes: &[Change]) -> String {
+    let totals = Totals::of_changes(changes);
+    totals.parts().join(", ")
+}
+
+/// Whole lines of a text that fit, and how many do not.
+fn cut(text: String) -> (String, usize) {
+    if text.len() <= LONGEST_UNIT {
+        return (text, 0);
+    }
+    let mut kept = String::with_capacity(LONGEST_UNIT);
+    let mut lines = text.split_inclusive('\n');
+    let mut left_out = 0;
+    for line in lines.by_ref() {
+        if kept.len() + line.len() > LONGEST_UNIT {
+            left_out = 1;
+            break;
+        }
+        kept.push_str(line);
+    }
+    left_out += lines.count();
+    (kept, left_out)
+}
+
+/// Longer than any run of backticks in the text.
+fn fence(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    "`".repeat(longest.max(2) + 1)
+}
+
+/// A word in code.
+fn code(text: &str) -> String {
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let fence = "`".repeat(text.split(|c| c != '`').map(str::len).max().unwrap_or_default() + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// A sentence: it begins no list, mentions nobody, holds no markup.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => plain.push(' '),
+            '\\' | '*' | '_' | '[' | ']' | '#' | '|' | '~' => plain.extend(['\\', c]),
+            '<' => plain.push_str("&lt;"),
+            '>' => plain.push_str("&gt;"),
+            '&' => plain.push_str("&amp;"),
+            // Hosts write to whoever is named so.
+            '@' => plain.push_str("@\u{200b}"),
+            c if c.is_control() => {}
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::change::tests::change;
+    use crate::plan::change::tests::plan as plan_of;
+    use crate::plan::change::{Action, Block, FieldDiff};
+
+    const COMMENT: Comment<'_> = Comment {
+        fleet: "acme",
+        compared_with: None,
+    };
+
+    fn field(before: &str, after: &str) -> FieldDiff {
+        FieldDiff {
+            field: ".spec.x".to_owned(),
+            before: Some(json!(before)),
+            after: Some(json!(after)),
+            owner: None,
+            replaces: false,
+        }
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_is_open() {
+        let mut refused = change("c", "HostedCluster", "c", Action::Delete);
+        refused.blocks.push(Block::Guard { guard: "protected" });
+        let plan = plan_of(vec![
+            change("a", "NodePool", "a-x", Action::Create),
+            change("b", "NodePool", "b-x", Action::Delete),
+            refused,
+        ]);
+        let text = COMMENT.render(&plan);
+        let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
+        assert!(text.starts_with("<!-- fleetwright plan of acme -->\n"));
+        assert!(at("<details open><summary>⛔ <b>cluster c</b>") < at("<details open><summary>⚠️ <b>cluster b</b>"));
+        assert!(at("<b>cluster b</b>") < at("<details><summary><b>cluster a</b>: 1 to create"));
+    }
+
+    #[test]
+    fn nothing_in_a_value_ends_its_block_or_names_somebody() {
+        let mut hostile = change("a", "ConfigMap", "a", Action::Update);
+        hostile.fields.push(field("x", "```\n</details>\n````\n@everyone"));
+        hostile.blocks.push(Block::Guard { guard: "g" });
+        let mut plan = plan_of(vec![hostile]);
+        plan.refusals.push(crate::plan::guards::Refusal {
+            guard: "g",
+            message: "<img src=x> *not* @octocat".to_owned(),
+            lift: "a\n# b".to_owned(),
+            objects: Vec::new(),
+        });
+        let text = COMMENT.render(&plan);
+        assert!(text.contains("`````text\n"), "{text}");
+        assert!(text.contains("&lt;img src=x&gt; \\*not\\* @\u{200b}octocat"), "{text}");
+        assert!(!text.contains("\n# b"), "{text}");
+    }
+
+    #[test]
+    fn a_long_plan_is_cut_and_what_was_cut_is_counted() {
+        let long = "y".repeat(90);
+        let changes = (0..3000).map(|i| {
+            let name = format!("c{i:04}");
+            let mut one = change(&name, "NodePool", &name, Action::Update);
+            one.fields.push(field(&long, &name));
+            one
+        });
+        let plan = plan_of(changes.collect());
+        let text = COMMENT.render(&plan);
+        assert!(text.len() <= LONGEST, "{}", text.len());
+        assert!(text.contains("3000 to update"), "{}", &text[..300]);
+        let shown = text.matches("<details").count();
+        assert!(
+            shown > 50 && text.contains(&format!("…and {} more clusters", 3000 - shown)),
+            "{shown}"
+        );
+
+        let mut one = change("a", "NodePool", "a", Action::Update);
+        one.fields.extend((0..2000).map(|_| field(&long, "z")));
+        let text = COMMENT.render(&plan_of(vec![one]));
+        assert!(
+            text.len() < LONGEST_UNIT + TAIL && text.contains("more lines\n```"),
+            "{}",
+            text.len()
+        );
+    }
+}

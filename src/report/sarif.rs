@@ -1,0 +1,150 @@
+//! Problems and refusals as SARIF 2.1.0, which code hosts show beside the lines.
+//!
+//! Invariant: a path is relative to the repository, as far as the caller knows where the fleet is in it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::diag::{Code, Diagnostic, Severity, Span};
+use crate::plan::Plan;
+
+/// Problems of the fleet files, which lie in `directory`.
+pub fn of_diagnostics(diagnostics: &[Diagnostic], directory: &str) -> Value {
+    log(
+        diagnostics.iter().map(|one| problem(one, directory)).collect(),
+        &rules(diagnostics),
+    )
+}
+
+/// A plan's refusals and the problems of its files.
+pub fn of_plan(plan: &Plan, diagnostics: &[Diagnostic], directory: &str) -> Value {
+    let mut results: Vec<Value> = diagnostics.iter().map(|one| problem(one, directory)).collect();
+    let mut rules = rules(diagnostics);
+    let guards: BTreeSet<&str> = plan.refusals.iter().map(|refusal| refusal.guard).collect();
+    rules.extend(guards.into_iter().map(|guard| {
+        json!({"id": format!("guard/{guard}"), "shortDescription": {"text": format!("The guard `{guard}` refuses.")},
+            "defaultConfiguration": {"level": "error"}})
+    }));
+    results.extend(plan.refusals.iter().map(|refusal| {
+        let objects = refusal.objects.iter().take(100);
+        let places = objects.map(|id| json!({"fullyQualifiedName": id.to_string(), "kind": "resource"}));
+        json!({"ruleId": format!("guard/{}", refusal.guard), "level": "error",
+            "message": {"text": format!("{}. To lift: {}", refusal.message, refusal.lift)},
+            "locations": [{"logicalLocations": places.collect::<Vec<_>>()}]})
+    }));
+    log(results, &rules)
+}
+
+fn log(results: Vec<Value>, rules: &[Value]) -> Value {
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {"name": "fleetwright", "semanticVersion": env!("CARGO_PKG_VERSION"), "rules": rules}},
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+fn rules(diagnostics: &[Diagnostic]) -> Vec<Value> {
+    let codes: BTreeSet<Code> = diagnostics.iter().map(|one| one.code).collect();
+    let rule = |code: Code| {
+        json!({"id": code.id(), "shortDescription": {"text": code.summary()},
+            "defaultConfiguration": {"level": level(code.severity())}})
+    };
+    codes.into_iter().map(rule).collect()
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "note",
+    }
+}
+
+fn problem(one: &Diagnostic, directory: &str) -> Value {
+    let hints = one.hints.iter().map(|hint| format!("\nHelp: {hint}"));
+    let mut result = json!({"ruleId": one.code.id(), "level": level(one.severity),
+        "message": {"text": format!("{}{}", one.message, hints.collect::<String>())}});
+    if let Some(span) = &one.span {
+        result["locations"] = json!([{"physicalLocation": place(span, directory)}]);
+    }
+    if !one.related.is_empty() {
+        let related = one.related.iter().map(|related| {
+            json!({"physicalLocation": place(&related.span, directory), "message": {"text": related.message}})
+        });
+        result["relatedLocations"] = related.collect();
+    }
+    result
+}
+
+fn place(span: &Span, directory: &str) -> Value {
+    let directory = directory.trim_start_matches("./").trim_end_matches('/');
+    let path = match directory {
+        "" | "." => span.file.to_string(),
+        directory => format!("{directory}/{}", span.file),
+    };
+    json!({"artifactLocation": {"uri": escaped(&path)}, "region": {"startLine": span.line, "startColumn": span.column}})
+}
+
+/// A path as a URI has it.
+fn escaped(path: &str) -> String {
+    let mut uri = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => uri.push(char::from(byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::change::tests::plan as plan_of;
+    use crate::plan::guards::Refusal;
+
+    #[test]
+    fn has_places_that_a_host_can_find() {
+        let mut one = Diagnostic::new(Code::UnknownKey, "no `x`".to_owned());
+        one.span = Some(Span {
+            file: "clusters/a b.yaml".into(),
+            line: 3,
+            column: 5,
+            start: 0,
+            end: 1,
+        });
+        let log = of_diagnostics(&[one], "./infra/fleet/");
+        let result = &log["runs"][0]["results"][0];
+        assert_eq!(result["ruleId"], Code::UnknownKey.id());
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "infra/fleet/clusters/a%20b.yaml");
+        assert_eq!(place["region"], json!({"startLine": 3, "startColumn": 5}));
+        assert_eq!(
+            log["runs"][0]["tool"]["driver"]["rules"][0]["id"],
+            Code::UnknownKey.id()
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_an_error_with_its_way_out() {
+        let mut plan = plan_of(Vec::new());
+        plan.refusals.push(Refusal {
+            guard: "protected",
+            message: "no".to_owned(),
+            lift: "say so".to_owned(),
+            objects: Vec::new(),
+        });
+        let log = of_plan(&plan, &[], "fleet");
+        let result = &log["runs"][0]["results"][0];
+        assert_eq!(
+            (&result["ruleId"], &result["level"]),
+            (&json!("guard/protected"), &json!("error"))
+        );
+        assert_eq!(result["message"]["text"], "no. To lift: say so");
+    }
+}

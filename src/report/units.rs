@@ -1,0 +1,51 @@
+//! The changes of a plan by unit, the worst first: what is refused, what goes, what is replaced; then the rest.
+//!
+//! Invariant: within a unit the order of the plan stays; units of one weight are in the order of their names.
+
+use std::cmp::Reverse;
+
+use crate::plan::Plan;
+use crate::plan::change::{Action, Block, Change};
+
+/// How much a reader should care, more for worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Recorded, made, taken over.
+    Little,
+    /// Something is changed in its place.
+    Update,
+    /// Something is made anew for a field that can't be changed.
+    Replacement,
+    /// Something goes.
+    Delete,
+    /// Something is refused, or not known.
+    Refused,
+}
+
+/// The changes of each unit.
+pub(super) fn worst_first(plan: &Plan) -> Vec<&[Change]> {
+    let mut units: Vec<&[Change]> = plan.changes.chunk_by(|a, b| a.unit == b.unit).collect();
+    units.sort_by_key(|changes| Reverse(weight(changes)));
+    units
+}
+
+/// The weight of the worst of some changes.
+pub(super) fn weight(changes: &[Change]) -> Weight {
+    changes.iter().map(of).max().unwrap_or(Weight::Little)
+}
+
+fn of(change: &Change) -> Weight {
+    let is_stopped = |block: &Block| {
+        !matches!(
+            block,
+            Block::NotManaged | Block::Dependency { .. } | Block::Ignored | Block::NoProvider
+        )
+    };
+    match change.action {
+        _ if change.blocks.iter().any(is_stopped) => Weight::Refused,
+        Action::Delete => Weight::Delete,
+        Action::Update | Action::Adopt if change.fields.iter().any(|field| field.replaces) => Weight::Replacement,
+        Action::Update => Weight::Update,
+        Action::Create | Action::Adopt | Action::Forget | Action::Leave => Weight::Little,
+    }
+}
