@@ -16,7 +16,9 @@ pub(super) fn of(plan: &Plan, fleet: &Fleet, observed: &BTreeMap<Target, Observa
         };
         let object = live.parse().ok()?;
         let count = |pointer| object.pointer(pointer).and_then(serde_json::Value::as_u64);
-        u32::try_from(count("/status/replicas").or_else(|| count("/spec/replicas"))?).ok()
+        // A pool whose nodes are still to come says that it has none.
+        let nodes = count("/status/replicas").max(count("/spec/replicas"))?;
+        u32::try_from(nodes).ok().filter(|nodes| *nodes > 0)
     };
     let facts = Facts {
         fleet,
