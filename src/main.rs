@@ -7,7 +7,16 @@ use fleetwright::cli::{Cli, Exit, Printer};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// Bytes that are allocated and not yet given back. What libgit2, libssh2 and OpenSSL hold is not among them: it comes from
+/// the C library.
+fn allocated() -> Option<u64> {
+    // The figures are those of the last epoch.
+    tikv_jemalloc_ctl::epoch::advance().ok()?;
+    u64::try_from(tikv_jemalloc_ctl::stats::allocated::read().ok()?).ok()
+}
+
 fn main() -> ExitCode {
+    fleetwright::metrics::allocator::is_asked_by(allocated);
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {

@@ -118,7 +118,14 @@ class Server:
         self.kubeconfig = self.folder / "kubeconfig"
         self.kubeconfig.write_text(KUBECONFIG.format(url=self.url, authority=authority, token=TOKEN))
         self.kubectl("create", *(f"--filename={file}" for file in self.crds))
-        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        for attempt in reversed(range(30)):
+            try:
+                return self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+            except subprocess.CalledProcessError:
+                # On a slow machine a CRD has no conditions for a moment, which kubectl takes for an error.
+                if attempt == 0:
+                    raise
+                time.sleep(1)
 
     @property
     def environment(self):

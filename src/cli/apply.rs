@@ -1,6 +1,7 @@
 //! `apply`.
 
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::progress::Progress;
 use super::{Exit, Printer, common, lease_args};
 use crate::apply::{ChangeResult, Options, Outcome};
 use crate::ops::{self, Planned, lease};
+use crate::plan::saved::{Moved, SavedPlan};
 use crate::providers::fence::Fence;
 use crate::report::json;
 use crate::report::plan_text::PlanText;
@@ -19,6 +21,16 @@ use crate::report::plan_text::PlanText;
 /// Killed anywhere, the next run converges.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// A plan that `plan --out` kept: just that is done, without asking, or, where anything has moved since, nothing
+    #[arg(value_name = "PLAN", conflicts_with_all = ["cluster", "environment", "provider", "adopt", "even_suspended"])]
+    plan: Option<PathBuf>,
+
+    /// Refuse a PLAN unless PLAN.sig is a signature of it by one of these (OpenSSH's allowed_signers)
+    ///
+    /// `ssh-keygen -Y sign -n fleetwright-plan -f KEY PLAN` writes it.
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    require_signature: Option<PathBuf>,
+
     #[command(flatten)]
     fleet: FleetArgs,
 
@@ -63,14 +75,37 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     let loaded = common::load(&args.fleet, printer)?;
     // One runtime for both: the plan's connections live in it.
     let runtime = common::runtime()?;
+    let saved = match &args.plan {
+        Some(path) => Some(saved(path, args, &loaded, printer)?),
+        None => None,
+    };
+    let saved = match saved {
+        Some(Err(exit)) => return Ok(exit),
+        Some(Ok(saved)) => Some(saved),
+        None => None,
+    };
     let options = ops::PlanOptions {
         against: ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
-        scope: common::scope(&args.fleet, &args.target),
-        adopt: args.adopt,
-        even_suspended: args.even_suspended,
+        scope: ops::Scope {
+            units: saved.as_ref().map(SavedPlan::scope),
+            ..common::scope(&args.fleet, &args.target)
+        },
+        adopt: args.adopt || saved.as_ref().is_some_and(|saved| saved.allowed.adopt),
+        even_suspended: args.even_suspended || saved.as_ref().is_some_and(|saved| saved.allowed.even_suspended),
         now: common::now(),
     };
     let mut planned = runtime.block_on(ops::plan(&loaded, &options))?;
+    if let Some(saved) = &saved {
+        let standing = saved.standing(&planned.plan);
+        if !standing.moved.is_empty() {
+            runtime.block_on(options.against.close())?;
+            say_moved(&standing.moved, printer);
+            return Ok(Exit::Refused);
+        }
+        if standing.open == 0 {
+            printer.note("this plan has been applied: nothing of it is left to do");
+        }
+    }
     if args.output == Format::Text {
         printer.data(&PlanText { style: printer.style() }.render(&planned.plan))?;
     }
@@ -83,7 +118,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     }
     let changes = planned.plan.changes.iter().any(crate::plan::change::Change::goes_ahead);
     let outcome = if changes || !planned.plan.settled.is_empty() {
-        if changes && !args.yes && !confirmed(printer)? {
+        if changes && !args.yes && saved.is_none() && !confirmed(printer)? {
             printer.complain("nothing was changed");
             return Ok(Exit::Error);
         }
@@ -107,6 +142,42 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         printer.complain("some changes were not made: the plan says what they wait for");
     }
     Ok(exit(&loaded, &planned, &outcome))
+}
+
+/// A plan from a file; an exit where its own fleet files have moved away from it.
+fn saved(
+    path: &Path,
+    args: &Args,
+    loaded: &ops::LoadedFleet,
+    printer: &Printer,
+) -> anyhow::Result<Result<SavedPlan, Exit>> {
+    let (saved, signer) = ops::read_plan(path, args.require_signature.as_deref())?;
+    if let Some(signer) = signer {
+        printer.note(&format!(
+            "{} is signed by {} ({})",
+            path.display(),
+            signer.name,
+            signer.key
+        ));
+    }
+    let moved = ops::moved_files(&saved, loaded);
+    if moved.is_empty() {
+        return Ok(Ok(saved));
+    }
+    say_moved(&moved, printer);
+    Ok(Err(Exit::Refused))
+}
+
+/// Says why a saved plan is not applied.
+fn say_moved(moved: &[Moved], printer: &Printer) {
+    const SHOWN: usize = 20;
+    for one in moved.iter().take(SHOWN) {
+        printer.complain(&format!("the plan is stale: {one}"));
+    }
+    if moved.len() > SHOWN {
+        printer.complain(&format!("and {} more", moved.len() - SHOWN));
+    }
+    printer.complain("nothing was changed: make the plan anew and have it looked at");
 }
 
 /// Applies under the Leases that daemons hold, too.

@@ -110,7 +110,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         bell: Arc::default(),
         telemetry: Arc::new(daemon::Telemetry::new(access.metrics.clone())),
     };
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
         let told = told_to_stop()?;
         let server = match args.listen {
@@ -137,7 +137,10 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         }
         ops::Against::Live(Box::new(access)).close().await?;
         Ok(Exit::Done)
-    })
+    });
+    // A fetch may wait for its server still, and the fleet's Leases are let go of.
+    runtime.shutdown_background();
+    ended
 }
 
 fn source(args: &Args) -> anyhow::Result<Arc<dyn Source>> {

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::args::duration;
-use crate::ops::{FetchOptions, SshAccess};
+use crate::ops::{FetchOptions, SshAccess, Token};
 use crate::resource::Secret;
 use crate::source::git::{Location, Proxy, Selection};
 
@@ -47,7 +47,7 @@ pub(super) struct GitArgs {
     )]
     git_proxy: Option<String>,
 
-    /// File with a token or a password, instead of FLEETWRIGHT_GIT_TOKEN
+    /// File with a token or a password, instead of FLEETWRIGHT_GIT_TOKEN; read each time, so that it can be renewed
     #[arg(long, help_heading = "Git", value_name = "FILE", requires = "git")]
     git_token_file: Option<PathBuf>,
 
@@ -127,7 +127,10 @@ impl GitArgs {
                 None => Proxy::Environment,
             },
             user: self.git_user.clone(),
-            token: self.token()?,
+            token: match &self.git_token_file {
+                Some(path) => Some(Token::File(path.clone())),
+                None => secret_of(TOKEN).map(Token::Given),
+            },
             ssh: SshAccess {
                 key: self.git_ssh_key.clone(),
                 passphrase: secret_of(PASSPHRASE),
@@ -138,14 +141,6 @@ impl GitArgs {
             deadline,
             now: jiff::Timestamp::now(),
         }))
-    }
-
-    fn token(&self) -> anyhow::Result<Option<Secret>> {
-        let Some(path) = &self.git_token_file else {
-            return Ok(secret_of(TOKEN));
-        };
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
-        Ok(Some(Secret::new(text.trim())))
     }
 }
 

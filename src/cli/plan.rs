@@ -9,6 +9,7 @@ use super::schemas_args::SchemasArgs;
 use super::{Exit, Printer};
 use crate::ops;
 use crate::plan::disruption::Pace;
+use crate::plan::saved::Allowed;
 use crate::report::markdown::Comment;
 use crate::report::plan_text::PlanText;
 use crate::report::{json, junit, sarif};
@@ -44,6 +45,10 @@ pub(super) struct Args {
     /// Minutes from draining a node to its successor being ready, for estimates
     #[arg(long, value_name = "N", default_value_t = Pace::default().node_minutes, value_parser = clap::value_parser!(u32).range(1..=600))]
     node_minutes: u32,
+
+    /// Keep the plan in a file, for `apply FILE` to do just that or nothing; no value is in it, only salted digests
+    #[arg(long, value_name = "FILE", conflicts_with = "provider")]
+    out: Option<PathBuf>,
 
     /// Exit with 2 when changes are pending, with 4 when there is nothing but drift
     #[arg(long)]
@@ -99,6 +104,9 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     args.schemas.judge(&mut loaded)?;
     // A sandbox lives in it.
     let runtime = common::runtime()?;
+    if args.out.is_some() && args.against != Against::Live {
+        anyhow::bail!("only a plan against the live state can be kept and applied: leave --against away");
+    }
     let base = args.against.base(args, &loaded)?;
     let compared_with = base.as_ref().map(|base| base.name.clone());
     let against = match (&args.against, base) {
@@ -139,6 +147,20 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             printer.json(&sarif::of_plan(plan, &loaded.diagnostics, &directory))?;
         }
         ReportFormat::Junit => printer.data(&junit::of_plan(plan, &loaded.diagnostics))?,
+    }
+    if let Some(path) = &args.out {
+        let allowed = Allowed {
+            adopt: args.adopt,
+            even_suspended: false,
+        };
+        let saved = ops::save_plan(&loaded, &planned, allowed, path)?;
+        let dirty = if saved.dirty { ", which is no commit" } else { "" };
+        printer.note(&format!(
+            "kept in {}: {} changes of {}{dirty}; `fleetwright apply {0}` makes just these",
+            path.display(),
+            saved.changes.iter().filter(|change| change.goes_ahead).count(),
+            saved.revision,
+        ));
     }
     common::say_calls(&planned, printer);
     if plan.is_refused() {

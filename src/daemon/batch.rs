@@ -14,6 +14,7 @@ use super::facts::{self, UnitFacts};
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
 use super::tally::Tally;
+use super::telemetry::Telemetry;
 use crate::apply::{self, ChangeResult, Event, Observer, Outcome};
 use crate::fleet::model::DriftAction;
 use crate::inventory::InventoryKey;
@@ -36,6 +37,9 @@ pub(super) struct Work {
     pub(super) concurrency: usize,
     pub(super) management_clusters: Vec<String>,
     pub(super) interrupted: Arc<AtomicBool>,
+    pub(super) telemetry: Arc<Telemetry>,
+    /// Whether what is to be done is done; else it is left to a batch that follows at once.
+    pub(super) applies: bool,
 }
 
 impl Work {
@@ -111,9 +115,12 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     };
     let mut planned = ops::plan(&work.loaded, &options).instrument(info_span!("plan")).await?;
     leave_drift(work, &mut planned)?;
-    ops::grant_deletes(&work.loaded, &mut planned).await?;
+    if work.applies {
+        ops::grant_deletes(&work.loaded, &mut planned).await?;
+    }
+    work.telemetry.planned(&work.loaded.revised.revision, units);
     let states = determine_states(&planned.plan, units);
-    let outcome = if states.values().any(|state| next_step(state) == Step::Apply) {
+    let outcome = if work.applies && states.values().any(|state| next_step(state) == Step::Apply) {
         let options = apply::Options {
             concurrency: work.concurrency,
             delete_deadline: DELETE_DEADLINE,
@@ -135,6 +142,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
             let error = failures.get(&unit).cloned();
             let end = match (&error, next_step(&state)) {
                 (Some(_), _) => End::Failed,
+                (None, Step::Apply) if !work.applies => End::Soon(Duration::ZERO),
                 (None, Step::Apply) if lagging.is_some() => End::Failed,
                 (None, Step::Apply) if is_going(&planned, &outcome, &unit) => End::Soon(GOING),
                 (None, Step::Apply) => End::Soon(CONFIRM),

@@ -14,7 +14,7 @@ use super::board::Board;
 use crate::metrics::Registry;
 use crate::metrics::catalog::WATCH_RESTARTS;
 use crate::ops::{Access, AccessError, LoadedFleet};
-use crate::providers::kubernetes::{Followed, KubernetesProvider, Watch};
+use crate::providers::kubernetes::{Followed, KubernetesProvider, Told, Watch};
 use crate::report::chain;
 use crate::resource::mark::FLEET_LABEL;
 use crate::resource::{ManagementClusterName, ResourceId, Target, UnitId};
@@ -151,11 +151,13 @@ impl Task {
         let mut pause = FIRST_PAUSE;
         loop {
             let began = tokio::time::Instant::now();
-            let tell = |id: ResourceId| {
-                self.board.report().not_followed.remove(&self.name);
-                let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Some(unit) = owners.get(&id) {
-                    self.heard.add(unit);
+            let tell = |told: Told| match told {
+                Told::Going => drop(self.board.report().not_followed.remove(&self.name)),
+                Told::Changed(id) => {
+                    let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    if let Some(unit) = owners.get(&id) {
+                        self.heard.add(unit);
+                    }
                 }
             };
             let error = watch.follow(&self.provider, &tell).await;

@@ -80,7 +80,11 @@ fn is_not_ready(report: &Report) -> Option<String> {
             Some(error) => format!("no revision has loaded yet: {error}"),
             None => "no revision has loaded yet".to_owned(),
         }),
-        (Some(_), false) => Some("not every unit has been looked at yet".to_owned()),
+        (Some(_), false) => {
+            const WAITS: &str = "not every unit has been looked at yet";
+            let failed = report.units.values().find_map(|unit| unit.error.as_ref());
+            Some(failed.map_or_else(|| WAITS.to_owned(), |error| format!("{WAITS}: {error}")))
+        }
         (Some(_), true) => None,
     }
 }

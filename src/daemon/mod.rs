@@ -4,10 +4,10 @@
 //! loaded without an error; until the next one does, the last one stays. What a unit does is its own affair: one that fails
 //! makes the others wait for nothing.
 //!
-//! `queue`, `poll`, `corrections` and `state` are pure: which unit is looked at next, and when the source is; what was mended too
-//! often; what a plan means. `batch` looks and acts, `follow` hears what happens to live objects, `source` knows the files,
-//! `webhook` is told that they changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the
-//! cluster; `requests` are what these want.
+//! `queue`, `reach`, `poll`, `corrections` and `state` are pure: which unit is looked at next, and with which others; when the
+//! source is; what was mended too often; what a plan means. `batch` looks and acts, `follow` hears what happens to live
+//! objects, `source` knows the files and `revision` brings them into force, `webhook` is told that they changed; `board`, `http`
+//! and `telemetry` tell those who ask the daemon, `tell` those who ask the cluster; `requests` are what these want.
 
 mod batch;
 mod board;
@@ -17,6 +17,7 @@ mod follow;
 mod http;
 mod poll;
 mod queue;
+mod reach;
 mod replica;
 mod requests;
 mod revision;
@@ -45,11 +46,13 @@ use self::corrections::Corrections;
 use self::facts::UnitFacts;
 use self::follow::{Follower, Heard};
 use self::http::Probes;
-use self::poll::{Found, Poll};
+use self::poll::Poll;
 pub use self::queue::Pace;
-use self::queue::{End, Queue};
+use self::queue::{AtMost, End, Queue};
+use self::reach::{Reach, Reaches};
 use self::replica::Replica;
 use self::requests::{Moment, Requests};
+use self::revision::Looked;
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use self::telemetry::Availability;
@@ -108,10 +111,16 @@ const BOUNDS: Bounds = Bounds {
     body_time: Duration::from_secs(10),
     connections: 64,
 };
-/// Units in one batch: they share one look at the inventories.
-const BATCH: usize = 64;
+/// Units in one batch. One of routine looks costs about as much for all as for one, and is for looking alone where it is larger
+/// than the others: what it finds to do is done by those.
+const BATCH: AtMost = AtMost {
+    waited_for: 64,
+    routine: 1024,
+};
 /// Batches under way at once: one that waits for something slow is not to hold the others up.
 const BATCHES: usize = 4;
+/// Those of them that may have to wait for OCI: one is left for what has nothing to do with it.
+const OCI_BATCHES: usize = BATCHES - 1;
 /// How long what is under way may take once it is to stop; then its Leases are let go of, which has to be over in ten
 /// seconds too.
 const GRACE: Duration = Duration::from_secs(8);
@@ -147,6 +156,7 @@ pub async fn run(options: Options, stop: CancellationToken) {
 /// A batch that is under way.
 struct Running {
     units: BTreeSet<UnitId>,
+    reach: Reach,
     halt: Arc<AtomicBool>,
 }
 
@@ -164,6 +174,9 @@ struct Daemon {
     began: Instant,
     queue: Queue,
     in_force: Option<Arc<LoadedFleet>>,
+    reaches: Reaches,
+    /// Whether the source keeps what is in force for the next run.
+    is_kept: bool,
     /// What the source held when it was last looked at, in force or not.
     seen: Option<Revision>,
     held: Arc<Held>,
@@ -171,6 +184,8 @@ struct Daemon {
     replica: Replica,
     /// Units that have not been looked at since the start.
     unseen: Option<BTreeSet<UnitId>>,
+    /// A look at the source that is under way; never more than one.
+    looks: JoinSet<Looked>,
     batches: JoinSet<Ended>,
     running: BTreeMap<u64, Running>,
     begun: u64,
@@ -196,10 +211,13 @@ impl Daemon {
             options,
             began: now,
             in_force: None,
+            reaches: Reaches::default(),
+            is_kept: false,
             seen: None,
             held: Arc::default(),
             recorded: BTreeSet::new(),
             unseen: None,
+            looks: JoinSet::new(),
             batches: JoinSet::new(),
             running: BTreeMap::new(),
             begun: 0,
@@ -226,26 +244,21 @@ impl Daemon {
         let bell = self.options.bell.clone();
         loop {
             self.options.board.report().alive = Some(Timestamp::now());
-            if self.now() >= self.poll.next() {
-                let before = self.seen.clone();
-                self.look_at_source().await;
-                let found = if self.seen == before {
-                    Found::Nothing
-                } else {
-                    Found::News
-                };
-                self.poll.looked(found, self.now());
+            if self.poll.is_due(self.now()) {
+                self.begin_to_look();
             }
             self.begin_batches();
             self.options.telemetry.queued(self.queue.standing(self.now()));
-            let due = self.queue.next().filter(|_| self.batches.len() < BATCHES);
-            let wake = self.began + due.map_or(self.poll.next(), |due| due.min(self.poll.next()));
+            let due = self.queue.next(self.takes()).filter(|_| self.batches.len() < BATCHES);
+            let wake = due.into_iter().chain(self.poll.next()).min();
+            let wake = wake.map_or_else(|| Instant::now() + PULSE, |wake| self.began + wake);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(ended) = self.batches.join_next() => match ended {
                     Ok(ended) => self.note(ended),
                     Err(error) => tracing::error!(%error, "a batch broke off"),
                 },
+                Some(looked) = self.looks.join_next() => self.looked(looked).await,
                 units = heard.take() => {
                     let now = self.now();
                     for unit in units {
@@ -357,10 +370,19 @@ impl Daemon {
         }
     }
 
+    /// Which units may be begun with, and which of them together.
+    fn takes(&self) -> impl Fn(&UnitId) -> Option<Reach> + use<> {
+        let of_oci = self.running.values().filter(|running| running.reach == Reach::Oci);
+        let has_room = of_oci.count() < OCI_BATCHES;
+        let reaches = self.reaches.clone();
+        move |unit| Some(reaches.get(unit)).filter(|reach| has_room || *reach == Reach::Kubernetes)
+    }
+
     fn begin_batches(&mut self) {
         let Some(loaded) = self.in_force.clone() else { return };
         while self.batches.len() < BATCHES {
-            let units: BTreeSet<UnitId> = self.queue.take(self.now(), BATCH).into_iter().collect();
+            let takes = self.takes();
+            let units: BTreeSet<UnitId> = self.queue.take(self.now(), BATCH, takes).into_iter().collect();
             if units.is_empty() && !self.replica.asks_for_inventories() {
                 return;
             }
@@ -379,11 +401,15 @@ impl Daemon {
                 concurrency: self.options.concurrency,
                 management_clusters: self.options.management_clusters.clone(),
                 interrupted: claim.interrupted.clone(),
+                telemetry: self.options.telemetry.clone(),
+                applies: units.len() <= BATCH.waited_for,
             };
             let (batch, began) = (self.begun, self.requests.now());
             self.begun += 1;
+            let first = units.first().map(|unit| self.reaches.get(unit));
             let running = Running {
                 units: units.clone(),
+                reach: first.unwrap_or(Reach::Kubernetes),
                 halt: work.interrupted.clone(),
             };
             self.running.insert(batch, running);
@@ -431,9 +457,9 @@ impl Daemon {
     }
 
     fn look_at_all(&mut self, is_meant: impl Fn(&UnitId) -> bool) {
-        for running in self.running.values() {
-            if running.units.iter().any(&is_meant) {
-                running.halt.store(true, Ordering::Relaxed);
+        for (batch, running) in &self.running {
+            if running.units.iter().any(&is_meant) && !running.halt.swap(true, Ordering::Relaxed) {
+                tracing::info!(batch, "what is under way begins nothing more, and is looked at again");
             }
         }
         let in_files = self.in_force.iter().flat_map(|loaded| loaded.rendered.units.keys());
@@ -496,7 +522,7 @@ impl Daemon {
                     board.note(unit, report);
                     let facts = self.unseen_facts(unit, &error);
                     self.tell(unit, facts, ended.began);
-                    self.queue.end(unit, End::Failed, now);
+                    self.queue.end(unit, End::Unreached, now);
                 }
             }
         }

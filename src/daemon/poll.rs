@@ -1,7 +1,7 @@
 //! When the source is looked at.
 //!
 //! Invariant: pure; time is what the caller says it is, measured from any fixed moment. However often somebody asks, looks
-//! keep a distance.
+//! keep a distance; one is under way at a time, and who asks meanwhile is heard after it.
 
 use std::time::Duration;
 
@@ -27,6 +27,15 @@ pub(super) struct Poll {
     last: Option<Duration>,
     /// Looks that were asked for and may still follow.
     asked: &'static [Duration],
+    /// A look that has not ended; it may not see what was asked for meanwhile.
+    under_way: Option<Meanwhile>,
+}
+
+/// What happened during a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meanwhile {
+    Nothing,
+    Asked,
 }
 
 impl Poll {
@@ -37,23 +46,39 @@ impl Poll {
             next: Duration::ZERO,
             last: None,
             asked: &[],
+            under_way: None,
         }
     }
 
-    /// When the next look is due.
-    pub(super) fn next(&self) -> Duration {
-        self.next
+    /// When the next look is due; none while one is under way.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.under_way.is_none().then_some(self.next)
     }
 
-    /// Asks for a look now.
+    /// Whether a look is due.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.next().is_some_and(|next| next <= now)
+    }
+
+    /// Notes that a look begins.
+    pub(super) fn begin(&mut self) {
+        self.under_way = Some(Meanwhile::Nothing);
+    }
+
+    /// Asks for a look now, or after the one that is under way.
     pub(super) fn ask(&mut self, now: Duration) {
+        if let Some(meanwhile) = &mut self.under_way {
+            *meanwhile = Meanwhile::Asked;
+            return;
+        }
         let soonest = self.last.map_or(now, |last| now.max(last + DISTANCE));
         self.next = self.next.min(soonest);
         self.asked = &AGAIN;
     }
 
-    /// Notes that a look was taken.
+    /// Notes that a look has ended.
     pub(super) fn looked(&mut self, found: Found, now: Duration) {
+        let meanwhile = self.under_way.take();
         self.last = Some(now);
         self.next = now + self.every;
         match (found, self.asked) {
@@ -62,6 +87,9 @@ impl Poll {
                 self.asked = rest;
             }
             (Found::News, _) | (_, []) => self.asked = &[],
+        }
+        if meanwhile == Some(Meanwhile::Asked) {
+            self.ask(now);
         }
     }
 }
@@ -81,7 +109,8 @@ mod tests {
             if asked.contains(&now) {
                 poll.ask(at(now));
             }
-            if poll.next() <= at(now) {
+            if poll.is_due(at(now)) {
+                poll.begin();
                 looks.push(now);
                 let found = if looks.len() == 3 { Found::News } else { Found::Nothing };
                 poll.looked(found, at(now));
@@ -103,13 +132,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_during_a_look_is_looked_for_after_it() {
+        for found in [Found::News, Found::Nothing] {
+            let mut poll = Poll::new(at(3600));
+            poll.begin();
+            assert_eq!(poll.next(), None);
+            poll.ask(at(1));
+            assert!(!poll.is_due(at(50)), "one at a time");
+            poll.looked(found, at(60));
+            assert_eq!(poll.next(), Some(at(60) + DISTANCE));
+            poll.begin();
+            poll.looked(Found::News, at(62));
+            assert_eq!(poll.next(), Some(at(3662)), "and once");
+        }
+    }
+
+    #[test]
     fn looks_keep_a_distance_whoever_asks() {
         let mut poll = Poll::new(at(3600));
         poll.looked(Found::Nothing, at(5));
         for _ in 0..1000 {
             poll.ask(at(5));
         }
-        assert_eq!(poll.next(), at(5) + DISTANCE);
+        assert_eq!(poll.next(), Some(at(5) + DISTANCE));
         let often: Vec<u64> = (0..60).collect();
         let looks = looks(&mut Poll::new(at(3600)), &often, 60);
         assert!(looks.len() <= 60, "{looks:?}");

@@ -3,37 +3,67 @@
 //! Invariant: a revision comes into force as a whole, once it has loaded without an error; what does not leaves the last one in
 //! force, and says why.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::task::JoinError;
 
 use super::Daemon;
+use super::poll::Found;
+use super::reach::Reaches;
+use super::telemetry::News;
 use super::tell::FleetFacts;
 use crate::diag::Severity;
 use crate::ops::LoadedFleet;
 use crate::report::chain;
 
+/// What a look at the source came to: none where it holds what it did.
+pub(super) type Looked = Result<Option<News>, String>;
+
 impl Daemon {
-    /// Looks whether the source holds something else than it did, and brings that into force where it is in order.
-    pub(super) async fn look_at_source(&mut self) {
+    /// Begins to look whether the source holds something else than it did. A server may take its time, and nothing else waits
+    /// for it.
+    pub(super) fn begin_to_look(&mut self) {
+        self.poll.begin();
         let source = self.options.source.clone();
         let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
         let telemetry = self.options.telemetry.clone();
-        let looked = tokio::task::spawn_blocking(move || telemetry.look(&*source, seen.as_ref(), earlier.as_deref()));
-        let news = match looked.await {
-            Ok(Ok(news)) => news,
-            Ok(Err(error)) => return self.refuse(&error),
-            Err(error) => return self.refuse(&error.to_string()),
+        self.looks
+            .spawn_blocking(move || telemetry.look(&*source, seen.as_ref(), earlier.as_deref()));
+    }
+
+    /// Notes what a look came to, and brings what it found into force where that is in order.
+    pub(super) async fn looked(&mut self, looked: Result<Looked, JoinError>) {
+        let before = self.seen.clone();
+        self.take_news(looked.unwrap_or_else(|error| Err(error.to_string())))
+            .await;
+        let found = if self.seen == before {
+            Found::Nothing
+        } else {
+            Found::News
+        };
+        self.poll.looked(found, self.now());
+    }
+
+    async fn take_news(&mut self, looked: Looked) {
+        let news = match looked {
+            Ok(news) => news,
+            Err(error) => return self.refuse(&error),
         };
         self.options.board.report().source_seen = Some(Timestamp::now());
         let Some((there, loaded)) = news else {
             let in_force = self.in_force.as_ref().map(|loaded| &loaded.revised.revision);
-            if in_force == self.seen.as_ref() {
+            let is_in_force = in_force == self.seen.as_ref();
+            if is_in_force {
                 self.options.board.report().source_error = None;
                 self.desk.refused(None);
             }
             if !self.is_followed {
                 self.follow().await;
+            }
+            if is_in_force && !self.is_kept {
+                self.keep_in_force().await;
             }
             return;
         };
@@ -61,18 +91,30 @@ impl Daemon {
         }
     }
 
+    /// Has the source keep for the next run what is in force; tried again with each look until it does.
+    async fn keep_in_force(&mut self) {
+        let source = self.options.source.clone();
+        let took = tokio::task::spawn_blocking(move || source.took().map_err(|error| chain(&*error)));
+        match took.await.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok(()) => self.is_kept = true,
+            Err(error) => tracing::warn!(error, "the next run won't know what was in force"),
+        }
+    }
+
     async fn bring_into_force(&mut self, loaded: LoadedFleet) {
         let loaded = Arc::new(loaded);
         let before = self.in_force.replace(loaded.clone());
+        self.reaches = Reaches::of(&loaded);
         // Contexts, tenancies or identities may have changed with it.
-        self.held = Arc::default();
+        let access = &self.options.access;
+        let held = before
+            .as_ref()
+            .map(|before| access.held_on(&self.held, &before.fleet, &loaded.fleet));
+        self.held = Arc::new(held.unwrap_or_default());
         self.options.telemetry.holds(&self.held);
         tracing::info!(revision = %loaded.revised.revision, fleet = loaded.summary(), "in force");
-        let source = self.options.source.clone();
-        let took = tokio::task::spawn_blocking(move || source.took().map_err(|error| chain(&*error)));
-        if let Ok(Err(error)) = took.await {
-            tracing::warn!(error, "the next run won't know what was in force");
-        }
+        self.is_kept = false;
+        self.keep_in_force().await;
         {
             let mut report = self.options.board.report();
             report.revision = Some(loaded.revised.revision.clone());
@@ -100,12 +142,16 @@ impl Daemon {
         }
         self.keep_units();
         let now = self.now();
+        let mut changed = BTreeSet::new();
         for (unit, rendered) in &loaded.rendered.units {
             let known = before.as_ref().and_then(|before| before.rendered.units.get(unit));
-            if known.is_none_or(|known| known.digest != rendered.digest) {
+            // The first looks after a start are due already, and nobody has asked for them.
+            if before.is_some() && known.is_none_or(|known| known.digest != rendered.digest) {
                 self.insist(unit);
+                changed.insert(unit.clone());
             }
         }
+        self.options.telemetry.awaits_plans(&loaded.revised.revision, changed);
         // What was refused may be allowed now.
         if before
             .as_ref()

@@ -112,13 +112,19 @@ impl Source for Repository {
         let fetched = match mirror.fetch(now) {
             Ok(fetched) => fetched,
             // A daemon that starts while the server is away goes on with what was in force.
-            Err(error) if is_first => match mirror.kept(&self.in_force(), now)? {
-                Some(kept) => {
+            Err(error) if is_first => match mirror.kept(&self.in_force(), now) {
+                Ok(Some(kept)) => {
                     let error = crate::report::chain(&error);
                     tracing::warn!(error, "can't fetch; going on with what was in force");
                     kept
                 }
-                None => return Err(error.into()),
+                Ok(None) => return Err(error.into()),
+                // That nothing can be fetched comes first: there would be another copy then.
+                Err(unkept) => {
+                    let unkept = crate::report::chain(&unkept);
+                    tracing::debug!(error = unkept, "nor can what was in force be had");
+                    return Err(error.into());
+                }
             },
             Err(error) => return Err(error.into()),
         };

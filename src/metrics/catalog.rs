@@ -37,6 +37,7 @@ families! {
     Counter SOURCE_ERRORS = "fleetwright_source_errors_total" [] "Looks at the source that ended without a revision that may be in force.";
     Histogram FETCH_SECONDS = "fleetwright_source_fetch_seconds" ["result"] "Looks at the source, for a Git repository a fetch each; result: ok, error.";
     Histogram LOAD_SECONDS = "fleetwright_source_load_seconds" ["result"] "Readings of a new revision, from its files to rendered manifests; result: ok, error.";
+    Histogram PLAN_LAG = "fleetwright_revision_plan_seconds" [] "From the end of the fetch that brought a revision to plans of all units that it changed; none for the first revision after a start.";
     Counter WEBHOOKS = "fleetwright_webhooks_total" ["result"] "Requests to the webhook address; result: accepted, ignored, limited, unproved, malformed, misplaced, unable.";
 
     Gauge LOOP_SEEN = "fleetwright_loop_last_timestamp_seconds" [] "When the daemon's loop last came round.";
@@ -73,6 +74,8 @@ families! {
 
     Counter PROCESS_CPU = "process_cpu_seconds_total" [] "Processor time that was used.";
     Gauge PROCESS_RESIDENT = "process_resident_memory_bytes" [] "Resident memory.";
+    Gauge PROCESS_ALLOCATED = "fleetwright_process_allocated_bytes" [] "Memory that the allocator has given out and not got back; that of the C libraries within (Git, SSH, TLS for Git) is not counted.";
+    Gauge PROCESS_TASKS = "fleetwright_process_tasks" [] "Asynchronous tasks that have begun and not ended.";
     Gauge PROCESS_VIRTUAL = "process_virtual_memory_bytes" [] "Virtual memory.";
     Gauge PROCESS_FDS = "process_open_fds" [] "Open file descriptors.";
     Gauge PROCESS_MAX_FDS = "process_max_fds" [] "File descriptors that may be open.";

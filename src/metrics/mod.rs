@@ -7,6 +7,7 @@
 //! Written by hand in the text format 0.0.4, which every collector reads and `promtool` checks: most series are states that
 //! are known when somebody asks, and go when what they tell of goes, which leaves little for a library to do.
 
+pub mod allocator;
 mod calls;
 pub mod catalog;
 mod registry;

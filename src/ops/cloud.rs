@@ -95,25 +95,43 @@ pub(super) async fn connect<'a>(
     let recorded = recorded.filter_map(|entry| entry.oci.as_ref()?.tenancy.clone());
     let tenancies: BTreeSet<String> = named.chain(recorded).collect();
     let Some(held) = &access.held else {
-        return make(access, loaded, tenancies).await.map(Arc::new);
+        let (made, _) = make(access, loaded, tenancies).await?;
+        return Ok(Arc::new(made));
     };
     if let Some((_, known)) = locked(&held.oci).clone().filter(|(of, _)| of.is_superset(&tenancies)) {
         return Ok(known);
     }
-    let made = Arc::new(make(access, loaded, tenancies.clone()).await?);
-    *locked(&held.oci) = Some((tenancies, made.clone()));
+    let (made, credentials) = make(access, loaded, tenancies.clone()).await?;
+    let made = Arc::new(made);
+    if credentials == Profiles::Read {
+        *locked(&held.oci) = Some((tenancies, made.clone()));
+    }
     Ok(made)
 }
 
-async fn make(access: &Access, loaded: &LoadedFleet, tenancies: BTreeSet<String>) -> Result<OciProvider, CloudError> {
+/// Whether it is known which credentials are for which tenancy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profiles {
+    /// It is.
+    Read,
+    /// The file that says so can't be read: the next connection may be another.
+    Unread,
+}
+
+async fn make(
+    access: &Access,
+    loaded: &LoadedFleet,
+    tenancies: BTreeSet<String>,
+) -> Result<(OciProvider, Profiles), CloudError> {
     let now: Now = Arc::new(jiff::Timestamp::now);
     if let Some(sandbox) = &access.sandbox {
         let mut options = sandbox.oci_client(&tenancies)?;
         options.now = now.clone();
         options.budget = access.oci.rate;
         options.metrics = access.metrics.clone();
-        return Ok(provider(options, access, loaded, now));
+        return Ok((provider(options, access, loaded, now), Profiles::Read));
     }
+    let mut profiles = Profiles::Read;
     let mut options = ClientOptions::new(Arc::new(Https::new(&HttpsOptions::default())?));
     options.metrics = access.metrics.clone();
     options.endpoints = endpoints(&access.oci.endpoints)?;
@@ -121,7 +139,7 @@ async fn make(access: &Access, loaded: &LoadedFleet, tenancies: BTreeSet<String>
         options.budget = Some(rate);
     }
     match access.oci.auth {
-        Auth::Config => config(&access.oci, &tenancies, &now, &mut options).await,
+        Auth::Config => profiles = config(&access.oci, &tenancies, &now, &mut options).await,
         Auth::InstancePrincipal => {
             options.default_credentials = Some(Arc::new(InstancePrincipal::new(InstanceOptions {
                 exchange: options.exchange.clone(),
@@ -143,7 +161,7 @@ async fn make(access: &Access, loaded: &LoadedFleet, tenancies: BTreeSet<String>
     {
         options.credentials = tenancies.into_iter().map(|tenancy| (tenancy, own.clone())).collect();
     }
-    Ok(provider(options, access, loaded, now))
+    Ok((provider(options, access, loaded, now), profiles))
 }
 
 fn provider(options: ClientOptions, access: &Access, loaded: &LoadedFleet, now: Now) -> OciProvider {
@@ -168,7 +186,7 @@ fn provider(options: ClientOptions, access: &Access, loaded: &LoadedFleet, now: 
 const SANDBOX_PAUSE: Duration = Duration::from_millis(20);
 
 /// For each tenancy the profile that is of it, and the default one.
-async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, options: &mut ClientOptions) {
+async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, options: &mut ClientOptions) -> Profiles {
     let home = access.home.clone();
     let path = access
         .config
@@ -179,7 +197,9 @@ async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, opt
         Arc::new(ConfigFile::new(path.clone(), profile, home.clone(), now.clone()))
     };
     // A file that can't be read is said of each object that is looked for: nothing else of the fleet has to wait for it.
-    let profiles = config_file::profiles(&path).await.unwrap_or_default();
+    let read = config_file::profiles(&path).await;
+    let known = if read.is_ok() { Profiles::Read } else { Profiles::Unread };
+    let profiles = read.unwrap_or_default();
     let default = access.profile.as_deref().unwrap_or(config_file::DEFAULT);
     for tenancy in tenancies {
         let is_of = |name: &&String| profiles.get(*name).is_some_and(|of| of.as_ref() == Some(tenancy));
@@ -189,6 +209,7 @@ async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, opt
         }
     }
     options.default_credentials = Some(of(default));
+    known
 }
 
 /// For each tenancy the key of the identity that its clusters use.

@@ -26,8 +26,8 @@ pub struct FetchOptions {
     pub ca: Option<PathBuf>,
     /// What https goes through.
     pub proxy: Proxy,
-    /// A token or a password, for https and http.
-    pub token: Option<Secret>,
+    /// For https and http.
+    pub token: Option<Token>,
     /// Whose; the URL's if there is none.
     pub user: Option<String>,
     /// For ssh.
@@ -40,6 +40,15 @@ pub struct FetchOptions {
     pub deadline: Option<Duration>,
     /// The time by which keys are judged.
     pub now: jiff::Timestamp,
+}
+
+/// A token or a password.
+#[derive(Clone, Debug)]
+pub enum Token {
+    /// This one.
+    Given(Secret),
+    /// The one that a file holds at the moment.
+    File(PathBuf),
 }
 
 /// How an SSH server is talked to.
@@ -149,13 +158,19 @@ pub fn mirror(options: &FetchOptions) -> Result<Mirror, FetchError> {
 fn credentials(options: &FetchOptions) -> Result<Credentials, FetchError> {
     let user = options.user.as_deref().or(options.location.user());
     Ok(match (options.location.scheme(), &options.token, &options.ssh.key) {
-        (Scheme::Https | Scheme::Http, Some(token), _) => match user {
-            Some(user) => Credentials::Password {
-                user: user.to_owned(),
-                password: token.clone(),
-            },
-            None => Credentials::token(token.clone()),
-        },
+        (Scheme::Https | Scheme::Http, Some(token), _) => {
+            let token = match token {
+                Token::Given(token) => token.clone(),
+                Token::File(path) => Secret::new(text(path)?.trim()),
+            };
+            match user {
+                Some(user) => Credentials::Password {
+                    user: user.to_owned(),
+                    password: token,
+                },
+                None => Credentials::token(token),
+            }
+        }
         (Scheme::Ssh, _, Some(key)) => Credentials::SshKey {
             key: Secret::new(text(key)?),
             passphrase: options.ssh.passphrase.clone(),

@@ -221,7 +221,7 @@ fn failed(fleet: &Fleet, rendered: &Rendered, diagnostics: &[Diagnostic]) -> BTr
 }
 
 /// Random bytes for a new fleet's uid: the operating system's, by way of the hasher's keys.
-fn entropy() -> [u8; 16] {
+pub(super) fn entropy() -> [u8; 16] {
     use std::hash::{BuildHasher as _, Hasher as _, RandomState};
     let word = || RandomState::new().build_hasher().finish().to_le_bytes();
     let mut bytes = [0; 16];

@@ -24,6 +24,7 @@ mod pull;
 mod render;
 mod rights;
 mod sandbox;
+mod saved;
 mod schema;
 mod status;
 
@@ -37,7 +38,7 @@ pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
 pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};
-pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, fetch, mirror};
+pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, Token, fetch, mirror};
 pub use init::{InitError, init};
 pub use load::{
     LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, TreeOptions, load, load_tree,
@@ -48,5 +49,6 @@ pub use pull::{PullError, Pulled, pull_definitions};
 pub use render::{RenderError, Written, render_stream, render_tree};
 pub use rights::{IamOptions, IamSubject, RbacOptions, RightsError, iam, rbac};
 pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};
+pub use saved::{PURPOSE, SavedPlanError, moved_files, read_plan, save_plan};
 pub use schema::schemas;
 pub use status::status;

@@ -295,7 +295,7 @@ pub(super) fn planes<'a>(
 /// The plan of what was seen.
 pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> Result<Plan, PlanError> {
     let view = loaded.scope(&options.scope);
-    let newer = newer_units(loaded, &seen.inventories);
+    let newer = newer_units(loaded, &seen.inventories, &view);
     let suspended = match (options.even_suspended, &options.against) {
         (false, Against::Live(_)) => suspended_units(loaded, options, seen),
         _ => BTreeMap::new(),
@@ -466,11 +466,16 @@ fn referred_to<'a>(loaded: &'a LoadedFleet, desired: &BTreeMap<UnitId, DesiredUn
         .collect()
 }
 
-/// Units whose inventory was last written from a commit that lies ahead of the one at hand.
-fn newer_units(loaded: &LoadedFleet, inventories: &BTreeMap<InventoryKey, Stored>) -> BTreeMap<UnitId, Revision> {
+/// Units in scope whose inventory was last written from a commit that lies ahead of the one at hand. Of the others it is not
+/// asked: after a while each was written from a commit of its own, and each is a walk through the history.
+fn newer_units(
+    loaded: &LoadedFleet,
+    inventories: &BTreeMap<InventoryKey, Stored>,
+    view: &ScopeView<'_>,
+) -> BTreeMap<UnitId, Revision> {
     let mut relations: BTreeMap<&Revision, Ancestry> = BTreeMap::new();
     let mut newer = BTreeMap::new();
-    for ((_, unit), stored) in inventories {
+    for ((_, unit), stored) in inventories.iter().filter(|((_, unit), _)| view.holds(unit)) {
         let recorded = &stored.inventory.revision;
         let time = stored.inventory.revision_time;
         let relation = *relations

@@ -1,6 +1,6 @@
 //! One change: what is to be done with one object, why, and what stands in its way.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::inventory::OciEntry;
@@ -8,7 +8,7 @@ use crate::providers::{Sensitive, WriteRequest};
 use crate::resource::{Digest, ManagementClusterName, Reference, ResourceId, UnitId};
 
 /// What is done with an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// It is made.
@@ -258,6 +258,9 @@ pub struct Change {
     /// What was read; none for a create.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precondition: Option<Precondition>,
+    /// Digest of what is there of an object that is to go: its labels, and what it is to be.
+    #[serde(skip)]
+    pub seen: Option<Digest>,
     /// Whose the live object is; guards read it.
     #[serde(skip)]
     pub ownership: Ownership,
@@ -341,6 +344,7 @@ pub(crate) mod tests {
             preview: Preview::Document,
             blocks: Vec::new(),
             precondition: None,
+            seen: None,
             ownership: Ownership::Ours,
             depends_on: Vec::new(),
             payload: Payload::none(),

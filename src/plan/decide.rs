@@ -16,7 +16,7 @@ use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
 use crate::inventory::Entry;
 use crate::providers::{Kind, LiveObject, Observation, Observed, Sensitive};
-use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
+use crate::resource::{Digest, FleetUid, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
 use crate::schema::Schema;
 use crate::ssa;
 
@@ -89,6 +89,7 @@ pub(super) fn wanted(
         preview: Preview::Document,
         blocks: Vec::new(),
         precondition: None,
+        seen: None,
         ownership: Ownership::Nobody,
         depends_on: manifest.depends_on.clone(),
         payload: Payload {
@@ -448,6 +449,7 @@ fn recorded(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName) -
         preview: Preview::Document,
         blocks: Vec::new(),
         precondition: None,
+        seen: None,
         ownership: Ownership::Nobody,
         depends_on: Vec::new(),
         payload: Payload::none(),
@@ -479,6 +481,15 @@ pub(super) fn undecided(
     }
 }
 
+/// What of an object somebody decides on who lets it go; its status and its bookkeeping are none of that.
+fn seen(live: &Value) -> Digest {
+    let decided = |key: &&String| !matches!(key.as_str(), "metadata" | "status");
+    let entries = live.as_object().into_iter().flatten();
+    let parts: BTreeMap<&String, &Value> = entries.filter(|(key, _)| decided(key)).collect();
+    let whole = serde_json::json!([live.pointer("/metadata/labels"), parts]);
+    Digest::of(whole.to_string().as_bytes())
+}
+
 /// What to do about an object that is in the inventory and that the fleet no longer wants.
 pub(super) fn unwanted(
     entry: &Entry,
@@ -505,6 +516,7 @@ pub(super) fn unwanted(
                     uid: live.uid.clone(),
                     version: live.version.clone(),
                 });
+                change.seen = Some(seen(&value));
             }
             Err(error) => {
                 let reason = format!("the server's answer is no JSON: {error}");

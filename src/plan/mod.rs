@@ -19,6 +19,7 @@ mod mask;
 mod ownership;
 pub mod preconditions;
 pub mod rendered;
+pub mod saved;
 #[cfg(test)]
 mod tests;
 

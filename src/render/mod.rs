@@ -51,6 +51,13 @@ pub struct Rendered {
     templates: Option<Digest>,
 }
 
+impl Rendered {
+    /// Digest of the templates; none where they did not compile.
+    pub fn templates(&self) -> Option<Digest> {
+        self.templates
+    }
+}
+
 /// One unit's objects.
 #[derive(Clone, Debug)]
 pub struct Unit {

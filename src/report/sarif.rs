@@ -11,10 +11,8 @@ use crate::plan::Plan;
 
 /// Problems of the fleet files, which lie in `directory`.
 pub fn of_diagnostics(diagnostics: &[Diagnostic], directory: &str) -> Value {
-    log(
-        diagnostics.iter().map(|one| problem(one, directory)).collect(),
-        &rules(diagnostics),
-    )
+    let results: Vec<Value> = diagnostics.iter().map(|one| problem(one, directory)).collect();
+    log(&results, &rules(diagnostics))
 }
 
 /// A plan's refusals and the problems of its files.
@@ -33,10 +31,10 @@ pub fn of_plan(plan: &Plan, diagnostics: &[Diagnostic], directory: &str) -> Valu
             "message": {"text": format!("{}. To lift: {}", refusal.message, refusal.lift)},
             "locations": [{"logicalLocations": places.collect::<Vec<_>>()}]})
     }));
-    log(results, &rules)
+    log(&results, &rules)
 }
 
-fn log(results: Vec<Value>, rules: &[Value]) -> Value {
+fn log(results: &[Value], rules: &[Value]) -> Value {
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

@@ -39,6 +39,7 @@ mod oci_provider;
 mod oracle_clients;
 mod plan_against;
 mod plan_reports;
+mod plan_saved;
 mod reference;
 mod render_admission;
 mod render_crds;

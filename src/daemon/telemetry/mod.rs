@@ -3,6 +3,7 @@
 //! Invariant: nothing decides by it. What it tells of units and clusters goes with them.
 
 mod availability;
+mod lag;
 mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub(super) use self::availability::Availability;
+use self::lag::Lag;
 use super::batch::Looked;
 use super::board::Report;
 use super::queue::{self, End};
@@ -41,6 +43,7 @@ struct Now {
     /// When the queue was looked at.
     at: Option<Timestamp>,
     held: Arc<Held>,
+    lag: Lag,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +90,7 @@ impl Telemetry {
             return Ok(None);
         }
         let begun = std::time::Instant::now();
+        self.now().lag.fetched(begun);
         let _span = tracing::info_span!("load", revision = %there).entered();
         let loaded = source.load(earlier).map_err(|error| chain(&*error));
         self.registry
@@ -102,6 +106,21 @@ impl Telemetry {
     /// Where the budget of calls is from now on.
     pub(super) fn holds(&self, held: &Arc<Held>) {
         self.now().held = held.clone();
+    }
+
+    /// A revision came into force after another, and changes these units.
+    pub(super) fn awaits_plans(&self, revision: &Revision, units: BTreeSet<UnitId>) {
+        self.now().lag.in_force(revision, units);
+    }
+
+    /// There is a plan of these units.
+    pub(super) fn planned(&self, revision: &Revision, units: &BTreeSet<UnitId>) {
+        let took = self.now().lag.planned(revision, units, std::time::Instant::now());
+        if let Some(took) = took {
+            self.registry.observe(&metric::PLAN_LAG, [], took);
+            let milliseconds = took.as_millis();
+            tracing::info!(%revision, milliseconds, "planned what it changes, since it was fetched");
+        }
     }
 
     /// How many units wait.

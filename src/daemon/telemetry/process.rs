@@ -1,11 +1,15 @@
-//! What this process uses, as the kernel tells it; on a system without `/proc` nothing is told.
+//! What this process uses, as the kernel, the allocator and the runtime tell it; on a system without `/proc` the kernel's part is
+//! left out.
 
 use std::fs;
 
-use crate::metrics::Registry;
+use tokio::runtime::Handle;
+
 use crate::metrics::catalog::{
-    PROCESS_CPU, PROCESS_FDS, PROCESS_MAX_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_VIRTUAL,
+    PROCESS_ALLOCATED, PROCESS_CPU, PROCESS_FDS, PROCESS_MAX_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_TASKS,
+    PROCESS_VIRTUAL,
 };
+use crate::metrics::{Registry, allocator};
 
 /// Linux counts processor time in these for programs, whatever its own clock does.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -15,7 +19,10 @@ pub(super) fn record(registry: &Registry) {
     let stat = read("/proc/self/stat");
     let status = read("/proc/self/status");
     let files = fs::read_dir("/proc/self/fd").map(Iterator::count).ok();
+    let tasks = Handle::try_current().map(|runtime| super::number(runtime.metrics().num_alive_tasks()));
     let values = [
+        (&PROCESS_ALLOCATED, allocator::allocated().map(bytes)),
+        (&PROCESS_TASKS, tasks.ok()),
         (&PROCESS_RESIDENT, kilobytes(&status, "VmRSS:")),
         (&PROCESS_VIRTUAL, kilobytes(&status, "VmSize:")),
         // Looking takes one itself.
@@ -31,6 +38,12 @@ pub(super) fn record(registry: &Registry) {
     if let (Some(user), Some(system)) = (field(&stat, 13), field(&stat, 14)) {
         registry.set(&PROCESS_CPU, [], (user + system) / TICKS_PER_SECOND);
     }
+}
+
+/// Exact up to eight pebibytes.
+#[expect(clippy::cast_precision_loss, reason = "a process has less memory than that")]
+fn bytes(count: u64) -> f64 {
+    count as f64
 }
 
 /// A field of `/proc/self/stat`, counted from 0; the second is the program's name in brackets and may hold anything.
@@ -88,6 +101,23 @@ mod tests {
             ),
             (None, None, None)
         );
+    }
+
+    #[tokio::test]
+    async fn tasks_are_counted_while_they_live() {
+        let tasks = || {
+            let registry = Registry::default();
+            record(&registry);
+            let text = registry.text();
+            let line = text.lines().find_map(|line| line.strip_prefix("fleetwright_process_tasks "));
+            line.and_then(|count| count.parse::<usize>().ok())
+        };
+        let before = tasks().expect("a runtime");
+        let waits = tokio::spawn(std::future::pending::<()>());
+        assert_eq!(tasks(), Some(before + 1));
+        waits.abort();
+        waits.await.unwrap_err();
+        assert_eq!(tasks(), Some(before));
     }
 
     #[cfg(target_os = "linux")]

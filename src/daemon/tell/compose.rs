@@ -187,12 +187,12 @@ pub(in crate::daemon) struct FleetFacts {
     pub(in crate::daemon) error: Option<String>,
 }
 
-/// What a fleet's status says.
+/// What a fleet's status says; of each of its units what was told, none where nothing was yet.
 pub(super) fn fleet<'a>(
     before: &FleetSync,
     name: &str,
     facts: &FleetFacts,
-    units: impl Iterator<Item = &'a UnitSync>,
+    units: impl Iterator<Item = Option<&'a UnitSync>>,
     (suspended, handled): (Option<String>, Option<&str>),
     (generation, now): (i64, Timestamp),
 ) -> FleetSync {
@@ -200,6 +200,7 @@ pub(super) fn fleet<'a>(
     let mut counts = UnitCounts::default();
     for unit in units {
         counts.total += 1;
+        let Some(unit) = unit else { continue };
         match unit.state.as_str() {
             "InSync" => counts.ready += 1,
             "Suspended" => counts.suspended += 1,
@@ -410,7 +411,7 @@ pub(super) mod tests {
             &FleetSync::default(),
             "f",
             &facts_of(None, 10),
-            units.iter(),
+            units.iter().map(Some),
             (None, None),
             now(11),
         );
@@ -419,7 +420,7 @@ pub(super) mod tests {
             &first,
             "f",
             &facts_of(Some("bad"), 50),
-            units.iter(),
+            units.iter().map(Some),
             (None, Some("t")),
             now(51),
         );
@@ -431,5 +432,33 @@ pub(super) mod tests {
             .find(|condition| condition.kind == "Stalled")
             .unwrap();
         assert_eq!((stalled.status, stalled.message.as_str()), (Truth::True, "bad"));
+    }
+
+    #[test]
+    fn a_fleet_of_which_others_have_not_told_yet_is_counted_whole_and_not_called_ready() {
+        let facts_of = FleetFacts {
+            revision: Some("r".to_owned()),
+            ..FleetFacts::default()
+        };
+        let told = compose(&UnitSync::default(), &facts(State::InSync, Details::default()), 1);
+        let of = |units: &[Option<&UnitSync>]| {
+            let about = (None, None);
+            let after = fleet(
+                &FleetSync::default(),
+                "f",
+                &facts_of,
+                units.iter().copied(),
+                about,
+                (1, Timestamp::UNIX_EPOCH),
+            );
+            let ready = after
+                .conditions
+                .iter()
+                .find(|condition| condition.kind == "Ready")
+                .unwrap();
+            (after.units.total, after.units.ready, ready.status)
+        };
+        assert_eq!(of(&[Some(&told), None, None]), (3, 1, Truth::False));
+        assert_eq!(of(&[Some(&told), Some(&told)]), (2, 2, Truth::True));
     }
 }

@@ -301,7 +301,8 @@ impl Teller {
             let all = record.annotations.iter().filter(|(key, _)| is_of_suspension(key));
             all.map(|(key, value)| (key.clone(), value.clone())).collect()
         };
-        let differs = before.is_some_and(|before| suspensions(before) != suspensions(now));
+        // One that is seen for the first time may have been made to suspend something.
+        let differs = before.map(suspensions).unwrap_or_default() != suspensions(now);
         if let Some(token) = &token {
             self.asked.insert(key, token.clone());
         }

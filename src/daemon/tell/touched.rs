@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::desk::Desk;
-use crate::providers::kubernetes::{Followed, INVENTORY_NAMESPACE, Watch, sync_id};
+use crate::providers::kubernetes::{Followed, INVENTORY_NAMESPACE, Told, Watch, sync_id};
 use crate::report::chain;
 use crate::resource::mark::FLEET_LABEL;
 use crate::resource::{ManagementClusterName, ResourceId, Target};
@@ -90,7 +90,10 @@ impl Watcher {
             within: Some(INVENTORY_NAMESPACE),
             label: (FLEET_LABEL.to_owned(), loaded.fleet.name.to_string()),
         });
-        let tell = |id: ResourceId| self.touched.add(self.kind, id.name);
+        let tell = |told: Told| match told {
+            Told::Going => {}
+            Told::Changed(id) => self.touched.add(self.kind, id.name),
+        };
         chain(&watch.follow(&provider, &tell).await)
     }
 }

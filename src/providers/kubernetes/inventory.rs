@@ -24,6 +24,8 @@ use crate::resource::{Digest, FleetUid, UnitId};
 pub const INVENTORY_NAMESPACE: &str = "fleetwright-system";
 /// The server's own limit is 1 MiB for all of an object; a unit of thousands of objects stays below half of this.
 const SIZE_LIMIT: usize = 900_000;
+/// Records in one page of a LIST: most fleets take one, since a server may have to ask its store for the others.
+const PAGE: usize = 2_500;
 /// Names that are tried for a new record; more than one only where units were renamed back and forth.
 const ATTEMPTS: u32 = 4;
 /// The key in the ConfigMap's data.
@@ -110,7 +112,7 @@ impl KubernetesStore {
     async fn load(&self, fleet: &FleetUid) -> Result<Vec<Stored>, ProviderError> {
         const WHAT: &str = "reading the inventories";
         let selector = escape(&format!("{INVENTORY_LABEL}={}", label_value(fleet)));
-        let first = format!("{}?labelSelector={selector}&limit=500", collection());
+        let first = format!("{}?labelSelector={selector}&limit={PAGE}", collection());
         let listing = list::all_pages(&self.http, &config_map(), &first)
             .await
             .map_err(|error| match error {

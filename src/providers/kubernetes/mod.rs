@@ -53,7 +53,7 @@ pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 pub use self::lease::{Draft, LeaseStore};
 pub use self::ledger::StoredLedger;
 pub use self::sync::{NewSync, SyncPart, owner_of, sync_id, unit_of};
-pub use self::watch::{Followed, Watch, WatchError};
+pub use self::watch::{Followed, Told, Watch, WatchError};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,
 };

@@ -183,8 +183,15 @@ async fn store(file: &Path, text: &str) -> std::io::Result<()> {
         tokio::fs::create_dir_all(folder).await?;
     }
     let partial = file.with_extension(format!("{}.partial", std::process::id()));
-    tokio::fs::write(&partial, text).await?;
-    tokio::fs::rename(&partial, file).await?;
+    let stored = match tokio::fs::write(&partial, text).await {
+        Ok(()) => tokio::fs::rename(&partial, file).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = stored {
+        // On a disk that is full, half of it would be in everybody's way.
+        tokio::fs::remove_file(&partial).await.ok();
+        return Err(error);
+    }
     match file.parent() {
         Some(folder) => evict(folder, KEPT).await,
         None => Ok(()),

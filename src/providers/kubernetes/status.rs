@@ -69,8 +69,7 @@ impl Refusal {
         Self {
             code: answer.status,
             reason: status.reason,
-            lacks_rights: answer.status == 401
-                || (answer.status == 403 && message.contains(" cannot ") && causes.is_empty()),
+            lacks_rights: answer.status == 403 && message.contains(" cannot ") && causes.is_empty(),
             message,
             causes,
         }
@@ -130,7 +129,8 @@ impl Refusal {
                 fields if fields.is_empty() => ProviderError::Stale(Box::new(id.clone())),
                 fields => ProviderError::Conflict(fields),
             },
-            429 | 502..=504 => self.into_transport(verb, &what),
+            // Who is not known has no less rights than before: its credentials have expired.
+            401 | 429 | 502..=504 => self.into_transport(verb, &what),
             // What a document's form is at fault for is a 500 when the merge finds it.
             500 if !self.reason.is_empty() => self.into_transport(verb, &what),
             _ => ProviderError::Invalid {

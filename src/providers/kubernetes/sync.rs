@@ -21,8 +21,8 @@ use crate::resource::mark::{FLEET_LABEL, INVENTORY_LABEL, MANAGED_BY_LABEL, OWNE
 use crate::resource::{FleetName, FleetUid, OwnerMark, ResourceId, Target, UnitId};
 use crate::sync::{API_VERSION, FleetSync, GROUP, Read, Record, Records, SyncKind, UnitSync, VERSION};
 
-/// Objects in one page of a LIST.
-const PAGE: usize = 500;
+/// Objects in one page of a LIST: most fleets take one, since a server may have to ask its store for the others.
+const PAGE: usize = 2_500;
 /// Changes metadata or a status field by field.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 

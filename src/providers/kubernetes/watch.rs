@@ -41,6 +41,15 @@ pub struct Followed {
     pub label: (String, String),
 }
 
+/// What is told by the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The server has taken the watch up: what happens from now on is heard of.
+    Going,
+    /// An object changed in what we look after.
+    Changed(ResourceId),
+}
+
 /// Why it ended. Whoever follows begins anew, after a pause.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
@@ -139,7 +148,7 @@ impl Watch {
     ///
     /// # Errors
     /// What went wrong. A watch that the server ends in the ordinary way is none, and is taken up again here.
-    pub async fn follow(&mut self, provider: &KubernetesProvider, tell: &(dyn Fn(ResourceId) + Sync)) -> WatchError {
+    pub async fn follow(&mut self, provider: &KubernetesProvider, tell: &(dyn Fn(Told) + Sync)) -> WatchError {
         loop {
             if let Err(error) = self.once(provider, tell).await {
                 if matches!(error, WatchError::Expired { .. }) {
@@ -150,11 +159,7 @@ impl Watch {
         }
     }
 
-    async fn once(
-        &mut self,
-        provider: &KubernetesProvider,
-        tell: &(dyn Fn(ResourceId) + Sync),
-    ) -> Result<(), WatchError> {
+    async fn once(&mut self, provider: &KubernetesProvider, tell: &(dyn Fn(Told) + Sync)) -> Result<(), WatchError> {
         let kind = kind_of(&self.followed.sample, &self.followed.api_version);
         let failed = |source| WatchError::Call {
             what: kind.kind.clone(),
@@ -200,7 +205,7 @@ impl Watch {
     }
 
     /// Lists, tells what differs from what was known, and gives the state that it shows.
-    async fn list(&mut self, http: &Http, path: &str, tell: &(dyn Fn(ResourceId) + Sync)) -> Result<String, HttpError> {
+    async fn list(&mut self, http: &Http, path: &str, tell: &(dyn Fn(Told) + Sync)) -> Result<String, HttpError> {
         let first = format!("{path}&limit={PAGE}");
         let (seen, version) = list::pages(http, LISTED, &first, |text| {
             let meta = parse(text)?.metadata;
@@ -218,19 +223,14 @@ impl Watch {
             .iter()
             .filter(|(key, fingerprint)| self.known.get(*key) != Some(*fingerprint));
         for (namespace, name) in gone.chain(changed.map(|(key, _)| key)) {
-            tell(self.id(namespace.as_deref(), name));
+            tell(Told::Changed(self.id(namespace.as_deref(), name)));
         }
         self.known = seen;
         Ok(version)
     }
 
     /// Watches until the server ends it; `false` where it does not know the state any more.
-    async fn watch(
-        &mut self,
-        http: &Http,
-        path: String,
-        tell: &(dyn Fn(ResourceId) + Sync),
-    ) -> Result<bool, HttpError> {
+    async fn watch(&mut self, http: &Http, path: String, tell: &(dyn Fn(Told) + Sync)) -> Result<bool, HttpError> {
         let call = Call {
             accept: WATCHED,
             ..Call::get(path)
@@ -240,6 +240,7 @@ impl Watch {
             Err(refusal) if refusal.code == 410 => return Ok(false),
             Err(refusal) => return Err(HttpError::Refused(refusal)),
         };
+        tell(Told::Going);
         while let Some(line) = lines.next(SILENCE, LONGEST_LINE).await? {
             let line: Line<'_> =
                 serde_json::from_str(&line).map_err(|_| HttpError::Nonsense("it is no watch event"))?;
@@ -262,7 +263,7 @@ impl Watch {
                     }
                 };
                 if before != now || now.is_none() {
-                    tell(self.id(meta.namespace.as_deref(), &meta.name));
+                    tell(Told::Changed(self.id(meta.namespace.as_deref(), &meta.name)));
                 }
             }
             if !meta.resource_version.is_empty() {

@@ -25,6 +25,7 @@ use super::error::OciError;
 use super::identity::Identity;
 use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
+use super::storm::Storms;
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
 use crate::metrics::Registry;
@@ -95,6 +96,7 @@ struct Inner {
     jitter: Mutex<Jitter>,
     now: Now,
     counter: Counter,
+    storms: Storms,
     /// How far OCI's clock is ahead of ours, by the last answer.
     ahead: Mutex<Option<SignedDuration>>,
     metrics: Arc<Registry>,
@@ -129,6 +131,7 @@ impl Client {
             jitter: Mutex::new(Jitter::new(options.seed)),
             now: options.now,
             counter: Counter::default(),
+            storms: Storms::default(),
             ahead: Mutex::default(),
             metrics: options.metrics,
         }))
@@ -296,9 +299,16 @@ impl Inner {
             let signer = identity.signer(call.operation).await?;
             let span = trace_span!("oci", operation = call.operation, attempts = progress.tries.attempts);
             let error = match self.attempt(request, &signer, progress).instrument(span).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.storms.end(purse);
+                    return Ok(answer);
+                }
                 Err(error) => error,
             };
+            let is_too_much = error.status() == Some(429);
+            if error.status().is_some() && !is_too_much {
+                self.storms.end(purse);
+            }
             // Keys are rotated while we run: one that was good a moment ago may have a successor.
             if error.status() == Some(401) && !asked_again {
                 asked_again = true;
@@ -318,7 +328,12 @@ impl Inner {
                     self.policy.pause(call, patience, &error, progress.tries, &mut jitter)
                 };
                 // A pause beyond the deadline ends in a word that says less than this error does.
-                let Some(pause) = pause.filter(|pause| Instant::now() + *pause < until) else {
+                let pause = pause.filter(|pause| Instant::now() + *pause < until);
+                let attempts = progress.tries.attempts;
+                let Some(pause) = pause.filter(|_| !is_too_much || self.storms.allow(purse, attempts)) else {
+                    if is_too_much {
+                        self.storms.begin(purse);
+                    }
                     return Err(error);
                 };
                 tracing::debug!(operation = call.operation, ?pause, %error, "another attempt");

@@ -35,6 +35,7 @@ mod services;
 mod shelf;
 mod sign;
 mod step;
+mod storm;
 mod tags;
 pub mod transport;
 mod wait;

@@ -16,6 +16,16 @@ use super::location::Location;
 /// So many packs are put into one.
 const PACKS: usize = 32;
 
+/// libgit2 tells what the system said by its text alone.
+const DISK: [(&str, io::ErrorKind); 6] = [
+    ("No space left on device", io::ErrorKind::StorageFull),
+    ("File too large", io::ErrorKind::FileTooLarge),
+    ("Disk quota exceeded", io::ErrorKind::QuotaExceeded),
+    ("Read-only file system", io::ErrorKind::ReadOnlyFilesystem),
+    ("Input/output error", io::ErrorKind::Other),
+    ("Too many open files", io::ErrorKind::Other),
+];
+
 /// The copy of one repository: a bare one, which all who fetch from its URL share.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
@@ -81,6 +91,9 @@ impl Cache {
         match Repository::open_bare(&self.directory).and_then(|repository| look(&repository).map(|()| repository)) {
             Ok(repository) => return Ok(repository),
             Err(error) if self.directory.exists() => {
+                if let Some(failed) = self.failure_of_disk(&error) {
+                    return Err(failed);
+                }
                 tracing::warn!(url = %self.url, %error, "the copy is damaged and is made anew");
             }
             Err(_) => {}
@@ -90,7 +103,11 @@ impl Cache {
         options.bare(true).external_template(false).no_reinit(true);
         let made = Repository::init_opts(&self.directory, &options)
             .and_then(|repository| self.configure(&repository).map(|()| repository));
-        made.map_err(|error| self.damaged(&error))
+        made.map_err(|error| {
+            // Half of one would be taken for a damaged one.
+            self.discard().ok();
+            self.damaged(&error)
+        })
     }
 
     /// What the user's own settings say of URLs and redirections is meant for the user's own clones. Where credentials go
@@ -163,7 +180,18 @@ impl Cache {
         }
     }
 
+    /// What libgit2's error says of the disk that the copy is on, if that is what it is about. The copy is not to blame, and
+    /// holds what was in force: it stays.
+    pub(super) fn failure_of_disk(&self, error: &git2::Error) -> Option<GitError> {
+        let kind = DISK.iter().find(|(text, _)| error.message().contains(text))?.1;
+        let source = io::Error::new(kind, Said(error.message().to_owned()));
+        Some(self.failed(&self.directory, source))
+    }
+
     pub(super) fn damaged(&self, error: &git2::Error) -> GitError {
+        if let Some(failed) = self.failure_of_disk(error) {
+            return failed;
+        }
         GitError::Damaged {
             url: self.url.clone(),
             path: self.directory.clone(),
@@ -220,4 +248,31 @@ fn name(url: &Location) -> String {
     let digest = Sha256::digest(url.as_str());
     let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{plain}-{digest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use git2::{Error, ErrorClass, ErrorCode};
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_is_no_damage_and_costs_nobody_the_copy() {
+        let parent = tempfile::tempdir().unwrap();
+        let url = "https://example.org/fleet.git".parse().unwrap();
+        let cache = Cache::new(parent.path(), &url).unwrap();
+        let said = |text: &str| cache.damaged(&Error::new(ErrorCode::GenericError, ErrorClass::Os, text));
+        for text in [
+            "failed to write out file 'x': No space left on device",
+            "cannot extend packfile 'x': Disk quota exceeded",
+        ] {
+            let error = said(text);
+            assert!(matches!(&error, GitError::Cache { .. }), "{error}");
+            assert!(crate::report::chain(&error).contains(text), "{error}");
+        }
+        assert!(matches!(
+            said("object not found - no match for id"),
+            GitError::Damaged { .. }
+        ));
+    }
 }

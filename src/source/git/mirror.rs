@@ -12,7 +12,7 @@ use super::cache::Cache;
 use super::error::GitError;
 use super::global::{Timeouts, set_timeouts};
 use super::remote::Remote;
-use super::signature::{self, Claim, Keys, SignatureError, Signer};
+use super::signature::{self, Claim, GIT, Keys, SignatureError, Signer};
 use super::{transfer, tree};
 use crate::resource::{Digest, Revision};
 use crate::source::{Ancestry, Commit, Limits, Origin, Place, SourceError, Standing, Tree, origin};
@@ -235,6 +235,7 @@ fn sign(
         signature: &signature,
         time: commit.time().seconds(),
         is_tag: false,
+        purpose: GIT,
     };
     Ok(signature::verify(claim, keys, now))
 }
@@ -258,6 +259,7 @@ fn sign_of_tag(
         signature,
         time: tag.tagger().map_or(0, |tagger| tagger.when().seconds()),
         is_tag: true,
+        purpose: GIT,
     };
     let signer = match signature::verify(claim, keys, now) {
         Ok(signer) => signer,

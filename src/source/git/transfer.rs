@@ -358,6 +358,9 @@ impl Transfer<'_> {
         if let Some(stopped) = self.told.borrow_mut().stopped.take() {
             return stopped;
         }
+        if let Some(failed) = self.cache.failure_of_disk(error) {
+            return failed;
+        }
         let url = self.remote.location.clone();
         let source = self.said(error);
         let says = |text: &str| error.message().contains(text);

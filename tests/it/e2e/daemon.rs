@@ -2,18 +2,18 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
 use super::Stage;
+use super::said::Said;
 
 /// A daemon at work on a stage's fleet.
 pub(super) struct Daemon {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    stderr: BufReader<ChildStderr>,
-    said: String,
+    said: Said,
     address: String,
 }
 
@@ -26,19 +26,18 @@ impl Daemon {
             &["--poll", "1s"]
         };
         let args = [&["daemon", "--listen", "127.0.0.1:0", "--verbose"], poll, more].concat();
-        let mut child = stage
-            .place
-            .command(&stage.args(&args))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a start");
+        Self::run(stage.place.command(&stage.args(&args)))
+    }
+
+    /// Runs such a command, which listens.
+    pub(super) fn run(mut command: Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("a start");
         let mut daemon = Self {
             address: String::new(),
             stdout: BufReader::new(child.stdout.take().expect("a pipe")),
-            stderr: BufReader::new(child.stderr.take().expect("a pipe")),
+            said: Said::by(child.stderr.take().expect("a pipe")),
             child,
-            said: String::new(),
         };
         daemon.address = daemon.tells("listening: ");
         daemon
@@ -53,6 +52,11 @@ impl Daemon {
         rest.unwrap_or_else(|| panic!("{what}: {line}")).to_owned()
     }
 
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Bytes of memory that it has.
     pub(super) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
@@ -64,25 +68,16 @@ impl Daemon {
         kilobytes * 1024
     }
 
-    /// Waits until it says a line that holds all these words.
+    /// Waits until it says a line that holds all these words, and gives the line.
     #[track_caller]
-    pub(super) fn says(&mut self, words: &[&str]) {
-        loop {
-            let start = self.said.len();
-            let read = self.stderr.read_line(&mut self.said).expect("a line");
-            assert_ne!(read, 0, "it ended before it said {words:?}:\n{}", self.said);
-            let line = &self.said[start..];
-            if words.iter().all(|word| line.contains(word)) {
-                return;
-            }
-        }
+    pub(super) fn says(&mut self, words: &[&str]) -> String {
+        self.said.until(words)
     }
 
     /// Whether it has said such a line already.
     pub(super) fn has_said(&self, words: &[&str]) -> bool {
-        self.said
-            .lines()
-            .any(|line| words.iter().all(|word| line.contains(word)))
+        let mut lines = self.said.so_far().lines();
+        lines.any(|line| words.iter().all(|word| line.contains(word)))
     }
 
     /// Asks it: the status and the body.
@@ -100,21 +95,24 @@ impl Daemon {
         serde_json::from_str(&self.get("/status").1).expect("JSON")
     }
 
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: &str) {
+        let mut kill = Command::new("kill");
+        let sent = kill.args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill starts").success());
+    }
+
     /// What Kubernetes sends to end a pod; gives what it said.
     #[track_caller]
     pub(super) fn ends(mut self) -> String {
-        let sent = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .expect("kill starts");
-        assert!(sent.success());
-        self.stderr.read_to_string(&mut self.said).expect("the rest");
+        self.signal("-TERM");
+        let said = self.said.until_the_end().to_owned();
         let status = self.child.wait().expect("an end");
-        assert!(status.success(), "{status}:\n{}", self.said);
+        assert!(status.success(), "{status}:\n{said}");
         for secret in super::SECRETS {
-            assert!(!self.said.contains(secret), "a secret is shown");
+            assert!(!said.contains(secret), "a secret is shown");
         }
-        std::mem::take(&mut self.said)
+        said
     }
 }
 
@@ -124,8 +122,7 @@ impl Drop for Daemon {
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
-            self.stderr.read_to_string(&mut self.said).ok();
-            eprintln!("the daemon said:\n{}", self.said);
+            eprintln!("the daemon said:\n{}", self.said.until_the_end());
         }
     }
 }

@@ -5,25 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::said::Said;
+use super::wait::{pass, until};
 use super::{Stage, document, list, namespace, text};
 use crate::cli::Workplace;
 use crate::support::{ApiServer, Login, Mark};
-
-/// No event is waited for longer: a ceiling for a busy machine, and no measure of anything.
-const CEILING: Duration = Duration::from_secs(120);
 
 /// A daemon among several, with a login of its own, so that its requests can be told from the others'.
 struct Replica {
     name: &'static str,
     child: Child,
     login: Login,
-    lines: Receiver<String>,
-    said: String,
+    said: Said,
     address: String,
 }
 
@@ -56,21 +52,12 @@ impl Replica {
             .strip_prefix("listening: ")
             .unwrap_or_else(|| panic!("{first}"))
             .to_owned();
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (send, lines) = channel();
-        // Read at all times: a pipe that is full would stop the daemon.
-        std::thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| send.send(line))
-        });
+        let said = Said::by(child.stderr.take().expect("a pipe"));
         Self {
             name,
             child,
             login,
-            lines,
-            said: String::new(),
+            said,
             address,
         }
     }
@@ -78,21 +65,7 @@ impl Replica {
     /// Waits until it says a line that holds all these words.
     #[track_caller]
     fn says(&mut self, words: &[&str]) {
-        let until = Instant::now() + CEILING;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => {
-                    self.said.push_str(&line);
-                    self.said.push('\n');
-                    if words.iter().all(|word| line.contains(word)) {
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => panic!("{} does not say {words:?}", self.name),
-                Err(RecvTimeoutError::Disconnected) => panic!("{} ended before it said {words:?}", self.name),
-            }
-        }
+        self.said.until(words);
     }
 
     fn signal(&self, signal: &str) {
@@ -133,10 +106,10 @@ impl Replica {
     fn ends(mut self) {
         self.signal("-TERM");
         let status = self.child.wait().expect("an end");
-        self.said.extend(self.lines.iter().map(|line| line + "\n"));
-        assert!(status.success(), "{status}:\n{}", self.said);
+        let said = self.said.until_the_end();
+        assert!(status.success(), "{status}:\n{said}");
         for secret in super::SECRETS {
-            assert!(!self.said.contains(secret), "a secret is shown");
+            assert!(!said.contains(secret), "a secret is shown");
         }
     }
 }
@@ -147,8 +120,7 @@ impl Drop for Replica {
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
-            self.said.extend(self.lines.iter().map(|line| line + "\n"));
-            eprintln!("{} said:\n{}", self.name, self.said);
+            eprintln!("{} said:\n{}", self.name, self.said.until_the_end());
         }
     }
 }
@@ -163,28 +135,6 @@ fn holder(stage: &Stage) -> String {
         .iter()
         .filter_map(|lease| lease["spec"]["holderIdentity"].as_str());
     holders.collect::<Vec<_>>().join(" ")
-}
-
-/// Lets so many milliseconds pass.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a drawn moment, or a question asked again, is what is meant"
-)]
-fn pass(milliseconds: u64) {
-    std::thread::sleep(Duration::from_millis(milliseconds));
-}
-
-/// Asks until it is so.
-#[track_caller]
-fn until<T>(what: &str, mut asked: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + CEILING;
-    loop {
-        if let Some(answer) = asked() {
-            return answer;
-        }
-        assert!(Instant::now() < end, "not in time: {what}");
-        pass(50);
-    }
 }
 
 /// Writes cluster documents with a pool `a` of so many nodes, and more pools.
@@ -390,6 +340,8 @@ fn units_are_shared_and_those_of_one_who_is_killed_go_to_the_others() {
     ];
     stage.login.kubectl(&there);
     stage.login.kubectl(&told);
+    let fleet = stage.login.get(&["fleetstatus", "shared", "-n", "fleetwright-system"]);
+    assert_eq!(fleet["status"]["units"]["total"], 7, "{fleet}");
     let uids: Vec<_> = clusters.iter().map(|cluster| stage.uids(cluster)).collect();
     replicas.remove(1).signal("-KILL");
     let after = divided(&replicas);

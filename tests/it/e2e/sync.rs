@@ -21,7 +21,7 @@ pub(super) fn install(stage: &Stage) {
 }
 
 /// A stage on the server that all tests share, with the CRDs.
-fn stage(name: &str) -> Option<Stage> {
+pub(super) fn installed(name: &str) -> Option<Stage> {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     let stage = Stage::new(name)?;
     INSTALLED.get_or_init(|| install(&stage));
@@ -88,7 +88,7 @@ pub(super) fn events(stage: &Stage, name: &str) -> Vec<String> {
 
 #[test]
 fn kubectl_tells_drift_since_when_and_by_whom_and_a_restart_keeps_that() {
-    let Some(stage) = stage("told") else { return };
+    let Some(stage) = installed("told") else { return };
     let daemon = Daemon::start(&stage, &["--drift", "report"]);
     says(&stage, ".status.state", "InSync");
     let quiet = cluster_sync(&stage);
@@ -140,7 +140,7 @@ fn replicas(stage: &Stage, pool: &str) -> i64 {
 
 #[test]
 fn a_suspended_cluster_is_reported_and_not_written_until_it_is_resumed() {
-    let Some(stage) = stage("halted") else { return };
+    let Some(stage) = installed("halted") else { return };
     let daemon = Daemon::start(&stage, &[]);
     says(&stage, ".status.state", "InSync");
     let ran = stage.run(&["suspend", "halted", "--reason", "a freeze"]).exits(0);
@@ -199,7 +199,7 @@ fn a_suspended_cluster_is_reported_and_not_written_until_it_is_resumed() {
 
 #[test]
 fn a_suspension_of_the_fleet_ends_by_itself() {
-    let Some(stage) = stage("paused") else { return };
+    let Some(stage) = installed("paused") else { return };
     let daemon = Daemon::start(&stage, &[]);
     says(&stage, ".status.state", "InSync");
     stage
@@ -216,7 +216,7 @@ fn a_suspension_of_the_fleet_ends_by_itself() {
 
 #[test]
 fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
-    let Some(stage) = stage("frozen") else { return };
+    let Some(stage) = installed("frozen") else { return };
     let daemon = Daemon::start(&stage, &[]);
     says(&stage, ".status.state", "InSync");
     let fleet = FLEET.replace("NAME", "frozen").replace("MORE", "");
@@ -252,7 +252,7 @@ fn the_files_suspend_an_environment_and_only_a_commit_resumes_it() {
 
 #[test]
 fn a_request_is_answered_at_once_and_from_the_newest_commit() {
-    let Some(stage) = stage("requested") else { return };
+    let Some(stage) = installed("requested") else { return };
     let daemon = Daemon::start(&stage, &["--poll", "1h"]);
     says(&stage, ".status.state", "InSync");
     pools(&stage, 7, 3);
@@ -279,7 +279,7 @@ fn a_request_is_answered_at_once_and_from_the_newest_commit() {
 
 #[test]
 fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
-    let Some(stage) = stage("leaving") else { return };
+    let Some(stage) = installed("leaving") else { return };
     let daemon = Daemon::start(&stage, &[]);
     says(&stage, ".status.state", "InSync");
     stage.without_cluster("leaving");
@@ -321,7 +321,7 @@ fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
 
 #[test]
 fn who_cannot_read_whether_it_is_suspended_writes_nothing() {
-    let Some(stage) = stage("unread") else { return };
+    let Some(stage) = installed("unread") else { return };
     let user = ApiServer::shared().expect("the server").login_without_rights();
     let groups = "apiGroups: [\"\", hypershift.openshift.io, coordination.k8s.io], resources: [\"*\"], verbs: [\"*\"]";
     let role = format!(

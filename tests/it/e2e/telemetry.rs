@@ -30,7 +30,7 @@ fn start(stage: &Stage, more: &[&str]) -> (Daemon, String) {
 }
 
 /// Pushes all of a stage's fleet.
-fn push(gitea: &Gitea, stage: &Stage) {
+pub(super) fn push(gitea: &Gitea, stage: &Stage) {
     let repository = Repository::open(stage.place.fleet()).expect("a repository");
     let mut callbacks = RemoteCallbacks::new();
     callbacks.credentials(|_, _, _| Cred::userpass_plaintext("tester", &gitea.token));

@@ -14,6 +14,7 @@ mod refused;
 mod regions;
 mod rights;
 mod said;
+mod saved;
 mod suspended;
 mod teardown;
 mod world;

@@ -120,6 +120,11 @@ impl Gitea {
         gitea
     }
 
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of one of the user's repositories.
     pub(crate) fn url(&self, repository: &str) -> String {
         format!("http://127.0.0.1:{}/tester/{repository}.git", self.port)

@@ -13,9 +13,11 @@
 
 use std::io::Write as _;
 
+mod admission;
 mod assets;
 mod audit;
 mod crds;
+mod gate;
 mod gitea;
 mod keeper;
 mod login;
@@ -23,8 +25,10 @@ mod promtool;
 mod server;
 mod sshd;
 
+pub(crate) use admission::Holding;
 #[allow(unused_imports, reason = "the type of what a test keeps")]
 pub(crate) use audit::{Mark, Sent};
+pub(crate) use gate::{Behind, Gate};
 pub(crate) use gitea::Gitea;
 #[allow(unused_imports, reason = "the type of what a test keeps")]
 pub(crate) use login::{Login, kubeconfig};

@@ -1,6 +1,7 @@
 //! One etcd and one kube-apiserver.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +18,7 @@ use super::{crds, skip};
 
 /// The keeper of the two processes. It ends them, and removes their files, when its standard input closes: by our `Drop`,
 /// or because this process is gone, whatever became of it. It has a process group of its own, so that a Ctrl-C meant for
-/// the tests does not take it away before its work is done.
+/// the tests does not take it away before its work is done. Told to, it ends the API server alone, and starts it again.
 const KEEPER: &str = r#"
 dir=$1 etcd=$2 client=$3 peer=$4 apiserver=$5 port=$6
 "$etcd" --data-dir="$dir/etcd" --unsafe-no-fsync --log-level=error \
@@ -25,16 +26,25 @@ dir=$1 etcd=$2 client=$3 peer=$4 apiserver=$5 port=$6
   --listen-peer-urls="$peer" --initial-advertise-peer-urls="$peer" --initial-cluster="default=$peer" \
   >"$dir/etcd.log" 2>&1 </dev/null &
 first=$!
-"$apiserver" --etcd-servers="$client" --bind-address=127.0.0.1 --secure-port="$port" --cert-dir="$dir/certs" \
-  --token-auth-file="$dir/tokens.csv" --authorization-mode=RBAC --disable-admission-plugins=ServiceAccount \
-  --service-account-issuer=https://fleetwright.test --service-account-key-file="$dir/sa.key" \
-  --service-account-signing-key-file="$dir/sa.key" --service-cluster-ip-range=10.0.0.0/24 \
-  --audit-policy-file="$dir/audit.json" --audit-log-path="$dir/audit.log" --audit-log-mode=blocking \
-  --max-requests-inflight=0 --max-mutating-requests-inflight=0 --enable-priority-and-fairness=false \
-  >"$dir/apiserver.log" 2>&1 </dev/null &
-second=$!
-read -r _
-kill -9 "$second" "$first"
+serve() {
+  "$apiserver" --etcd-servers="$client" --bind-address=127.0.0.1 --secure-port="$port" --cert-dir="$dir/certs" \
+    --token-auth-file="$dir/tokens.csv" --authorization-mode=RBAC --disable-admission-plugins=ServiceAccount \
+    --service-account-issuer=https://fleetwright.test --service-account-key-file="$dir/sa.key" \
+    --service-account-signing-key-file="$dir/sa.key" --service-cluster-ip-range=10.0.0.0/24 \
+    --audit-policy-file="$dir/audit.json" --audit-log-path="$dir/audit.log" --audit-log-mode=blocking \
+    --max-requests-inflight=0 --max-mutating-requests-inflight=0 --enable-priority-and-fairness=false \
+    >>"$dir/apiserver.log" 2>&1 </dev/null &
+  second=$!
+}
+serve
+while read -r word; do
+  case $word in
+    stop) kill -9 "$second"; wait "$second"; second= ;;
+    start) serve ;;
+  esac
+  echo done
+done
+kill -9 $second "$first"
 wait
 rm -rf "$dir"
 "#;
@@ -48,6 +58,7 @@ pub(crate) struct ApiServer {
     keeper: Child,
     folder: PathBuf,
     url: String,
+    etcd: SocketAddr,
     assets: &'static Assets,
     admins: AtomicUsize,
     nobodies: AtomicUsize,
@@ -122,7 +133,7 @@ impl ApiServer {
             .arg(port.to_string())
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("sh starts");
@@ -130,6 +141,7 @@ impl ApiServer {
             keeper,
             folder,
             url: format!("https://127.0.0.1:{port}"),
+            etcd: SocketAddr::from(([127, 0, 0, 1], client)),
             assets,
             admins: AtomicUsize::new(0),
             nobodies: AtomicUsize::new(0),
@@ -223,6 +235,51 @@ impl ApiServer {
         &self.folder
     }
 
+    /// Kills the API server alone; what it stored stays. From here on its port refuses connections.
+    pub(crate) fn stop(&mut self) {
+        self.tell("stop");
+    }
+
+    /// Starts the API server again, on the same port and over what it stored.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub(crate) fn start_again(&mut self) {
+        self.tell("start");
+        if let Err(log) = self.wait_until_ready() {
+            panic!("the API server does not get ready again:\n{log}");
+        }
+    }
+
+    fn tell(&mut self, word: &str) {
+        let stdin = self.keeper.stdin.as_mut().expect("a pipe");
+        writeln!(stdin, "{word}").expect("the keeper listens");
+        let mut answer = [0; 5];
+        let stdout = self.keeper.stdout.as_mut().expect("a pipe");
+        stdout.read_exact(&mut answer).expect("the keeper answers");
+        assert_eq!(&answer, b"done\n");
+    }
+
+    /// Has the store forget all that was before its present revision, as it does by itself every five minutes.
+    pub(crate) fn compact(&self) {
+        let range = self.etcd("/v3/kv/range", r#"{"key": "AA=="}"#);
+        let revision = range["header"]["revision"].as_str().expect("a revision").to_owned();
+        let body = format!(r#"{{"revision": "{revision}", "physical": true}}"#);
+        let compacted = self.etcd("/v3/kv/compaction", &body);
+        assert!(compacted["header"].is_object(), "{compacted}");
+    }
+
+    fn etcd(&self, path: &str, body: &str) -> serde_json::Value {
+        let mut stream = TcpStream::connect(self.etcd).expect("etcd");
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.0\r\nhost: h\r\ncontent-length: {length}\r\n\r\n{body}");
+        stream.write_all(head.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"))
+    }
+
     /// Kills the server: from here on its port refuses connections.
     pub(crate) fn end(&mut self) {
         drop(self.keeper.stdin.take());
@@ -248,7 +305,7 @@ fn free_ports() -> [u16; 3] {
 fn signing_key() -> String {
     let mut secret = [0_u8; 32];
     let mut random = std::fs::File::open("/dev/urandom").expect("random bytes");
-    std::io::Read::read_exact(&mut random, &mut secret).expect("random bytes");
+    random.read_exact(&mut secret).expect("random bytes");
     // Below the group's order, and not zero.
     secret[0] = 1;
     let mut der = vec![0x30, 49, 2, 1, 1, 4, 32];

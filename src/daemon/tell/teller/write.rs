@@ -221,7 +221,10 @@ impl Teller {
                     annotations: BTreeMap::new(),
                 };
                 match round.provider.create_sync(&new).await {
-                    Ok(Some(record)) => record,
+                    Ok(Some(record)) => {
+                        self.notice(round, kind, None, &record);
+                        record
+                    }
                     Ok(None) => return Err(Uninstalled),
                     Err(error) => return Ok(Err(error)),
                 }
@@ -266,17 +269,23 @@ impl Teller {
         round.provider.patch_sync(at, part, patch).await
     }
 
-    /// What is told of the fleet's units here, by this daemon or by another.
-    fn here<'a>(&'a self, round: &Round, board: &Board) -> Vec<&'a UnitSync> {
+    /// What is told of each of the fleet's units here, by this daemon or by another; none where nothing is yet.
+    fn here<'a>(&'a self, round: &Round, board: &Board) -> Vec<Option<&'a UnitSync>> {
+        let (fleet, uid) = (&round.loaded.fleet.name, &round.loaded.revised.fleet);
         let records = self.known.iter().flat_map(|known| known.units.values());
         let is_kept = |unit: &UnitId| board.kept.as_ref().is_none_or(|kept| kept.holds(&self.on, unit));
-        records
-            .filter(|record| {
-                let unit = unit_of(record, SyncKind::ClusterSync, &round.loaded.revised.fleet);
-                unit.is_some_and(|unit| is_kept(&unit)) && !record.status.state.is_empty()
-            })
-            .map(|record| &record.status)
-            .collect()
+        let told: BTreeMap<UnitId, &UnitSync> = records
+            .filter(|record| !record.status.state.is_empty())
+            .filter_map(|record| Some((unit_of(record, SyncKind::ClusterSync, uid)?, record)))
+            .filter(|(unit, record)| is_kept(unit) && unit_object(fleet, unit) == record.name)
+            .map(|(unit, record)| (unit, &record.status))
+            .collect();
+        let places = board.kept.iter().flat_map(|kept| &kept.places);
+        let untold = places
+            .filter(|(on, unit)| *on == self.on && !told.contains_key(unit))
+            .map(|_| None);
+        let untold: Vec<_> = untold.collect();
+        told.into_values().map(Some).chain(untold).collect()
     }
 
     fn remember_unit(&mut self, record: Record<UnitSync>) {

@@ -43,6 +43,27 @@ impl Keys {
         self.openpgp.add(armored)
     }
 
+    /// Who has signed a file for some purpose with an SSH key; `now` in seconds since 1970.
+    ///
+    /// # Errors
+    /// Where that is none of the keys, or the signature is not good.
+    pub fn signer_of(
+        &self,
+        payload: &[u8],
+        signature: &[u8],
+        purpose: &'static str,
+        now: i64,
+    ) -> Result<Signer, SignatureError> {
+        let claim = Claim {
+            payload,
+            signature,
+            time: now,
+            is_tag: false,
+            purpose,
+        };
+        verify(claim, self, now)
+    }
+
     /// Whether nobody may sign.
     pub fn is_empty(&self) -> bool {
         self.ssh.is_empty() && self.openpgp.is_empty()
@@ -71,7 +92,12 @@ pub(super) struct Claim<'a> {
     pub(super) time: i64,
     /// Whether it is a tag.
     pub(super) is_tag: bool,
+    /// What it was signed for, where a signature says that.
+    pub(super) purpose: &'static str,
 }
+
+/// What Git signs for.
+pub(super) const GIT: &str = "git";
 
 /// Why something does not count as signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +224,7 @@ mod tests {
                 signature,
                 time: 0,
                 is_tag: false,
+                purpose: GIT,
             };
             verify(claim, &Keys::default(), 0).unwrap_err()
         };

@@ -8,7 +8,6 @@ use ssh_key::{HashAlg, PublicKey, SshSig, public::KeyData};
 use super::{Claim, RSA_BITS, SignatureError, Signer, Validity};
 
 /// What Git signs for.
-const NAMESPACE: &str = "git";
 
 /// The SSH keys that may sign.
 #[derive(Clone, Debug, Default)]
@@ -171,7 +170,7 @@ pub(super) fn verify(text: &str, claim: Claim<'_>, keys: &Keys, now: i64) -> Res
     if known.is_empty() {
         return Err(SignatureError::UnknownKey(key));
     }
-    if signature.namespace() != NAMESPACE {
+    if signature.namespace() != claim.purpose {
         return Err(SignatureError::Purpose {
             key,
             purpose: signature.namespace().escape_default().to_string(),
@@ -181,13 +180,13 @@ pub(super) fn verify(text: &str, claim: Claim<'_>, keys: &Keys, now: i64) -> Res
         let what = "its RSA key has fewer than 2048 bits";
         return Err(SignatureError::Weak { key, what });
     }
-    if public.verify(NAMESPACE, claim.payload, &signature).is_err() {
+    if public.verify(claim.purpose, claim.payload, &signature).is_err() {
         return Err(SignatureError::Wrong(key));
     }
     // One key may be there twice, with times that follow each other.
     let mut refused = None;
     for allowed in known {
-        match may_sign(allowed, &key, &[claim.time, now]) {
+        match may_sign(allowed, &key, claim.purpose, &[claim.time, now]) {
             Ok(()) => {
                 return Ok(Signer {
                     name: allowed.name.clone(),
@@ -201,17 +200,9 @@ pub(super) fn verify(text: &str, claim: Claim<'_>, keys: &Keys, now: i64) -> Res
     Err(refused.unwrap_or(SignatureError::UnknownKey(key)))
 }
 
-fn may_sign(allowed: &Allowed, key: &str, times: &[i64]) -> Result<(), SignatureError> {
-    let is_for_git = |patterns: &Vec<String>| {
-        patterns
-            .iter()
-            .any(|pattern| matches!(pattern.as_str(), NAMESPACE | "*"))
-    };
-    if allowed
-        .namespaces
-        .as_ref()
-        .is_some_and(|patterns| !is_for_git(patterns))
-    {
+fn may_sign(allowed: &Allowed, key: &str, purpose: &str, times: &[i64]) -> Result<(), SignatureError> {
+    let is_for_it = |patterns: &Vec<String>| patterns.iter().any(|pattern| pattern == purpose || pattern == "*");
+    if allowed.namespaces.as_ref().is_some_and(|patterns| !is_for_it(patterns)) {
         return Err(SignatureError::Purpose {
             key: key.to_owned(),
             purpose: allowed
