@@ -18,14 +18,16 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fleetwright::fleet::model::Fleet;
-use fleetwright::fleet::{self, Lock, Seed, SourceFile};
+use fleetwright::fleet::{self, Lock, Seed, SourceFile, objects};
 use fleetwright::inventory::{Entry, InventoryKey, UnitInventory};
 use fleetwright::plan::{self, DesiredUnit, Inputs, Revised};
 use fleetwright::providers::{Kind, LiveObject, Observation, Observed, Sensitive, Stored};
 use fleetwright::render::{self, Rendered, TemplateSet};
 use fleetwright::resource::{ManagementClusterName, Manifest, Revision, Target, UnitId};
 use fleetwright::schema::Schema;
-use fleetwright::schema::admission::{Admission, FieldValidation, Request, Subresource, admit};
+use fleetwright::schema::admission::{
+    Admission, Definitions, FieldValidation, Request, Submission, Subresource, admit, review,
+};
 use fleetwright::ssa::{self, ApplyOutcome, ApplyRequest};
 use serde_json::{Value, json};
 
@@ -432,11 +434,29 @@ fn admitting(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("compile", kind), |b| {
             b.iter(|| Admission::new(black_box(&crd), "v1beta1"));
         });
+        group.throughput(Throughput::Elements(1));
         group.bench_function(BenchmarkId::new("create", kind), |b| {
             b.iter(|| admit(&admission, black_box(create)));
         });
         group.bench_function(BenchmarkId::new("update", kind), |b| {
             b.iter(|| admit(&admission, black_box(update)));
+        });
+        // As the command does it: the text read, the object judged with its defaults and what is dropped.
+        let text = serde_yaml::to_string(&object).expect("YAML");
+        let files = [file("a.yaml".to_owned(), text)];
+        let mut all = Definitions::default();
+        all.add(crd.clone()).expect("a good definition");
+        group.bench_function(BenchmarkId::new("admit", kind), |b| {
+            b.iter(|| {
+                let read = objects::read(black_box(&files));
+                let submission = Submission {
+                    object: &read.objects[0].value,
+                    old: None,
+                    field_validation: FieldValidation::Strict,
+                    repeated: &read.objects[0].repeated,
+                };
+                review(&all, submission)
+            });
         });
     }
     group.finish();

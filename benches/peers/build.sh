@@ -10,3 +10,4 @@ out=${1:-$root/target/bench}
 
 build_go_tools "$here/helm" "$out" "-s -w" helm=helm.sh/helm/v4/cmd/helm
 build_go_tools "$here/flux" "$out" "-s -w" flux-engine=.
+build_go_tools "$here/kubeconform" "$out" "-s -w" kubeconform=github.com/yannh/kubeconform/cmd/kubeconform

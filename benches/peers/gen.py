@@ -323,4 +323,5 @@ def main():
     print(f"{len(clusters)} clusters, {6 * len(clusters)} objects", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,11 +4,11 @@ use super::Printer;
 use std::path::Path;
 
 use super::args::{FleetArgs, PodArgs, SandboxArgs, TargetArgs};
-use crate::diag::Severity;
+use crate::diag::{Diagnostic, Severity};
 use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::providers::kubernetes::ServiceAccount;
 use crate::report::style::Style;
-use crate::report::{diagnostics, oci_text};
+use crate::report::{self, oci_text};
 use crate::sandbox;
 
 /// Where a sandbox is, unless a directory is named.
@@ -24,19 +24,28 @@ pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<Loaded
     Ok(loaded)
 }
 
+/// Shows what API servers would refuse of a plan, and adds it to the problems of the files.
+pub(super) fn show_inadmissible(loaded: &mut LoadedFleet, planned: &ops::Planned, printer: &Printer) {
+    show(&planned.inadmissible, loaded, printer);
+    loaded.diagnostics.extend(planned.inadmissible.iter().cloned());
+}
+
 /// Shows every problem of the files on stderr; only errors when quiet.
 pub(super) fn show_problems(loaded: &LoadedFleet, printer: &Printer) {
-    let shown: Vec<_> = loaded
-        .diagnostics
+    show(&loaded.diagnostics, loaded, printer);
+}
+
+fn show(diagnostics: &[Diagnostic], loaded: &LoadedFleet, printer: &Printer) {
+    let shown: Vec<_> = diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Error || !printer.is_quiet())
         .cloned()
         .collect();
     if !shown.is_empty() {
-        let style = diagnostics::Style {
+        let style = report::diagnostics::Style {
             color: printer.error_style() == Style::Coloured,
         };
-        printer.complain(&diagnostics::render(&shown, &loaded.files, style));
+        printer.complain(&report::diagnostics::render(&shown, &loaded.files, style));
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: stdout is data, stderr is everything else; commands build an `ops` options struct and show what comes back.
 
+mod admit;
 mod apply;
 mod args;
 mod ask_args;
@@ -25,6 +26,8 @@ mod reconcile;
 mod render;
 mod sandbox;
 mod schema;
+mod schemas;
+mod schemas_args;
 mod status;
 mod suspend;
 mod together;
@@ -71,6 +74,7 @@ pub struct Cli {
 enum Command {
     Init(init::Args),
     Validate(validate::Args),
+    Admit(admit::Args),
     Render(render::Args),
     Explain(explain::Args),
     Plan(plan::Args),
@@ -86,6 +90,7 @@ enum Command {
     Sandbox(sandbox::Args),
     Lock(lock::Args),
     Schema(schema::Args),
+    Schemas(schemas::Args),
     Completion(completion::Args),
 }
 
@@ -115,6 +120,7 @@ impl Cli {
         match command {
             Command::Init(args) => init::run(&args, printer),
             Command::Validate(args) => validate::run(&args, &global, printer),
+            Command::Admit(args) => admit::run(&args, &global, printer),
             Command::Render(args) => render::run(&args, &global, printer),
             Command::Explain(args) => explain::run(&args, &global, printer),
             Command::Plan(args) => plan::run(&args, &global, printer),
@@ -130,6 +136,7 @@ impl Cli {
             Command::Sandbox(args) => sandbox::run(&args, &global, printer),
             Command::Lock(args) => lock::run(&args, &global, printer),
             Command::Schema(args) => schema::run(&args, printer),
+            Command::Schemas(args) => schemas::run(&args, printer),
             Command::Completion(args) => completion::run(&args, printer),
         }
     }

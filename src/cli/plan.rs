@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::args::{FleetArgs, Global, ReportFormat, TargetArgs};
 use super::common;
+use super::schemas_args::SchemasArgs;
 use super::{Exit, Printer};
 use crate::ops;
+use crate::plan::disruption::Pace;
 use crate::plan::saved::Allowed;
 use crate::report::markdown::Comment;
 use crate::report::plan_text::PlanText;
@@ -25,6 +27,9 @@ pub(super) struct Args {
     #[command(flatten)]
     target: TargetArgs,
 
+    #[command(flatten)]
+    schemas: SchemasArgs,
+
     /// What to compare with: `live`, `nothing`, `git:REVISION`, or a directory
     ///
     /// `live` is the live state. The others need no cluster: `nothing` is as if no object were there; `git:main` is the
@@ -36,6 +41,10 @@ pub(super) struct Args {
     /// Take over objects that someone else made
     #[arg(long)]
     adopt: bool,
+
+    /// Minutes from draining a node to its successor being ready, for estimates
+    #[arg(long, value_name = "N", default_value_t = Pace::default().node_minutes, value_parser = clap::value_parser!(u32).range(1..=600))]
+    node_minutes: u32,
 
     /// Keep the plan in a file, for `apply FILE` to do just that or nothing; no value is in it, only salted digests
     #[arg(long, value_name = "FILE", conflicts_with = "provider")]
@@ -91,7 +100,8 @@ impl Against {
 }
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
-    let loaded = common::load(&args.fleet, printer)?;
+    let mut loaded = common::load(&args.fleet, printer)?;
+    args.schemas.judge(&mut loaded)?;
     // A sandbox lives in it.
     let runtime = common::runtime()?;
     if args.out.is_some() && args.against != Against::Live {
@@ -115,8 +125,12 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         even_suspended: false,
         now: common::now(),
     };
-    let planned = runtime.block_on(ops::plan(&loaded, &options))?;
+    let mut planned = runtime.block_on(ops::plan(&loaded, &options))?;
     runtime.block_on(options.against.close())?;
+    planned.plan.forecast.go_by(Pace {
+        node_minutes: args.node_minutes,
+    });
+    common::show_inadmissible(&mut loaded, &planned, printer);
     let plan = &planned.plan;
     match args.output {
         ReportFormat::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,

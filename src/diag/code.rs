@@ -104,6 +104,8 @@ codes! {
     TemplateOutput = "FW0603", Error, "A template's output is no list of manifests.";
     DuplicateObject = "FW0604", Error, "Two manifests are the same object.";
     ForbiddenObject = "FW0605", Error, "A manifest that must not be rendered: a HostedControlPlane, or a Secret in plain text.";
+    NotAdmitted = "FW0606", Error, "An object that an API server would refuse, by the definition of its kind.";
+    Definition = "FW0607", Error, "A definition below `schemas/` that can't be used.";
 }
 
 impl fmt::Display for Code {

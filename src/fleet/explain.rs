@@ -54,9 +54,33 @@ pub struct Derived {
 
 /// Explains a cluster's settings: all of them, or those at and below one field. None where there is no such cluster.
 pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Vec<Explained>> {
-    let index = Index::new(loaded, &mut Vec::new());
+    Explainer::new(loaded).explain(cluster, field)
+}
+
+/// Explains several clusters of one fleet.
+pub struct Explainer<'a> {
+    loaded: &'a Loaded,
+    index: Index<'a>,
+}
+
+impl<'a> Explainer<'a> {
+    /// Of this fleet.
+    pub fn new(loaded: &'a Loaded) -> Self {
+        Self {
+            loaded,
+            index: Index::new(loaded, &mut Vec::new()),
+        }
+    }
+
+    /// As [`explain`].
+    pub fn explain(&self, cluster: &str, field: Option<&str>) -> Option<Vec<Explained>> {
+        explain_in(self.loaded, &self.index, cluster, field)
+    }
+}
+
+fn explain_in(loaded: &Loaded, index: &Index<'_>, cluster: &str, field: Option<&str>) -> Option<Vec<Explained>> {
     let declared = index.clusters.get(cluster)?;
-    let layers = declared.layers(loaded, &index);
+    let layers = declared.layers(loaded, index);
     let mut settings: Vec<(&'static str, Node)> = Vec::new();
     for layer in &layers {
         // One layer merged over nothing: without keys of structure, and with patches kept.
@@ -73,12 +97,12 @@ pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Ve
     };
     let views: Vec<_> = settings.iter().map(|(name, node)| (*name, node)).collect();
     walk.map(&views, "", &["pools", "poolDefaults"]);
-    for (name, sources) in pools(declared, loaded, &index, &views) {
+    for (name, sources) in pools(declared, loaded, index, &views) {
         let views: Vec<_> = sources.iter().map(|(name, node)| (*name, *node)).collect();
         walk.map(&views, &format!("pools.{name}"), &[]);
     }
     let mut found = walk.found;
-    found.extend(suspensions(declared, loaded, &index));
+    found.extend(suspensions(declared, loaded, index));
     if let Some(field) = field {
         found.retain(|one| {
             one.field == field || one.field.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'))

@@ -54,7 +54,7 @@ pub fn load(files: &[SourceFile]) -> Loaded {
         .cloned()
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let parsed = yaml::parse(&files);
+    let parsed = yaml::parse(&files, yaml::Form::Fleet);
     let mut loaded = Loaded {
         builtin: Node {
             place: Place {

@@ -3,6 +3,7 @@
 //! Invariant: pure; takes file texts, gives a model and every diagnostic. May depend on `diag` and `resource` alone.
 
 pub mod model;
+pub mod objects;
 
 mod addresses;
 mod check;
@@ -37,8 +38,9 @@ mod suspend;
 mod vcn;
 mod waivers;
 mod yaml;
+mod yaml_1_1;
 
-pub use explain::{Derived, Explained, Origin, explain, explain_derived};
+pub use explain::{Derived, Explained, Explainer, Origin, explain, explain_derived};
 pub use kind::Kind;
 pub use load::{Loaded, load};
 pub use lock::{Lock, LockChange, LockChangeKind, LockedCluster, LockedFleet, LockedNetwork};

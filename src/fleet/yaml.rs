@@ -17,6 +17,8 @@ const MAX_FILE: usize = 8 << 20;
 const MAX_TREE: usize = 128 << 20;
 /// Nesting that no document of ours comes near.
 const MAX_DEPTH: usize = 48;
+/// Nesting that no object comes near; definitions are nested twice as deep as what they define.
+const MAX_OBJECT_DEPTH: usize = 160;
 /// Nodes that aliases may add to a file.
 const MAX_EXPANSION: usize = 100_000;
 
@@ -31,8 +33,41 @@ pub(super) struct Parsed {
     pub(super) incomplete: bool,
 }
 
+/// What is read: the words and the depth of documents differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Fleet documents.
+    Fleet,
+    /// Objects of Kubernetes, as kubectl and API servers read them.
+    Objects,
+}
+
+impl Form {
+    fn depth(self) -> usize {
+        match self {
+            Self::Fleet => MAX_DEPTH,
+            Self::Objects => MAX_OBJECT_DEPTH,
+        }
+    }
+
+    fn plain_scalar(self, text: &str) -> Yaml {
+        match self {
+            Self::Fleet => plain_scalar(text),
+            Self::Objects => super::yaml_1_1::plain_scalar(text),
+        }
+    }
+
+    /// What to do instead of a merge key.
+    fn instead_of_merging(self) -> &'static str {
+        match self {
+            Self::Fleet => "put what is shared into a profile, an environment, or beside `clusters:`",
+            Self::Objects => "write out what is shared",
+        }
+    }
+}
+
 /// Parses every file; one that is no YAML doesn't hold up the others.
-pub(super) fn parse(files: &[SourceFile]) -> Parsed {
+pub(super) fn parse(files: &[SourceFile], form: Form) -> Parsed {
     let mut left = MAX_TREE;
     let budgets: Vec<usize> = files
         .iter()
@@ -47,7 +82,7 @@ pub(super) fn parse(files: &[SourceFile]) -> Parsed {
     let all: Vec<Parsed> = budgets
         .into_par_iter()
         .enumerate()
-        .map(|(index, budget)| parse_within(budget, files, index))
+        .map(|(index, budget)| parse_within(budget, files, index, form))
         .collect();
     let mut parsed = Parsed::default();
     for mut one in all {
@@ -59,10 +94,10 @@ pub(super) fn parse(files: &[SourceFile]) -> Parsed {
 }
 
 /// Parses one file of the list, unless it is larger than what is left for it.
-fn parse_within(budget: usize, files: &[SourceFile], index: usize) -> Parsed {
+fn parse_within(budget: usize, files: &[SourceFile], index: usize, form: Form) -> Parsed {
     let size = files.get(index).map_or(0, |file| file.text.len());
     if size <= budget {
-        return parse_one(files, index);
+        return parse_as(files, index, form);
     }
     let (size, most) = (mebibytes(size), mebibytes(budget));
     let place = Place {
@@ -92,7 +127,11 @@ fn parse_within(budget: usize, files: &[SourceFile], index: usize) -> Parsed {
 
 /// Parses one file of the list, whatever its size.
 pub(super) fn parse_one(files: &[SourceFile], index: usize) -> Parsed {
-    let mut builder = Builder::new(number(index), files);
+    parse_as(files, index, Form::Fleet)
+}
+
+fn parse_as(files: &[SourceFile], index: usize, form: Form) -> Parsed {
+    let mut builder = Builder::new(number(index), files, form);
     if let Some(file) = files.get(index) {
         builder.run(&file.text);
     }
@@ -127,6 +166,7 @@ enum Parts {
 const INDEX_FROM: usize = 16;
 
 struct Builder<'a> {
+    form: Form,
     file: u32,
     files: &'a [SourceFile],
     documents: Vec<(Node, Vec<Diagnostic>)>,
@@ -143,8 +183,9 @@ struct Builder<'a> {
 struct Stop;
 
 impl<'a> Builder<'a> {
-    fn new(file: u32, files: &'a [SourceFile]) -> Self {
+    fn new(file: u32, files: &'a [SourceFile], form: Form) -> Self {
         Self {
+            form,
             file,
             files,
             documents: Vec::new(),
@@ -203,7 +244,7 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 let value = if plain {
-                    plain_scalar(&text)
+                    self.form.plain_scalar(&text)
                 } else {
                     Yaml::Str(text.into())
                 };
@@ -235,8 +276,9 @@ impl<'a> Builder<'a> {
     }
 
     fn open(&mut self, place: Place, anchor: usize, parts: Parts) -> Result<(), Stop> {
-        if self.stack.len() >= MAX_DEPTH {
-            return self.stop(Code::Budget, format!("nested deeper than {MAX_DEPTH} levels"), place);
+        let deepest = self.form.depth();
+        if self.stack.len() >= deepest {
+            return self.stop(Code::Budget, format!("nested deeper than {deepest} levels"), place);
         }
         self.stack.push(Open { place, anchor, parts });
         Ok(())
@@ -294,7 +336,7 @@ impl<'a> Builder<'a> {
                     if key.as_ref() == "<<" {
                         let problem = Diagnostic::new(Code::Syntax, "merge keys (`<<`) are not read")
                             .at(&node.place.span(files))
-                            .hint("put what is shared into a profile, an environment, or beside `clusters:`");
+                            .hint(self.form.instead_of_merging());
                         self.diagnostics.push(problem);
                         return Err(Stop);
                     }
@@ -382,7 +424,7 @@ fn plain_scalar(text: &str) -> Yaml {
 fn explain(kind: &ErrorKind, info: &str) -> Diagnostic {
     let (message, hint) = match kind {
         ErrorKind::RecursionLimitExceeded => {
-            return Diagnostic::new(Code::Budget, format!("nested deeper than {MAX_DEPTH} levels"));
+            return Diagnostic::new(Code::Budget, "nested too deeply");
         }
         ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
             ("a tab in the indentation", "indent with blanks, YAML takes no tabs")

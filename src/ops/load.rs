@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::definitions::{self, FleetDefinitions};
 use crate::diag::{Diagnostic, Severity, nearest};
 use crate::fleet::model::Fleet;
 use crate::fleet::{self, Loaded, Lock, Seed, SourceFile};
@@ -53,6 +54,7 @@ pub struct LoadedFleet {
     pub(super) loaded: Loaded,
     pub(super) lock: Lock,
     pub(super) old_lock: Lock,
+    pub(super) definitions: FleetDefinitions,
     tree: Tree,
 }
 
@@ -94,9 +96,22 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
     let documents: Vec<SourceFile> = tree
         .files
         .iter()
-        .filter(|file| !file.path.starts_with(TEMPLATES))
+        .filter(|file| {
+            ![TEMPLATES, definitions::FOLDER]
+                .iter()
+                .any(|folder| file.path.starts_with(folder))
+        })
         .cloned()
         .collect();
+    let of_kinds = tree
+        .files
+        .iter()
+        .filter(|file| file.path.starts_with(definitions::FOLDER));
+    let definitions = FleetDefinitions::read(
+        of_kinds.clone().cloned().collect(),
+        options.earlier.map(|earlier| &earlier.definitions),
+    );
+    diagnostics.extend_from_slice(definitions.problems());
 
     let (old_lock, broken) = Lock::parse(&documents);
     diagnostics.extend(broken);
@@ -160,7 +175,8 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
         time: origin.time,
     };
     let own_templates = tree.files.iter().filter(|file| file.path.starts_with(TEMPLATES));
-    let files = loaded.files().iter().chain(own_templates).cloned().collect();
+    let shown = own_templates.chain(of_kinds);
+    let files = loaded.files().iter().chain(shown).cloned().collect();
     Ok(LoadedFleet {
         fleet,
         rendered,
@@ -172,6 +188,7 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
         loaded,
         lock: resolved.lock,
         old_lock,
+        definitions,
         tree,
     })
 }

@@ -2,20 +2,25 @@
 //!
 //! Invariant: the only place where stages and I/O are put together. May not print.
 
+mod admission;
+mod admit;
 mod apply;
 mod ask;
 mod base;
 mod caps;
 mod cloud;
 mod connect;
+mod definitions;
 mod doctor;
 mod explain;
 mod fetch;
+mod forecast;
 mod init;
 pub mod lease;
 mod load;
 mod lock;
 mod plan;
+mod pull;
 mod render;
 mod rights;
 mod sandbox;
@@ -23,6 +28,8 @@ mod saved;
 mod schema;
 mod status;
 
+pub use admission::{AdmissionCheck, check_admission};
+pub use admit::{AdmitError, AdmitOptions, Judgement, admit, definitions};
 pub use apply::{Leave, apply, leave};
 pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspend, suspensions};
 pub use base::{Base, BaseError};
@@ -38,6 +45,7 @@ pub use load::{
 };
 pub use lock::{LockError, write_lock};
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
+pub use pull::{PullError, Pulled, pull_definitions};
 pub use render::{RenderError, Written, render_stream, render_tree};
 pub use rights::{IamOptions, IamSubject, RbacOptions, RightsError, iam, rbac};
 pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};

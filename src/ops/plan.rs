@@ -6,12 +6,16 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::future::{join_all, try_join_all};
 
+use super::admission;
 use super::base::Base;
 use super::caps;
 use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
+use super::forecast;
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
+use crate::diag::Diagnostic;
 use crate::inventory::{Entry, InventoryKey};
+use crate::plan::admission::Inadmissible;
 use crate::plan::preconditions::Met;
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
@@ -80,10 +84,13 @@ pub struct Planned {
     pub inventories: BTreeMap<InventoryKey, Stored>,
     /// What the management clusters tell of the fleet, and what is asked for there.
     pub syncs: BTreeMap<ManagementClusterName, Read>,
+    /// What the servers would refuse of it, in the places that it comes from; the plan's refusals cover it.
+    pub inadmissible: Vec<Diagnostic>,
 }
 
 impl Planned {
-    fn of(plan: Plan, seen: Seen) -> Self {
+    fn of(mut plan: Plan, seen: Seen, loaded: &LoadedFleet, bad: &[Inadmissible]) -> Self {
+        plan.forecast = forecast::of(&plan, &loaded.fleet, &seen.observed);
         Self {
             plan,
             unread: unread(&seen.observed),
@@ -92,6 +99,7 @@ impl Planned {
             stores: seen.stores,
             inventories: seen.inventories,
             syncs: seen.syncs,
+            inadmissible: admission::diagnostics(loaded, bad),
         }
     }
 }
@@ -176,8 +184,9 @@ async fn plan_after(base: &Base, loaded: &LoadedFleet, options: &PlanOptions) ->
     let seen = Seen::alone(observed, compared.there.inventories);
     let mut plan = decide(loaded, &options, &seen)?;
     plan.unchanged += compared.unchanged;
+    let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
     check_preconditions(loaded, &mut plan, &seen).await;
-    Ok(Planned::of(plan, seen))
+    Ok(Planned::of(plan, seen, loaded, &bad))
 }
 
 /// Makes a plan.
@@ -198,9 +207,10 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     };
     let mut plan = decide(loaded, options, &seen)?;
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
+    let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
     check_preconditions(loaded, &mut plan, &seen).await;
     confirm(&mut plan, &seen).await;
-    let mut planned = Planned::of(plan, seen);
+    let mut planned = Planned::of(plan, seen, loaded, &bad);
     if let Against::Live(_) = &options.against {
         caps::foresee_deletes(loaded, &mut planned).await?;
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::change::{Action, Block, Change, Reason};
 use super::decide::{self, Context};
+use super::disruption::Forecast;
 use super::graph::{Cycle, Graph, rank};
 use super::guards::{self, Facts, Refusal};
 use super::known::{Known, LookUps};
@@ -113,6 +114,8 @@ pub struct Plan {
     pub needs: Vec<Need>,
     /// Units that are suspended.
     pub suspended: BTreeMap<UnitId, Suspension>,
+    /// What it costs those who run on the clusters; empty until it is worked out.
+    pub forecast: Forecast,
 }
 
 impl Plan {
@@ -177,11 +180,27 @@ impl Plan {
     /// # Errors
     /// None of a plan that [`build`] made.
     pub fn refuse(&mut self, refusal: Refusal) -> Result<(), Cycle> {
-        let covered = |change: &Change| change.goes_ahead() && refusal.objects.contains(&change.id);
-        for change in self.changes.iter_mut().filter(|change| covered(change)) {
-            change.blocks.push(Block::Guard { guard: refusal.guard });
+        self.refuse_all(vec![refusal])
+    }
+
+    /// Blocks what several refusals cover, and what needs that.
+    ///
+    /// # Errors
+    /// None of a plan that [`build`] made.
+    pub fn refuse_all(&mut self, refusals: Vec<Refusal>) -> Result<(), Cycle> {
+        if refusals.is_empty() {
+            return Ok(());
         }
-        self.refusals.push(refusal);
+        let covered = refusals.iter().flat_map(|refusal| {
+            let guard = refusal.guard;
+            refusal.objects.iter().map(move |id| (id, guard))
+        });
+        let covered: BTreeMap<&ResourceId, &'static str> = covered.collect();
+        for change in self.changes.iter_mut().filter(|change| change.goes_ahead()) {
+            let guard = covered.get(&change.id);
+            change.blocks.extend(guard.map(|guard| Block::Guard { guard }));
+        }
+        self.refusals.extend(refusals);
         block_dependents(&mut self.changes, &self.graph)
     }
 
@@ -268,6 +287,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
             .collect(),
         needs: Vec::new(),
         suspended: inputs.suspended.clone(),
+        forecast: Forecast::default(),
     })
 }
 

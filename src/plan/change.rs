@@ -369,6 +369,7 @@ pub(crate) mod tests {
             held: Vec::new(),
             needs: Vec::new(),
             suspended: BTreeMap::new(),
+            forecast: crate::plan::disruption::Forecast::default(),
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Invariant: pure; a plan is data and `apply` makes no choice of its own. May depend on everything pure, and on the data
 //! types of `providers`.
 
+pub mod admission;
 mod build;
 pub mod change;
 mod cloud;
 pub mod confirm;
 mod conflict;
 mod decide;
+pub mod disruption;
 pub mod drift;
 pub mod graph;
 pub mod guards;

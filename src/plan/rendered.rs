@@ -144,6 +144,12 @@ fn uid(id: &ResourceId) -> String {
     format!("(id of {}/{})", id.kind, id.name)
 }
 
+/// The kind of what such a stand-in is the id of.
+pub(super) fn kind_of_id(text: &str) -> Option<&str> {
+    let (kind, _) = text.strip_prefix("(id of ")?.strip_suffix(')')?.split_once('/')?;
+    Some(kind)
+}
+
 fn kind(manifest: &Manifest) -> Kind {
     Kind {
         group: manifest.id.group.clone(),

@@ -17,6 +17,7 @@ mod firewall;
 mod flows;
 mod precondition;
 pub mod reachability;
+pub mod settings;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,9 @@
 //!
 //! Invariant: pure; takes data, gives strings. Secrets never get here: what shows a document masks it first.
 
+pub mod admission;
 pub mod diagnostics;
+pub mod disruption_text;
 pub mod doctor_text;
 pub mod explain_text;
 pub mod json;

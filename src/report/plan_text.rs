@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
+use super::disruption_text;
 use super::style::{Style, Tone};
 use super::units;
 use crate::plan::Plan;
@@ -50,6 +51,9 @@ impl PlanText {
             }
             for change in unit {
                 self.change(out, change)?;
+                if let Some(line) = plan.forecast.changes.get(&change.id).and_then(disruption_text::line) {
+                    writeln!(out, "      {} {line}", style.paint(Tone::Warn, "!"))?;
+                }
             }
             writeln!(out)?;
         }
@@ -96,6 +100,9 @@ impl PlanText {
                 writeln!(out, "    and {} more", refusal.objects.len() - 5)?;
             }
             writeln!(out, "  to lift: {}\n", refusal.lift)?;
+        }
+        if let Some(line) = disruption_text::totals(&plan.forecast.totals) {
+            writeln!(out, "{line}")?;
         }
         writeln!(out, "{}", Totals::of(plan))
     }

@@ -6,12 +6,14 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
 use super::json::{
-    self, ApplyReport, DoctorReport, ExplanationReport, PlanReport, StatusReport, ValidationReport, Versioned,
+    self, AdmissionReport, ApplyReport, DoctorReport, ExplanationReport, PlanReport, StatusReport, ValidationReport,
+    Versioned,
 };
 
 /// Every schema by its name; the files of `schemas/output/` are called so.
 pub fn output() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
+        ("admission.v1", schema::<AdmissionReport>(json::ADMISSION)),
         ("apply.v1", schema::<ApplyReport>(json::APPLY)),
         ("doctor.v1", schema::<DoctorReport>(json::DOCTOR)),
         ("explanation.v1", schema::<ExplanationReport>(json::EXPLANATION)),

@@ -1,6 +1,7 @@
 //! Upstream's own CRD test suites, judged offline: verdict, the object as it is stored, and upstream's words.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -59,15 +60,91 @@ fn every_upstream_crd_compiles() {
     assert!(count >= 700, "{count} rules");
 }
 
+/// A case of a suite.
+pub(crate) struct Case {
+    /// The suite's file.
+    pub(crate) suite: String,
+    /// `hostedclusters`, `nodepools`.
+    pub(crate) plural: &'static str,
+    /// Whether it is about the feature set that holds what is still tried out.
+    pub(crate) preview: bool,
+    /// `onCreate`, `onUpdate`.
+    pub(crate) verb: &'static str,
+    pub(crate) json: Value,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, preview {}: {}", self.suite, self.preview, self.json["name"])
+    }
+}
+
+/// Every case, once for each feature set that it holds for.
+pub(crate) fn cases() -> Vec<Case> {
+    let Some(upstream) = upstream() else { return Vec::new() };
+    let mut all = Vec::new();
+    for file in files(&upstream.join("hypershift/testsuites"), ".testsuite.yaml") {
+        let suite = yaml(&file);
+        let plural = match suite["crdName"].as_str().unwrap() {
+            "hostedclusters.hypershift.openshift.io" => "hostedclusters",
+            "nodepools.hypershift.openshift.io" => "nodepools",
+            other => panic!("{}: no definition of {other}", file.display()),
+        };
+        // A suite that needs a gate is about the preview's CRD alone; the others hold for both.
+        let previews: &[bool] = if suite["featureGates"].is_null() {
+            &[false, true]
+        } else {
+            &[true]
+        };
+        for preview in previews {
+            for verb in ["onCreate", "onUpdate"] {
+                for json in suite["tests"][verb].as_array().into_iter().flatten() {
+                    all.push(Case {
+                        suite: file.file_name().unwrap().to_string_lossy().into_owned(),
+                        plural,
+                        preview: *preview,
+                        verb,
+                        json: json.clone(),
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The definition of a feature set.
+pub(crate) fn definition(plural: &str, preview: bool) -> Value {
+    let file = match (plural, preview) {
+        ("hostedclusters", false) => "hostedclusters-Hypershift-Default.crd.yaml",
+        ("hostedclusters", true) => "hostedclusters-Hypershift-TechPreviewNoUpgrade.crd.yaml",
+        (_, false) => "nodepools-Default.crd.yaml",
+        (_, true) => "nodepools-TechPreviewNoUpgrade.crd.yaml",
+    };
+    yaml(&upstream().unwrap().join("hypershift/crds").join(file))
+}
+
+/// The CRD as it was before a rule came in: the only patches that the suites have.
+pub(crate) fn loosened(crd: &Value, patches: &[Value]) -> Value {
+    let mut crd = crd.clone();
+    for patch in patches {
+        assert_eq!(patch["op"], "remove");
+        let (parent, index) = patch["path"].as_str().unwrap().rsplit_once('/').unwrap();
+        let rules = crd.pointer_mut(parent).unwrap().as_array_mut().unwrap();
+        rules.remove(index.parse::<usize>().unwrap());
+    }
+    crd
+}
+
+pub(crate) fn parse(text: &Value) -> Value {
+    serde_yaml::from_str(text.as_str().unwrap_or("null")).unwrap()
+}
+
 struct Judge {
     crd: Value,
     admission: Admission,
     seconds: f64,
     validated: u32,
-}
-
-fn parse(text: &Value) -> Value {
-    serde_yaml::from_str(text.as_str().unwrap_or("null")).unwrap()
 }
 
 impl Judge {
@@ -104,14 +181,14 @@ impl Judge {
 
     fn create(&mut self, case: &Value) -> Result<(), String> {
         let outcome = self.admit(parse(&case["initial"]), None, Subresource::None);
-        compare(outcome, &case["expectedError"], &case["expected"]).map(|_| ())
+        compare(stored(outcome), &case["expectedError"], &case["expected"]).map(drop)
     }
 
     fn update(&mut self, case: &Value) -> Result<(), String> {
         let initial = parse(&case["initial"]);
         let first = match case["initialCRDPatches"].as_array() {
             None => self.admit(initial.clone(), None, Subresource::None),
-            Some(patches) => self.loosened(patches).admit(initial.clone(), None, Subresource::None),
+            Some(patches) => Self::new(loosened(&self.crd, patches)).admit(initial.clone(), None, Subresource::None),
         };
         let mut old = first
             .map_err(|error| format!("the initial object is refused: {error}"))?
@@ -132,103 +209,71 @@ impl Judge {
         } else {
             &case["expected"]
         };
-        let Some(updated) = compare(outcome, &case["expectedError"], expected)?.filter(|_| is_about_status) else {
+        let Some(updated) = compare(stored(outcome), &case["expectedError"], expected)?.filter(|_| is_about_status)
+        else {
             return Ok(());
         };
         let mut with_status = updated.clone();
         with_status["status"] = new["status"].clone();
         let outcome = self.admit(with_status, Some(&updated), Subresource::Status);
-        compare(outcome, &case["expectedStatusError"], &case["expected"]).map(|_| ())
-    }
-
-    /// The CRD as it was before a rule came in: the only patches that the suites have.
-    fn loosened(&self, patches: &[Value]) -> Self {
-        let mut crd = self.crd.clone();
-        for patch in patches {
-            assert_eq!(patch["op"], "remove");
-            let (parent, index) = patch["path"].as_str().unwrap().rsplit_once('/').unwrap();
-            let rules = crd.pointer_mut(parent).unwrap().as_array_mut().unwrap();
-            rules.remove(index.parse::<usize>().unwrap());
-        }
-        Self::new(crd)
+        compare(stored(outcome), &case["expectedStatusError"], &case["expected"]).map(drop)
     }
 }
 
+/// What would be stored, or the server's message.
+fn stored(outcome: Result<Admitted, Rejected>) -> Result<Value, String> {
+    outcome.map(|admitted| admitted.object).map_err(|why| why.to_string())
+}
+
 /// Compares with what a suite expects; gives the object where one was to be had.
-fn compare(outcome: Result<Admitted, Rejected>, error: &Value, expected: &Value) -> Result<Option<Value>, String> {
+pub(crate) fn compare(
+    outcome: Result<Value, String>,
+    error: &Value,
+    expected: &Value,
+) -> Result<Option<Value>, String> {
     match (outcome, error.as_str()) {
-        (Ok(admitted), None) => {
-            let mut object = admitted.object;
-            let settled = object.clone();
+        (Ok(object), None) => {
             if let Some(text) = expected.as_str() {
                 let wanted: Value = serde_yaml::from_str(text).unwrap();
-                object.as_object_mut().unwrap().remove("metadata");
-                if object != wanted {
-                    return Err(format!("stored is\n{object}\nupstream stores\n{wanted}"));
+                let mut bare = object.clone();
+                bare.as_object_mut().unwrap().remove("metadata");
+                if bare != wanted {
+                    return Err(format!("stored is\n{bare}\nupstream stores\n{wanted}"));
                 }
             }
-            Ok(Some(settled))
+            Ok(Some(object))
         }
         (Ok(_), Some(wanted)) => Err(format!("passes, upstream refuses: {wanted}")),
         (Err(found), None) => Err(format!("is refused, upstream lets it pass: {found}")),
-        (Err(found), Some(wanted)) if found.to_string().contains(wanted) => Ok(None),
+        (Err(found), Some(wanted)) if found.contains(wanted) => Ok(None),
         (Err(found), Some(wanted)) => Err(format!("is refused in other words: wanted {wanted:?}, got {found}")),
     }
 }
 
 #[test]
 fn verdicts_on_upstreams_cases_are_upstreams() {
-    let Some(upstream) = upstream() else { return };
-    let crds = upstream.join("hypershift/crds");
-    let judge = |file: &str| Judge::new(yaml(&crds.join(file)));
-    let mut judges = BTreeMap::from([
-        (
-            ("hostedclusters", false),
-            judge("hostedclusters-Hypershift-Default.crd.yaml"),
-        ),
-        (
-            ("hostedclusters", true),
-            judge("hostedclusters-Hypershift-TechPreviewNoUpgrade.crd.yaml"),
-        ),
-        (("nodepools", false), judge("nodepools-Default.crd.yaml")),
-        (("nodepools", true), judge("nodepools-TechPreviewNoUpgrade.crd.yaml")),
-    ]);
-    let (mut cases, mut objects) = (0, 0);
+    if upstream().is_none() {
+        return;
+    }
+    let mut judges = BTreeMap::new();
+    let (mut count, mut objects) = (0, 0);
     let mut astray = Vec::new();
-    for file in files(&upstream.join("hypershift/testsuites"), ".testsuite.yaml") {
-        let suite = yaml(&file);
-        let kind = if suite["crdName"].as_str().unwrap().starts_with("nodepools") {
-            "nodepools"
-        } else {
-            "hostedclusters"
+    for case in cases() {
+        count += 1;
+        objects += usize::from(!case.json["expected"].is_null());
+        let judge = judges
+            .entry((case.plural, case.preview))
+            .or_insert_with(|| Judge::new(definition(case.plural, case.preview)));
+        let verdict = match case.verb {
+            "onCreate" => judge.create(&case.json),
+            _ => judge.update(&case.json),
         };
-        // A suite that needs a gate is about the preview's CRD alone; the others hold for both.
-        let previews: &[bool] = if suite["featureGates"].is_null() {
-            &[false, true]
-        } else {
-            &[true]
-        };
-        for preview in previews {
-            let judge = judges.get_mut(&(kind, *preview)).unwrap();
-            for verb in ["onCreate", "onUpdate"] {
-                for case in suite["tests"][verb].as_array().into_iter().flatten() {
-                    cases += 1;
-                    objects += usize::from(!case["expected"].is_null());
-                    let verdict = if verb == "onCreate" {
-                        judge.create(case)
-                    } else {
-                        judge.update(case)
-                    };
-                    if let Err(why) = verdict {
-                        let name = file.file_name().unwrap().to_string_lossy().into_owned();
-                        astray.push(format!("{name}, preview {preview}: {}: {why}", case["name"]));
-                    }
-                }
-            }
+        if let Err(why) = verdict {
+            astray.push(format!("{case}: {why}"));
         }
     }
     println!(
-        "{cases} cases, {objects} with the object expected, {} astray",
+        "{count} cases, {objects} with the object expected, {} astray",
         astray.len()
     );
     for ((kind, preview), judge) in &judges {
@@ -239,5 +284,5 @@ fn verdicts_on_upstreams_cases_are_upstreams() {
         );
     }
     assert!(astray.is_empty(), "{}", astray.join("\n"));
-    assert!(cases >= 440 && objects >= 40, "{cases} cases, {objects} objects");
+    assert!(count >= 440 && objects >= 40, "{count} cases, {objects} objects");
 }

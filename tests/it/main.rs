@@ -11,6 +11,9 @@
 
 mod admission_server;
 mod admission_upstream;
+mod admit;
+mod admit_fleet;
+mod admit_hostile;
 mod architecture;
 mod capoci;
 mod cli;
@@ -24,6 +27,7 @@ mod fleet_limits;
 mod fleet_resolve;
 mod fleet_schemas;
 mod fleet_support;
+mod forecast;
 mod git_source;
 mod kube_faults;
 mod kube_provider;

@@ -67,6 +67,12 @@ fn the_page_of_commands_is_current() {
         let help = sub.clone().term_width(100).render_long_help().to_string();
         let help: String = help.lines().map(|line| format!("{}\n", line.trim_end())).collect();
         write!(page, "\n## fleetwright {name}\n\n```text\n{help}```\n").expect("help");
+        for below in sub.get_subcommands().filter(|below| below.get_name() != "help") {
+            let below_name = below.get_name();
+            let help = below.clone().term_width(100).render_long_help().to_string();
+            let help: String = help.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+            write!(page, "\n## fleetwright {name} {below_name}\n\n```text\n{help}```\n").expect("help");
+        }
     }
     keep("docs/reference/commands.md", &page);
 }

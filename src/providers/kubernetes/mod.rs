@@ -23,6 +23,7 @@
 mod conditions;
 mod connect;
 mod copy;
+mod definitions;
 mod delete;
 mod discovery;
 mod health;

@@ -3,7 +3,9 @@
 //! These types are the contract with programs; they are apart from the types that the stages use, so that those may
 //! change. A field is never removed or given another meaning within a version.
 
+mod admission;
 mod apply;
+mod disruption;
 mod doctor;
 mod explanation;
 mod plan;
@@ -13,14 +15,18 @@ mod validation;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::admission::{ADMISSION, AdmissionReport, CauseReport, DefaultReport, JudgedReport, admission};
 pub use self::apply::{APPLY, ApplyReport, NotReadyReport, ResultReport, apply};
+pub use self::disruption::{
+    CountReport, DisruptionReport, DisruptionTotals, PoolRolloutReport, disruption, disruption_totals,
+};
 pub use self::doctor::{DOCTOR, DoctorReport, FindingReport, doctor};
 pub use self::explanation::{EXPLANATION, ExplainedReport, ExplanationReport, OriginReport, explanation};
 pub use self::plan::{
     ChangeReport, FieldReport, HeldReport, NeedReport, PLAN, PlanReport, RefusalReport, Summary, WaitReport, plan,
 };
 pub use self::status::{ClusterReport, ObjectStatusReport, STATUS, StatusReport, SuspendedReport, SyncReport, status};
-pub use self::validation::{VALIDATION, ValidationReport, validation};
+pub use self::validation::{KindReport, VALIDATION, ValidationReport, validation};
 use crate::diag::Diagnostic;
 use crate::plan::change::Action;
 use crate::resource::{ResourceId, Target, UnitId};

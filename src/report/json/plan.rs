@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{DiagnosticReport, ObjectReport, UnitReport, Versioned, action, object, unit};
+use super::{
+    DiagnosticReport, DisruptionReport, DisruptionTotals, ObjectReport, UnitReport, Versioned, action, disruption,
+    disruption_totals, object, unit,
+};
 use crate::diag::Diagnostic;
 use crate::plan::Plan;
 use crate::plan::change::{Block, Change, Preview, Reason};
@@ -30,6 +33,8 @@ pub struct PlanReport {
     pub held: Vec<HeldReport>,
     /// What has to be there and is not made here, for what is about to be made.
     pub needs: Vec<NeedReport>,
+    /// What all that goes ahead costs those who run on the clusters.
+    pub disruption: DisruptionTotals,
     /// Problems in the fleet files.
     pub diagnostics: Vec<DiagnosticReport>,
 }
@@ -74,6 +79,9 @@ pub struct ChangeReport {
     pub fields: Vec<FieldReport>,
     /// What keeps it from being made; empty when it goes ahead.
     pub waits: Vec<WaitReport>,
+    /// What it costs those who run on the cluster; absent where nobody would notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disruption: Option<DisruptionReport>,
 }
 
 /// One field's way.
@@ -163,7 +171,7 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                 unchanged: totals.unchanged,
                 drift_only: plan.is_drift_only(),
             },
-            changes: plan.changes.iter().map(change).collect(),
+            changes: plan.changes.iter().map(|one| change(one, plan)).collect(),
             warnings: guards::warnings(&plan.changes),
             refusals: plan
                 .refusals
@@ -196,13 +204,15 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                     units: need.units.iter().map(unit).collect(),
                 })
                 .collect(),
+            disruption: disruption_totals(&plan.forecast.totals),
             diagnostics: super::diagnostics(diagnostics),
         },
     }
 }
 
-fn change(change: &Change) -> ChangeReport {
+fn change(change: &Change, plan: &Plan) -> ChangeReport {
     ChangeReport {
+        disruption: plan.forecast.changes.get(&change.id).map(disruption),
         unit: unit(&change.unit),
         object: object(&change.id),
         action: action(change.action),

@@ -16,6 +16,7 @@
 mod cel;
 mod check;
 mod correlate;
+mod definitions;
 mod embedded;
 mod error;
 mod format;
@@ -25,6 +26,7 @@ pub(super) mod names;
 mod path;
 mod pattern;
 mod pipeline;
+mod review;
 mod scale;
 mod shape;
 #[cfg(test)]
@@ -37,8 +39,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use definitions::{DefinitionError, Definitions, Lookup, is_definition};
 pub use error::{Cause, ErrorKind, FieldError, Rejected};
 pub use pipeline::{Admitted, FieldValidation, Request, Subresource, admit};
+pub use review::{Effect, Submission, Verdict, judge, review};
 pub use unknown::fields as unknown_fields;
 
 use super::{Schema, SchemaError};

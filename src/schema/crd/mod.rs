@@ -1,11 +1,13 @@
 //! CustomResourceDefinitions: schemas from them, what they say of a kind, and whether a server would take them.
 
+mod bare;
 mod check;
 mod definition;
 mod structural;
 #[cfg(test)]
 mod tests;
 
+pub use bare::bare;
 pub use check::check;
 pub use definition::{Column, Definition, Names, Scale, Scope, Version};
 

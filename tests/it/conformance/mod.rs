@@ -120,4 +120,5 @@ async fn custom_resources_are_answered_alike() {
 mod flows;
 mod kubectl;
 mod kubectl_watch;
+mod suites;
 mod upstream;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 ///
 /// # Panics
 /// Where the schema says something that isn't looked at here: it would else pass unseen.
-pub(super) fn problems(document: &Value, schema: &Value) -> Vec<String> {
+pub(crate) fn problems(document: &Value, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     check(document, schema, schema, "", &mut found);
     found
@@ -46,6 +46,11 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str, found: &mut Vec<
                     .iter()
                     .all(|name| value.get(name.as_str().expect("a name")).is_some())
             }
+            "anyOf" => says.as_array().expect("a list").iter().any(|one| {
+                let mut wrong = Vec::new();
+                check(value, one, root, at, &mut wrong);
+                wrong.is_empty()
+            }),
             "items" => {
                 for (i, item) in value.as_array().into_iter().flatten().enumerate() {
                     check(item, says, root, &format!("{at}/{i}"), found);

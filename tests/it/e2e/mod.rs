@@ -8,7 +8,7 @@ mod demo;
 mod doctor;
 mod drift;
 mod endurance;
-mod form;
+pub(crate) mod form;
 mod guards;
 mod in_cluster;
 mod lease;

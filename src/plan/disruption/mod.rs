@@ -1,0 +1,310 @@
+//! What a plan costs those who run on the clusters: which control planes roll, which nodes are replaced, what is lost.
+//!
+//! By HyperShift's rules for its own two kinds: a HostedCluster's fields roll its control plane, some of them its pools too;
+//! a NodePool's machine template and configuration replace its nodes, or update them in place. What is said of time is an
+//! estimate from counts, and no promise.
+
+mod fields;
+mod pools;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+pub use pools::{Count, PoolRollout, Rollout};
+
+use super::build::Plan;
+use super::change::{Action, Block, Change};
+use crate::fleet::model::{Cluster, Fleet};
+use crate::resource::{ResourceId, UnitId};
+use fields::Effect;
+
+/// How bad it is, the worst last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Class {
+    /// Nobody notices.
+    #[default]
+    None,
+    /// Something that runs is changed, and goes on running.
+    InPlace,
+    /// Pods restart one after another.
+    RollingRestart,
+    /// The control plane's pods are replaced one after another; a single replica is away meanwhile.
+    ControlPlaneRollout,
+    /// Nodes are replaced, updated in place with a reboot, or taken away: what runs on them is drained.
+    NodeReplacement,
+    /// The object is deleted, or made anew: what it holds is lost.
+    DataLoss,
+    /// It can't be done in place, and is not tried.
+    Refused,
+}
+
+impl Class {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::None => "no disruption",
+            Self::InPlace => "in place",
+            Self::RollingRestart => "rolling restart",
+            Self::ControlPlaneRollout => "control-plane rollout",
+            Self::NodeReplacement => "node replacement",
+            Self::DataLoss => "data loss",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What one change costs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Disruption {
+    /// The worst of it.
+    pub class: Class,
+    /// Whether a control plane rolls.
+    pub control_plane: bool,
+    /// Pools whose nodes are replaced or updated.
+    pub pools: Vec<PoolRollout>,
+    /// Nodes that go and are not replaced.
+    pub removed: Count,
+    /// The fields that make it so, sorted.
+    pub because: Vec<String>,
+    /// What to do instead, where it is refused.
+    pub way_out: Option<String>,
+}
+
+/// What a whole plan costs, of what goes ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Clusters that notice more than a rolling restart.
+    pub clusters: usize,
+    /// Control planes that roll.
+    pub control_planes: usize,
+    /// Pools whose nodes are replaced or updated.
+    pub pools: usize,
+    /// Their nodes.
+    pub nodes: Count,
+    /// Nodes that go and are not replaced.
+    pub removed: Count,
+    /// Objects whose contents are lost.
+    pub lost: usize,
+    /// Minutes that the slowest pool takes.
+    pub minutes: Count,
+}
+
+/// What is said of a plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Forecast {
+    /// By object; those without any disruption are left out.
+    pub changes: BTreeMap<ResourceId, Disruption>,
+    /// Of all.
+    pub totals: Totals,
+    /// What the estimates go by.
+    pub pace: Pace,
+}
+
+impl Forecast {
+    /// Has the estimates go by another pace.
+    pub fn go_by(&mut self, pace: Pace) {
+        let before = self.pace.node_minutes.max(1);
+        // Every estimate is a whole number of rounds.
+        let minutes = |count: Count| Count {
+            min: (count.min / before).saturating_mul(pace.node_minutes),
+            max: (count.max / before).saturating_mul(pace.node_minutes),
+        };
+        for pool in self.changes.values_mut().flat_map(|disruption| &mut disruption.pools) {
+            pool.minutes = minutes(pool.minutes);
+        }
+        self.totals.minutes = minutes(self.totals.minutes);
+        self.pace = pace;
+    }
+}
+
+/// How long things take, for estimates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Minutes from draining one node to its successor being ready.
+    pub node_minutes: u32,
+}
+
+impl Default for Pace {
+    /// Ten minutes a node: virtual machines of OCI boot in three, draining takes the rest.
+    fn default() -> Self {
+        Self { node_minutes: 10 }
+    }
+}
+
+/// What is known besides the plan.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// The fleet.
+    pub fleet: &'a Fleet,
+    /// How many nodes a NodePool has now; none where that is not known, and the files are gone by.
+    pub nodes: &'a dyn Fn(&ResourceId) -> Option<u32>,
+    /// How long things take.
+    pub pace: Pace,
+}
+
+/// Says what a plan costs.
+pub fn forecast(plan: &Plan, facts: Facts<'_>) -> Forecast {
+    let made: BTreeSet<&ResourceId> = plan
+        .changes
+        .iter()
+        .filter(|change| change.action == Action::Create)
+        .map(|change| &change.id)
+        .collect();
+    let mut forecast = Forecast {
+        pace: facts.pace,
+        ..Forecast::default()
+    };
+    let mut touched = Touched::default();
+    for change in &plan.changes {
+        let disruption = of_change(change, plan, facts, &made);
+        if disruption.class == Class::None {
+            continue;
+        }
+        if change.goes_ahead() {
+            touched.add(change, &disruption);
+        }
+        forecast.changes.insert(change.id.clone(), disruption);
+    }
+    forecast.totals = touched.totals();
+    forecast
+}
+
+/// Each thing counted once, however many changes touch it.
+#[derive(Default)]
+struct Touched<'a> {
+    clusters: BTreeSet<&'a UnitId>,
+    control_planes: BTreeSet<&'a UnitId>,
+    pools: BTreeMap<String, PoolRollout>,
+    removed: Count,
+    lost: usize,
+}
+
+impl<'a> Touched<'a> {
+    fn add(&mut self, change: &'a Change, disruption: &Disruption) {
+        if disruption.class > Class::RollingRestart {
+            self.clusters.insert(&change.unit);
+        }
+        if disruption.control_plane {
+            self.control_planes.insert(&change.unit);
+        }
+        for pool in &disruption.pools {
+            self.pools.insert(pool.object_name.clone(), pool.clone());
+        }
+        self.removed += disruption.removed;
+        self.lost += usize::from(disruption.class == Class::DataLoss);
+    }
+
+    fn totals(self) -> Totals {
+        let mut totals = Totals {
+            clusters: self.clusters.len(),
+            control_planes: self.control_planes.len(),
+            pools: self.pools.len(),
+            removed: self.removed,
+            lost: self.lost,
+            ..Totals::default()
+        };
+        for pool in self.pools.values() {
+            totals.nodes += pool.nodes;
+            totals.minutes = totals.minutes.worse(pool.minutes);
+        }
+        totals
+    }
+}
+
+fn of_change(change: &Change, plan: &Plan, facts: Facts<'_>, made: &BTreeSet<&ResourceId>) -> Disruption {
+    let cluster = match &change.unit {
+        UnitId::Cluster(name) => facts.fleet.clusters.get(name),
+        UnitId::ManagementCluster(_) | UnitId::Network(_) => None,
+    };
+    if let Some(way_out) = refused(change, plan) {
+        return Disruption {
+            class: Class::Refused,
+            because: change.fields.iter().map(|diff| diff.field.clone()).collect(),
+            way_out: Some(way_out),
+            ..Disruption::default()
+        };
+    }
+    match change.action {
+        Action::Update | Action::Adopt => of_fields(change, cluster, made, facts),
+        Action::Delete => of_delete(change, facts),
+        Action::Create | Action::Forget | Action::Leave => Disruption::default(),
+    }
+}
+
+/// How the refusal of what can't be changed is lifted; none where it is not refused for that.
+fn refused(change: &Change, plan: &Plan) -> Option<String> {
+    let by = |block: &Block| match block {
+        Block::Guard { guard } => ["immutable", super::admission::ADMISSION]
+            .contains(guard)
+            .then_some(*guard),
+        _ => None,
+    };
+    let guard = change.blocks.iter().find_map(by)?;
+    let mut of = plan.refusals.iter().filter(|refusal| refusal.guard == guard);
+    let refusal = of.find(|refusal| refusal.objects.contains(&change.id));
+    Some(refusal.map(|refusal| refusal.lift.clone()).unwrap_or_default())
+}
+
+fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&ResourceId>, facts: Facts<'_>) -> Disruption {
+    let mut disruption = Disruption::default();
+    let mut rolls_pools = false;
+    for diff in &change.fields {
+        let effect = fields::effect(&change.id, diff);
+        let class = match effect {
+            Effect::Nothing => continue,
+            Effect::InPlace => Class::InPlace,
+            Effect::Restart => Class::RollingRestart,
+            Effect::ControlPlane => Class::ControlPlaneRollout,
+            Effect::ControlPlaneAndPools | Effect::Pool => Class::NodeReplacement,
+            Effect::Shrinks(count) => {
+                disruption.removed += Count::exactly(count);
+                Class::NodeReplacement
+            }
+        };
+        disruption.control_plane |= matches!(effect, Effect::ControlPlane | Effect::ControlPlaneAndPools);
+        rolls_pools |= matches!(effect, Effect::ControlPlaneAndPools | Effect::Pool);
+        disruption.class = disruption.class.max(class);
+        disruption.because.push(diff.field.clone());
+    }
+    disruption.because.sort();
+    let (true, Some(cluster)) = (rolls_pools, cluster) else {
+        return disruption;
+    };
+    let is_pool = change.id.kind == "NodePool";
+    let is_new = |name: &str| made.iter().any(|id| id.kind == "NodePool" && id.name == name);
+    for pool in cluster.node_pools.values() {
+        let is_meant = if is_pool {
+            pool.object_name == change.id.name
+        } else {
+            !is_new(&pool.object_name)
+        };
+        if is_meant {
+            disruption.pools.push(pools::rollout(cluster, pool, facts));
+        }
+    }
+    if !is_pool && disruption.pools.is_empty() {
+        disruption.class = Class::ControlPlaneRollout;
+    }
+    disruption
+}
+
+fn of_delete(change: &Change, facts: Facts<'_>) -> Disruption {
+    let class = match change.id.kind.as_str() {
+        "HostedCluster" => Class::DataLoss,
+        "NodePool" => Class::NodeReplacement,
+        _ => Class::None,
+    };
+    // The files don't have it any more: only the live object tells.
+    let nodes = (class == Class::NodeReplacement)
+        .then(|| (facts.nodes)(&change.id))
+        .flatten();
+    Disruption {
+        class,
+        removed: nodes.map(Count::exactly).unwrap_or_default(),
+        ..Disruption::default()
+    }
+}

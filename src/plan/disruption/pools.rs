@@ -1,0 +1,164 @@
+//! Pools that roll: how many nodes, how many at a time, how long.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Facts;
+use crate::fleet::model::{Cluster, NodePool, Scale};
+use crate::resource::{ResourceId, Target};
+
+/// A number of which only bounds are known where a pool follows its load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Count {
+    /// At least.
+    pub min: u32,
+    /// At most.
+    pub max: u32,
+}
+
+impl Count {
+    /// A known number.
+    pub fn exactly(count: u32) -> Self {
+        Self { min: count, max: count }
+    }
+
+    /// The nodes of a pool.
+    pub fn of(scale: Scale) -> Self {
+        match scale {
+            Scale::Replicas(count) => Self::exactly(count),
+            Scale::Autoscale { min, max } => Self { min, max },
+        }
+    }
+
+    /// Whether there are none for certain.
+    pub fn is_zero(self) -> bool {
+        self.max == 0
+    }
+
+    /// The larger of both, bound by bound.
+    pub fn worse(self, other: Self) -> Self {
+        Self {
+            min: self.min.max(other.min),
+            max: self.max.max(other.max),
+        }
+    }
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.min = self.min.saturating_add(other.min);
+        self.max = self.max.saturating_add(other.max);
+    }
+}
+
+impl fmt::Display for Count {
+    /// `7`, or `3–12`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            write!(f, "{}", self.max)
+        } else {
+            write!(f, "{}–{}", self.min, self.max)
+        }
+    }
+}
+
+/// How the nodes of a pool come to a new state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Rollout {
+    /// New nodes take the place of the old ones.
+    Replace,
+    /// Each node is drained, updated and booted.
+    InPlace,
+}
+
+/// A pool that rolls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolRollout {
+    /// The cluster, as the fleet files call it.
+    pub cluster: String,
+    /// The pool, as the fleet files call it.
+    pub pool: String,
+    /// The NodePool object.
+    pub object_name: String,
+    /// How.
+    pub how: Rollout,
+    /// Its nodes: those that are there, else by the fleet files.
+    pub nodes: Count,
+    /// Nodes above the size during it.
+    pub surge: u32,
+    /// Nodes that may be missing during it.
+    pub unavailable: u32,
+    /// Estimated minutes.
+    pub minutes: Count,
+}
+
+/// The rollout of a pool.
+pub(super) fn rollout(cluster: &Cluster, pool: &NodePool, facts: Facts<'_>) -> PoolRollout {
+    let how = if pool.upgrade_type == "InPlace" {
+        Rollout::InPlace
+    } else {
+        Rollout::Replace
+    };
+    let id = ResourceId {
+        target: Target::Kubernetes(cluster.management_cluster.clone()),
+        group: "hypershift.openshift.io".to_owned(),
+        kind: "NodePool".to_owned(),
+        namespace: Some(cluster.namespace.clone()),
+        name: pool.object_name.clone(),
+    };
+    let nodes = (facts.nodes)(&id).map_or_else(|| Count::of(pool.scale), Count::exactly);
+    // What holds where the files say nothing is the operator's own.
+    let (surge, unavailable) = match how {
+        Rollout::Replace => (
+            share(pool.max_surge.as_ref(), nodes.max, Round::Up).unwrap_or(1),
+            share(pool.max_unavailable.as_ref(), nodes.max, Round::Down).unwrap_or(0),
+        ),
+        Rollout::InPlace => (
+            0,
+            share(pool.max_unavailable.as_ref(), nodes.max, Round::Down).unwrap_or(1),
+        ),
+    };
+    let at_a_time = surge.saturating_add(unavailable).max(1);
+    let minutes = |nodes: u32| nodes.div_ceil(at_a_time).saturating_mul(facts.pace.node_minutes);
+    PoolRollout {
+        cluster: cluster.name.to_string(),
+        pool: pool.name.to_string(),
+        object_name: pool.object_name.clone(),
+        how,
+        nodes,
+        surge,
+        unavailable,
+        minutes: Count {
+            min: minutes(nodes.min),
+            max: minutes(nodes.max),
+        },
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Round {
+    Up,
+    Down,
+}
+
+/// A count, or a percentage of the nodes, rounded as Cluster API does.
+fn share(value: Option<&Value>, nodes: u32, round: Round) -> Option<u32> {
+    match value? {
+        Value::Number(count) => u32::try_from(count.as_u64()?).ok(),
+        Value::String(text) => {
+            let percent: u64 = text.strip_suffix('%')?.parse().ok()?;
+            let part = u64::from(nodes).checked_mul(percent)?;
+            let whole = match round {
+                Round::Up => part.div_ceil(100),
+                Round::Down => part / 100,
+            };
+            u32::try_from(whole).ok()
+        }
+        _ => None,
+    }
+}

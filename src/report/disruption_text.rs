@@ -1,0 +1,160 @@
+//! What a plan costs those who run on the clusters, in words.
+
+use crate::plan::disruption::{Class, Count, Disruption, PoolRollout, Rollout, Totals};
+
+/// What one change costs; none where nobody would notice, and where the plan says it as a refusal.
+pub fn line(disruption: &Disruption) -> Option<String> {
+    let mut parts = Vec::new();
+    match disruption.class {
+        Class::None | Class::InPlace | Class::Refused => return None,
+        Class::DataLoss => parts.push("data loss: the control plane, its etcd and all nodes go".to_owned()),
+        Class::RollingRestart => parts.push("rolling restart".to_owned()),
+        Class::ControlPlaneRollout | Class::NodeReplacement => {}
+    }
+    if disruption.control_plane {
+        parts.push("control-plane rollout".to_owned());
+    }
+    for (how, words) in [
+        (Rollout::Replace, "nodes replaced"),
+        (Rollout::InPlace, "nodes updated in place"),
+    ] {
+        let pools: Vec<String> = disruption
+            .pools
+            .iter()
+            .filter(|pool| pool.how == how)
+            .map(pool)
+            .collect();
+        if !pools.is_empty() {
+            parts.push(format!("{words}: {}", pools.join(", ")));
+        }
+    }
+    if !disruption.removed.is_zero() {
+        parts.push(format!("{} removed", nodes(disruption.removed)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn pool(pool: &PoolRollout) -> String {
+    let PoolRollout {
+        pool,
+        nodes: count,
+        surge,
+        unavailable,
+        minutes,
+        ..
+    } = pool;
+    let at_a_time = match (surge, unavailable) {
+        (0, missing) => format!("{missing} away at a time"),
+        (more, 0) => format!("{more} more at a time"),
+        (more, missing) => format!("{more} more and {missing} away at a time"),
+    };
+    format!("{pool} ({}, {at_a_time}, about {minutes} min)", nodes(*count))
+}
+
+fn nodes(count: Count) -> String {
+    counted(count, "node")
+}
+
+fn counted(count: Count, word: &str) -> String {
+    let plural = if count.max == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}
+
+fn number(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}
+
+/// What all that goes ahead costs; none where nobody would notice.
+pub fn totals(totals: &Totals) -> Option<String> {
+    let Totals {
+        clusters,
+        control_planes,
+        pools,
+        nodes: count,
+        removed,
+        lost,
+        minutes,
+    } = *totals;
+    if clusters == 0 {
+        return None;
+    }
+    let mut parts = vec![number(clusters, "cluster")];
+    if pools > 0 {
+        parts.push(number(pools, "pool"));
+        parts.push(format!("{} replaced", nodes(count)));
+    }
+    let mut text = format!("Disruption: {}", parts.join(", "));
+    if control_planes > 0 {
+        let verb = if control_planes == 1 { "rolls" } else { "roll" };
+        text.push_str(&format!("; {} {verb}", number(control_planes, "control plane")));
+    }
+    if !removed.is_zero() {
+        text.push_str(&format!("; {} removed", nodes(removed)));
+    }
+    if lost > 0 {
+        text.push_str(&format!("; {} lost with all data", number(lost, "control plane")));
+    }
+    if !minutes.is_zero() {
+        text.push_str(&format!("; the slowest pool takes about {minutes} min"));
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rollout(name: &str, how: Rollout, nodes: Count) -> PoolRollout {
+        PoolRollout {
+            cluster: "a".to_owned(),
+            pool: name.to_owned(),
+            object_name: format!("a-{name}"),
+            how,
+            nodes,
+            surge: 1,
+            unavailable: 0,
+            minutes: Count::exactly(30),
+        }
+    }
+
+    #[test]
+    fn says_what_rolls_and_for_how_long() {
+        let disruption = Disruption {
+            class: Class::NodeReplacement,
+            control_plane: true,
+            pools: vec![
+                rollout("general", Rollout::Replace, Count::exactly(3)),
+                rollout("gpu", Rollout::Replace, Count { min: 0, max: 1 }),
+            ],
+            ..Disruption::default()
+        };
+        assert_eq!(
+            line(&disruption).unwrap(),
+            "control-plane rollout; nodes replaced: general (3 nodes, 1 more at a time, about 30 min), \
+             gpu (0–1 node, 1 more at a time, about 30 min)"
+        );
+        let in_place = Disruption {
+            class: Class::InPlace,
+            ..Disruption::default()
+        };
+        assert_eq!(line(&in_place), None);
+    }
+
+    #[test]
+    fn totals_are_one_line() {
+        let all = Totals {
+            clusters: 37,
+            control_planes: 37,
+            pools: 112,
+            nodes: Count::exactly(804),
+            minutes: Count::exactly(120),
+            ..Totals::default()
+        };
+        assert_eq!(
+            totals(&all).unwrap(),
+            "Disruption: 37 clusters, 112 pools, 804 nodes replaced; 37 control planes roll; the slowest pool takes about 120 min"
+        );
+        assert_eq!(totals(&Totals::default()), None);
+    }
+}
