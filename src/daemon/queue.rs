@@ -177,7 +177,11 @@ impl Queue {
         let mut units = self.due(at_most.waited_for, waited_for, &sort);
         if units.is_empty() && self.next(&sort).is_some_and(|next| next <= now) {
             // Those come along whose own look would be soon.
-            units = self.due(at_most.routine, |slot, due| slot.routine && due <= now + patience, &sort);
+            units = self.due(
+                at_most.routine,
+                |slot, due| slot.routine && due <= now + patience,
+                &sort,
+            );
         }
         for unit in &units {
             if let Some(slot) = self.slots.get_mut(unit) {
@@ -412,7 +416,11 @@ mod tests {
             &mut queue,
             &[("d", End::Rest), ("e", End::Soon(at(1))), ("f", End::Rest)],
         );
-        assert_eq!(queue.take(at(2), AT_MOST, any), [unit("e"), unit("c")], "looked at again");
+        assert_eq!(
+            queue.take(at(2), AT_MOST, any),
+            [unit("e"), unit("c")],
+            "looked at again"
+        );
         assert_eq!(queue.take(at(470), AT_MOST, any), [], "nothing is due yet");
         // With the first regular look come those of all who rest.
         let first = queue.next(any).unwrap();

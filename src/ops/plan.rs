@@ -184,6 +184,10 @@ async fn plan_after(base: &Base, loaded: &LoadedFleet, options: &PlanOptions) ->
     let seen = Seen::alone(observed, compared.there.inventories);
     let mut plan = decide(loaded, &options, &seen)?;
     plan.unchanged += compared.unchanged;
+    // Nobody has written what is only rendered.
+    for field in plan.changes.iter_mut().flat_map(|change| &mut change.fields) {
+        field.owner = None;
+    }
     let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
     check_preconditions(loaded, &mut plan, &seen).await;
     Ok(Planned::of(plan, seen, loaded, &bad))

@@ -114,7 +114,9 @@ pub(super) fn files(directory: &Path) -> io::Result<Vec<(PathBuf, Target, UnitId
     list(directory, Path::new(""), &mut found)?;
     let read = |path: PathBuf| {
         let parts: Vec<&str> = path.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
-        let [target, kind, unit, file] = parts[..] else { return None };
+        let [target, kind, unit, file] = parts[..] else {
+            return None;
+        };
         let target = match target {
             "oci" => Target::Oci,
             name => Target::Kubernetes(ManagementClusterName::new(name)),

@@ -103,6 +103,11 @@ fn a_branch_is_compared_field_by_field_without_a_cluster() {
         .run(&["plan", "--against", &by_id, "--detailed-exitcode"])
         .exits(2);
     assert!(coded.stdout.contains("search-memory"), "{}", coded.stdout);
+    assert!(
+        !coded.stdout.contains("set by"),
+        "nobody has written it: {}",
+        coded.stdout
+    );
     let other = place
         .run(&["plan", "--against", &by_id, "--cluster", "orders", "-o", "json"])
         .exits(0);

@@ -109,7 +109,9 @@ mod tests {
             let registry = Registry::default();
             record(&registry);
             let text = registry.text();
-            let line = text.lines().find_map(|line| line.strip_prefix("fleetwright_process_tasks "));
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("fleetwright_process_tasks "));
             line.and_then(|count| count.parse::<usize>().ok())
         };
         let before = tasks().expect("a runtime");

@@ -32,5 +32,5 @@ pub use self::location::{Location, LocationError, Scheme};
 pub use self::mirror::{Fetched, Mirror};
 pub use self::remote::{Budget, Credentials, Proxy, Remote};
 pub use self::selection::{Selection, SelectionError};
-pub(super) use self::tree::read as tree_of;
 pub use self::signature::{Keys, OpenPgpKeysError, SignatureError, Signer, SshKeysError};
+pub(super) use self::tree::read as tree_of;

@@ -1,7 +1,7 @@
 //! Plans that are kept: between one and its apply somebody interferes, and nothing is done; what does not concern it does not
 //! make it stale.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fleetwright::ops::{self, PlanOptions, Planned, Scope};
 use fleetwright::plan::saved::{Allowed, SavedPlan, Standing};
@@ -25,7 +25,7 @@ async fn planned() -> (World, PathBuf) {
     (world, file)
 }
 
-fn read(file: &PathBuf) -> SavedPlan {
+fn read(file: &Path) -> SavedPlan {
     ops::read_plan(file, None).expect("a plan").0
 }
 
@@ -98,7 +98,7 @@ async fn whoever_interferes_makes_it_stale_and_is_named() {
                     m,
                     "a-general",
                     &json!({"metadata": {"labels": {"fleetwright.dev/cluster": "x"}}}),
-                )
+                );
             },
             ".metadata.labels",
         ),
@@ -112,7 +112,7 @@ async fn whoever_interferes_makes_it_stale_and_is_named() {
             |m| {
                 m.server()
                     .delete(&hosted_clusters(), "clusters-a", "a")
-                    .expect("a delete")
+                    .expect("a delete");
             },
             "NodePool clusters-a/a-general: it was there, and is gone",
         ),

@@ -352,7 +352,11 @@ fn write_fleet(place: &Workplace, more: &str) {
 }
 
 fn write_cluster(place: &Workplace, name: &str, spec: &str) {
-    let pools = if spec.contains("  pools:") { "" } else { "  pools: [general]\n" };
+    let pools = if spec.contains("  pools:") {
+        ""
+    } else {
+        "  pools: [general]\n"
+    };
     let text = format!("kind: Cluster\nmetadata: {{name: {name}}}\nspec:\n  environment: dev\n{pools}{spec}\n");
     place.write(&format!("clusters/{name}.yaml"), &text);
 }

@@ -321,10 +321,7 @@ impl Teller {
                 unit.is_some_and(|unit| !is_told_of(&unit)) && !is_suspended(&record.annotations, now)
             };
             let records = self.known.iter().flat_map(|known| known.units.values());
-            records
-                .filter(|record| is_stray(record))
-                .cloned()
-                .collect()
+            records.filter(|record| is_stray(record)).cloned().collect()
         };
         for record in strays {
             let name = &record.name;

@@ -7,8 +7,6 @@ use ssh_key::{HashAlg, PublicKey, SshSig, public::KeyData};
 
 use super::{Claim, RSA_BITS, SignatureError, Signer, Validity};
 
-/// What Git signs for.
-
 /// The SSH keys that may sign.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys {
