@@ -20,6 +20,7 @@ pub mod lease;
 mod load;
 mod lock;
 mod plan;
+mod preconditions;
 mod pull;
 mod render;
 mod rights;

@@ -13,18 +13,16 @@ use super::cloud::{self, CloudError, Found};
 use super::connect::{Access, AccessError};
 use super::forecast;
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
+use super::preconditions;
 use crate::diag::Diagnostic;
 use crate::inventory::{Entry, InventoryKey};
 use crate::plan::admission::Inadmissible;
-use crate::plan::preconditions::Met;
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
 use crate::providers::oci::OciProvider;
 use crate::providers::{InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored};
-use crate::render::Precondition;
 use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
 use crate::sandbox::store::StoreError;
-use crate::schema::Schema;
 use crate::source::Ancestry;
 use crate::sync::suspension::{Place, suspended};
 use crate::sync::{Read, Suspension};
@@ -144,8 +142,8 @@ pub enum PlanError {
 
 /// What was seen: connections, inventories and observations.
 pub(super) struct Seen {
-    providers: BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
-    oci: Option<Arc<OciProvider>>,
+    pub(super) providers: BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
+    pub(super) oci: Option<Arc<OciProvider>>,
     stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     inventories: BTreeMap<InventoryKey, Stored>,
     pub(super) observed: BTreeMap<Target, Observation>,
@@ -189,7 +187,7 @@ async fn plan_after(base: &Base, loaded: &LoadedFleet, options: &PlanOptions) ->
         field.owner = None;
     }
     let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
-    check_preconditions(loaded, &mut plan, &seen).await;
+    preconditions::check(loaded, &mut plan, &seen).await;
     Ok(Planned::of(plan, seen, loaded, &bad))
 }
 
@@ -212,7 +210,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     let mut plan = decide(loaded, options, &seen)?;
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
     let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
-    check_preconditions(loaded, &mut plan, &seen).await;
+    preconditions::check(loaded, &mut plan, &seen).await;
     confirm(&mut plan, &seen).await;
     let mut planned = Planned::of(plan, seen, loaded, &bad);
     if let Against::Live(_) = &options.against {
@@ -525,72 +523,6 @@ fn suspended_units(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> 
         }
     }
     units
-}
-
-/// Looks at what units need that nothing of ours makes, for those that are about to be made.
-async fn check_preconditions(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen) {
-    let mut found = Vec::new();
-    let mut known: BTreeMap<(Option<ManagementClusterName>, &Precondition), Met> = BTreeMap::new();
-    for unit in plan::preconditions::units_to_check(plan) {
-        let Some(rendered) = loaded.rendered.units.get(&unit) else {
-            continue;
-        };
-        let on = loaded.recorded_on(&unit);
-        for precondition in &rendered.preconditions {
-            let key = (on.clone(), precondition);
-            let met = match known.get(&key) {
-                Some(met) => *met,
-                None => {
-                    let provider = on.as_ref().and_then(|name| seen.providers.get(name));
-                    let met = match (precondition, provider, &seen.oci) {
-                        (Precondition::Existing { .. }, _, Some(oci)) => {
-                            cloud::exists(precondition, &unit, loaded, oci).await
-                        }
-                        (_, Some(provider), _) => is_met(precondition, provider, seen, on.as_ref()).await,
-                        (_, None, _) => Met::Unchecked,
-                    };
-                    known.insert(key, met);
-                    met
-                }
-            };
-            found.push((unit.clone(), precondition.clone(), met));
-        }
-    }
-    plan::preconditions::settle(plan, found);
-}
-
-async fn is_met(
-    precondition: &Precondition,
-    provider: &KubernetesProvider,
-    seen: &Seen,
-    on: Option<&ManagementClusterName>,
-) -> Met {
-    let told = |there: Option<bool>| there.map_or(Met::Unchecked, |there| if there { Met::Yes } else { Met::No });
-    match precondition {
-        Precondition::Object { id } => match provider.read(id, "v1").await {
-            Observed::Present(_) => Met::Yes,
-            Observed::Absent => Met::No,
-            Observed::Unknown(_) => Met::Unchecked,
-        },
-        Precondition::RouteApi => told(provider.serves("route.openshift.io", "Route").await),
-        Precondition::OciPlatform => {
-            let observation = on.and_then(|name| seen.observed.get(&Target::Kubernetes(name.clone())));
-            let schemas = observation.map(|observation| &observation.schemas);
-            let hosted = schemas.and_then(|all| all.iter().find(|(kind, _)| kind.kind == "HostedCluster"));
-            told(hosted.map(|(_, schema)| admits_oci(schema)))
-        }
-        Precondition::NodePortAddress { .. }
-        | Precondition::DnsRecord { .. }
-        | Precondition::Existing { .. }
-        | Precondition::Peering { .. } => Met::Unchecked,
-    }
-}
-
-/// Whether a HostedCluster's schema has the OCI platform: as a declared field, since a field that is not declared has a
-/// type in schemas too.
-pub(super) fn admits_oci(schema: &Schema) -> bool {
-    let platform = schema.root().field("spec").and_then(|spec| spec.field("platform"));
-    platform.is_some_and(|platform| platform.field("oci").is_some())
 }
 
 /// Dry-runs under way at once: each is as much work for the server as a write.

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::disruption_text;
 use super::plan_text::{PlanText, Totals};
 use super::style::Style;
 use super::units::{self, Weight};
@@ -59,10 +60,13 @@ impl Comment<'_> {
         for warning in guards::warnings(&plan.changes).iter().take(10) {
             writeln!(out, "> **Warning:** {}\n", plain(warning))?;
         }
+        if let Some(line) = disruption_text::totals(&plan.forecast.totals) {
+            writeln!(out, "**{}**\n", plain(&line))?;
+        }
         let units = units::worst_first(plan);
         let mut shown = 0;
         for changes in &units {
-            let section = section(changes);
+            let section = section(plan, changes);
             if out.len() + section.len() + TAIL > LONGEST {
                 break;
             }
@@ -140,18 +144,18 @@ fn refusals(out: &mut String, plan: &Plan) -> std::fmt::Result {
 }
 
 /// One unit, folded; what is refused or takes something away is open.
-fn section(changes: &[Change]) -> String {
+fn section(plan: &Plan, changes: &[Change]) -> String {
     let Some(first) = changes.first() else {
         return String::new();
     };
-    let weight = units::weight(changes);
+    let weight = units::weight(plan, changes);
     let open = if weight >= Weight::Replacement { " open" } else { "" };
     let sign = match weight {
         Weight::Refused => "⛔ ",
         Weight::Delete | Weight::Replacement => "⚠️ ",
         Weight::Update | Weight::Little => "",
     };
-    let (text, left_out) = cut(PlanText { style: Style::Plain }.changes(changes));
+    let (text, left_out) = cut(PlanText { style: Style::Plain }.unit(plan, changes));
     let more = if left_out > 0 {
         format!("…and {left_out} more lines\n")
     } else {

@@ -33,13 +33,22 @@ impl PlanText {
         out
     }
 
-    /// The text of some changes alone.
-    pub(super) fn changes(&self, changes: &[Change]) -> String {
+    /// The text of one unit's changes alone.
+    pub(super) fn unit(&self, plan: &Plan, changes: &[Change]) -> String {
         let mut out = String::new();
-        for change in changes {
-            let _ = self.change(&mut out, change);
-        }
+        let _ = self.changes(&mut out, plan, changes);
         out
+    }
+
+    /// Each change, and what it costs.
+    fn changes(&self, out: &mut String, plan: &Plan, changes: &[Change]) -> fmt::Result {
+        for change in changes {
+            self.change(out, change)?;
+            if let Some(line) = plan.forecast.changes.get(&change.id).and_then(disruption_text::line) {
+                writeln!(out, "      {} {line}", self.style.paint(Tone::Warn, "!"))?;
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, out: &mut String, plan: &Plan) -> fmt::Result {
@@ -49,12 +58,7 @@ impl PlanText {
                 let on = style.paint(Tone::Faint, format!("on {}", first.recorded_on));
                 writeln!(out, "{} {on}", style.paint(Tone::Strong, &first.unit))?;
             }
-            for change in unit {
-                self.change(out, change)?;
-                if let Some(line) = plan.forecast.changes.get(&change.id).and_then(disruption_text::line) {
-                    writeln!(out, "      {} {line}", style.paint(Tone::Warn, "!"))?;
-                }
-            }
+            self.changes(out, plan, unit)?;
             writeln!(out)?;
         }
         for held in &plan.held {

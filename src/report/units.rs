@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 
 use crate::plan::Plan;
 use crate::plan::change::{Action, Block, Change};
+use crate::plan::disruption::Class;
 
 /// How much a reader should care, more for worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +15,7 @@ pub(super) enum Weight {
     Little,
     /// Something is changed in its place.
     Update,
-    /// Something is made anew for a field that can't be changed.
+    /// Nodes are replaced, or something is made anew for a field that can't be changed.
     Replacement,
     /// Something goes.
     Delete,
@@ -25,16 +26,21 @@ pub(super) enum Weight {
 /// The changes of each unit.
 pub(super) fn worst_first(plan: &Plan) -> Vec<&[Change]> {
     let mut units: Vec<&[Change]> = plan.changes.chunk_by(|a, b| a.unit == b.unit).collect();
-    units.sort_by_key(|changes| Reverse(weight(changes)));
+    units.sort_by_key(|changes| Reverse(weight(plan, changes)));
     units
 }
 
 /// The weight of the worst of some changes.
-pub(super) fn weight(changes: &[Change]) -> Weight {
-    changes.iter().map(of).max().unwrap_or(Weight::Little)
+pub(super) fn weight(plan: &Plan, changes: &[Change]) -> Weight {
+    changes
+        .iter()
+        .map(|change| of(plan, change))
+        .max()
+        .unwrap_or(Weight::Little)
 }
 
-fn of(change: &Change) -> Weight {
+fn of(plan: &Plan, change: &Change) -> Weight {
+    let costs = plan.forecast.changes.get(&change.id).map(|cost| cost.class);
     let is_stopped = |block: &Block| {
         !matches!(
             block,
@@ -45,6 +51,7 @@ fn of(change: &Change) -> Weight {
         _ if change.blocks.iter().any(is_stopped) => Weight::Refused,
         Action::Delete => Weight::Delete,
         Action::Update | Action::Adopt if change.fields.iter().any(|field| field.replaces) => Weight::Replacement,
+        Action::Update | Action::Adopt if costs >= Some(Class::NodeReplacement) => Weight::Replacement,
         Action::Update => Weight::Update,
         Action::Create | Action::Adopt | Action::Forget | Action::Leave => Weight::Little,
     }

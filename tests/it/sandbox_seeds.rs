@@ -61,6 +61,26 @@ pub(crate) fn seeds() -> u64 {
         .max(if crate::support::under_ci() { 50 } else { 1 })
 }
 
+/// Runs every seed up to the last, as many at once as there are cores.
+pub(crate) fn all_seeds<T: Send>(last: u64, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let (next, runs) = (AtomicU64::new(1), std::sync::Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed > last {
+                        return;
+                    }
+                    let one = run(seed);
+                    runs.lock().expect("no panic in between").push(one);
+                }
+            });
+        }
+    });
+    runs.into_inner().expect("no panic")
+}
+
 fn demo() -> LoadedFleet {
     let options = LoadOptions {
         directory: repository("fleet"),
@@ -279,25 +299,13 @@ fn every_schedule_of_faults_comes_to_the_same_fleet() {
     assert!(calm.made > 50, "{} OCI resources", calm.made);
     assert!(calm.state.len() > 150, "{}", calm.state.len());
     let mut all: Struck = BTreeMap::new();
-    let next = AtomicU64::new(1);
-    let runs = std::sync::Mutex::new(Vec::new());
     let last = seeds();
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > last {
-                        return;
-                    }
-                    let one = run(&loaded, seed, Spec::all(RATE));
-                    is_the_same(&calm, &one, seed);
-                    runs.lock().expect("no panic in between").push(one.struck);
-                }
-            });
-        }
+    let runs = all_seeds(last, |seed| {
+        let one = run(&loaded, seed, Spec::all(RATE));
+        is_the_same(&calm, &one, seed);
+        one.struck
     });
-    for (point, count) in runs.into_inner().expect("no panic").into_iter().flatten() {
+    for (point, count) in runs.into_iter().flatten() {
         *all.entry(point).or_default() += count;
     }
     // Of a few seeds one can't ask that they hold every fault.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{DoctorOptions, clock};
 use crate::ops::cloud::Auth;
 use crate::ops::load::LoadedFleet;
-use crate::ops::plan::admits_oci;
+use crate::ops::preconditions::admits_oci;
 use crate::providers::kubernetes::{INVENTORY_NAMESPACE, KubernetesProvider};
 use crate::providers::{InventoryStore as _, Kind, ProviderError};
 use crate::render::Precondition;

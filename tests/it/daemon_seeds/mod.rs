@@ -8,10 +8,8 @@ mod step;
 mod window;
 mod world;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use self::world::World;
-use crate::sandbox_seeds::seeds;
+use crate::sandbox_seeds::{all_seeds, seeds};
 use crate::ssa_generator::Random;
 
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -51,24 +49,8 @@ fn run(seed: u64) -> Met {
 
 #[test]
 fn whatever_happens_the_last_good_revision_is_what_there_is_in_the_end() {
-    let next = AtomicU64::new(1);
     let last = seeds();
-    let met = std::sync::Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > last {
-                        return;
-                    }
-                    let one = run(seed);
-                    met.lock().expect("no panic in between").push(one);
-                }
-            });
-        }
-    });
-    let met = met.into_inner().expect("no panic");
+    let met = all_seeds(last, run);
     let sum = |of: fn(&Met) -> u64| met.iter().map(of).sum::<u64>();
     // Of one seed one can't ask that it holds everything.
     if last >= 10 {
