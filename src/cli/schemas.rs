@@ -22,7 +22,7 @@ enum Command {
 
 /// Read them from the management clusters
 ///
-/// Writes schemas/<management cluster>/<kind>.<group>.yaml, without descriptions, for each kind that the files render.
+/// Writes schemas/MANAGEMENT_CLUSTER/KIND.GROUP.yaml, without descriptions, for each kind that the files render.
 /// Commit what it writes. It takes the right to get customresourcedefinitions, which no other command needs.
 #[derive(Debug, clap::Args)]
 struct Pull {

@@ -166,7 +166,7 @@ fn is_at_or_below(path: &str, of: &str) -> bool {
 /// Judges what a plan would write, and refuses what a server would; gives that.
 ///
 /// # Errors
-/// None of a plan that [`super::build`] made.
+/// None of a plan that [`super::build()`] made.
 pub fn settle(
     plan: &mut Plan,
     definitions: &DefinitionSets,
