@@ -165,7 +165,7 @@ impl Target {
     /// Sets annotations; `null` removes one. Gives `false` where there is no object, and none is to be made.
     async fn annotate(&self, loaded: &LoadedFleet, annotations: &Map<String, Value>) -> Result<bool, AskError> {
         for _ in 0..TRIES {
-            let Some(record) = self.record(loaded).await? else {
+            let Some(record) = self.record(loaded, annotations).await? else {
                 return Ok(false);
             };
             let is_ours = crate::providers::kubernetes::unit_of(&record, self.kind, &loaded.revised.fleet).is_some();
@@ -191,8 +191,13 @@ impl Target {
         })
     }
 
-    /// The object, made where it is to be and is not there.
-    async fn record(&self, loaded: &LoadedFleet) -> Result<Option<Record<Value>>, AskError> {
+    /// The object, made where it is to be and is not there: with what is asked in it from the beginning, since a daemon that knows
+    /// no such cluster takes one away that asks for nothing.
+    async fn record(
+        &self,
+        loaded: &LoadedFleet,
+        annotations: &Map<String, Value>,
+    ) -> Result<Option<Record<Value>>, AskError> {
         let read = self.provider.read_sync::<Value>(self.kind, &self.name).await;
         if let Some(record) = read.map_err(|source| self.failed(source))? {
             return Ok(Some(record));
@@ -205,7 +210,10 @@ impl Target {
             name: &self.name,
             fleet: (&loaded.fleet.name, &loaded.revised.fleet),
             unit: &self.unit,
-            annotations: BTreeMap::new(),
+            annotations: annotations
+                .iter()
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect(),
         };
         let made = self.provider.create_sync::<Value>(&new).await;
         match made.map_err(|source| self.failed(source))? {
