@@ -25,6 +25,7 @@
 //! - [`inventory`]: the record of what we have made
 //! - [`plan`]: changes with reasons, guards, order
 //! - [`sync`]: the custom resources that tell how a fleet stands, and what people ask for by them
+//! - [`redact`]: takes secrets out of whatever text goes out
 //! - [`rights`]: what a fleet may do on its control planes, and no more
 //! - [`report`]: text and JSON views of all of these
 //! - [`lease`]: who may write, by what was seen of Leases
@@ -39,6 +40,7 @@
 //! - [`sandbox`]: both of their APIs as in-process services, with simulated operators and injected faults
 //! - [`apply`]: walks a plan, writes, waits, records
 //! - [`daemon`]: keeps a fleet as its files say: watches, queues, batches of plans
+//! - [`forge`]: the comments of pull requests and the statuses of commits, on the hosts of code
 //! - [`ops`]: one operation a file, made of the above
 //! - [`cli`]: clap types and printing choices
 
@@ -47,6 +49,7 @@ pub mod cli;
 pub mod daemon;
 pub mod diag;
 pub mod fleet;
+pub mod forge;
 pub mod http_server;
 pub mod inventory;
 pub mod lease;
@@ -56,6 +59,7 @@ pub mod ops;
 pub mod otel;
 pub mod plan;
 pub mod providers;
+pub mod redact;
 pub mod render;
 pub mod report;
 pub mod resource;

@@ -16,13 +16,15 @@ fn allocated() -> Option<u64> {
 }
 
 fn main() -> ExitCode {
+    fleetwright::cli::redact_panics();
     fleetwright::metrics::allocator::is_asked_by(allocated);
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             // clap's own 2 would look like "changes pending".
             let code = if error.use_stderr() { Exit::Error } else { Exit::Done };
-            return match error.print() {
+            return match fleetwright::cli::print_usage(&error, no_color) {
                 Ok(()) => ExitCode::from(code as u8),
                 // A reader that went away has what it wanted.
                 Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(code as u8),
@@ -30,7 +32,6 @@ fn main() -> ExitCode {
             };
         }
     };
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let printer = Printer::new(cli.global(), no_color);
     // Held until the end: what it still has of traces is sent then.
     let _logging = match fleetwright::cli::start_logging(cli.global(), printer.error_style()) {

@@ -84,6 +84,11 @@ impl<'a> Records<'a> {
                 record.dirty = true;
             }
         }
+        for (key, until) in &plan.protections {
+            let record = records.entry(key.clone()).or_insert_with_key(open);
+            record.stored.inventory.protect_until = *until;
+            record.dirty = true;
+        }
         Self {
             stores,
             records: records

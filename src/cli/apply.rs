@@ -1,19 +1,26 @@
 //! `apply`.
 
+use crate::plan::ignore::Contested;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::args::{FleetArgs, Format, Global, TargetArgs, duration};
 use super::progress::Progress;
 use super::{Exit, Printer, common, lease_args};
 use crate::apply::{ChangeResult, Options, Outcome};
 use crate::ops::{self, Planned, lease};
+use crate::plan::change::Change;
 use crate::plan::saved::{Moved, SavedPlan};
 use crate::providers::fence::Fence;
 use crate::report::json;
 use crate::report::plan_text::PlanText;
+
+/// A control plane that is on its way is looked at again so soon.
+const BETWEEN_STEPS: Duration = Duration::from_secs(15);
 
 /// Make the live state what the fleet files say
 ///
@@ -22,7 +29,8 @@ use crate::report::plan_text::PlanText;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A plan that `plan --out` kept: just that is done, without asking, or, where anything has moved since, nothing
-    #[arg(value_name = "PLAN", conflicts_with_all = ["cluster", "environment", "provider", "adopt", "even_suspended"])]
+    #[arg(value_name = "PLAN", conflicts_with_all =
+        ["cluster", "environment", "provider", "management_cluster", "adopt", "even_suspended"])]
     plan: Option<PathBuf>,
 
     /// Refuse a PLAN unless PLAN.sig is a signature of it by one of these (OpenSSH's allowed_signers)
@@ -53,7 +61,7 @@ pub(super) struct Args {
     #[arg(long)]
     keep_going: bool,
 
-    /// Wait until everything written is ready [default when given without a value: 30m]
+    /// Wait until everything written is ready, and take the further steps of upgrades [default when given without a value: 30m]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "30m",
           value_parser = duration)]
     wait: Option<Duration>,
@@ -90,6 +98,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             units: saved.as_ref().map(SavedPlan::scope),
             ..common::scope(&args.fleet, &args.target)
         },
+        contested: Contested::new(),
         adopt: args.adopt || saved.as_ref().is_some_and(|saved| saved.allowed.adopt),
         even_suspended: args.even_suspended || saved.as_ref().is_some_and(|saved| saved.allowed.even_suspended),
         now: common::now(),
@@ -102,22 +111,27 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             say_moved(&standing.moved, printer);
             return Ok(Exit::Refused);
         }
-        if standing.open == 0 {
-            printer.note("this plan has been applied: nothing of it is left to do");
+        match (standing.open, standing.done) {
+            (0, 0) => printer.note("nothing of this plan goes ahead"),
+            (0, _) => printer.note("this plan has been applied: nothing of it is left to do"),
+            _ => {}
         }
     }
     if args.output == Format::Text {
+        common::show_idle(&loaded, &planned, printer);
+        common::trace(&loaded, &mut planned, None, printer);
         printer.data(&PlanText { style: printer.style() }.render(&planned.plan))?;
     }
     if ops::leave(&planned, args.keep_going) == ops::Leave::Refused {
         if args.output == Format::Json {
-            printer.json(&json::apply(&planned.plan, &Outcome::default(), &loaded.diagnostics))?;
+            let nothing = json::step(&planned.plan, &Outcome::default(), &loaded.diagnostics);
+            printer.json(&json::apply(nothing, Vec::new()))?;
         }
         printer.complain("nothing was changed: a guard refuses (--keep-going does the rest without what is refused)");
         return Ok(Exit::Refused);
     }
-    let changes = planned.plan.changes.iter().any(crate::plan::change::Change::goes_ahead);
-    let outcome = if changes || !planned.plan.settled.is_empty() {
+    let changes = planned.plan.changes.iter().any(Change::goes_ahead);
+    let outcome = if changes || planned.plan.is_behind() {
         if changes && !args.yes && saved.is_none() && !confirmed(printer)? {
             printer.complain("nothing was changed");
             return Ok(Exit::Error);
@@ -131,17 +145,82 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     } else {
         Outcome::default()
     };
+    let mut before = Vec::new();
+    let (planned, outcome) = match args.wait.filter(|_| saved.is_none()) {
+        Some(wait) => {
+            let going = follow(
+                args,
+                &loaded,
+                (options.clone(), wait),
+                (planned, outcome),
+                (&mut before, printer),
+            );
+            runtime.block_on(going)?
+        }
+        None => (planned, outcome),
+    };
     runtime.block_on(options.against.close())?;
     if args.output == Format::Json {
-        printer.json(&json::apply(&planned.plan, &outcome, &loaded.diagnostics))?;
+        let last = json::step(&planned.plan, &outcome, &loaded.diagnostics);
+        printer.json(&json::apply(last, before))?;
     } else {
         summarise(&outcome, printer);
     }
+    if planned.plan.has_steps_to_come() {
+        printer.note("an upgrade takes more steps, each when the one before is complete: a later run takes the next");
+    }
     common::say_calls(&planned, printer);
+    common::say_faults(options.against.sandbox(), printer);
     if planned.plan.is_refused() {
         printer.complain("some changes were not made: the plan says what they wait for");
     }
     Ok(exit(&loaded, &planned, &outcome))
+}
+
+/// For who waits: takes the further steps of upgrades, each when the one before is complete, until none is left, one is
+/// refused or fails, or the time is over. Gives the last one; those before it are told, or added for a document that tells all.
+async fn follow(
+    args: &Args,
+    loaded: &ops::LoadedFleet,
+    (mut options, wait): (ops::PlanOptions, Duration),
+    (mut planned, mut outcome): (Planned, Outcome),
+    (before, printer): (&mut Vec<json::StepReport>, &Printer),
+) -> anyhow::Result<(Planned, Outcome)> {
+    let end = Instant::now() + wait;
+    while planned.plan.has_steps_to_come() && outcome.is_success() && Instant::now() < end {
+        if !planned.plan.changes.iter().any(Change::goes_ahead) {
+            tokio::time::sleep(BETWEEN_STEPS.min(end - Instant::now())).await;
+        }
+        options.now = common::now();
+        let next = ops::plan(loaded, &options).await?;
+        // A look at which nothing was due yet is no step.
+        if outcome.results.iter().any(Option::is_some) {
+            match args.output {
+                Format::Json => before.push(json::step(&planned.plan, &outcome, &loaded.diagnostics)),
+                Format::Text => summarise(&outcome, printer),
+            }
+        }
+        planned = next;
+        outcome = Outcome::default();
+        if ops::leave(&planned, args.keep_going) == ops::Leave::Refused {
+            if args.output == Format::Text {
+                printer.data(&PlanText { style: printer.style() }.render(&planned.plan))?;
+            }
+            break;
+        }
+        if planned.plan.changes.iter().any(Change::goes_ahead) {
+            if args.output == Format::Text {
+                printer.data(&PlanText { style: printer.style() }.render(&planned.plan))?;
+            }
+            let limits = Options {
+                concurrency: args.concurrency.into(),
+                wait: Some(end.saturating_duration_since(Instant::now())),
+                ..Options::default()
+            };
+            outcome = apply(loaded, &mut planned, (limits, args.lease_timeout), printer).await?;
+        }
+    }
+    Ok((planned, outcome))
 }
 
 /// A plan from a file; an exit where its own fleet files have moved away from it.
@@ -205,7 +284,7 @@ async fn work(
     (options, interrupted): (Options, &AtomicBool),
     printer: &Printer,
 ) -> anyhow::Result<Outcome> {
-    ops::grant_deletes(loaded, planned).await?;
+    ops::grant(loaded, planned).await?;
     let progress = Progress::new(printer);
     let work = ops::apply(loaded, planned, options, &progress, interrupted);
     tokio::pin!(work);

@@ -245,9 +245,36 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "that is too long".to_owned())
 }
 
+/// `500KiB`, `200MiB`, `2GiB`: bytes.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "expected a number and a unit, such as 500KiB, 200MiB or 2GiB".to_owned())?;
+    let bytes = match unit {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("the unit is one of KiB, MiB, GiB".to_owned()),
+    };
+    number
+        .checked_mul(bytes)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "that is out of range".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_sizes() {
+        assert_eq!(size("200MiB"), Ok(200 << 20));
+        assert_eq!(size("1KiB"), Ok(1024));
+        assert!(size("10").unwrap_err().contains("unit"));
+        assert!(size("MiB").unwrap_err().contains("number"));
+        assert!(size("0GiB").is_err() && size("99999999999999999GiB").is_err());
+    }
 
     #[test]
     fn reads_durations() {

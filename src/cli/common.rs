@@ -9,7 +9,8 @@ use crate::ops::{self, Access, LoadOptions, LoadedFleet, Scope};
 use crate::providers::kubernetes::ServiceAccount;
 use crate::report::style::Style;
 use crate::report::{self, oci_text};
-use crate::sandbox;
+use crate::resource::Revision;
+use crate::sandbox::{self, Sandbox};
 
 /// Where a sandbox is, unless a directory is named.
 pub(super) const SANDBOX: &str = ".fleetwright/sandbox";
@@ -24,10 +25,27 @@ pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<Loaded
     Ok(loaded)
 }
 
-/// Shows what API servers would refuse of a plan, and adds it to the problems of the files.
+/// Shows what API servers would refuse of a plan, and which rules are about nothing, and adds it to the problems of the files.
 pub(super) fn show_inadmissible(loaded: &mut LoadedFleet, planned: &ops::Planned, printer: &Printer) {
-    show(&planned.inadmissible, loaded, printer);
-    loaded.diagnostics.extend(planned.inadmissible.iter().cloned());
+    for found in [&planned.inadmissible, &planned.idle] {
+        show(found, loaded, printer);
+        loaded.diagnostics.extend(found.iter().cloned());
+    }
+}
+
+/// Looks for the lines that a plan comes from, and the commits that set them. Without them it is as good.
+pub(super) fn trace(loaded: &LoadedFleet, planned: &mut ops::Planned, since: Option<&Revision>, printer: &Printer) {
+    if let Err(error) = ops::trace(loaded, planned, since) {
+        printer.note(&format!(
+            "note: which commits set what changes is not known: {}",
+            report::chain(&error)
+        ));
+    }
+}
+
+/// Shows which rules are about nothing.
+pub(super) fn show_idle(loaded: &LoadedFleet, planned: &ops::Planned, printer: &Printer) {
+    show(&planned.idle, loaded, printer);
 }
 
 /// Shows every problem of the files on stderr; only errors when quiet.
@@ -73,6 +91,7 @@ pub(super) fn load_fetched(options: &ops::FetchOptions, locked: bool) -> anyhow:
         locked,
         now: options.now,
         earlier: None,
+        templates: ops::Templates::default(),
     };
     let mut loaded = ops::load_tree(tree, &options)?;
     let signed = match &fetched.signer {
@@ -156,20 +175,11 @@ pub(super) fn access(
             sandbox: Some(sandbox),
             management_clusters: args.management_cluster.clone(),
             // How much of OCI is read, and how fast: how it is reached is another matter here.
-            oci: args.oci.access(None),
+            oci: args.oci.access(&args.pod),
             ..Access::default()
         });
     }
-    let kubeconfigs: Vec<std::path::PathBuf> = match &args.kubeconfig {
-        // KUBECONFIG may list several files, as for kubectl.
-        Some(paths) => std::env::split_paths(paths)
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect(),
-        None => std::env::home_dir()
-            .map(|home| home.join(".kube/config"))
-            .into_iter()
-            .collect(),
-    };
+    let kubeconfigs = kubeconfigs(args);
     let asked_for = args.kubeconfig.is_some() || !args.context.is_empty();
     let here = in_cluster(&args.pod).filter(|_| !asked_for && kubeconfigs.iter().all(|path| !path.exists()));
     Ok(Access {
@@ -179,11 +189,25 @@ pub(super) fn access(
         management_clusters: args.management_cluster.clone(),
         allow_exec: args.allow_exec,
         cache: cache(),
-        oci: args.oci.access(args.pod.service_host.clone()),
+        oci: args.oci.access(&args.pod),
         sandbox: None,
         held: None,
         metrics: std::sync::Arc::default(),
     })
+}
+
+/// The kubeconfig files that are looked into, in their order.
+pub(super) fn kubeconfigs(args: &TargetArgs) -> Vec<std::path::PathBuf> {
+    match &args.kubeconfig {
+        // KUBECONFIG may list several files, as for kubectl.
+        Some(paths) => std::env::split_paths(paths)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect(),
+        None => std::env::home_dir()
+            .map(|home| home.join(".kube/config"))
+            .into_iter()
+            .collect(),
+    }
 }
 
 /// The cluster that this runs in, where it runs in a pod.
@@ -204,8 +228,37 @@ fn in_cluster(pod: &PodArgs) -> Option<ServiceAccount> {
 /// Says what was asked of OCI.
 pub(super) fn say_calls(planned: &ops::Planned, printer: &Printer) {
     if let Some(oci) = &planned.oci {
-        printer.note(&oci_text::render(&oci.client().counts(), planned.unread));
+        printer.note(&oci_text::render(
+            &oci.client().counts(),
+            (planned.unread.count, planned.unread.since.as_deref()),
+        ));
     }
+}
+
+/// Says which of a sandbox's faults struck, of how many times that they could have.
+pub(super) fn say_faults(sandbox: Option<&Sandbox>, printer: &Printer) {
+    let counts = sandbox.map(|sandbox| sandbox.faults().counts()).unwrap_or_default();
+    let struck: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, (_, struck))| *struck > 0)
+        .map(|(point, (passed, struck))| format!("{point}: {struck} of {passed}"))
+        .collect();
+    if !struck.is_empty() {
+        printer.note(&format!("faults that struck: {}", struck.join(", ")));
+    }
+}
+
+/// Ends with Ctrl-C or SIGTERM; listens for both from now on.
+pub(super) fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// The time, RFC 3339, in seconds.

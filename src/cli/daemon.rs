@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use futures::future::join_all;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{FleetDirectory, Global, TargetArgs, duration};
@@ -14,7 +16,9 @@ use super::webhook_args::WebhookArgs;
 use super::{Exit, Printer, common};
 use crate::daemon::{self, Directory, Options, Pace, Repository, Source};
 use crate::fleet::model::DriftAction;
+use crate::http_server::Server;
 use crate::ops;
+use crate::source::git::Allowed;
 
 /// Keep the live state as the fleet files say, until told to stop
 ///
@@ -29,7 +33,11 @@ use crate::ops;
     curl -s http://127.0.0.1:8080/status\n\n\
     Several daemons of one fleet: --replicas standby, and one of them works at a time; or --replicas sharded, and each has\n\
     its share. Without, run one: several do no harm, since every write names what was read, and do everything twice. A\n\
-    daemon in each management cluster takes what is recorded there with --management-cluster NAME."
+    daemon in each management cluster takes what is recorded there with --management-cluster NAME.\n\n\
+    Webhooks: at the Git server give the URL with the path /webhook, content type application/json, pushes alone. GitHub,\n\
+    Gitea and others sign each of them with the secret. GitLab sends its \"Secret token\" as it is, which whoever reads it can\n\
+    use again: give it a secret of its own, and only over TLS, ended before this address. Of several replicas any may be\n\
+    told: it tells the others by an annotation of the FleetStatus."
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -40,6 +48,14 @@ pub(super) struct Args {
 
     #[command(flatten)]
     target: TargetArgs,
+
+    /// Go back to an older commit than the one in force; meant for one run, after a branch was reset on purpose
+    #[arg(long, help_heading = "Git", requires = "git")]
+    allow_older: bool,
+
+    /// Go to a commit that was not made on top of the one in force; meant for one run, after history was rewritten on purpose
+    #[arg(long, help_heading = "Git", requires = "git")]
+    allow_rewritten: bool,
 
     /// How often the fleet files are looked at
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
@@ -80,6 +96,9 @@ enum DriftPolicy {
     Off,
 }
 
+/// How long listeners may take to end.
+const LISTENERS: Duration = Duration::from_millis(500);
+
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let runtime = common::runtime()?;
     // A sandbox is made ready for what the fleet expects to find there.
@@ -112,7 +131,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     };
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
-        let told = told_to_stop()?;
+        let told = common::told_to_end()?;
         let server = match args.listen {
             Some(address) => Some(daemon::listen(options.board.clone(), options.telemetry.clone(), address).await?),
             None => None,
@@ -132,9 +151,9 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
                 daemon.await;
             }
         }
-        for server in server.into_iter().chain(webhooks) {
-            server.end().await;
-        }
+        let servers = server.into_iter().chain(webhooks).map(Server::end);
+        // Who reads slowly is not waited for: all is over in ten seconds.
+        timeout(LISTENERS, join_all(servers)).await.ok();
         ops::Against::Live(Box::new(access)).close().await?;
         Ok(Exit::Done)
     });
@@ -145,7 +164,13 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
 
 fn source(args: &Args) -> anyhow::Result<Arc<dyn Source>> {
     Ok(match args.git.options(common::cache())? {
-        Some(options) => Arc::new(Repository::new(options)),
+        Some(options) => {
+            let allowed = Allowed {
+                older: args.allow_older,
+                rewritten: args.allow_rewritten,
+            };
+            Arc::new(Repository::new(options, allowed))
+        }
         None => Arc::new(Directory {
             path: args.at.fleet.clone(),
         }),
@@ -159,17 +184,4 @@ fn load(args: &Args, printer: &Printer) -> anyhow::Result<ops::LoadedFleet> {
     };
     common::show_problems(&loaded, printer);
     Ok(loaded)
-}
-
-/// Ends with Ctrl-C or SIGTERM; listens for both from now on.
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::args::duration;
+use super::args::{duration, size};
 use crate::ops::{FetchOptions, SshAccess, Token};
 use crate::resource::Secret;
 use crate::source::git::{Location, Proxy, Selection};
@@ -78,6 +78,10 @@ pub(super) struct GitArgs {
     /// How long fetching may take [default: 5m]
     #[arg(long, help_heading = "Git", value_name = "DURATION", requires = "git", value_parser = duration)]
     git_timeout: Option<Duration>,
+
+    /// How much a server may send in one fetch, as in 200MiB: more is refused, and what was in force stays so [default: 512MiB]
+    #[arg(long, help_heading = "Git", value_name = "SIZE", requires = "git", value_parser = size)]
+    git_max_size: Option<u64>,
 }
 
 impl GitArgs {
@@ -97,6 +101,7 @@ impl GitArgs {
             git_openpgp_keys: None,
             git_cache: None,
             git_timeout: None,
+            git_max_size: None,
         }
     }
 
@@ -123,7 +128,8 @@ impl GitArgs {
             cache,
             ca: self.git_ca.clone(),
             proxy: match &self.git_proxy {
-                Some(url) => Proxy::Url(Secret::new(url)),
+                // All but its password is shown elsewhere, and that is known by its place.
+                Some(url) => Proxy::Url(Secret::unremembered(url)),
                 None => Proxy::Environment,
             },
             user: self.git_user.clone(),
@@ -139,6 +145,7 @@ impl GitArgs {
             signers: self.git_signers.clone(),
             openpgp_keys: self.git_openpgp_keys.clone(),
             deadline,
+            max_size: self.git_max_size,
             now: jiff::Timestamp::now(),
         }))
     }

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use super::Global;
+use crate::redact::Redacting;
 use crate::report::style::Style;
 
 /// Form of the log.
@@ -34,7 +35,7 @@ pub fn start_logging(global: &Global, style: Style) -> anyhow::Result<Logging> {
         2 => "info,fleetwright=debug",
         _ => "debug",
     };
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(|| Redacting(std::io::stderr()));
     let layer = match global.log_format {
         LogFormat::Text => layer.with_target(false).with_ansi(style == Style::Coloured).boxed(),
         // With the spans that it belongs to: which revision, which change, and so on.

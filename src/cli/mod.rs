@@ -14,16 +14,19 @@ mod explain;
 mod git_args;
 mod iam;
 mod init;
+mod kubeconfig;
 mod lease_args;
 mod lock;
 mod logging;
 mod oci_args;
 mod output;
+mod panic;
 mod plan;
 mod progress;
 mod rbac;
 mod reconcile;
 mod render;
+mod report;
 mod sandbox;
 mod schema;
 mod schemas;
@@ -40,6 +43,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use args::Global;
 pub use logging::{LogFormat, Logging, start_logging};
 pub use output::Printer;
+pub use panic::redact_panics;
 
 /// Exit codes, as documented in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +82,14 @@ enum Command {
     Render(render::Args),
     Explain(explain::Args),
     Plan(plan::Args),
+    Report(report::Args),
     Apply(apply::Args),
     Status(status::Args),
     Daemon(daemon::Args),
     Reconcile(reconcile::Args),
     Suspend(suspend::Args),
     Resume(suspend::ResumeArgs),
+    Kubeconfig(kubeconfig::Args),
     Rbac(rbac::Args),
     Iam(iam::Args),
     Doctor(doctor::Args),
@@ -124,12 +130,14 @@ impl Cli {
             Command::Render(args) => render::run(&args, &global, printer),
             Command::Explain(args) => explain::run(&args, &global, printer),
             Command::Plan(args) => plan::run(&args, &global, printer),
+            Command::Report(args) => report::run(&args, printer),
             Command::Apply(args) => apply::run(&args, &global, printer),
             Command::Status(args) => status::run(&args, &global, printer),
             Command::Daemon(args) => daemon::run(&args, &global, printer),
             Command::Reconcile(args) => reconcile::run(&args, &global, printer),
             Command::Suspend(args) => suspend::run(&args, &global, printer),
             Command::Resume(args) => suspend::resume(&args, &global, printer),
+            Command::Kubeconfig(args) => kubeconfig::run(&args, &global, printer),
             Command::Rbac(args) => rbac::run(&args, &global, printer),
             Command::Iam(args) => iam::run(&args, &global, printer),
             Command::Doctor(args) => doctor::run(&args, &global, printer),
@@ -140,6 +148,26 @@ impl Cli {
             Command::Completion(args) => completion::run(&args, printer),
         }
     }
+}
+
+/// Prints what clap says of a command line, in its colours where somebody looks; what was typed may hold a secret.
+///
+/// # Errors
+/// Where stdout or stderr can't be written.
+pub fn print_usage(error: &clap::Error, no_color: bool) -> std::io::Result<()> {
+    use std::io::{IsTerminal as _, Write as _};
+    if !error.use_stderr() {
+        return error.print();
+    }
+    let rendered = error.render();
+    let text = if std::io::stderr().is_terminal() && !no_color {
+        rendered.ansi().to_string()
+    } else {
+        rendered.to_string()
+    };
+    std::io::stderr()
+        .lock()
+        .write_all(crate::redact::redacted(&text).as_bytes())
 }
 
 /// An error with its causes, as people get to see it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::args::PodArgs;
 use crate::ops::{Auth, OciAccess};
 use crate::providers::oci::budget::Rate;
 
@@ -34,7 +35,8 @@ pub(super) struct OciArgs {
     )]
     oci_profile: Option<String>,
 
-    /// Another address: URL for all of OCI's services, or SERVICE=URL; `{region}` stands for the region (repeatable)
+    /// Another address: URL for all of OCI's services, or SERVICE=URL; `{region}` stands for the region (repeatable).
+    /// `metadata=`, `auth=` and `workload=` are where a machine's or a pod's identity comes from
     #[arg(long, help_heading = "OCI", value_name = "[SERVICE=]URL")]
     oci_endpoint: Vec<String>,
 
@@ -87,7 +89,7 @@ fn rate(text: &str) -> Result<Rate, String> {
 
 impl OciArgs {
     /// As the operations take it.
-    pub(super) fn access(&self, service_host: Option<String>) -> OciAccess {
+    pub(super) fn access(&self, pod: &PodArgs) -> OciAccess {
         OciAccess {
             auth: match self.oci_auth {
                 AuthKind::Config => Auth::Config,
@@ -98,7 +100,8 @@ impl OciArgs {
             config: self.oci_config.clone(),
             profile: self.oci_profile.clone(),
             home: std::env::home_dir(),
-            service_host,
+            service_host: pod.service_host.clone(),
+            service_account: Some(pod.service_account.clone()),
             endpoints: self.oci_endpoint.clone(),
             rate: self.oci_calls,
             full: matches!(self.refresh, Refresh::Full),

@@ -1,4 +1,4 @@
-//! The one place that writes to stdout and stderr.
+//! The one place that writes to stdout and stderr: through the redactor.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::args::{Color, Global};
 use super::logging::LogFormat;
+use crate::redact::redacted;
 use crate::report::style::Style;
+use crate::resource::Secret;
 
 /// Writes data to stdout and everything else to stderr, coloured where that is wanted.
 #[derive(Debug)]
@@ -54,11 +56,24 @@ impl Printer {
     /// # Errors
     /// Where stdout can't be written; a reader that went away is no error (`fleetwright plan | head`).
     pub fn data(&self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
-        }
+        write(&redacted(text))
+    }
+
+    /// Documents made of the fleet's own files, for other programs to apply: what they hold is what was typed, and goes on as
+    /// it is.
+    ///
+    /// # Errors
+    /// Where stdout can't be written.
+    pub fn documents(&self, text: &str) -> io::Result<()> {
+        write(text)
+    }
+
+    /// A secret that somebody asked for: printed as it is.
+    ///
+    /// # Errors
+    /// Where stdout can't be written.
+    pub fn secret(&self, secret: &Secret) -> io::Result<()> {
+        write(secret.expose())
     }
 
     /// Data as one JSON document.
@@ -87,6 +102,15 @@ impl Printer {
         }
         let mut out = io::stderr().lock();
         // Where stderr is closed there is nobody left to tell.
-        writeln!(out, "{}", text.trim_end()).ok();
+        writeln!(out, "{}", redacted(text.trim_end())).ok();
+    }
+}
+
+/// To stdout.
+fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
     }
 }

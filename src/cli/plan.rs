@@ -1,5 +1,6 @@
 //! `plan`.
 
+use crate::plan::ignore::Contested;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +10,11 @@ use super::schemas_args::SchemasArgs;
 use super::{Exit, Printer};
 use crate::ops;
 use crate::plan::disruption::Pace;
+use crate::plan::narrow::Narrow;
 use crate::plan::saved::Allowed;
 use crate::report::markdown::Comment;
 use crate::report::plan_text::PlanText;
+use crate::report::verdict::Verdict;
 use crate::report::{json, junit, sarif};
 
 /// Show what would change, and why, without changing anything
@@ -46,8 +49,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = Pace::default().node_minutes, value_parser = clap::value_parser!(u32).range(1..=600))]
     node_minutes: u32,
 
+    /// Only what moved by itself, and what could not be looked at; an object whose files changed too is none of that
+    #[arg(long)]
+    drift: bool,
+
+    /// Only objects of this kind (repeatable); the plan is made and judged as a whole all the same, and `apply` does the whole
+    #[arg(long, value_name = "KIND")]
+    only: Vec<String>,
+
     /// Keep the plan in a file, for `apply FILE` to do just that or nothing; no value is in it, only salted digests
-    #[arg(long, value_name = "FILE", conflicts_with = "provider")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["provider", "drift", "only"])]
     out: Option<PathBuf>,
 
     /// Exit with 2 when changes are pending, with 4 when there is nothing but drift
@@ -107,8 +118,12 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     if args.out.is_some() && args.against != Against::Live {
         anyhow::bail!("only a plan against the live state can be kept and applied: leave --against away");
     }
+    if args.drift && args.against != Against::Live {
+        anyhow::bail!("only what lives can have moved by itself: leave --against away");
+    }
     let base = args.against.base(args, &loaded)?;
     let compared_with = base.as_ref().map(|base| base.name.clone());
+    let since = base.as_ref().and_then(|base| base.commit.clone());
     let against = match (&args.against, base) {
         (_, Some(base)) => {
             base.notes.iter().for_each(|line| printer.note(line));
@@ -121,6 +136,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     let options = ops::PlanOptions {
         against,
         scope: common::scope(&args.fleet, &args.target),
+        contested: Contested::new(),
         adopt: args.adopt,
         even_suspended: false,
         now: common::now(),
@@ -131,7 +147,18 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         node_minutes: args.node_minutes,
     });
     common::show_inadmissible(&mut loaded, &planned, printer);
+    let narrow = Narrow {
+        drift: args.drift,
+        kinds: args.only.clone(),
+    };
+    if narrow.is_less() {
+        ops::narrow(&loaded, &mut planned, &options.scope, &narrow)?;
+    }
+    if args.against != Against::Nothing {
+        common::trace(&loaded, &mut planned, since.as_ref(), printer);
+    }
     let plan = &planned.plan;
+    let verdict = Verdict::of_plan(plan, loaded.has_errors());
     match args.output {
         ReportFormat::Text => printer.data(&PlanText { style: printer.style() }.render(plan))?,
         ReportFormat::Json => printer.json(&json::plan(plan, &loaded.diagnostics))?,
@@ -139,6 +166,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             let comment = Comment {
                 fleet: loaded.fleet.name.as_str(),
                 compared_with: compared_with.as_deref(),
+                verdict,
             };
             printer.data(&comment.render(plan))?;
         }
@@ -163,18 +191,12 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         ));
     }
     common::say_calls(&planned, printer);
-    if plan.is_refused() {
-        return Ok(Exit::Refused);
-    }
-    // What could not be looked at may have changed: "no changes" would be more than is known.
-    if loaded.has_errors() || plan.has_unknowns() {
-        return Ok(Exit::Error);
-    }
-    Ok(
-        match (args.detailed_exitcode, plan.has_changes(), plan.is_drift_only()) {
-            (true, true, true) => Exit::Drift,
-            (true, true, false) => Exit::Changes,
-            _ => Exit::Done,
-        },
-    )
+    common::say_faults(options.against.sandbox(), printer);
+    Ok(match verdict {
+        Verdict::Refused => Exit::Refused,
+        Verdict::Incomplete => Exit::Error,
+        Verdict::Drift if args.detailed_exitcode => Exit::Drift,
+        Verdict::Changes if args.detailed_exitcode => Exit::Changes,
+        Verdict::Clean | Verdict::Drift | Verdict::Changes => Exit::Done,
+    })
 }

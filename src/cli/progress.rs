@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Printer;
 use crate::apply::{ChangeResult, Event, Observer};
 use crate::plan::change::Action;
+use crate::redact::redacted;
 use crate::report::style::Tone;
 
 /// Shows events as they happen.
@@ -34,7 +35,7 @@ impl<'a> Progress<'a> {
 
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(redacted(text)),
             None => self.printer.note(text),
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     let scope = common::scope_of(&args.fleet);
     loaded.check_scope(&scope)?;
     match &args.output {
-        None => printer.data(&ops::render_stream(&loaded, &scope)?)?,
+        None => printer.documents(&ops::render_stream(&loaded, &scope)?)?,
         Some(directory) => {
             let written = ops::render_tree(&loaded, &scope, directory)?;
             printer.note(&format!(

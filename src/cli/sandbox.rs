@@ -69,8 +69,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let served = ops::serve_sandbox(options, loaded).await?;
     // Listened for from the first poll on: whoever reads our lines may end us at once.
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    let interrupted = futures::poll!(interrupt.as_mut()).is_ready();
+    let told = common::told_to_end()?;
     printer.data(&format!(
         "kubeconfig: {}\ncontexts:   {}\noci config: {}\noci url:    {}\n",
         served.kubeconfig.display(),
@@ -82,24 +81,18 @@ async fn serve(
     printer.note(&format!("  export KUBECONFIG={}", served.kubeconfig.display()));
     printer.note("  kubectl get hostedclusters,nodepools -A");
     printer.note(&format!(
-        "  oci --config-file {} --endpoint {} network vcn list -c <compartment>",
+        "  oci --config-file {} --endpoint {}/regions/<region> network vcn list -c <compartment>",
         served.oci_config.display(),
         served.oci_url
     ));
-    if !interrupted {
-        interrupt.await?;
-    }
+    printer.note(&format!(
+        "  fleetwright plan --kubeconfig {} --oci-config {} --oci-endpoint '{}/regions/{{region}}'",
+        served.kubeconfig.display(),
+        served.oci_config.display(),
+        served.oci_url
+    ));
+    told.await;
     printer.note("ending; the next run goes on from here");
-    let struck: Vec<String> = served
-        .sandbox
-        .faults()
-        .counts()
-        .into_iter()
-        .filter(|(_, (_, struck))| *struck > 0)
-        .map(|(point, (passed, struck))| format!("{point}: {struck} of {passed}"))
-        .collect();
-    if !struck.is_empty() {
-        printer.note(&format!("faults that struck: {}", struck.join(", ")));
-    }
+    common::say_faults(Some(&served.sandbox), printer);
     Ok(served.end().await?)
 }

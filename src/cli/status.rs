@@ -3,6 +3,7 @@
 use super::args::{FleetArgs, Format, Global, TargetArgs};
 use super::{Exit, Printer, common};
 use crate::ops;
+use crate::plan::ignore::Contested;
 use crate::report::{json, status_text};
 
 /// Show how far each cluster is, by what its objects say of themselves
@@ -25,6 +26,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     let options = ops::PlanOptions {
         against: ops::Against::Live(Box::new(common::access(&args.target, Some(&loaded), &runtime)?)),
         scope: common::scope(&args.fleet, &args.target),
+        contested: Contested::new(),
         adopt: false,
         even_suspended: false,
         now: common::now(),

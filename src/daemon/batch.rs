@@ -21,8 +21,9 @@ use crate::inventory::InventoryKey;
 use crate::ops::{self, Access, Against, CapError, LoadedFleet, PlanError, PlanOptions, Planned, ProviderScope, Scope};
 use crate::plan::change::{Block, Change};
 use crate::plan::drift;
+use crate::plan::ignore::Contested;
 use crate::report::chain;
-use crate::resource::UnitId;
+use crate::resource::{ManagementClusterName, UnitId};
 
 /// What a batch works on.
 pub(super) struct Work {
@@ -46,6 +47,12 @@ impl Work {
     fn corrections(&self) -> MutexGuard<'_, Corrections> {
         self.corrections.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn contested(&self) -> Contested {
+        let mut corrections = self.corrections();
+        corrections.expire(self.now);
+        corrections.contested()
+    }
 }
 
 /// What became of one unit.
@@ -61,6 +68,8 @@ pub(super) struct Done {
     pub(super) units: BTreeMap<UnitId, Looked>,
     /// Every unit that some inventory knows, and where.
     pub(super) recorded: BTreeSet<InventoryKey>,
+    /// Management clusters whose inventories are not among them, since they did not answer.
+    pub(super) away: BTreeSet<ManagementClusterName>,
     pub(super) tally: Tally,
 }
 
@@ -71,6 +80,9 @@ pub(super) enum BatchError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Cap(#[from] CapError),
+    /// It broke off in the middle.
+    #[error("looking at it broke off: that is a fault of this program, whose log says where")]
+    Broken,
 }
 
 /// A delete that others wait for is waited for no longer than this; the next look goes on from there.
@@ -107,16 +119,18 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
             units: Some(units.clone()),
             provider: work.provider,
             management_clusters: work.management_clusters.clone(),
+            even_in_part: true,
             ..Scope::default()
         },
+        contested: work.contested(),
         adopt: false,
         even_suspended: false,
         now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
     let mut planned = ops::plan(&work.loaded, &options).instrument(info_span!("plan")).await?;
-    leave_drift(work, &mut planned)?;
+    let held_next = leave_drift(work, &mut planned)?;
     if work.applies {
-        ops::grant_deletes(&work.loaded, &mut planned).await?;
+        ops::grant(&work.loaded, &mut planned).await?;
     }
     work.telemetry.planned(&work.loaded.revised.revision, units);
     let states = determine_states(&planned.plan, units);
@@ -139,13 +153,20 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     let units = states
         .into_iter()
         .map(|(unit, state)| {
-            let error = failures.get(&unit).cloned();
+            let unreached = planned.unreached.get(&unit).cloned();
+            let end = if unreached.is_some() {
+                End::Unreached
+            } else {
+                End::Failed
+            };
+            let error = unreached.or_else(|| failures.get(&unit).cloned());
             let end = match (&error, next_step(&state)) {
-                (Some(_), _) => End::Failed,
+                (Some(_), _) => end,
                 (None, Step::Apply) if !work.applies => End::Soon(Duration::ZERO),
                 (None, Step::Apply) if lagging.is_some() => End::Failed,
                 (None, Step::Apply) if is_going(&planned, &outcome, &unit) => End::Soon(GOING),
                 (None, Step::Apply) => End::Soon(CONFIRM),
+                (None, _) if held_next.contains(&unit) => End::Soon(Duration::ZERO),
                 (None, Step::LookAgain(pause)) => End::Soon(pause),
                 (None, Step::Rest) => resumes(&state).map_or(End::Rest, End::Soon),
             };
@@ -165,14 +186,16 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     Ok(Done {
         units,
         recorded: planned.inventories.keys().cloned().collect(),
+        away: planned.away,
         tally,
     })
 }
 
-/// Leaves alone what moved by itself and is not to be mended, or not again.
-fn leave_drift(work: &Work, planned: &mut Planned) -> Result<(), PlanError> {
+/// Leaves alone what moved by itself and is not to be mended, or not again. Gives the units of which the next plan leaves
+/// only the fields that are fought over.
+fn leave_drift(work: &Work, planned: &mut Planned) -> Result<BTreeSet<UnitId>, PlanError> {
     let mut corrections = work.corrections();
-    corrections.expire(work.now);
+    let mut held_next = BTreeSet::new();
     let rules = &work.loaded.fleet.drift;
     let block = |change: &Change| {
         if !change.is_drift() {
@@ -183,10 +206,17 @@ fn leave_drift(work: &Work, planned: &mut Planned) -> Result<(), PlanError> {
             DriftAction::Report => Some(Block::LeftAlone {
                 reason: "drift is reported, not mended".to_owned(),
             }),
-            DriftAction::Correct => corrections.judge(change, work.now),
+            DriftAction::Correct => {
+                let judged = corrections.judge(change, work.now)?;
+                if judged.is_new {
+                    held_next.insert(change.unit.clone());
+                }
+                Some(judged.block)
+            }
         }
     };
-    Ok(planned.plan.leave_alone(block)?)
+    planned.plan.leave_alone(block)?;
+    Ok(held_next)
 }
 
 fn note_corrections(work: &Work, planned: &Planned, outcome: &Outcome) {

@@ -1,12 +1,14 @@
 //! What was mended how often: nobody mends for ever against somebody who will not stop.
 //!
 //! Invariant: pure; time is what the caller says it is. What was mended too often is left alone and named, until its files
-//! change or it has been left in peace for a while. May depend on `plan`.
+//! change or it has been left in peace for a while. That is a field, and the rest of its object goes on being mended. May
+//! depend on `plan`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::plan::change::{Block, Change, OwnedBy, Reason};
+use crate::plan::ignore::Contested;
 use crate::resource::{ResourceId, UnitId};
 
 /// Mending a field more often than this within the window is a fight.
@@ -31,36 +33,64 @@ struct Mended {
     unit: UnitId,
     /// When, and which fields; the oldest first.
     corrections: VecDeque<(Duration, Vec<String>)>,
-    /// The fields that are fought over, and until when they are left.
-    contested: Option<(Vec<OwnedBy>, Duration)>,
+    /// The fields that are fought over, with whom, and until when they are left.
+    contested: BTreeMap<String, (String, Duration)>,
+}
+
+/// What keeps a drifted object from being mended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Judged {
+    pub(super) block: Block,
+    /// Whether another plan would leave less of the object alone: some of its fields are fought over from now on.
+    pub(super) is_new: bool,
 }
 
 impl Corrections {
+    /// The fields that are fought over.
+    pub(super) fn contested(&self) -> Contested {
+        let of_object = |(id, mended): (&ResourceId, &Mended)| {
+            let fields = mended.contested.iter().filter(|(field, _)| *field != ITSELF);
+            let fields: Vec<OwnedBy> = fields
+                .map(|(field, (manager, _))| OwnedBy {
+                    field: field.clone(),
+                    manager: manager.clone(),
+                })
+                .collect();
+            (!fields.is_empty()).then(|| (id.clone(), fields))
+        };
+        self.objects.iter().filter_map(of_object).collect()
+    }
+
     /// What keeps a drifted object from being mended; none where it may be.
-    pub(super) fn judge(&mut self, change: &Change, now: Duration) -> Option<Block> {
+    pub(super) fn judge(&mut self, change: &Change, now: Duration) -> Option<Judged> {
         let mended = self.objects.get_mut(&change.id)?;
         mended.expire(now);
-        if let Some((fields, _)) = &mended.contested {
-            return Some(Block::Contested { fields: fields.clone() });
+        let mut is_new = false;
+        let mut fought = Vec::new();
+        for (field, manager) in places(change) {
+            let is_known = mended.contested.contains_key(&field);
+            if !is_known && mended.times(&field) < OF_A_FIELD {
+                continue;
+            }
+            if !is_known {
+                mended.contested.insert(field.clone(), (manager.clone(), now + PEACE));
+                is_new |= field != ITSELF;
+            }
+            fought.push(OwnedBy { field, manager });
         }
-        let times = |field: &str| {
-            let with = |(_, fields): &&(Duration, Vec<String>)| fields.iter().any(|mended| mended == field);
-            mended.corrections.iter().filter(with).count()
+        let block = if !fought.is_empty() {
+            Block::Contested { fields: fought }
+        } else if mended.corrections.len() >= OF_AN_OBJECT {
+            Block::LeftAlone {
+                reason: format!(
+                    "it was mended {OF_AN_OBJECT} times within {} minutes",
+                    WINDOW.as_secs() / 60
+                ),
+            }
+        } else {
+            return None;
         };
-        let fought: Vec<OwnedBy> = places(change)
-            .filter(|(field, _)| times(field) >= OF_A_FIELD)
-            .map(|(field, manager)| OwnedBy { field, manager })
-            .collect();
-        if !fought.is_empty() {
-            mended.contested = Some((fought.clone(), now + PEACE));
-            return Some(Block::Contested { fields: fought });
-        }
-        (mended.corrections.len() >= OF_AN_OBJECT).then(|| Block::LeftAlone {
-            reason: format!(
-                "it was mended {OF_AN_OBJECT} times within {} minutes",
-                WINDOW.as_secs() / 60
-            ),
-        })
+        Some(Judged { block, is_new })
     }
 
     /// Notes that an object was mended.
@@ -68,7 +98,7 @@ impl Corrections {
         let mended = self.objects.entry(change.id.clone()).or_insert_with(|| Mended {
             unit: change.unit.clone(),
             corrections: VecDeque::new(),
-            contested: None,
+            contested: BTreeMap::new(),
         });
         let fields = places(change).map(|(field, _)| field).collect();
         mended.corrections.push_back((now, fields));
@@ -83,7 +113,7 @@ impl Corrections {
     pub(super) fn expire(&mut self, now: Duration) {
         self.objects.retain(|_, mended| {
             mended.expire(now);
-            !mended.corrections.is_empty() || mended.contested.is_some()
+            !mended.corrections.is_empty() || !mended.contested.is_empty()
         });
     }
 }
@@ -93,10 +123,12 @@ impl Mended {
         while self.corrections.front().is_some_and(|(at, _)| *at + WINDOW <= now) {
             self.corrections.pop_front();
         }
-        if self.contested.as_ref().is_some_and(|(_, until)| *until <= now) {
-            // One more attempt, and then another peace.
-            self.contested = None;
-        }
+        self.contested.retain(|_, (_, until)| *until > now);
+    }
+
+    fn times(&self, field: &str) -> usize {
+        let with = |(_, fields): &&(Duration, Vec<String>)| fields.iter().any(|mended| mended == field);
+        self.corrections.iter().filter(with).count()
     }
 }
 
@@ -158,12 +190,20 @@ mod tests {
         let mut corrections = Corrections::default();
         let change = drifted("x", ".spec.replicas");
         assert_eq!(mend(&mut corrections, &change, 0, 20), 3);
-        let Some(Block::Contested { fields }) = corrections.judge(&change, at(30)) else {
-            panic!("not contested");
-        };
+        let fields = vec![OwnedBy {
+            field: ".spec.replicas".to_owned(),
+            manager: "kubectl".to_owned(),
+        }];
         assert_eq!(
-            (fields[0].field.as_str(), fields[0].manager.as_str()),
-            (".spec.replicas", "kubectl")
+            corrections.contested(),
+            BTreeMap::from([(change.id.clone(), fields.clone())])
+        );
+        let block = Block::Contested { fields };
+        let judged = corrections.judge(&change, at(30));
+        assert_eq!(
+            judged,
+            Some(Judged { block, is_new: false }),
+            "it can't be held, and there is nothing to plan again"
         );
         assert_eq!(
             mend(&mut corrections, &drifted("y", ".spec.replicas"), 0, 1),
@@ -175,6 +215,20 @@ mod tests {
         // A commit is a new wish.
         corrections.forget(&change.unit);
         assert_eq!(mend(&mut corrections, &change, 2000, 1), 1);
+    }
+
+    #[test]
+    fn the_rest_of_an_object_is_mended_while_a_field_of_it_is_fought_over() {
+        let mut corrections = Corrections::default();
+        let mut both = drifted("x", ".spec.replicas");
+        mend(&mut corrections, &both, 0, 3);
+        both.fields.extend(drifted("x", ".spec.paused").fields);
+        let judged = corrections.judge(&both, at(5)).expect("it is fought over");
+        assert!(judged.is_new, "a plan that holds it leaves the other field");
+        assert!(matches!(&judged.block, Block::Contested { fields } if fields.len() == 1));
+        assert_eq!(mend(&mut corrections, &drifted("x", ".spec.paused"), 6, 1), 1);
+        corrections.expire(at(5 + 1800));
+        assert!(corrections.contested().is_empty(), "it is tried again");
     }
 
     #[test]
@@ -190,7 +244,10 @@ mod tests {
             .sum();
         assert_eq!(mended, 10);
         let block = corrections.judge(&drifted("x", ".spec.other"), at(30));
-        assert!(matches!(block, Some(Block::LeftAlone { .. })), "{block:?}");
+        assert!(
+            matches!(&block, Some(judged) if matches!(judged.block, Block::LeftAlone { .. }) && !judged.is_new),
+            "{block:?}"
+        );
     }
 
     #[test]
@@ -200,6 +257,7 @@ mod tests {
         gone.reason = Reason::Vanished;
         gone.fields.clear();
         assert_eq!(mend(&mut corrections, &gone, 0, 9), 3);
+        assert!(corrections.contested().is_empty(), "no field of it is held");
     }
 
     #[test]

@@ -10,10 +10,11 @@ use crate::apply::{ChangeResult, Outcome};
 use crate::inventory::InventoryKey;
 use crate::ops::{LoadedFleet, Planned};
 use crate::plan::Plan;
-use crate::plan::change::{Action, Block, Change, Reason};
+use crate::plan::change::{Action, Block, Change, FieldDiff, OwnedBy, Reason};
+use crate::plan::ignore::rule_for;
 use crate::providers::Stored;
 use crate::report::json::action as action_word;
-use crate::resource::{ManagementClusterName, Revision, Target, UnitId};
+use crate::resource::{ManagementClusterName, ResourceId, Revision, Target, UnitId};
 use crate::sync::{DriftedField, Inventory, PendingChange, Suspension, cut};
 
 /// Changes and drifted objects that are listed; the others are only counted.
@@ -141,10 +142,64 @@ fn details(unit: &UnitId, plan: &Plan, outcome: &Outcome, inventories: &BTreeMap
             }
         }
     }
+    for contested in contested(unit, plan) {
+        details.pending += 1;
+        if details.changes.len() < LISTED {
+            details.changes.push(contested.pending);
+        }
+        details.drift.push(contested.seen);
+    }
     if details.made > 0 || !details.mended.is_empty() {
         details.applied = Some(plan.revised.revision.clone());
     }
     details
+}
+
+/// An object of which nothing is left to do but what is fought over.
+struct ContestedObject {
+    pending: PendingChange,
+    seen: DriftSeen,
+}
+
+fn contested(unit: &UnitId, plan: &Plan) -> Vec<ContestedObject> {
+    let mut objects: BTreeMap<&ResourceId, (Vec<OwnedBy>, Vec<&FieldDiff>)> = BTreeMap::new();
+    for field in plan.ignored.iter().filter(|field| field.unit == *unit) {
+        if let Some(manager) = field.contested_by() {
+            let (owned, diffs) = objects.entry(&field.id).or_default();
+            owned.push(OwnedBy {
+                field: field.diff.field.clone(),
+                manager: manager.to_owned(),
+            });
+            diffs.push(&field.diff);
+        }
+    }
+    let of_object = |(id, (owned, diffs)): (&ResourceId, (Vec<OwnedBy>, Vec<&FieldDiff>))| ContestedObject {
+        pending: PendingChange {
+            object: id.to_string(),
+            action: action_word(Action::Update).to_owned(),
+            waits_for: Some(cut(&peace(id, &owned))),
+        },
+        seen: DriftSeen {
+            object: id.to_string(),
+            vanished: false,
+            fields: diffs
+                .into_iter()
+                .take(FIELDS)
+                .map(|field| drifted(field, true))
+                .collect(),
+        },
+    };
+    objects.into_iter().map(of_object).collect()
+}
+
+/// What ends a fight, in words.
+fn peace(id: &ResourceId, fields: &[OwnedBy]) -> String {
+    let said = fields
+        .iter()
+        .map(|owned| format!("{} to leave `{}` alone", owned.manager, owned.field));
+    let rule = fields.iter().find_map(|owned| rule_for(id, &owned.field));
+    let or = rule.map(|rule| format!("; or for the Fleet to `ignore` it: {rule}"));
+    said.collect::<Vec<_>>().join(", ") + &or.unwrap_or_default()
 }
 
 /// How many objects are listed at most.
@@ -172,17 +227,29 @@ fn is_wanted(change: &Change) -> bool {
 }
 
 fn drift(change: &Change) -> DriftSeen {
-    let fields = change.fields.iter().take(FIELDS).map(|field| DriftedField {
-        field: cut(&field.field),
-        manager: field.owner.as_ref().map(|owner| cut(&owner.manager)),
-        written_at: field.owner.as_ref().and_then(|owner| owner.time.clone()),
-    });
+    let is_contested = |field: &FieldDiff| {
+        let mut blocks = change.blocks.iter();
+        blocks.any(
+            |block| matches!(block, Block::Contested { fields } if fields.iter().any(|one| one.field == field.field)),
+        )
+    };
+    let fields = change.fields.iter().take(FIELDS);
+    let fields = fields.map(|field| drifted(field, is_contested(field)));
     let vanished = change.reason == Reason::Vanished;
     DriftSeen {
         object: change.id.to_string(),
         vanished,
         // Of what is gone every field would be one.
         fields: if vanished { Vec::new() } else { fields.collect() },
+    }
+}
+
+fn drifted(field: &FieldDiff, contested: bool) -> DriftedField {
+    DriftedField {
+        field: cut(&field.field),
+        manager: field.owner.as_ref().map(|owner| cut(&owner.manager)),
+        written_at: field.owner.as_ref().and_then(|owner| owner.time.clone()),
+        contested,
     }
 }
 
@@ -213,13 +280,9 @@ fn words(block: &Block, change: &Change, plan: &Plan) -> String {
         Block::Dependency { needs } => format!("{needs}, which waits itself"),
         Block::Terminating { finalizers, .. } => format!("the old one to be gone ({})", finalizers.join(", ")),
         Block::Invalid { message } => message.clone(),
-        Block::Precondition { what } => what.clone(),
-        Block::Contested { fields } => {
-            let said = fields
-                .iter()
-                .map(|owned| format!("{} to leave `{}` alone", owned.manager, owned.field));
-            said.collect::<Vec<_>>().join(", ")
-        }
+        Block::Precondition { what, lacks } => crate::plan::preconditions::sentence(what, lacks),
+        Block::Upgrade { after } => after.clone(),
+        Block::Contested { fields } => peace(&change.id, fields),
         Block::Ignored => "nobody".to_owned(),
         Block::NotManaged => "others".to_owned(),
         Block::NoProvider => "a provider".to_owned(),
@@ -229,13 +292,13 @@ fn words(block: &Block, change: &Change, plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::change::FieldOwner;
     use crate::plan::change::tests::{change, plan};
-    use crate::plan::change::{FieldDiff, FieldOwner};
 
-    fn drifted(name: &str) -> Change {
-        let mut moved = change("a", "ConfigMap", name, Action::Update);
-        moved.reason = Reason::Drifted;
-        moved.fields.push(FieldDiff {
+    fn moved(name: &str) -> Change {
+        let mut change = change("a", "ConfigMap", name, Action::Update);
+        change.reason = Reason::Drifted;
+        change.fields.push(FieldDiff {
             field: ".data.x".to_owned(),
             before: None,
             after: None,
@@ -245,16 +308,12 @@ mod tests {
             }),
             replaces: false,
         });
-        moved
+        change
     }
 
     #[test]
     fn what_was_done_is_not_pending_and_drift_names_its_manager() {
-        let plan = plan(vec![
-            drifted("x"),
-            drifted("y"),
-            change("a", "Secret", "z", Action::Create),
-        ]);
+        let plan = plan(vec![moved("x"), moved("y"), change("a", "Secret", "z", Action::Create)]);
         let outcome = Outcome {
             results: vec![Some(ChangeResult::Done), None, Some(ChangeResult::Done)],
             ..Outcome::default()
@@ -270,7 +329,7 @@ mod tests {
     #[test]
     fn lists_are_cut_and_counts_are_not() {
         let names: Vec<String> = (0..50).map(|n| format!("x{n}")).collect();
-        let plan = plan(names.iter().map(|name| drifted(name)).collect());
+        let plan = plan(names.iter().map(|name| moved(name)).collect());
         let unit = plan.changes[0].unit.clone();
         let details = details(&unit, &plan, &Outcome::default(), &BTreeMap::new());
         assert_eq!(

@@ -1,6 +1,7 @@
-//! The watches: each kind of the fleet on each control plane, followed by a task of its own.
+//! The watches: each kind of the fleet on each control plane, followed by a task of its own, and each object that documents
+//! copy.
 //!
-//! Invariant: a task tells which unit to look at, and nothing else; one that fails begins anew after a pause, and the regular
+//! Invariant: a task tells which units to look at, and nothing else; one that fails begins anew after a pause, and the regular
 //! look at every unit goes on without it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +15,10 @@ use super::board::Board;
 use crate::metrics::Registry;
 use crate::metrics::catalog::WATCH_RESTARTS;
 use crate::ops::{Access, AccessError, LoadedFleet};
-use crate::providers::kubernetes::{Followed, KubernetesProvider, Told, Watch};
+use crate::providers::kubernetes::{Followed, KubernetesProvider, Told, Watch, Which};
 use crate::report::chain;
 use crate::resource::mark::FLEET_LABEL;
-use crate::resource::{ManagementClusterName, ResourceId, Target, UnitId};
+use crate::resource::{FleetName, ManagementClusterName, Manifest, ResourceId, Target, UnitId};
 
 /// Pauses before a watch begins anew.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -56,15 +57,115 @@ impl Heard {
     }
 }
 
-/// What is to be followed: a kind on a control plane.
-type Key = (ManagementClusterName, String, String, String);
+/// Watches of single objects that are copied, at most: a fleet has one pull secret or a few. The copies of others are looked
+/// at with everything else.
+const SOURCES: usize = 32;
+
+/// What is to be followed on a control plane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    on: ManagementClusterName,
+    api_version: String,
+    kind: String,
+    group: String,
+    /// The one object, by namespace and name, that others copy; none: the fleet's objects of the kind.
+    source: Option<(String, String)>,
+}
+
+impl Key {
+    fn of(manifest: &Manifest, on: &ManagementClusterName) -> Self {
+        Self {
+            on: on.clone(),
+            api_version: manifest.api_version.clone(),
+            kind: manifest.id.kind.clone(),
+            group: manifest.id.group.clone(),
+            source: None,
+        }
+    }
+
+    /// For people.
+    fn name(&self) -> String {
+        match &self.source {
+            Some((namespace, name)) => format!("{} {namespace}/{name} on {}", self.kind, self.on),
+            None => format!("{} on {}", self.kind, self.on),
+        }
+    }
+
+    fn followed(&self, sample: ResourceId, fleet: &FleetName) -> Followed {
+        Followed {
+            sample,
+            api_version: self.api_version.clone(),
+            within: self.source.as_ref().map(|(namespace, _)| namespace.clone()),
+            which: match &self.source {
+                Some((_, name)) => Which::Named(name.clone()),
+                None => Which::Labelled(FLEET_LABEL.to_owned(), fleet.to_string()),
+            },
+        }
+    }
+}
+
+/// Whom an object concerns.
+#[derive(Debug, Default)]
+struct Concerned {
+    /// Whose it is.
+    owners: BTreeMap<ResourceId, UnitId>,
+    /// Who has a copy of it.
+    copies: BTreeMap<ResourceId, BTreeSet<UnitId>>,
+}
+
+impl Concerned {
+    fn by(&self, id: &ResourceId) -> impl Iterator<Item = &UnitId> {
+        self.owners
+            .get(id)
+            .into_iter()
+            .chain(self.copies.get(id).into_iter().flatten())
+    }
+}
+
+/// What is to be followed, each with a sample of what there is, and whom it concerns; how many sources are too many.
+fn wanted<'a>(
+    manifests: impl Iterator<Item = (&'a UnitId, &'a Manifest)>,
+) -> (BTreeMap<Key, ResourceId>, Concerned, usize) {
+    let mut concerned = Concerned::default();
+    let (mut kinds, mut sources) = (BTreeMap::new(), BTreeMap::new());
+    for (unit, manifest) in manifests {
+        let Target::Kubernetes(on) = &manifest.id.target else {
+            continue;
+        };
+        let key = Key::of(manifest, on);
+        if let Some(source) = manifest.copied() {
+            concerned.copies.entry(source.clone()).or_default().insert(unit.clone());
+            let place = source
+                .namespace
+                .clone()
+                .map(|namespace| (namespace, source.name.clone()));
+            sources
+                .entry(Key {
+                    source: place,
+                    ..key.clone()
+                })
+                .or_insert(source);
+        }
+        // Rules can't grant a watch of some Secrets by their label: the regular look at each unit has to do for them.
+        if manifest.id.group.is_empty() && manifest.id.kind == "Secret" {
+            continue;
+        }
+        concerned.owners.insert(manifest.id.clone(), unit.clone());
+        kinds.entry(key).or_insert_with(|| manifest.id.clone());
+    }
+    let left_out = sources.len().saturating_sub(SOURCES);
+    kinds.extend(sources.into_iter().take(SOURCES));
+    (kinds, concerned, left_out)
+}
 
 /// The tasks; they end with it.
 #[derive(Default)]
 pub(super) struct Follower {
     tasks: JoinSet<()>,
     followed: BTreeSet<Key>,
-    owners: Arc<Mutex<Arc<BTreeMap<ResourceId, UnitId>>>>,
+    /// The connections that they go by.
+    reached: BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
+    concerned: Arc<Mutex<Arc<Concerned>>>,
 }
 
 impl Follower {
@@ -76,56 +177,43 @@ impl Follower {
         heard: &Arc<Heard>,
         board: &Arc<Board>,
     ) -> Result<(), AccessError> {
-        let mut owners = BTreeMap::new();
-        let mut kinds: BTreeMap<Key, ResourceId> = BTreeMap::new();
-        for (unit, rendered) in &loaded.rendered.units {
-            for manifest in &rendered.manifests {
-                let Target::Kubernetes(name) = &manifest.id.target else {
-                    continue;
-                };
-                // Rules can't grant a watch of some Secrets alone: the regular look at each unit has to do for them.
-                if manifest.id.group.is_empty() && manifest.id.kind == "Secret" {
-                    continue;
-                }
-                owners.insert(manifest.id.clone(), unit.clone());
-                let key = (
-                    name.clone(),
-                    manifest.api_version.clone(),
-                    manifest.id.kind.clone(),
-                    manifest.id.group.clone(),
-                );
-                kinds.entry(key).or_insert_with(|| manifest.id.clone());
-            }
+        let units = loaded.rendered.units.iter();
+        let manifests = units.flat_map(|(unit, rendered)| rendered.manifests.iter().map(move |one| (unit, one)));
+        let (kinds, concerned, left_out) = wanted(manifests);
+        if left_out > 0 {
+            tracing::info!(
+                left_out,
+                "objects that are copied and not followed: their copies follow with the regular look"
+            );
         }
-        *self.owners.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(owners);
+        *self.concerned.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(concerned);
         let wanted: BTreeSet<Key> = kinds.keys().cloned().collect();
-        if !self.followed.is_subset(&wanted) {
-            // A kind that went out of use is seldom: all begin anew.
+        let names: Vec<ManagementClusterName> = loaded.fleet.management_clusters.keys().cloned().collect();
+        let providers = access.connect(&loaded.fleet, &names).await?;
+        let is_as_before = |(name, before): (&ManagementClusterName, &Arc<KubernetesProvider>)| {
+            providers.get(name).is_some_and(|now| Arc::ptr_eq(before, now))
+        };
+        if !self.followed.is_subset(&wanted) || !self.reached.iter().all(is_as_before) {
+            // A kind that went out of use, or another way to a server, is seldom: all begin anew.
             self.tasks = JoinSet::new();
             self.followed.clear();
         }
-        let names: Vec<ManagementClusterName> = loaded.fleet.management_clusters.keys().cloned().collect();
-        let providers = access.connect(&loaded.fleet, &names).await?;
+        self.reached.clone_from(&providers);
         for (key, sample) in kinds {
-            let Some(provider) = providers.get(&key.0).cloned() else {
+            let Some(provider) = providers.get(&key.on).cloned() else {
                 continue;
             };
             if !self.followed.insert(key.clone()) {
                 continue;
             }
-            let watch = Watch::new(Followed {
-                sample,
-                api_version: key.1.clone(),
-                within: None,
-                label: (FLEET_LABEL.to_owned(), loaded.fleet.name.to_string()),
-            });
+            let watch = Watch::new(key.followed(sample, &loaded.fleet.name));
             let task = Task {
-                name: format!("{} on {}", key.2, key.0),
-                on: key.0.to_string(),
-                kind: key.2.clone(),
+                name: key.name(),
+                on: key.on.to_string(),
+                kind: key.kind.clone(),
                 metrics: access.metrics.clone(),
                 provider,
-                owners: self.owners.clone(),
+                concerned: self.concerned.clone(),
                 heard: heard.clone(),
                 board: board.clone(),
             };
@@ -141,7 +229,7 @@ struct Task {
     kind: String,
     metrics: Arc<Registry>,
     provider: Arc<KubernetesProvider>,
-    owners: Arc<Mutex<Arc<BTreeMap<ResourceId, UnitId>>>>,
+    concerned: Arc<Mutex<Arc<Concerned>>>,
     heard: Arc<Heard>,
     board: Arc<Board>,
 }
@@ -154,10 +242,8 @@ impl Task {
             let tell = |told: Told| match told {
                 Told::Going => drop(self.board.report().not_followed.remove(&self.name)),
                 Told::Changed(id) => {
-                    let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    if let Some(unit) = owners.get(&id) {
-                        self.heard.add(unit);
-                    }
+                    let concerned = self.concerned.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    concerned.by(&id).for_each(|unit| self.heard.add(unit));
                 }
             };
             let error = watch.follow(&self.provider, &tell).await;
@@ -177,8 +263,10 @@ impl Task {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::resource::ClusterName;
+    use crate::resource::{ClusterName, Stewardship};
 
     #[tokio::test]
     async fn what_is_heard_often_is_told_once() {
@@ -193,5 +281,31 @@ mod tests {
         assert!(futures::poll!(next.as_mut()).is_pending());
         heard.add(&unit("c"));
         assert_eq!(next.await, BTreeSet::from([unit("c")]));
+    }
+
+    #[test]
+    fn what_many_copy_is_followed_once_and_by_its_name_alone() {
+        let on = ManagementClusterName::new("m");
+        let copy = |cluster: &str, from: &str| {
+            let unit = UnitId::Cluster(ClusterName::new(cluster));
+            let body = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pull", "namespace": cluster},
+                "$copyFrom": {"namespace": "source", "name": from}});
+            let target = Target::Kubernetes(on.clone());
+            let manifest = Manifest::new(target, unit.clone(), Stewardship::Managed, &body).unwrap();
+            (unit, manifest)
+        };
+        let found = |all: &[(UnitId, Manifest)]| wanted(all.iter().map(|(unit, manifest)| (unit, manifest)));
+        let (keys, concerned, left_out) = found(&[copy("a", "pull"), copy("b", "pull")]);
+        let [(key, source)] = keys.iter().collect::<Vec<_>>()[..] else {
+            panic!("{keys:?}");
+        };
+        assert_eq!((key.name().as_str(), left_out), ("Secret source/pull on m", 0));
+        assert_eq!(concerned.by(source).count(), 2, "both are looked at");
+        let followed = key.followed(source.clone(), &FleetName::new("f"));
+        assert!(matches!(&followed.which, Which::Named(name) if name == "pull"));
+        assert_eq!(followed.within.as_deref(), Some("source"));
+        let many: Vec<_> = (0..2 * SOURCES).map(|n| copy("c", &format!("other-{n}"))).collect();
+        let (keys, _, left_out) = found(&many);
+        assert_eq!((keys.len(), left_out), (SOURCES, SOURCES));
     }
 }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::board::{Board, Report};
 use super::telemetry::Telemetry;
 use crate::http_server::{Api, Request, Response, full};
+use crate::redact::redacted;
 
 /// A loop that has not come round for so long hangs.
 const HANGS: SignedDuration = SignedDuration::from_secs(120);
@@ -52,13 +53,17 @@ fn answer(method: &Method, path: &str, report: &Report, now: Timestamp) -> (Stat
     }
     let told = |problem: Option<String>| match problem {
         None => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{problem}\n")),
+        Some(problem) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            TEXT,
+            format!("{}\n", redacted(&problem)),
+        ),
     };
     match path {
         "/livez" => told(hangs(report, now)),
         "/readyz" => told(hangs(report, now).or_else(|| is_not_ready(report))),
         "/status" => match serde_json::to_string_pretty(report) {
-            Ok(text) => (StatusCode::OK, "application/json", text),
+            Ok(text) => (StatusCode::OK, "application/json", redacted(&text).into_owned()),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
         },
         _ => (

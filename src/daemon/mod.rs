@@ -5,13 +5,17 @@
 //! makes the others wait for nothing.
 //!
 //! `queue`, `reach`, `poll`, `corrections` and `state` are pure: which unit is looked at next, and with which others; when the
-//! source is; what was mended too often; what a plan means. `batch` looks and acts, `follow` hears what happens to live
-//! objects, `source` knows the files and `revision` brings them into force, `webhook` is told that they changed; `board`, `http`
-//! and `telemetry` tell those who ask the daemon, `tell` those who ask the cluster; `requests` are what these want.
+//! source is; what was mended too often; what a plan means. `batches` begins, `batch` looks and acts, `ending` finishes; `follow`
+//! hears what happens to live objects, `source` knows the files and `revision` brings them into force, `webhook` is told that
+//! they changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the cluster; `requests` are
+//! what these want.
 
 mod batch;
+mod batches;
+mod before;
 mod board;
 mod corrections;
+mod ending;
 mod facts;
 mod follow;
 mod http;
@@ -30,17 +34,16 @@ mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 
-use self::batch::{BatchError, Done, Work};
+use self::batches::{BATCHES, Ended, Running};
 pub use self::board::{Board, Report, UnitReport};
 use self::corrections::Corrections;
 use self::facts::UnitFacts;
@@ -48,8 +51,8 @@ use self::follow::{Follower, Heard};
 use self::http::Probes;
 use self::poll::Poll;
 pub use self::queue::Pace;
-use self::queue::{AtMost, End, Queue};
-use self::reach::{Reach, Reaches};
+use self::queue::{End, Queue};
+use self::reach::Reaches;
 use self::replica::Replica;
 use self::requests::{Moment, Requests};
 use self::revision::Looked;
@@ -64,7 +67,6 @@ use crate::http_server::{Bounds, Server};
 use crate::inventory::InventoryKey;
 use crate::ops::lease::Holder;
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope, Scope};
-use crate::providers::fence::Fence;
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
 
@@ -111,19 +113,6 @@ const BOUNDS: Bounds = Bounds {
     body_time: Duration::from_secs(10),
     connections: 64,
 };
-/// Units in one batch. One of routine looks costs about as much for all as for one, and is for looking alone where it is larger
-/// than the others: what it finds to do is done by those.
-const BATCH: AtMost = AtMost {
-    waited_for: 64,
-    routine: 1024,
-};
-/// Batches under way at once: one that waits for something slow is not to hold the others up.
-const BATCHES: usize = 4;
-/// Those of them that may have to wait for OCI: one is left for what has nothing to do with it.
-const OCI_BATCHES: usize = BATCHES - 1;
-/// How long what is under way may take once it is to stop; then its Leases are let go of, which has to be over in ten
-/// seconds too.
-const GRACE: Duration = Duration::from_secs(8);
 /// The loop comes round at least so often, so that probes see that it does.
 const PULSE: Duration = Duration::from_secs(15);
 
@@ -149,24 +138,12 @@ pub async fn listen_to_webhooks(webhooks: Webhooks, address: SocketAddr) -> Resu
 /// wrong is told, and tried again.
 pub async fn run(options: Options, stop: CancellationToken) {
     let mut daemon = Daemon::new(options);
-    daemon.go_round(&stop).await;
+    // Not only between two rounds: one may wait for a server.
+    tokio::select! {
+        () = daemon.go_round(&stop) => {}
+        () = stop.cancelled() => {}
+    }
     daemon.end().await;
-}
-
-/// A batch that is under way.
-struct Running {
-    units: BTreeSet<UnitId>,
-    reach: Reach,
-    halt: Arc<AtomicBool>,
-}
-
-/// A batch that has ended.
-struct Ended {
-    batch: u64,
-    began: Moment,
-    units: BTreeSet<UnitId>,
-    result: Result<Done, BatchError>,
-    time: Duration,
 }
 
 struct Daemon {
@@ -267,7 +244,11 @@ impl Daemon {
                 }
                 asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
                 () = claims.changed() => self.divide(),
-                () = bell.rung() => self.poll.ask(self.now()),
+                () = bell.rung() => {
+                    self.poll.ask(self.now());
+                    desk.pushed();
+                }
+                () = desk.pushes() => self.poll.ask(self.now()),
                 () = sleep_until(wake.min(Instant::now() + PULSE)) => {}
             }
         }
@@ -370,67 +351,6 @@ impl Daemon {
         }
     }
 
-    /// Which units may be begun with, and which of them together.
-    fn takes(&self) -> impl Fn(&UnitId) -> Option<Reach> + use<> {
-        let of_oci = self.running.values().filter(|running| running.reach == Reach::Oci);
-        let has_room = of_oci.count() < OCI_BATCHES;
-        let reaches = self.reaches.clone();
-        move |unit| Some(reaches.get(unit)).filter(|reach| has_room || *reach == Reach::Kubernetes)
-    }
-
-    fn begin_batches(&mut self) {
-        let Some(loaded) = self.in_force.clone() else { return };
-        while self.batches.len() < BATCHES {
-            let takes = self.takes();
-            let units: BTreeSet<UnitId> = self.queue.take(self.now(), BATCH, takes).into_iter().collect();
-            if units.is_empty() && !self.replica.asks_for_inventories() {
-                return;
-            }
-            let (claim, begun) = self.replica.begin(&units);
-            for unit in units.difference(&begun) {
-                self.queue.end(unit, End::Soon(Duration::ZERO), self.now());
-            }
-            let units = begun;
-            let work = Work {
-                loaded: loaded.clone(),
-                access: self.access(),
-                drift: self.options.drift,
-                corrections: self.corrections.clone(),
-                now: self.now(),
-                provider: self.options.provider,
-                concurrency: self.options.concurrency,
-                management_clusters: self.options.management_clusters.clone(),
-                interrupted: claim.interrupted.clone(),
-                telemetry: self.options.telemetry.clone(),
-                applies: units.len() <= BATCH.waited_for,
-            };
-            let (batch, began) = (self.begun, self.requests.now());
-            self.begun += 1;
-            let first = units.first().map(|unit| self.reaches.get(unit));
-            let running = Running {
-                units: units.clone(),
-                reach: first.unwrap_or(Reach::Kubernetes),
-                halt: work.interrupted.clone(),
-            };
-            self.running.insert(batch, running);
-            let span = tracing::info_span!("batch", revision = %loaded.revised.revision, units = units.len());
-            let looked = async move {
-                let begun = Instant::now();
-                let result = Fence::around(claim.fences.clone(), batch::run(&work, &units)).await;
-                drop(claim);
-                let time = begun.elapsed();
-                Ended {
-                    batch,
-                    began,
-                    units,
-                    result,
-                    time,
-                }
-            };
-            self.batches.spawn(looked.instrument(span));
-        }
-    }
-
     /// Does what somebody asked for by an annotation: looks at the source and at what is meant, at once. What is under way
     /// of that begins nothing more: it may have been suspended.
     fn hear(&mut self, ask: Ask) {
@@ -501,9 +421,13 @@ impl Daemon {
                         unseen.remove(&unit);
                     }
                 }
-                if self.recorded != done.recorded || !self.is_recorded_known {
-                    self.is_recorded_known = true;
-                    self.recorded = done.recorded;
+                let mut recorded = done.recorded;
+                let there = self.recorded.iter().filter(|(on, _)| done.away.contains(on));
+                recorded.extend(there.cloned());
+                let is_known = self.is_recorded_known || done.away.is_empty();
+                if self.recorded != recorded || self.is_recorded_known != is_known {
+                    self.is_recorded_known = is_known;
+                    self.recorded = recorded;
                     self.keep_units();
                 }
             }
@@ -555,11 +479,6 @@ impl Daemon {
     /// Finishes what is under way, and begins nothing more.
     async fn end(&mut self) {
         self.replica.claims().interrupt();
-        let finish = async { while self.batches.join_next().await.is_some() {} };
-        if timeout(GRACE, finish).await.is_err() {
-            tracing::warn!("something was still under way; the next run goes on from there");
-            self.batches.shutdown().await;
-        }
-        self.replica.end().await;
+        ending::in_time(&mut self.batches, self.replica.end()).await;
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Looks are at least so far apart.
 const DISTANCE: Duration = Duration::from_secs(1);
+/// However often looks have failed, another follows after this, or after the usual pause where that is longer.
+const LONGEST: Duration = Duration::from_secs(300);
 /// A webhook may come before the server shows what it tells of: looks that follow one which found nothing.
 const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
@@ -15,8 +17,10 @@ const AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 pub(super) enum Found {
     /// Something that was not there before.
     News,
-    /// What was there before, or no answer.
+    /// What was there before.
     Nothing,
+    /// No answer, or none that does.
+    Failed,
 }
 
 /// The times of looks.
@@ -25,6 +29,8 @@ pub(super) struct Poll {
     every: Duration,
     next: Duration,
     last: Option<Duration>,
+    /// Looks in a row that failed.
+    failures: u32,
     /// Looks that were asked for and may still follow.
     asked: &'static [Duration],
     /// A look that has not ended; it may not see what was asked for meanwhile.
@@ -45,6 +51,7 @@ impl Poll {
             every,
             next: Duration::ZERO,
             last: None,
+            failures: 0,
             asked: &[],
             under_way: None,
         }
@@ -76,13 +83,21 @@ impl Poll {
         self.asked = &AGAIN;
     }
 
+    /// The first look that fails is followed by another as usual; then the pauses grow, so that a server that has trouble is not
+    /// asked by everybody as often as before.
+    fn pause(&self) -> Duration {
+        let longer = self.every.saturating_mul(1 << self.failures.saturating_sub(1).min(16));
+        longer.min(LONGEST).max(self.every)
+    }
+
     /// Notes that a look has ended.
     pub(super) fn looked(&mut self, found: Found, now: Duration) {
         let meanwhile = self.under_way.take();
         self.last = Some(now);
-        self.next = now + self.every;
+        self.failures = if found == Found::Failed { self.failures + 1 } else { 0 };
+        self.next = now + self.pause();
         match (found, self.asked) {
-            (Found::Nothing, [pause, rest @ ..]) => {
+            (Found::Nothing | Found::Failed, [pause, rest @ ..]) => {
                 self.next = self.next.min(now + *pause);
                 self.asked = rest;
             }
@@ -144,6 +159,26 @@ mod tests {
             poll.begin();
             poll.looked(Found::News, at(62));
             assert_eq!(poll.next(), Some(at(3662)), "and once");
+        }
+    }
+
+    #[test]
+    fn after_failures_looks_are_farther_apart_until_one_succeeds_or_somebody_asks() {
+        let mut poll = Poll::new(at(30));
+        let pause = |poll: &mut Poll, found| {
+            poll.begin();
+            poll.looked(found, at(1000));
+            poll.next().map(|next| (next - at(1000)).as_secs())
+        };
+        let pauses = [30, 60, 120, 240, 300, 300].map(Some);
+        assert_eq!(pauses.map(|_| pause(&mut poll, Found::Failed)), pauses);
+        poll.ask(at(1000));
+        assert_eq!(poll.next(), Some(at(1001)), "whoever asks is heard");
+        assert_eq!(pause(&mut poll, Found::News), Some(30));
+        assert_eq!(pause(&mut poll, Found::Failed), Some(30));
+        let mut seldom = Poll::new(at(3600));
+        for _ in 0..100 {
+            assert_eq!(pause(&mut seldom, Found::Failed), Some(3600));
         }
     }
 

@@ -36,14 +36,19 @@ impl Daemon {
     /// Notes what a look came to, and brings what it found into force where that is in order.
     pub(super) async fn looked(&mut self, looked: Result<Looked, JoinError>) {
         let before = self.seen.clone();
-        self.take_news(looked.unwrap_or_else(|error| Err(error.to_string())))
-            .await;
-        let found = if self.seen == before {
-            Found::Nothing
-        } else {
-            Found::News
+        let looked = looked.unwrap_or_else(|error| Err(error.to_string()));
+        let is_answered = looked.is_ok();
+        self.take_news(looked).await;
+        let found = match self.seen == before {
+            false => Found::News,
+            true if is_answered => Found::Nothing,
+            true => Found::Failed,
         };
         self.poll.looked(found, self.now());
+        if self.options.source.is_of_before() {
+            // It is in force again; now for what has come since.
+            self.poll.ask(self.now());
+        }
     }
 
     async fn take_news(&mut self, looked: Looked) {
@@ -72,6 +77,9 @@ impl Daemon {
             Ok(loaded) => loaded,
             Err(error) => return self.refuse(&error),
         };
+        if let Err(error) = self.follows_what_was_told(&loaded).await {
+            return self.refuse(&error);
+        }
         self.seen = Some(there);
         let scope = self.scope();
         let in_order = loaded.check_scope(&scope).map_err(|error| error.to_string());

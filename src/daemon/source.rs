@@ -5,18 +5,31 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
 use super::webhook::Push;
-use crate::ops::{self, FetchOptions, LoadedFleet, TreeOptions};
+use crate::ops::{self, FetchError, FetchOptions, LoadedFleet, Templates, TreeOptions};
 use crate::resource::Revision;
-use crate::source::git::{Allowed, Fetched, advance};
+use crate::source::git::{Allowed, Fetched, GitError, Mirror, Refusal, advance};
 use crate::source::{self, Limits, Tree};
 
 /// Why a source gives nothing.
 pub type SourceFailure = Box<dyn Error + Send + Sync>;
+
+/// What went wrong, in one word of those that are counted.
+pub(super) fn code(failure: &SourceFailure) -> &'static str {
+    let of_fetch = match failure.downcast_ref::<FetchError>() {
+        Some(FetchError::Git(error)) => Some(error.code()),
+        Some(_) => Some("misconfigured"),
+        None => None,
+    };
+    let of_git = || failure.downcast_ref::<GitError>().map(GitError::code);
+    let of_history = || failure.is::<Refusal>().then_some("history");
+    of_fetch.or_else(of_git).or_else(of_history).unwrap_or("failed")
+}
 
 /// A place that has revisions. Calls block.
 pub trait Source: Send + Sync {
@@ -40,6 +53,19 @@ pub trait Source: Send + Sync {
     /// Where that can't be kept for the next run.
     fn took(&self) -> Result<(), SourceFailure>;
 
+    /// Whether what was looked at last is what an earlier run had in force, and there may be something newer.
+    fn is_of_before(&self) -> bool {
+        false
+    }
+
+    /// Refuses what was looked at last where it may not follow a commit that was in force.
+    ///
+    /// # Errors
+    /// Where it may not, or that can't be told.
+    fn follows(&self, _: &Revision) -> Result<(), SourceFailure> {
+        Ok(())
+    }
+
     /// Whether a push may have changed what is there.
     fn concerns(&self, _: &Push) -> bool {
         true
@@ -51,6 +77,7 @@ fn load(tree: Tree, earlier: Option<&LoadedFleet>) -> Result<LoadedFleet, Source
         locked: true,
         now: Timestamp::now(),
         earlier,
+        templates: Templates::default(),
     };
     Ok(ops::load_tree(tree, &options)?)
 }
@@ -81,16 +108,46 @@ impl Source for Directory {
 #[derive(Debug)]
 pub struct Repository {
     options: FetchOptions,
+    /// Where it may go besides forward.
+    allowed: Allowed,
     /// What was looked at last.
     looked_at: Mutex<Option<Fetched>>,
+    /// Whether that is what an earlier run had in force.
+    is_of_before: AtomicBool,
 }
 
 impl Repository {
     /// A repository; nothing is fetched yet.
-    pub fn new(options: FetchOptions) -> Self {
+    pub fn new(options: FetchOptions, allowed: Allowed) -> Self {
         Self {
             options,
+            allowed,
             looked_at: Mutex::new(None),
+            is_of_before: AtomicBool::new(false),
+        }
+    }
+
+    /// What an earlier run had in force; none where there is no such thing, or it may not be taken any more.
+    fn kept(&self, mirror: &Mirror, now: Timestamp) -> Option<Fetched> {
+        match mirror.kept(&self.in_force(), now) {
+            Ok(kept) => kept,
+            Err(error) => {
+                let error = crate::report::chain(&error);
+                tracing::debug!(error, "what was in force can't be had");
+                None
+            }
+        }
+    }
+
+    /// Where it may go from what is in force. Of versions the higher one is the newer, on whatever branch it was made.
+    fn allowed(&self, mirror: &Mirror, fetched: &Fetched, now: Timestamp) -> Allowed {
+        let is_higher = || {
+            let before = self.kept(mirror, now)?;
+            Some(self.options.selection.is_higher(&before.name, &fetched.name))
+        };
+        Allowed {
+            rewritten: self.allowed.rewritten || is_higher() == Some(true),
+            ..self.allowed
         }
     }
 
@@ -108,29 +165,19 @@ impl Source for Repository {
     fn look(&self) -> Result<Revision, SourceFailure> {
         let now = Timestamp::now();
         let mirror = ops::mirror(&self.options)?;
-        let is_first = self.looked_at().is_none();
-        let fetched = match mirror.fetch(now) {
-            Ok(fetched) => fetched,
-            // A daemon that starts while the server is away goes on with what was in force.
-            Err(error) if is_first => match mirror.kept(&self.in_force(), now) {
-                Ok(Some(kept)) => {
-                    let error = crate::report::chain(&error);
-                    tracing::warn!(error, "can't fetch; going on with what was in force");
-                    kept
-                }
-                Ok(None) => return Err(error.into()),
-                // That nothing can be fetched comes first: there would be another copy then.
-                Err(unkept) => {
-                    let unkept = crate::report::chain(&unkept);
-                    tracing::debug!(error = unkept, "nor can what was in force be had");
-                    return Err(error.into());
-                }
-            },
-            Err(error) => return Err(error.into()),
-        };
+        // What was in force is kept so from the first moment on, whatever the server has now, and whether it answers or not.
+        let is_first = self.looked_at().is_none() && !self.is_of_before.swap(true, Ordering::Relaxed);
+        if is_first && let Some(kept) = self.kept(&mirror, now) {
+            let revision = kept.commit.clone();
+            *self.looked_at() = Some(kept);
+            return Ok(revision);
+        }
+        self.is_of_before.store(false, Ordering::Relaxed);
+        let fetched = mirror.fetch(now)?;
         if let Some(before) = mirror.kept_revision(&self.in_force())? {
             let standing = mirror.relation(&before, &fetched.commit)?;
-            let step = advance(Some(&before), &fetched.commit, standing, Allowed::default())?;
+            let allowed = self.allowed(&mirror, &fetched, now);
+            let step = advance(Some(&before), &fetched.commit, standing, allowed)?;
             tracing::debug!(?step, commit = %fetched.commit, "fetched");
         }
         let revision = fetched.commit.clone();
@@ -152,9 +199,55 @@ impl Source for Repository {
         }
     }
 
+    fn follows(&self, before: &Revision) -> Result<(), SourceFailure> {
+        let Some(fetched) = self.looked_at().clone() else {
+            return Ok(());
+        };
+        let standing = ops::mirror(&self.options)?.relation(before, &fetched.commit)?;
+        let allowed = Allowed {
+            // Of which version it was is not told.
+            rewritten: self.allowed.rewritten || self.options.selection.is_of_versions(),
+            ..self.allowed
+        };
+        let _ = advance(Some(before), &fetched.commit, standing, allowed)?;
+        Ok(())
+    }
+
+    fn is_of_before(&self) -> bool {
+        self.is_of_before.load(Ordering::Relaxed)
+    }
+
     fn concerns(&self, push: &Push) -> bool {
         let followed = self.looked_at().as_ref().map(|fetched| fetched.name.clone());
         push.is_of(self.options.location.as_str())
             && self.options.selection.may_move(&push.reference, followed.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_a_word_to_be_counted_by() {
+        let url = || "https://example.org/fleet.git".parse().unwrap();
+        let empty = || GitError::Empty { url: url() };
+        assert_eq!(code(&empty().into()), "empty");
+        assert_eq!(
+            code(&FetchError::Git(empty()).into()),
+            "empty",
+            "as it comes of options"
+        );
+        let file = FetchError::File {
+            path: PathBuf::new(),
+            source: std::io::Error::other("x"),
+        };
+        assert_eq!(code(&file.into()), "misconfigured");
+        let older = Refusal::Older {
+            in_force: Revision::new("a"),
+            new: Revision::new("b"),
+        };
+        assert_eq!(code(&older.into()), "history");
+        assert_eq!(code(&"nothing".into()), "failed");
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::plan::Plan;
 use crate::plan::change::{Block, Change, OwnedBy};
 use crate::plan::guards::Refusal;
+use crate::report::contest;
 use crate::resource::UnitId;
 use crate::sync::suspension::By;
 
@@ -134,6 +135,8 @@ fn determine_state(plan: &Plan, unit: &UnitId, changes: &[&Change]) -> State {
             found.note(plan, change, block);
         }
     }
+    let of_unit = plan.ignored.iter().filter(|field| field.unit == *unit);
+    found.refused.extend(of_unit.filter_map(contest));
     let Found {
         refused,
         waiting,
@@ -145,7 +148,7 @@ fn determine_state(plan: &Plan, unit: &UnitId, changes: &[&Change]) -> State {
         State::Waiting { reasons: waiting }
     } else if !drifted.is_empty() {
         State::Drifted { objects: drifted }
-    } else if plan.settled.iter().any(|settled| settled.unit == *unit) {
+    } else if plan.leaves_behind(unit) {
         State::Unrecorded
     } else {
         State::InSync
@@ -189,8 +192,11 @@ impl Found {
                 self.waiting
                     .insert(format!("{} to be gone ({})", change.id, finalizers.join(", ")));
             }
-            Block::Precondition { what } => {
-                self.waiting.insert(what.clone());
+            Block::Precondition { what, lacks } => {
+                self.waiting.insert(crate::plan::preconditions::sentence(what, lacks));
+            }
+            Block::Upgrade { after } => {
+                self.waiting.insert(after.clone());
             }
             // What it needs has a reason of its own, here or in another unit.
             Block::Dependency { needs } => {

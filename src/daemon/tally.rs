@@ -65,6 +65,11 @@ impl Tally {
                 }
             }
         }
+        let contested = plan.ignored.iter().filter(|field| field.contested_by().is_some());
+        let contested: BTreeSet<_> = contested.map(|field| (&field.unit, &field.id)).collect();
+        for (unit, _) in contested.into_iter().filter(|(unit, _)| units.contains(unit)) {
+            tally.hindered.entry(unit.clone()).or_default().drifted += 1;
+        }
         tally.hindered.retain(|_, hindered| *hindered != Hindered::default());
         tally
     }

@@ -50,18 +50,22 @@ codes! {
     WrongType = "FW0203", Error, "A value of the wrong type or form.";
     MissingKey = "FW0204", Error, "A key that this kind needs is missing.";
     NotAllowed = "FW0205", Error, "A value outside the allowed set or range.";
+    OtherKind = "FW0206", Error, "A key that says nothing to this kind of cluster or pool.";
     // FW03xx: names and references
     Duplicate = "FW0301", Error, "Two documents have the same kind and name.";
     Dangling = "FW0302", Error, "A reference to something that does not exist.";
     NoFleet = "FW0303", Error, "There is no `Fleet` document, or more than one.";
     MovedTwice = "FW0304", Error, "A `Moved` record that can't be followed.";
     UnknownRegion = "FW0305", Warning, "A region that this version does not know.";
+    IgnoreRule = "FW0306", Error, "A rule of `ignore` that can't be followed: nothing is written until it can.";
+    IgnoreIdle = "FW0307", Warning, "A rule of `ignore` that nothing in the whole fleet matches.";
     // FW04xx: the lock, addresses and placement
     LockBroken = "FW0401", Error, "A file of the lock can't be read.";
     AddressClash = "FW0402", Error, "Two blocks of the lock overlap.";
     NoAddresses = "FW0403", Error, "No address block is left, or no pool is given.";
     NoPlacement = "FW0404", Error, "No management cluster takes this cluster.";
     BadRange = "FW0405", Error, "An address range that can't be used.";
+    NoTemplates = "FW0406", Error, "The lock names a version of the templates that this program does not have.";
     // FW05xx: semantic rules; each can be waived with a reason
     ScaleHc = "FW0501", Warning, "Many hosted clusters on one management cluster (scale-hc).";
     ScaleNp = "FW0502", Warning, "Many node pools in one cluster (scale-np).";
@@ -98,6 +102,7 @@ codes! {
     ScaleDensity = "FW0533", Warning, "Many control planes on few nodes (scale-density).";
     OciLimits = "FW0534", Warning, "More of a thing than OCI gives unless asked (oci-limits).";
     SuspendExpired = "FW0535", Warning, "A suspension that is over and has no effect any more.";
+    UpgradeStep = "FW0536", Error, "Versions to go through that don't lead to the release (upgrade-step).";
     // FW06xx: rendering
     Template = "FW0601", Error, "A template failed.";
     TemplateBudget = "FW0602", Error, "A template ran out of its budget of steps or output.";

@@ -4,29 +4,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
 use super::addresses::Taken;
-use super::cluster_network::own_balancer;
+use super::belongs;
 use super::decode::decode;
-use super::endpoint;
 use super::existing::Around;
+use super::hosted;
 use super::index::{Declared, Index, STRUCTURE, base_layers, flatten};
 use super::kind::Kind;
 use super::layers::merge;
 use super::load::Loaded;
 use super::lock::{Identities, LockedCluster};
-use super::model::{self, Etcd, SecretUse};
+use super::model;
 use super::networks::{self, Networks};
-use super::node::{Node, Yaml};
+use super::node::{Node, Place, Yaml};
 use super::ocid::{self, Expected};
+use super::oke;
 use super::placement::{self, Load};
-use super::pools;
 use super::problems::Problems;
-use super::release;
 use super::rules;
-use super::services;
-use super::shared::{self, Management};
+use super::self_managed;
+use super::shared::{self, Management, Manager};
 use super::spec::{self, Settings};
 use super::waivers::Waivers;
 use crate::diag::{Code, Diagnostic, Typed};
@@ -39,6 +36,7 @@ pub(super) struct Common<'a> {
     pub(super) compartments: &'a BTreeMap<String, String>,
     pub(super) management: &'a Management,
     pub(super) uid: &'a FleetUid,
+    pub(super) releases: &'a super::release::Known,
 }
 
 /// Resolves one cluster after another.
@@ -58,6 +56,24 @@ pub(super) struct Resolver<'a, 'b> {
     pub(super) hold_new: bool,
     /// What clusters of one environment and region have in common, merged.
     pub(super) bases: BTreeMap<(String, String), Node>,
+}
+
+/// What a cluster of any kind is made of, beside its settings.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'a> {
+    /// As declared.
+    pub(super) name: &'a str,
+    pub(super) merged: &'a Merged,
+    pub(super) index: &'a Index<'a>,
+    /// The releases that the fleet knows of.
+    pub(super) releases: &'a super::release::Known,
+    pub(super) manager: &'a Manager,
+    pub(super) pin: &'a LockedCluster,
+    pub(super) network: &'a model::ClusterNetwork,
+    pub(super) namespace: &'a str,
+    pub(super) region: &'a str,
+    /// Where the cluster is declared.
+    pub(super) place: Place,
 }
 
 /// What came of one cluster.
@@ -110,6 +126,7 @@ impl<'a> Resolver<'a, '_> {
         let region_node = declared.region(self.index);
         let merged = self.merged(declared, (environment, region_node), problems)?;
         let settings = &merged.settings;
+        belongs::check(declared, settings, problems);
         let node = &merged.node;
 
         let region = match (&settings.region, &settings.management_cluster) {
@@ -174,63 +191,35 @@ impl<'a> Resolver<'a, '_> {
             compartment: compartment.as_ref(),
         };
         let network = self.network(&merged, (declared, around), (pin, manager), problems)?;
-        let release = release::control_plane(&merged, (self.index, declared.place), problems)?;
-        let channel = settings
-            .channel
-            .clone()
-            .unwrap_or_else(|| format!("stable-{}.{}", release.version.major, release.version.minor));
-        let Some(base_domain) = settings.base_domain.clone() else {
-            let message = format!("cluster `{}` has no `baseDomain`", declared.name);
-            let hint = "set it for all of them in `defaults` of the `Fleet` document";
-            problems.add(Diagnostic::new(Code::MissingKey, message).hint(hint), declared.place);
-            return None;
+        let namespace = format!("clusters-{}", pin.object_name);
+        let parts = Parts {
+            name: declared.name,
+            merged: &merged,
+            index: self.index,
+            releases: self.common.releases,
+            manager,
+            pin,
+            network: &network,
+            namespace: &namespace,
+            region: &region,
+            place: declared.place,
         };
-        let Some(pull_secret) = settings.pull_secret.as_ref().and_then(secret_use) else {
-            let message = format!("cluster `{}` has no `pullSecret`", declared.name);
-            let hint = "set it for all of them in `defaults` of the `Fleet` document: `pullSecret: {from: <namespace>/<name>}`";
-            problems.add(Diagnostic::new(Code::MissingKey, message).hint(hint), declared.place);
-            return None;
+        let (kind, pool_places) = match settings.kind.unwrap_or_default() {
+            spec::ClusterKind::Hosted => hosted::resolve(parts, problems)?,
+            spec::ClusterKind::SelfManaged => self_managed::resolve(parts, problems)?,
+            spec::ClusterKind::Oke => oke::resolve(parts, problems)?,
         };
-        let object_name = pin.object_name.clone();
-        let namespace = format!("clusters-{object_name}");
-        let availability = settings.availability.unwrap_or(spec::Availability::High);
-        let infrastructure = settings.infrastructure_availability.unwrap_or(availability);
-        let etcd = settings.etcd.clone().unwrap_or_default();
-        let own = own_balancer(settings).then(|| endpoint::hostname(&object_name, &base_domain));
-        let address = own.as_ref().or(manager.model.node_port_address.as_ref());
-        let services = services::derive(
-            &merged,
-            (&object_name, &base_domain),
-            (manager, address),
-            (declared.place, problems),
-        );
-        let dns_zone = settings.dns.as_ref().and_then(|dns| dns.zone.clone());
-        let endpoint = own.and_then(|hostname| {
-            let typed = node.at(&["network", "endpoint", "loadBalancer"]);
-            let wish = endpoint::Wish {
-                hostname,
-                services: &services,
-                plan: network.source.plan(),
-                dns_zone: dns_zone.as_deref(),
-                manager,
-                place: typed.map_or(declared.place, |node| node.place),
-            };
-            endpoint::derive(wish, problems)
-        });
-        let mut cluster = model::Cluster {
+        let cluster = model::Cluster {
             name: ClusterName::new(declared.name),
             id: pin.id.clone(),
             environment: EnvironmentName::new(&environment.name),
             management_cluster: manager.model.name.clone(),
             owner: settings.owner.clone(),
             manage: settings.manage.map_or(model::Manage::All, networks::manage),
-            dialect: manager.model.dialect,
             tenancy,
             compartment,
             identity: settings.identity.clone(),
-            control_plane_namespace: format!("{namespace}-{}", object_name.replace('.', "-")),
-            infra_id: format!("{object_name}-{}", pin.id.get(..5).unwrap_or(&pin.id)),
-            namespace,
+            object_name: pin.object_name.clone(),
             labels: present(settings.labels.as_ref()),
             annotations: present(settings.annotations.as_ref()),
             freeform_tags: present(settings.tags.as_ref()),
@@ -240,49 +229,18 @@ impl<'a> Resolver<'a, '_> {
                 .flatten()
                 .filter_map(|(namespace, tags)| Some((namespace.clone(), present(Some(tags.as_ref()?)))))
                 .collect(),
-            channel: Some(channel),
-            base_domain,
-            controller_availability: availability_word(availability),
-            infrastructure_availability: availability_word(infrastructure),
-            etcd: Etcd {
-                size: etcd.size.unwrap_or_else(|| "8Gi".to_owned()),
-                storage_class: etcd.storage_class,
-            },
-            fips: settings.fips.unwrap_or(false),
-            network,
-            endpoint_access: match settings.endpoint_access {
-                Some(spec::EndpointAccess::PublicAndPrivate) => "PublicAndPrivate",
-                Some(spec::EndpointAccess::Private) | None => "Private",
-            }
-            .to_owned(),
-            services,
-            endpoint,
-            dns_zone,
-            pull_secret,
-            ssh_key: settings.ssh_key.as_ref().and_then(secret_use),
-            trust_bundle: settings.trust_bundle.as_ref().and_then(secret_use),
-            encryption_key: settings.encryption_key.as_ref().and_then(secret_use),
-            hosted_cluster_patch: patch(settings),
-            node_pools: BTreeMap::new(),
+            protect_until: protect_until(&merged, problems),
             extra_manifests: shared::extra_manifests(
                 settings.extra_manifests.iter().flatten().cloned(),
                 node.get("extraManifests"),
                 &self.loaded.files,
             ),
             typed: Typed(Some(declared.place.span(&self.loaded.files))),
-            object_name,
+            namespace,
+            network,
             region,
-            release,
+            kind,
         };
-        let pool_places = pools::resolve(&mut cluster, &merged, self.index, problems);
-        for release in
-            std::iter::once(&mut cluster.release).chain(cluster.node_pools.values_mut().map(|pool| &mut pool.release))
-        {
-            if let Some(digest) = pin.releases.get(&release.version.to_string()) {
-                let repository = settings.release_repository.as_deref().unwrap_or_default();
-                release.image = format!("{repository}@{digest}");
-            }
-        }
         let facts = rules::Facts {
             merged: &merged,
             manager,
@@ -364,14 +322,6 @@ fn production(environment: &super::load::Document) -> bool {
     }
 }
 
-fn availability_word(availability: spec::Availability) -> String {
-    match availability {
-        spec::Availability::High => "HighlyAvailable",
-        spec::Availability::Single => "SingleReplica",
-    }
-    .to_owned()
-}
-
 /// A map without what was removed.
 pub(super) fn present(map: Option<&spec::Texts>) -> BTreeMap<String, String> {
     map.into_iter()
@@ -380,20 +330,14 @@ pub(super) fn present(map: Option<&spec::Texts>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn secret_use(value: &spec::SecretUse) -> Option<SecretUse> {
-    let copy_from = value.from.as_deref().and_then(shared::secret_ref);
-    let name = value.name.clone().or_else(|| Some(copy_from.as_ref()?.name.clone()))?;
-    Some(SecretUse { name, copy_from })
-}
-
-/// The raw patch, over what short names without a field in the model give.
-fn patch(settings: &Settings) -> Value {
-    let mut patch = serde_json::Map::new();
-    match &settings.paused_until {
-        Some(spec::PausedUntil::Flag(true)) => drop(patch.insert("pausedUntil".to_owned(), json!("true"))),
-        Some(spec::PausedUntil::Time(time)) => drop(patch.insert("pausedUntil".to_owned(), json!(time))),
-        Some(spec::PausedUntil::Flag(false)) | None => {}
+/// Until when nothing of the cluster is deleted.
+fn protect_until(merged: &Merged, problems: &mut Problems<'_>) -> Option<jiff::Timestamp> {
+    let text = merged.settings.protect_until.as_deref()?;
+    let until = text.parse().ok();
+    if let (None, Some(node)) = (until, merged.node.get("protectUntil")) {
+        let problem = Diagnostic::new(Code::WrongType, format!("`{text}` is no time"))
+            .hint("write it like `2027-03-31T12:00:00Z`");
+        problems.add(problem, node.place);
     }
-    patch.extend(settings.hosted_cluster.clone().unwrap_or_default());
-    Value::Object(patch)
+    until
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: of the three just one; only a network of its own takes addresses from the pool.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 
 use super::cluster::{Merged, Resolver};
@@ -11,6 +13,7 @@ use super::lock::LockedCluster;
 use super::model::{ClusterNetwork, NetworkPlan, NetworkSource, Preset};
 use super::node::Node;
 use super::problems::Problems;
+use super::security_rules;
 use super::shared::{self, Manager};
 use super::spec::{self, Settings};
 use super::vcn;
@@ -32,7 +35,15 @@ impl Resolver<'_, '_> {
         let region = around.region;
         let pods = ranges(settings.cluster, node.get("cluster"), problems);
         let mut machine = ranges(settings.machine, node.get("machine"), problems);
-        let source = if let Some(existing) = &settings.existing {
+        let kind = merged.settings.kind.unwrap_or_default();
+        let source = if settings.made_by == Some(spec::MadeBy::Capoci) && kind != spec::ClusterKind::Hosted {
+            pin.addresses = None;
+            let groups = match (&settings.groups, node.get("groups")) {
+                (Some(typed), Some(node)) => security_rules::groups(typed, (node, region), problems),
+                _ => BTreeMap::new(),
+            };
+            NetworkSource::Capoci { groups }
+        } else if let Some(existing) = settings.existing.as_ref().filter(|_| kind == spec::ClusterKind::Hosted) {
             pin.addresses = None;
             let found = existing::resolve(existing, node.get("existing")?, (&common, around), problems);
             NetworkSource::Existing(found?)
@@ -53,24 +64,40 @@ impl Resolver<'_, '_> {
                 problems.add(Diagnostic::new(Code::NotAllowed, message), place);
             }
             if let Some(plan) = found.source.plan() {
-                if !plan.preset.is_hosted() {
+                if !fits(plan.preset, kind) {
                     let preset = plan.preset.name();
-                    let message = format!(
-                        "network `{name}` is made as `{preset}`, for a cluster with a control plane of its own"
-                    );
-                    let hint = "name one of preset `hosted-private` or `hosted-public`";
+                    let (what, hint) = match kind {
+                        spec::ClusterKind::Hosted => (
+                            "for a cluster with a control plane of its own",
+                            "name one of preset `hosted-private` or `hosted-public`",
+                        ),
+                        spec::ClusterKind::SelfManaged => {
+                            ("not for a self-managed cluster", "name one of preset `self-managed`")
+                        }
+                        spec::ClusterKind::Oke => ("not for an OKE cluster", "name one of preset `oke`"),
+                    };
+                    let message = format!("network `{name}` is made as `{preset}`, {what}");
                     problems.add(Diagnostic::new(Code::NotAllowed, message).hint(hint), place);
                 }
                 if machine.is_empty() {
                     machine = machines(plan, &pods);
                 }
             }
+            if kind != spec::ClusterKind::Hosted && matches!(found.source, NetworkSource::Existing(_)) {
+                let message =
+                    format!("network `{name}` exists already, and does not tell the subnets of a control plane");
+                let hint =
+                    "set `madeBy: capoci`, and name its parts in `patches`, in `networkSpec` of the infrastructure";
+                problems.add(Diagnostic::new(Code::NotAllowed, message).hint(hint), place);
+            }
             NetworkSource::Shared { name: key }
         } else {
             let wish = vcn::Wish {
-                preset: match settings.preset {
-                    Some(spec::HostedPreset::HostedPublic) => Preset::HostedPublic,
-                    Some(spec::HostedPreset::HostedPrivate) | None => Preset::HostedPrivate,
+                preset: match (kind, settings.preset) {
+                    (spec::ClusterKind::SelfManaged, _) => Preset::SelfManaged,
+                    (spec::ClusterKind::Oke, _) => Preset::Oke,
+                    (_, Some(spec::HostedPreset::HostedPublic)) => Preset::HostedPublic,
+                    (_, Some(spec::HostedPreset::HostedPrivate) | None) => Preset::HostedPrivate,
                 },
                 peer: settings.peer_with,
                 node,
@@ -107,6 +134,15 @@ impl Resolver<'_, '_> {
 
 fn ranges(value: Option<spec::OneOrMany>, node: Option<&Node>, problems: &mut Problems<'_>) -> Vec<IpNet> {
     value.map_or_else(Vec::new, |value| shared::ranges(&shared::many(value), node, problems))
+}
+
+/// Whether a network of this preset has the subnets that a kind of cluster needs.
+fn fits(preset: Preset, kind: spec::ClusterKind) -> bool {
+    match kind {
+        spec::ClusterKind::Hosted => preset.is_hosted(),
+        spec::ClusterKind::SelfManaged => preset == Preset::SelfManaged,
+        spec::ClusterKind::Oke => preset == Preset::Oke,
+    }
 }
 
 /// The ranges of workers, of the families that pods have.

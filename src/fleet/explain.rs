@@ -9,7 +9,7 @@ use super::index::{Declared, Index, STRUCTURE, flatten};
 use super::kind::Kind;
 use super::layers::excludes;
 use super::load::Loaded;
-use super::model::Fleet;
+use super::model::{ClusterKind, Fleet, Hosted, Machines};
 use super::node::{Entry, Node, Yaml};
 use crate::diag::Span;
 
@@ -159,29 +159,11 @@ pub fn explain_derived(fleet: &Fleet, cluster: &str) -> Option<Vec<Derived>> {
         &format!("managementCluster, or {lock}"),
     );
     add("namespace", json!(cluster.namespace), "objectName");
-    add(
-        "controlPlaneNamespace",
-        json!(cluster.control_plane_namespace),
-        "namespace, objectName",
-    );
-    add("infraId", json!(cluster.infra_id), "objectName, id");
-    add("dialect", json!(cluster.dialect), "the management cluster's dialect");
-    add(
-        "release.version",
-        json!(cluster.release.version),
-        "version, or ring of the Release document",
-    );
-    add(
-        "release.image",
-        json!(cluster.release.image),
-        "releaseRepository, release.version",
-    );
-    add("channel", json!(cluster.channel), "channel, or release.version");
-    add(
-        "services",
-        json!(cluster.services),
-        "publish, services, the management cluster's nodePortAddress",
-    );
+    match &cluster.kind {
+        ClusterKind::Hosted(hosted) => of_hosted(hosted, &mut add),
+        ClusterKind::SelfManaged(own) => of_machines(&own.machines, &mut add),
+        ClusterKind::Oke(oke) => of_machines(&oke.machines, &mut add),
+    }
     add(
         "network.machine",
         json!(cluster.network.machine),
@@ -195,7 +177,37 @@ pub fn explain_derived(fleet: &Fleet, cluster: &str) -> Option<Vec<Derived>> {
         }
         add("network.dnsLabel", json!(plan.dns_label), "objectName, id");
     }
-    for pool in cluster.node_pools.values() {
+    found.sort_by(|a, b| a.field.cmp(&b.field));
+    Some(found)
+}
+
+type Add<'a> = &'a mut dyn FnMut(&str, Value, &str);
+
+fn of_hosted(hosted: &Hosted, add: Add<'_>) {
+    add(
+        "controlPlaneNamespace",
+        json!(hosted.control_plane_namespace),
+        "namespace, objectName",
+    );
+    add("infraId", json!(hosted.infra_id), "objectName, id");
+    add("dialect", json!(hosted.dialect), "the management cluster's dialect");
+    add(
+        "release.version",
+        json!(hosted.release.version),
+        "version, or ring of the Release document",
+    );
+    add(
+        "release.image",
+        json!(hosted.release.image),
+        "releaseRepository, release.version",
+    );
+    add("channel", json!(hosted.channel), "channel, or release.version");
+    add(
+        "services",
+        json!(hosted.services),
+        "publish, services, the management cluster's nodePortAddress",
+    );
+    for pool in hosted.node_pools.values() {
         let field = |name: &str| format!("pools.{}.{name}", pool.name);
         add(&field("objectName"), json!(pool.object_name), "objectName");
         add(
@@ -204,8 +216,14 @@ pub fn explain_derived(fleet: &Fleet, cluster: &str) -> Option<Vec<Derived>> {
             "its version, the cluster's, or ring of the Release document",
         );
     }
-    found.sort_by(|a, b| a.field.cmp(&b.field));
-    Some(found)
+}
+
+fn of_machines(machines: &Machines, add: Add<'_>) {
+    for pool in machines.pools.values() {
+        let field = |name: &str| format!("pools.{}.{name}", pool.name);
+        add(&field("objectName"), json!(pool.object_name), "objectName");
+        add(&field("version"), json!(pool.version), "its version, or the cluster's");
+    }
 }
 
 /// The settings of a layer's document, its `null`s too.

@@ -12,7 +12,7 @@ const EXCLUSIVE: &[&[&str]] = &[
     &["existing", "shared", "vcn"],
 ];
 /// Keys whose value is merged over a rendered object later on, so that a `null` in it has to last until then.
-const PATCHES: &[&str] = &["hostedCluster", "nodePool"];
+const PATCHES: &[&str] = &["hostedCluster", "nodePool", "patches"];
 /// Keys whose maps hold the user's own keys, among which none excludes another.
 const OPEN: &[&str] = &["labels", "annotations", "tags", "definedTags", "nodeLabels"];
 
@@ -39,7 +39,7 @@ impl Sort {
             _ if PATCHES.contains(&key) => Self::Patch,
             Self::Pools => Self::Pool,
             Self::Settings if key == "pools" => Self::Pools,
-            Self::Settings if key == "poolDefaults" => Self::Pool,
+            Self::Settings if matches!(key, "poolDefaults" | "controlPlane") => Self::Pool,
             Self::Settings if OPEN.contains(&key) => Self::Open,
             Self::Pool if OPEN.contains(&key) => Self::PoolOpen,
             Self::Settings | Self::Open | Self::Pool | Self::PoolOpen => self,

@@ -34,6 +34,14 @@ pub struct Lock {
 pub struct LockedFleet {
     /// The immutable id.
     pub uid: FleetUid,
+    /// The version of the built-in templates.
+    #[serde(default = "first_templates")]
+    pub templates: u32,
+}
+
+/// Locks that name none were written when there was but one.
+fn first_templates() -> u32 {
+    1
 }
 
 /// `fleet.lock/clusters/<name>.yaml`
@@ -168,6 +176,11 @@ impl Lock {
             files.insert(format!("{NETWORKS}{name}.yaml"), print(entry));
         }
         files
+    }
+
+    /// Where the fleet's own entry is kept.
+    pub fn fleet_file() -> &'static str {
+        FLEET
     }
 
     /// Whether the file of that cluster, or the fleet's own, can't be read.

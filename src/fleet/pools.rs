@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::cluster::{Merged, present};
+use super::cluster::{Merged, Parts, present};
 use super::decode::decode;
 use super::index::Index;
 use super::kind::Kind;
 use super::layers::merge;
-use super::model::{Cluster, NodePool, Release, Scale, Taint};
+use super::model::{NodePool, Release, Scale, Taint};
 use super::node::{Entry, Node, Place, Yaml};
 use super::ocid::{self, Expected};
 use super::problems::Problems;
@@ -23,14 +23,11 @@ use crate::resource::{NodePoolName, Ocid};
 /// A pool's merged settings, for the places in them, and its own place.
 pub(super) type PoolPlaces = BTreeMap<NodePoolName, (Node, Place)>;
 
-/// Resolves all pools of a cluster into it.
-pub(super) fn resolve(
-    cluster: &mut Cluster,
-    merged: &Merged,
-    index: &Index<'_>,
-    problems: &mut Problems<'_>,
-) -> PoolPlaces {
+/// Resolves all pools of a hosted cluster.
+pub(super) fn resolve(parts: Parts<'_>, problems: &mut Problems<'_>) -> (BTreeMap<NodePoolName, NodePool>, PoolPlaces) {
+    let Parts { merged, index, .. } = parts;
     let release = release::pools(merged, index, problems);
+    let mut pools = BTreeMap::new();
     let mut places = PoolPlaces::new();
     for entry in &merged.pools {
         let Some(node) = layered(merged, entry, index, problems) else {
@@ -46,16 +43,16 @@ pub(super) fn resolve(
                 continue;
             }
         };
-        if let Some(pool) = pool(cluster, (entry, &spec, &node), (merged, release.as_ref()), problems) {
+        if let Some(pool) = pool(parts, (entry, &spec, &node), release.as_ref(), problems) {
             places.insert(pool.name.clone(), (node, entry.place));
-            cluster.node_pools.insert(pool.name.clone(), pool);
+            pools.insert(pool.name.clone(), pool);
         }
     }
-    places
+    (pools, places)
 }
 
 /// The pool's layers merged.
-fn layered(merged: &Merged, entry: &Entry, index: &Index<'_>, problems: &mut Problems<'_>) -> Option<Node> {
+pub(super) fn layered(merged: &Merged, entry: &Entry, index: &Index<'_>, problems: &mut Problems<'_>) -> Option<Node> {
     let mut node = Node {
         place: entry.place,
         value: Yaml::Map(Vec::new()),
@@ -91,12 +88,12 @@ fn layered(merged: &Merged, entry: &Entry, index: &Index<'_>, problems: &mut Pro
 }
 
 fn pool(
-    cluster: &Cluster,
+    parts: Parts<'_>,
     (entry, spec, node): (&Entry, &PoolSpec, &Node),
-    (merged, release): (&Merged, Option<&Release>),
+    release: Option<&Release>,
     problems: &mut Problems<'_>,
 ) -> Option<NodePool> {
-    let name = &entry.key;
+    let (name, merged) = (&entry.key, parts.merged);
     let release = match node.get("version") {
         Some(typed) => release::release(typed.as_str()?, merged, typed.place, problems),
         None => release.cloned(),
@@ -115,7 +112,7 @@ fn pool(
         let expected = Expected {
             key,
             kinds: &[kind],
-            region: Some(&cluster.region),
+            region: Some(parts.region),
         };
         Some(ocid::check(text, expected, place, problems))
     };
@@ -124,7 +121,7 @@ fn pool(
         merge_patch(patch.entry(key).or_insert(Value::Null), value);
     }
     Some(NodePool {
-        object_name: format!("{}-{name}", cluster.object_name),
+        object_name: format!("{}-{name}", parts.pin.object_name),
         name: NodePoolName::new(&**name),
         release: release?,
         shape,
@@ -157,7 +154,7 @@ fn pool(
     })
 }
 
-fn scale(spec: &PoolSpec, (entry, node): (&Entry, &Node), problems: &mut Problems<'_>) -> Option<Scale> {
+pub(super) fn scale(spec: &PoolSpec, (entry, node): (&Entry, &Node), problems: &mut Problems<'_>) -> Option<Scale> {
     if let Some(replicas) = spec.replicas {
         return Some(Scale::Replicas(replicas));
     }
@@ -186,7 +183,7 @@ fn scale(spec: &PoolSpec, (entry, node): (&Entry, &Node), problems: &mut Problem
     Some(Scale::Autoscale { min, max })
 }
 
-fn count_or_percent(value: &spec::CountOrPercent) -> Value {
+pub(super) fn count_or_percent(value: &spec::CountOrPercent) -> Value {
     match value {
         spec::CountOrPercent::Count(count) => Value::from(*count),
         spec::CountOrPercent::Percent(text) => Value::from(text.as_str()),
@@ -194,7 +191,7 @@ fn count_or_percent(value: &spec::CountOrPercent) -> Value {
 }
 
 /// `key=value:Effect`; its form is checked.
-fn taint(text: &str) -> Option<Taint> {
+pub(super) fn taint(text: &str) -> Option<Taint> {
     let (left, effect) = text.rsplit_once(':')?;
     let (key, value) = match left.split_once('=') {
         Some((key, value)) => (key, Some(value.to_owned())),

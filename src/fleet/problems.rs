@@ -41,7 +41,7 @@ impl<'a> Problems<'a> {
 
     /// A rule's problem, unless it is waived.
     pub(super) fn rule(&mut self, problem: Diagnostic, place: Place) {
-        if self.waivers.waive(problem.code, self.cluster) {
+        if self.waivers.waive(&problem, self.cluster) {
             return;
         }
         let problem = match (rule_id(problem.code), self.cluster) {

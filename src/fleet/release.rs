@@ -2,6 +2,8 @@
 //!
 //! Invariant: a version in the files has passed the schema's pattern; whatever still is no version is reported.
 
+use std::collections::BTreeMap;
+
 use semver::Version;
 
 use super::cluster::Merged;
@@ -11,6 +13,7 @@ use super::kind::Kind;
 use super::model::Release;
 use super::node::{Node, Place, Yaml};
 use super::problems::Problems;
+use super::rules::versions::row_of;
 use super::spec;
 use crate::diag::{Code, Diagnostic};
 
@@ -50,6 +53,64 @@ pub(super) fn pools(merged: &Merged, index: &Index<'_>, problems: &mut Problems<
     )
 }
 
+/// What the control plane goes through on its way to that, the lowest first.
+pub(super) fn via(merged: &Merged, index: &Index<'_>, problems: &mut Problems<'_>) -> Vec<Release> {
+    let typed = merged
+        .settings
+        .via
+        .as_ref()
+        .map(|via| (via.clone(), merged.node.get("via")));
+    let of_ring = || {
+        let (ring, _) = ring(merged, index, &mut problems.fresh(None))?;
+        Some((ring.via?, merged.node.get("ring")))
+    };
+    // A version that was typed beside a ring goes its own way.
+    let found = typed.or_else(|| merged.node.get("version").is_none().then(of_ring).flatten());
+    let Some((versions, Some(node))) = found else {
+        return Vec::new();
+    };
+    let read = |(at, version): (usize, &String)| {
+        let place = node.item(at).unwrap_or(node).place;
+        release(version, merged, place, problems)
+    };
+    let mut releases: Vec<Release> = versions.iter().enumerate().filter_map(read).collect();
+    releases.sort_by(|a, b| a.version.cmp(&b.version));
+    releases
+}
+
+/// The highest release of each minor version that `Release` documents name, by the row of that.
+pub(super) type Known = BTreeMap<u64, Version>;
+
+/// Those of all documents that have no error. One that is no final release is not chosen for anybody.
+pub(super) fn known(index: &Index<'_>) -> Known {
+    let mut known = Known::new();
+    let documents = index.of(Kind::Release).filter(|document| !index.is_broken(document));
+    for rings in documents.filter_map(|document| document.spec.get("rings")) {
+        for ring in rings
+            .entries()
+            .iter()
+            .filter_map(|entry| decode::<spec::RingSpec>(&entry.value).ok())
+        {
+            let named = std::iter::once(ring.control_plane)
+                .chain(ring.pools)
+                .chain(ring.via.into_iter().flatten());
+            for version in named.filter_map(|text| Version::parse(&text).ok()) {
+                if version.pre.is_empty() {
+                    let highest = known.entry(row_of(&version)).or_insert_with(|| version.clone());
+                    *highest = version.max(highest.clone());
+                }
+            }
+        }
+    }
+    known
+}
+
+/// What a control plane may go through on its way to a release where nothing else is said: the lowest first.
+pub(super) fn before(target: &Version, known: &Known, merged: &Merged) -> Vec<Release> {
+    let lower = known.range(..row_of(target));
+    lower.map(|(_, version)| of(version.clone(), merged)).collect()
+}
+
 /// A version's release.
 pub(super) fn release(text: &str, merged: &Merged, place: Place, problems: &mut Problems<'_>) -> Option<Release> {
     let Ok(version) = Version::parse(text) else {
@@ -58,9 +119,13 @@ pub(super) fn release(text: &str, merged: &Merged, place: Place, problems: &mut 
         problems.add(problem, place);
         return None;
     };
+    Some(of(version, merged))
+}
+
+fn of(version: Version, merged: &Merged) -> Release {
     let repository = merged.settings.release_repository.as_deref().unwrap_or_default();
     let image = format!("{repository}:{version}-multi");
-    Some(Release { version, image })
+    Release { version, image }
 }
 
 /// The ring, and where it is chosen.

@@ -9,6 +9,7 @@ use super::addresses::{self, Taken};
 use super::cluster::{Common, Resolver};
 use super::decode::decode;
 use super::fleet_doc;
+use super::ignore;
 use super::index::{Declared, Index};
 use super::kind::Kind;
 use super::load::Loaded;
@@ -33,6 +34,8 @@ pub struct Seed {
     pub entropy: [u8; 16],
     /// The time, for waivers and pauses that end.
     pub now: jiff::Timestamp,
+    /// The version of the built-in templates for a fleet whose lock names none yet.
+    pub templates: u32,
 }
 
 /// What came out.
@@ -56,6 +59,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         .fleet
         .get_or_insert_with(|| LockedFleet {
             uid: new_uid(&seed.entropy),
+            templates: seed.templates,
         })
         .uid
         .clone();
@@ -88,11 +92,13 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     {
         taken.add(net);
     }
+    let releases = super::release::known(&index);
     let common = Common {
         spec: &spec,
         compartments: &compartments,
         management: &management,
         uid: &uid,
+        releases: &releases,
     };
     let mut identities = Identities::new(&lock);
     let networks = networks::resolve(&index, &common, (&mut taken, &mut lock, &mut identities), &mut problems);
@@ -167,7 +173,9 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         moved,
         conflicts: shared::conflicts(&spec),
         drift: shared::drift(&spec),
+        ignore: ignore::rules(&index, &spec, &mut problems),
         suspend: suspend::suspensions(&index, seed.now, &mut problems),
+        waived: BTreeMap::new(),
         incomplete,
     };
     let wide = rules::Wide {
@@ -177,6 +185,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         lock: &lock,
     };
     rules::fleet_wide(&mut fleet, &wide, &mut problems);
+    fleet.waived = waivers.relied_on();
     found.append(&mut problems.found);
     sort(&mut found);
     Resolved {

@@ -15,7 +15,7 @@ use super::index::Index;
 use super::kind::Kind;
 use super::load::Document;
 use super::model::{
-    Cap, ConflictRule, Decommission, Dialect, DriftAction, DriftRule, ExtraManifest, Identity, Limits,
+    Cap, ClusterApi, ConflictRule, Decommission, Dialect, DriftAction, DriftRule, ExtraManifest, Identity, Limits,
     ManagementCluster, ManagementNetwork, OnConflict, SecretRef,
 };
 use super::node::{Node, Place, SourceFile};
@@ -153,6 +153,10 @@ fn manager(document: &Document, fleet: &spec::FleetSpec, problems: &mut Problems
             region: spec.region,
             oke,
             capacity: spec.capacity,
+            cluster_api: match spec.cluster_api {
+                spec::ClusterApi::V1Beta1 => ClusterApi::V1Beta1,
+                spec::ClusterApi::V1Beta2 => ClusterApi::V1Beta2,
+            },
             dialect: match spec.dialect {
                 spec::Dialect::Oci => Dialect::Oci,
                 spec::Dialect::None => Dialect::None,
@@ -278,6 +282,7 @@ pub(super) fn limits(spec: &spec::FleetSpec) -> Limits {
         deletes: limits
             .and_then(|limits| limits.deletes.as_ref())
             .map_or(Cap::Count(3), cap),
+        disrupted_nodes: limits.and_then(|limits| limits.disrupted_nodes.as_ref()).map(cap),
     }
 }
 

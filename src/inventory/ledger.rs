@@ -1,6 +1,7 @@
-//! What was deleted lately, of a whole fleet: the cap on deletes counts over a day, whoever deletes.
+//! What was deleted and disrupted lately, of a whole fleet: the caps on deletes and on disrupted nodes count over a day,
+//! whoever does it.
 //!
-//! Invariant: what is to be deleted is in the ledger as stored before the first call that deletes it. Pure data; storing it is
+//! Invariant: what is to be deleted or disrupted is in the ledger as stored before the first call that does it. Pure data; storing it is
 //! the Kubernetes provider's.
 
 use std::collections::BTreeMap;
@@ -28,6 +29,19 @@ pub struct Ledger {
     /// By name: `Cluster payments`, or an object's id.
     #[serde(default)]
     pub deletes: BTreeMap<String, Deleted>,
+    /// Changes that disrupt nodes, by the object and what becomes of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub disruptions: BTreeMap<String, Disrupted>,
+}
+
+/// A change that disrupts nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Disrupted {
+    /// When it was first granted.
+    pub at: Timestamp,
+    /// How many.
+    pub nodes: u64,
 }
 
 /// How much a day may take.
@@ -44,6 +58,27 @@ impl Ledger {
     pub fn expire(&mut self, now: Timestamp) {
         self.deletes
             .retain(|_, deleted| now.duration_since(deleted.at) < WINDOW);
+        self.disruptions
+            .retain(|_, disrupted| now.duration_since(disrupted.at) < WINDOW);
+    }
+
+    /// Enters changes that disrupt nodes, in the order of names and as far as so many a day allow, and gives those that may
+    /// not be made. What was granted before is granted again, for nothing.
+    pub fn grant_nodes(&mut self, wanted: &BTreeMap<String, u64>, allowance: u64, now: Timestamp) -> Vec<String> {
+        self.expire(now);
+        let mut refused = Vec::new();
+        for (name, &nodes) in wanted {
+            if self.disruptions.contains_key(name) {
+                continue;
+            }
+            let taken: u64 = self.disruptions.values().map(|disrupted| disrupted.nodes).sum();
+            if taken.saturating_add(nodes) <= allowance {
+                self.disruptions.insert(name.clone(), Disrupted { at: now, nodes });
+            } else {
+                refused.push(name.clone());
+            }
+        }
+        refused
     }
 
     /// Enters what may be deleted, in the order of names, and gives what may not. What was granted before is granted again:
@@ -98,6 +133,22 @@ mod tests {
         assert!(
             ledger.grant(&wanted(&["d"]), Allowance::Count(2), at(24)).is_empty(),
             "a day later"
+        );
+    }
+
+    #[test]
+    fn nodes_are_counted_over_a_day_and_one_change_once() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.grant_nodes(&wanted(&["a", "b"]), 15, at(0)), ["b"]);
+        assert!(ledger.grant_nodes(&wanted(&["a"]), 15, at(1)).is_empty(), "a goes on");
+        assert_eq!(ledger.grant_nodes(&wanted(&["b"]), 15, at(23)), ["b"]);
+        assert!(
+            ledger.grant_nodes(&wanted(&["b"]), 15, at(24)).is_empty(),
+            "a day later"
+        );
+        assert!(
+            ledger.grant(&wanted(&["c"]), Allowance::Count(1), at(24)).is_empty(),
+            "deletes are others"
         );
     }
 

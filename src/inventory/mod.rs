@@ -4,6 +4,7 @@
 
 pub mod ledger;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::resource::{Digest, FleetUid, ManagementClusterName, ResourceId, Revision, UnitId};
@@ -48,6 +49,9 @@ pub struct OciEntry {
     /// Keys of the freeform tags that we last set: one that is no longer wanted is taken off, one of somebody else's stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Where a set of DNS records is, which has no OCID: what a run that was cut off made of it is looked for there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     /// Whether somebody else had made it, and it was taken over: it goes only with its unit, and when the files say so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
@@ -70,6 +74,10 @@ pub struct UnitInventory {
     pub revision_time: i64,
     /// Raised by one at every write.
     pub generation: u64,
+    /// Until when nothing of the unit is deleted, by the files that were last applied: what they say when they hold the unit
+    /// no longer counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect_until: Option<Timestamp>,
     /// The objects, sorted by id.
     pub entries: Vec<Entry>,
 }
@@ -87,6 +95,7 @@ impl UnitInventory {
             revision: Revision::new(""),
             revision_time: 0,
             generation: 0,
+            protect_until: None,
             entries: Vec::new(),
         }
     }

@@ -36,6 +36,7 @@ families! {
     Gauge SOURCE_REFUSED = "fleetwright_source_refused" [] "1 while what the source holds does not come into force, or can't be looked at.";
     Counter SOURCE_ERRORS = "fleetwright_source_errors_total" [] "Looks at the source that ended without a revision that may be in force.";
     Histogram FETCH_SECONDS = "fleetwright_source_fetch_seconds" ["result"] "Looks at the source, for a Git repository a fetch each; result: ok, error.";
+    Counter FETCHES = "fleetwright_source_fetches_total" ["code"] "Looks at the source by what came of them: ok; of a Git repository unreachable, stalled, deadline, certificate, host_key, credentials, no_repository, moved, empty, absent, partial, too_much, signature, history (it would go back, or was rewritten), no_path, cache, damaged, misconfigured, failed; of a directory failed.";
     Histogram LOAD_SECONDS = "fleetwright_source_load_seconds" ["result"] "Readings of a new revision, from its files to rendered manifests; result: ok, error.";
     Histogram PLAN_LAG = "fleetwright_revision_plan_seconds" [] "From the end of the fetch that brought a revision to plans of all units that it changed; none for the first revision after a start.";
     Counter WEBHOOKS = "fleetwright_webhooks_total" ["result"] "Requests to the webhook address; result: accepted, ignored, limited, unproved, malformed, misplaced, unable.";

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::load::{LoadedFleet, Scope};
+use super::tracer::Tracer;
 use crate::diag::{Code, Diagnostic, Span};
-use crate::fleet::{Explained, Explainer};
 use crate::plan::admission::{Checked, Inadmissible, check, lift, told};
-use crate::render::settings;
 use crate::report::admission::why_not_checked;
 use crate::resource::{Manifest, Target, UnitId};
 
@@ -105,7 +104,7 @@ pub(super) fn diagnostics(loaded: &LoadedFleet, bad: &[Inadmissible]) -> Vec<Dia
     let mut all: Vec<Diagnostic> = Vec::new();
     for one in bad {
         for cause in &one.causes {
-            let span = tracer.place(one, &cause.0);
+            let span = tracer.place(&one.unit, &one.id, &cause.0);
             let message = format!("the API server would refuse this {}: {}", one.id.kind, told(cause));
             let at = *places.entry((span.clone(), message.clone())).or_insert(all.len());
             if at == all.len() {
@@ -125,63 +124,4 @@ pub(super) fn diagnostics(loaded: &LoadedFleet, bad: &[Inadmissible]) -> Vec<Dia
     }
     all.sort_by(|a, b| (&a.span, &a.message).cmp(&(&b.span, &b.message)));
     all
-}
-
-/// Follows fields of what is rendered back to the files.
-struct Tracer<'a> {
-    loaded: &'a LoadedFleet,
-    explainer: Explainer<'a>,
-    explained: BTreeMap<String, Vec<Explained>>,
-}
-
-impl<'a> Tracer<'a> {
-    fn new(loaded: &'a LoadedFleet) -> Self {
-        Self {
-            loaded,
-            explainer: Explainer::new(&loaded.loaded),
-            explained: BTreeMap::new(),
-        }
-    }
-
-    /// Where a field of an object was typed, or else what makes the object.
-    fn place(&mut self, of: &Inadmissible, field: &str) -> Option<Span> {
-        let fleet = &self.loaded.fleet;
-        let UnitId::Cluster(name) = &of.unit else {
-            return None;
-        };
-        let cluster = fleet.clusters.get(name)?;
-        let is_typed =
-            |body: &serde_json::Value| body["kind"] == *of.id.kind && body["metadata"]["name"] == *of.id.name;
-        if let Some(extra) = cluster.extra_manifests.iter().find(|extra| is_typed(&extra.body)) {
-            return extra.typed.0.clone().or_else(|| cluster.typed.0.clone());
-        }
-        let pools = &cluster.node_pools;
-        let pool = pools
-            .iter()
-            .find(|(_, pool)| of.id.kind == "NodePool" && pool.object_name == of.id.name);
-        let pool = pool.map(|(name, _)| name.as_str());
-        let found = self
-            .explained
-            .entry(name.as_str().to_owned())
-            .or_insert_with(|| self.explainer.explain(name.as_str(), None).unwrap_or_default());
-        let wanted = settings::of_field(&of.id.kind, pool, field);
-        let setting = wanted.iter().find_map(|wanted| at(found, wanted));
-        // What no file says of a pool is said of the pool itself.
-        let pool = || pool.and_then(|pool| at(found, &format!("pools.{pool}")));
-        // The built-in layer is no file of the user's.
-        let typed = |one: &&Explained| one.origin.layer != "built-in";
-        let set = setting.filter(typed).or_else(|| pool().filter(typed));
-        set.map(|one| one.origin.span.clone())
-            .or_else(|| cluster.typed.0.clone())
-    }
-}
-
-/// A setting, or the first below it.
-fn at<'e>(all: &'e [Explained], setting: &str) -> Option<&'e Explained> {
-    let is_below = |field: &str| {
-        field
-            .strip_prefix(setting)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    all.iter().find(|one| is_below(&one.field))
 }

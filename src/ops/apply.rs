@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::load::LoadedFleet;
-use super::plan::{Planned, planes};
+use super::look::planes;
+use super::plan::Planned;
 use crate::apply::{self, Observer, Options, Outcome, Run};
 use crate::providers::InventoryStore;
 use crate::resource::ManagementClusterName;

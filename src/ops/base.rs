@@ -8,24 +8,30 @@ use std::sync::Arc;
 
 use serde::Deserialize as _;
 
-use super::load::{LoadError, LoadOptions, LoadedFleet, Scope, TreeOptions, load_tree};
+use super::load::{LoadError, LoadedFleet, Scope, TreeOptions, load_tree};
 use super::render;
 use crate::plan::rendered::{AsApplied, RenderedUnit, as_applied};
 use crate::providers::Observed;
 use crate::render::Unit;
-use crate::resource::{ManagementClusterName, Manifest, ManifestError, ResourceId, Stewardship, Target, UnitId};
-use crate::source::{self, Limits, RevisionError};
+use crate::resource::{
+    ManagementClusterName, Manifest, ManifestError, ResourceId, Revision, Stewardship, Target, UnitId,
+};
+use crate::source::{self, Limits, RevisionError, Tree};
 
 /// Another rendering of a fleet.
 #[derive(Debug)]
 pub struct Base {
     /// Which, for people.
     pub name: String,
+    /// The commit that it is; none where it is no commit.
+    pub commit: Option<Revision>,
     /// What is to be said of it beforehand.
     pub notes: Vec<String>,
     units: BTreeMap<UnitId, BaseUnit>,
     /// Units that it has and that did not render.
     failed: BTreeSet<UnitId>,
+    /// Whether it may have had units of which nothing is known: a file of it could not be read.
+    is_incomplete: bool,
 }
 
 #[derive(Debug)]
@@ -94,12 +100,7 @@ impl Base {
     /// Where there is no such commit, or no fleet in it.
     pub fn at_revision(directory: &Path, revision: &str, loaded: &LoadedFleet) -> Result<Self, BaseError> {
         let tree = source::read_at(directory, revision, Limits::default())?;
-        let options = TreeOptions {
-            locked: false,
-            now: jiff::Timestamp::now(),
-            earlier: Some(loaded),
-        };
-        Ok(Self::of(&load_tree(tree, &options)?, revision))
+        Ok(Self::of(&load(tree, loaded)?, revision))
     }
 
     /// What a directory holds: a fleet's files, or what `render` wrote into it, be it of another version of this program.
@@ -110,19 +111,15 @@ impl Base {
         if render::is_rendered(directory) {
             return Self::rendered(directory, loaded);
         }
-        let options = LoadOptions {
-            directory: directory.to_owned(),
-            locked: false,
-            now: jiff::Timestamp::now(),
-        };
-        let base = super::load(&options)?;
+        let tree = source::read(directory, Limits::default()).map_err(LoadError::from)?;
+        let base = load(tree, loaded)?;
         if base.rendered.units.is_empty() && base.failed.is_empty() {
             return Err(BaseError::Neither(directory.to_owned()));
         }
         Ok(Self::of(&base, &directory.display().to_string()))
     }
 
-    fn of(base: &LoadedFleet, name: &str) -> Self {
+    pub(super) fn of(base: &LoadedFleet, name: &str) -> Self {
         let units = base.rendered.units.iter().map(|(unit, rendered)| {
             let of_unit = BaseUnit {
                 rendered: rendered.clone(),
@@ -136,17 +133,25 @@ impl Base {
         } else {
             format!("{name} ({revision})")
         };
-        let notes = match base.failed.len() {
-            0 => Vec::new(),
-            count => vec![format!(
+        let mut notes = Vec::new();
+        if !base.failed.is_empty() {
+            let count = base.failed.len();
+            notes.push(format!(
                 "note: {name} has errors in {count} units; what they would have been is not known"
-            )],
-        };
+            ));
+        }
+        if base.fleet.incomplete {
+            notes.push(format!(
+                "note: not all of {name} can be read; of what is not found in it nobody knows whether it is new"
+            ));
+        }
         Self {
             name,
+            commit: Some(base.revised.revision.clone()).filter(|_| base.revised.time > 0),
             notes,
             units: units.collect(),
             failed: base.failed.keys().cloned().collect(),
+            is_incomplete: base.fleet.incomplete,
         }
     }
 
@@ -190,9 +195,11 @@ impl Base {
         });
         Ok(Self {
             name: directory.display().to_string(),
+            commit: None,
             notes: Vec::new(),
             units: units.collect(),
             failed: BTreeSet::new(),
+            is_incomplete: false,
         })
     }
 
@@ -230,23 +237,26 @@ impl Base {
                 })
             })
             .collect();
-        let named = |id: &ResourceId| id.target == Target::Oci;
         let after = changed.iter().filter_map(|unit| loaded.rendered.units.get(unit));
         let needed: BTreeSet<&ResourceId> = units
             .iter()
             .flat_map(|unit| unit.manifests)
             .chain(after.flat_map(|unit| &unit.manifests))
             .flat_map(|manifest| &manifest.depends_on)
-            .filter(|id| named(id))
+            .filter(|id| id.target == Target::Oci)
             .collect();
         let beside = self.units.iter().filter(|(unit, _)| !changed.contains(unit));
         let beside = beside.flat_map(|(_, unit)| &unit.rendered.manifests);
         let beside = beside.filter(|manifest| needed.contains(&manifest.id));
         let mut there = as_applied(&loaded.revised.fleet, &units, beside, now);
-        for unit in &self.failed {
-            let manifests = loaded.rendered.units.get(unit).map(|rendered| &rendered.manifests);
-            for manifest in manifests.into_iter().flatten() {
-                let unknown = Observed::Unknown(format!("its unit has errors in {}", self.name));
+        let is_unknown =
+            |unit: &UnitId| self.failed.contains(unit) || (self.is_incomplete && !self.units.contains_key(unit));
+        for (_, rendered) in loaded.rendered.units.iter().filter(|(unit, _)| is_unknown(unit)) {
+            for manifest in &rendered.manifests {
+                let unknown = Observed::Unknown(format!(
+                    "its unit has errors in {}, or is in a file with errors",
+                    self.name
+                ));
                 let observation = there.observed.entry(manifest.id.target.clone()).or_default();
                 observation.objects.insert(manifest.id.clone(), unknown);
             }
@@ -263,6 +273,17 @@ impl Base {
             unchanged,
         }
     }
+}
+
+/// What of it is equal in `loaded` is taken over.
+fn load(tree: Tree, loaded: &LoadedFleet) -> Result<LoadedFleet, LoadError> {
+    let options = TreeOptions {
+        locked: false,
+        now: jiff::Timestamp::now(),
+        earlier: Some(loaded),
+        templates: super::load::Templates::default(),
+    };
+    load_tree(tree, &options)
 }
 
 /// What of a fleet's objects is ours to write: what was rendered into a directory does not say.

@@ -1,20 +1,23 @@
-//! The fleet's cap on deletes over a day, whoever deletes: the ledgers that count it, asked before and entered at the delete.
+//! The fleet's caps on deletes and on disrupted nodes over a day, whoever does it: the ledgers that count them, asked before
+//! and entered at the change.
 //!
-//! Invariant: what is deleted is in the ledger as stored; one that can't be read grants nothing.
+//! Invariant: what is deleted or disrupted is in the ledger as stored; one that can't be read grants nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::LoadedFleet;
 use super::plan::Planned;
 use crate::fleet::model::Cap;
-use crate::inventory::ledger::Allowance;
+use crate::inventory::ledger::{Allowance, Ledger};
 use crate::plan::change::{Action, Change};
+use crate::plan::disruption::{disrupted, nodes_of};
 use crate::plan::graph::Cycle;
-use crate::plan::guards::Refusal;
+use crate::plan::guards::{Refusal, node_cap};
 use crate::providers::ProviderError;
-use crate::resource::ManagementClusterName;
+use crate::report::chain;
+use crate::resource::{ManagementClusterName, ResourceId};
 
-/// Why deletes can't be counted.
+/// Why deletes and disruptions can't be counted.
 #[derive(Debug, thiserror::Error)]
 pub enum CapError {
     /// The ledger.
@@ -31,8 +34,9 @@ pub enum CapError {
     Cycle(#[from] Cycle),
 }
 
-/// The guard's name.
-const GUARD: &str = "daily-delete-cap";
+/// The guards' names.
+const DELETES: &str = "daily-delete-cap";
+const NODES: &str = "daily-node-cap";
 /// Others who grant deletes at the same moment make an attempt fail.
 const ATTEMPTS: usize = 8;
 
@@ -47,19 +51,89 @@ enum Mode {
 ///
 /// # Errors
 /// Where a ledger can't be read.
-pub(super) async fn foresee_deletes(loaded: &LoadedFleet, planned: &mut Planned) -> Result<(), CapError> {
-    settle(loaded, planned, Mode::Look).await
+pub(super) async fn foresee(loaded: &LoadedFleet, planned: &mut Planned) -> Result<(), CapError> {
+    settle_deletes(loaded, planned, Mode::Look).await?;
+    settle_nodes(loaded, planned, Mode::Look).await
 }
 
-/// Has the deletes of a plan granted by the ledger of the control plane that records them; what is not is refused.
+/// Has the deletes of a plan and what disrupts nodes granted by the ledger of the control plane that records it; what is not
+/// is refused.
 ///
 /// # Errors
 /// Where a ledger can't be read or stored.
-pub async fn grant_deletes(loaded: &LoadedFleet, planned: &mut Planned) -> Result<(), CapError> {
-    settle(loaded, planned, Mode::Enter).await
+pub async fn grant(loaded: &LoadedFleet, planned: &mut Planned) -> Result<(), CapError> {
+    settle_deletes(loaded, planned, Mode::Enter).await?;
+    settle_nodes(loaded, planned, Mode::Enter).await
 }
 
-async fn settle(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<(), CapError> {
+/// Refuses what disrupts nodes beyond what a day may take. Without a cap nothing is counted.
+async fn settle_nodes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<(), CapError> {
+    let Some(cap) = loaded.fleet.limits.disrupted_nodes else {
+        return Ok(());
+    };
+    let all = nodes_of(&loaded.fleet);
+    let mut wanted: BTreeMap<ManagementClusterName, BTreeMap<String, u64>> = BTreeMap::new();
+    let mut named: BTreeMap<String, ResourceId> = BTreeMap::new();
+    for (change, nodes) in disrupted(&planned.plan) {
+        if change.goes_ahead() {
+            let name = disruption(change);
+            named.insert(name.clone(), change.id.clone());
+            wanted
+                .entry(change.recorded_on.clone())
+                .or_default()
+                .insert(name, nodes);
+        }
+    }
+    let allowance = node_cap::allowance(cap, all);
+    let mut objects = Vec::new();
+    let mut lift = None;
+    for (name, wanted) in wanted {
+        let grant = |ledger: &mut Ledger, on: &ManagementClusterName, wanted: &BTreeMap<String, u64>| {
+            ledger.grant_nodes(wanted, share(loaded, allowance, on), jiff::Timestamp::now())
+        };
+        let refused = ask(loaded, planned, (&name, &wanted), mode, grant).await?;
+        let sizes = refused.iter().filter_map(|change| wanted.get(change)).copied();
+        lift = lift.max(
+            sizes
+                .max()
+                .and_then(|nodes| too_large(loaded, (allowance, nodes), &name)),
+        );
+        objects.extend(refused.iter().filter_map(|name| named.get(name).cloned()));
+    }
+    if objects.is_empty() {
+        return Ok(());
+    }
+    objects.sort();
+    planned.plan.refuse(Refusal {
+        guard: NODES,
+        message: format!(
+            "within 24 hours the fleet disrupts no more nodes than its cap, {}, and this would be more{}",
+            node_cap::words(cap, all),
+            shared_out(loaded)
+        ),
+        lift: match lift {
+            Some((needed, nodes)) => format!(
+                "raise limits.disruptedNodes in the Fleet document to {needed} or more for this commit: one of these changes \
+                 takes {nodes} nodes, which is more than what a management cluster may grant of the cap, so that to wait \
+                 does not help"
+            ),
+            None => "raise limits.disruptedNodes in the Fleet document for this commit, or wait until a day has passed"
+                .to_owned(),
+        },
+        objects,
+    })?;
+    Ok(())
+}
+
+/// What a change counts as: the same change once, however often it is tried.
+fn disruption(change: &Change) -> String {
+    match change.payload.digest {
+        Some(digest) => format!("{} on {} to {digest}", change.id, change.id.target),
+        None => format!("{} on {} goes", change.id, change.id.target),
+    }
+}
+
+async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<(), CapError> {
     let mut wanted: BTreeMap<ManagementClusterName, BTreeMap<String, u64>> = BTreeMap::new();
     for change in planned.plan.changes.iter().filter(|change| deletes(change)) {
         let counted = counted(loaded, change);
@@ -69,13 +143,20 @@ async fn settle(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Resu
             .entry(counted)
             .or_default() += 1;
     }
+    let recorded = |on: &ManagementClusterName| -> u64 {
+        let there = planned.inventories.iter().filter(|((known, _), _)| known == on);
+        there.map(|(_, stored)| stored.inventory.entries.len() as u64).sum()
+    };
+    let allowance = |on: &ManagementClusterName| match loaded.fleet.limits.deletes {
+        Cap::Count(n) => Allowance::Count(share(loaded, n, on)),
+        Cap::Percent(p) => Allowance::Objects(recorded(on) * u64::from(p) / 100),
+    };
     let mut refused = BTreeSet::new();
     for (name, wanted) in wanted {
-        let granted = ask(loaded, planned, &name, (&wanted, mode)).await;
-        let not = granted.map_err(|source| CapError::Ledger {
-            name: name.clone(),
-            source,
-        })?;
+        let grant = |ledger: &mut Ledger, on: &ManagementClusterName, wanted: &BTreeMap<String, u64>| {
+            ledger.grant(wanted, allowance(on), jiff::Timestamp::now())
+        };
+        let not = ask(loaded, planned, (&name, &wanted), mode, grant).await?;
         refused.extend(not.into_iter().map(|counted| (name.clone(), counted)));
     }
     if refused.is_empty() {
@@ -96,8 +177,11 @@ async fn settle(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Resu
         Cap::Percent(p) => format!("{p}% of what is recorded"),
     };
     planned.plan.refuse(Refusal {
-        guard: GUARD,
-        message: format!("within 24 hours the fleet deletes no more than its cap, {cap}, and this would be more"),
+        guard: DELETES,
+        message: format!(
+            "within 24 hours the fleet deletes no more than its cap, {cap}, and this would be more{}",
+            shared_out(loaded)
+        ),
         lift: "raise limits.deletes in the Fleet document for this commit, or wait until a day has passed".to_owned(),
         objects,
     })?;
@@ -117,31 +201,124 @@ fn counted(loaded: &LoadedFleet, change: &Change) -> String {
     }
 }
 
-/// Gives what is refused.
+/// What else is to be said of a cap.
+fn shared_out(loaded: &LoadedFleet) -> String {
+    match loaded.fleet.management_clusters.len() {
+        0 | 1 => String::new(),
+        count => format!(
+            " (each of the {count} management clusters has its share of it, and one that is not reached lends none)"
+        ),
+    }
+}
+
+/// The part of a cap that the ledger of one management cluster grants. A daemon may reach that one alone, and knows nothing of
+/// what others grant: so that all of them together stay within the cap, it is shared out, by what the files say alone.
+fn share(loaded: &LoadedFleet, cap: u64, on: &ManagementClusterName) -> u64 {
+    let all = &loaded.fleet.management_clusters;
+    let place = all.keys().position(|name| name == on);
+    place.map_or(0, |place| share_at(cap, all.len() as u64, place as u64))
+}
+
+/// The share of the one at a place among so many.
+fn share_at(cap: u64, count: u64, place: u64) -> u64 {
+    let even = cap.checked_div(count).unwrap_or(0);
+    even + u64::from(place < cap.saturating_sub(even * count))
+}
+
+/// The cap by which a change of so many nodes would fit into a day of which nothing is taken, and those nodes; none where it
+/// fits already.
+fn too_large(loaded: &LoadedFleet, (cap, nodes): (u64, u64), on: &ManagementClusterName) -> Option<(u64, u64)> {
+    if nodes <= share(loaded, cap, on) {
+        return None;
+    }
+    let all = &loaded.fleet.management_clusters;
+    let place = all.keys().position(|name| name == on)? as u64;
+    Some((smallest_cap(nodes, all.len() as u64, place), nodes))
+}
+
+/// The smallest cap of which the one at a place among so many has a share of so many nodes.
+fn smallest_cap(nodes: u64, count: u64, place: u64) -> u64 {
+    match nodes {
+        0 => 0,
+        nodes => (nodes - 1).saturating_mul(count) + place + 1,
+    }
+}
+
+/// Gives what the ledgers refuse. That of the management cluster is asked first; for what it has no room for, those of the
+/// others that this run reaches: their shares are of the same cap.
 async fn ask(
     loaded: &LoadedFleet,
     planned: &Planned,
+    (own, wanted): (&ManagementClusterName, &BTreeMap<String, u64>),
+    mode: Mode,
+    grant: impl Fn(&mut Ledger, &ManagementClusterName, &BTreeMap<String, u64>) -> Vec<String>,
+) -> Result<Vec<String>, CapError> {
+    let mut open = wanted.clone();
+    let others = planned.stores.keys().filter(|name| *name != own);
+    for on in std::iter::once(own).chain(others) {
+        let asked = one(loaded, planned, on, mode, |ledger| grant(ledger, on, &open)).await;
+        match asked {
+            Ok(Some(refused)) => open.retain(|name, _| refused.contains(name)),
+            Ok(None) => {}
+            Err(source) if on == own => {
+                let name = own.clone();
+                return Err(CapError::Ledger { name, source });
+            }
+            // It grants nothing.
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(on = %on, error, "its ledger can't be used");
+            }
+        }
+        if open.is_empty() {
+            break;
+        }
+    }
+    Ok(open.into_keys().collect())
+}
+
+/// Gives what one ledger refuses; none where it could not be asked, so that nothing was granted.
+async fn one(
+    loaded: &LoadedFleet,
+    planned: &Planned,
     on: &ManagementClusterName,
-    (wanted, mode): (&BTreeMap<String, u64>, Mode),
-) -> Result<Vec<String>, ProviderError> {
+    mode: Mode,
+    grant: impl Fn(&mut Ledger) -> Vec<String>,
+) -> Result<Option<Vec<String>>, ProviderError> {
     let Some(store) = planned.stores.get(on) else {
-        return Ok(wanted.keys().cloned().collect());
+        return Ok(None);
     };
     let fleet = &loaded.revised.fleet;
-    let inventories = planned.inventories.values();
-    let recorded: usize = inventories.map(|stored| stored.inventory.entries.len()).sum();
-    let allowance = match loaded.fleet.limits.deletes {
-        Cap::Count(n) => Allowance::Count(n),
-        Cap::Percent(p) => Allowance::Objects(recorded as u64 * u64::from(p) / 100),
-    };
     for _ in 0..ATTEMPTS {
         let mut stored = store.load_ledger(fleet).await?;
         let before = stored.ledger.clone();
-        let refused = stored.ledger.grant(wanted, allowance, jiff::Timestamp::now());
+        let refused = grant(&mut stored.ledger);
         if mode == Mode::Look || stored.ledger == before || store.save_ledger(fleet, &stored).await? {
-            return Ok(refused);
+            return Ok(Some(refused));
         }
     }
-    // Others are at it; nothing was granted, and the next look asks again.
-    Ok(wanted.keys().cloned().collect())
+    // Others are at it; the next look asks again.
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_all_of_the_cap_and_the_smallest_cap_for_some_nodes_is_that() {
+        for count in 1..6 {
+            for cap in 0..20 {
+                let shares = (0..count).map(|place| share_at(cap, count, place));
+                assert_eq!(shares.sum::<u64>(), cap);
+            }
+            for place in 0..count {
+                for nodes in 1..9 {
+                    let cap = smallest_cap(nodes, count, place);
+                    assert_eq!(share_at(cap, count, place), nodes);
+                    assert_eq!(share_at(cap - 1, count, place), nodes - 1);
+                }
+            }
+        }
+    }
 }

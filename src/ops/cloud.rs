@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use super::connect::{Access, locked};
 use super::load::LoadedFleet;
+use super::signers;
+use crate::fleet::model::SecretRef;
 use crate::inventory::Entry;
 use crate::plan::DesiredUnit;
 use crate::plan::known::{LookUp, LookUps};
-use crate::plan::preconditions::Met;
 use crate::providers::oci::api::Place;
 use crate::providers::oci::budget::Rate;
 use crate::providers::oci::client::{Client, Options as ClientOptions};
@@ -25,8 +26,7 @@ use crate::providers::oci::credentials::{Credentials, KeyError, Now};
 use crate::providers::oci::endpoint::{EndpointError, Endpoints};
 use crate::providers::oci::transport::{Https, HttpsOptions, TransportError};
 use crate::providers::oci::{Details, LookupError, OciProvider, Options};
-use crate::render::Precondition;
-use crate::resource::{Compartment, Lookup, Manifest, OciId, ResourceId, UnitId};
+use crate::resource::{Compartment, Lookup, Manifest, OciId, Ocid, ResourceId, UnitId};
 
 /// Whose credentials calls are made by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,10 @@ pub struct OciAccess {
     pub home: Option<PathBuf>,
     /// Host of the Kubernetes API that this pod sees, for a workload identity.
     pub service_host: Option<String>,
-    /// Other addresses: `URL` for all services, or `SERVICE=URL`.
+    /// Folder of the service account's files, for a workload identity; none: where a pod has them.
+    pub service_account: Option<PathBuf>,
+    /// Other addresses: `URL` for all services, or `SERVICE=URL`; `metadata`, `auth` and `workload` are where identities
+    /// come from.
     pub endpoints: Vec<String>,
     /// Calls per tenancy and region; none: the default.
     pub rate: Option<Rate>,
@@ -71,7 +74,8 @@ pub enum CloudError {
     Endpoint(String, #[source] EndpointError),
     /// A service that `--oci-endpoint` names is none.
     #[error(
-        "--oci-endpoint names `{0}`, which is no service (core, identity, dns, loadbalancer, networkloadbalancer, workrequests)"
+        "--oci-endpoint names `{0}`, which is no service (core, identity, dns, loadbalancer, networkloadbalancer, \
+         workrequests) and no giver of identities (metadata, auth, workload)"
     )]
     Service(String),
     /// No connections can be made.
@@ -80,6 +84,19 @@ pub enum CloudError {
     /// The sandbox's key.
     #[error("the sandbox's key can't be used")]
     Key(#[from] KeyError),
+    /// Two identities would have to sign for one tenancy.
+    #[error(
+        "clusters of tenancy {tenancy} use the identities `{one}` and `{other}`, and which of their keys signs can't be told: give them \
+         one, or sign by another --oci-auth"
+    )]
+    Identities {
+        /// The tenancy.
+        tenancy: Ocid,
+        /// One.
+        one: String,
+        /// Another.
+        other: String,
+    },
     /// The management cluster whose Secrets hold the keys.
     #[error(transparent)]
     Access(Box<super::connect::AccessError>),
@@ -134,7 +151,8 @@ async fn make(
     let mut profiles = Profiles::Read;
     let mut options = ClientOptions::new(Arc::new(Https::new(&HttpsOptions::default())?));
     options.metrics = access.metrics.clone();
-    options.endpoints = endpoints(&access.oci.endpoints)?;
+    let addresses = addresses(&access.oci.endpoints)?;
+    options.endpoints = addresses.services;
     if let Some(rate) = access.oci.rate {
         options.budget = Some(rate);
     }
@@ -143,15 +161,21 @@ async fn make(
         Auth::InstancePrincipal => {
             options.default_credentials = Some(Arc::new(InstancePrincipal::new(InstanceOptions {
                 exchange: options.exchange.clone(),
-                metadata: METADATA.to_owned(),
-                auth: None,
+                metadata: addresses.metadata.unwrap_or_else(|| METADATA.to_owned()),
+                auth: addresses.auth,
                 now: now.clone(),
             })));
         }
         Auth::WorkloadIdentity => {
             let host = access.oci.service_host.as_deref().unwrap_or_default();
-            let identity = WorkloadIdentity::new(WorkloadOptions::in_cluster(host, now.clone()));
-            options.default_credentials = Some(Arc::new(identity));
+            let mut of_pod = WorkloadOptions::in_cluster(host, now.clone());
+            if let Some(address) = addresses.workload {
+                of_pod.address = address;
+            }
+            if let Some(folder) = &access.oci.service_account {
+                of_pod = of_pod.with_account(folder);
+            }
+            options.default_credentials = Some(Arc::new(WorkloadIdentity::new(of_pod)));
         }
         Auth::Secret => options.credentials = secrets(access, loaded).await?,
     }
@@ -215,54 +239,71 @@ async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, opt
 /// For each tenancy the key of the identity that its clusters use.
 async fn secrets(access: &Access, loaded: &LoadedFleet) -> Result<BTreeMap<String, Arc<dyn Credentials>>, CloudError> {
     let mut found: BTreeMap<String, Arc<dyn Credentials>> = BTreeMap::new();
-    for cluster in loaded.fleet.clusters.values() {
-        let manager = loaded.fleet.management_clusters.get(&cluster.management_cluster);
-        let identity = cluster.identity.as_ref();
-        let secret = manager
-            .zip(identity)
-            .and_then(|(manager, name)| manager.identities.get(name)?.principal_secret.clone());
-        let (Some(tenancy), Some(secret)) = (&cluster.tenancy, secret) else {
-            continue;
-        };
-        if found.contains_key(tenancy.as_str()) {
-            continue;
-        }
-        let name = cluster.management_cluster.clone();
+    for (tenancy, signer) in signers::of(&loaded.fleet)? {
+        let name = signer.on.clone();
         let connected = access.connect(&loaded.fleet, std::slice::from_ref(&name)).await;
         let mut connected = connected.map_err(|error| CloudError::Access(Box::new(error)))?;
         let Some(reader) = connected.remove(&name) else {
             continue;
         };
-        let place = format!("{}/{}", secret.namespace, secret.name);
-        let key = SecretKey::new(place, reader.secret_reader(name, secret.namespace, secret.name));
+        let SecretRef {
+            namespace,
+            name: secret,
+        } = signer.secret.clone();
+        let place = format!("{namespace}/{secret}");
+        let key = SecretKey::new(place, reader.secret_reader(name, namespace, secret));
         found.insert(tenancy.to_string(), Arc::new(key));
     }
     Ok(found)
 }
 
-fn endpoints(typed: &[String]) -> Result<Endpoints, CloudError> {
+/// Addresses other than OCI's own.
+#[derive(Debug, Default)]
+struct Addresses {
+    services: Endpoints,
+    /// The metadata service, with its version.
+    metadata: Option<String>,
+    /// Who gives tokens to a machine.
+    auth: Option<String>,
+    /// Who gives tokens to a pod.
+    workload: Option<String>,
+}
+
+fn addresses(typed: &[String]) -> Result<Addresses, CloudError> {
     use crate::providers::oci::api::Service;
-    let mut endpoints = Endpoints::new();
+    let mut addresses = Addresses::default();
     for text in typed {
         let bad = |source| CloudError::Endpoint(text.clone(), source);
         let named = text.split_once('=').filter(|(name, _)| !name.contains(':'));
-        endpoints = match named {
-            None => endpoints.with_all(text).map_err(bad)?,
-            Some((name, url)) => {
-                let service = match name {
-                    "core" => Service::Core,
-                    "identity" => Service::Identity,
-                    "dns" => Service::Dns,
-                    "loadbalancer" => Service::LoadBalancer,
-                    "networkloadbalancer" => Service::NetworkLoadBalancer,
-                    "workrequests" => Service::WorkRequests,
-                    _ => return Err(CloudError::Service(name.to_owned())),
-                };
-                endpoints.with(service, url).map_err(bad)?
-            }
+        let services = std::mem::take(&mut addresses.services);
+        let Some((name, url)) = named else {
+            addresses.services = services.with_all(text).map_err(bad)?;
+            continue;
         };
+        let service = match name {
+            "core" => Service::Core,
+            "identity" => Service::Identity,
+            "dns" => Service::Dns,
+            "loadbalancer" => Service::LoadBalancer,
+            "networkloadbalancer" => Service::NetworkLoadBalancer,
+            "workrequests" => Service::WorkRequests,
+            "metadata" | "auth" | "workload" => {
+                // Like a service's address, but without a region.
+                Endpoints::new().with_all(url).map_err(bad)?;
+                let own = Some(url.trim_end_matches('/').to_owned());
+                match name {
+                    "metadata" => addresses.metadata = own,
+                    "auth" => addresses.auth = own,
+                    _ => addresses.workload = own,
+                }
+                addresses.services = services;
+                continue;
+            }
+            _ => return Err(CloudError::Service(name.to_owned())),
+        };
+        addresses.services = services.with(service, url).map_err(bad)?;
     }
-    Ok(endpoints)
+    Ok(addresses)
 }
 
 /// What was found of what documents name, and the manifests in which it stands.
@@ -343,7 +384,7 @@ async fn find(look_up: &LookUp, provider: &OciProvider) -> Result<Value, LookupE
     }
 }
 
-fn resource<'a>(
+pub(super) fn resource<'a>(
     lookup: &'a Lookup,
     tenancy: Option<&'a str>,
     provider: &'a OciProvider,
@@ -408,90 +449,31 @@ pub(super) fn is_needed<'a>(
     desired.values().flat_map(|unit| unit.manifests).any(names) || recorded.any(|id| id.target == Target::Oci)
 }
 
-/// Whether a VCN or subnet that others made is there and fits.
-pub(super) async fn exists(
-    precondition: &Precondition,
-    unit: &UnitId,
-    loaded: &LoadedFleet,
-    provider: &OciProvider,
-) -> Met {
-    let Precondition::Existing {
-        resource: what,
-        region,
-        role,
-        within,
-    } = precondition
-    else {
-        return Met::Unchecked;
-    };
-    let tenancy = match unit {
-        UnitId::Cluster(name) => loaded
-            .fleet
-            .clusters
-            .get(name)
-            .and_then(|cluster| cluster.tenancy.clone()),
-        UnitId::Network(name) => loaded
-            .fleet
-            .networks
-            .get(name)
-            .and_then(|network| network.tenancy.clone()),
-        UnitId::ManagementCluster(_) => None,
-    };
-    let tenancy = tenancy.map(|ocid| ocid.to_string());
-    let kind = if role == "vcn" { "Vcn" } else { "Subnet" };
-    let ocid = match what {
-        OciId::Known(ocid) => Ok(ocid.to_string()),
-        OciId::Named(lookup) => resource(lookup, tenancy.as_deref(), provider).await,
-    };
-    let place = Place {
-        tenancy,
-        region: region.clone(),
-    };
-    let found = match ocid {
-        Ok(ocid) => provider.find_by_ocid(&place, kind, &ocid).await,
-        Err(error) => Err(error),
-    };
-    match found {
-        Ok(found) => fits(&found.shown, within),
-        Err(LookupError::None { .. } | LookupError::Several { .. }) => Met::No,
-        // A 404 may hide what is there.
-        Err(LookupError::Kind(_) | LookupError::Call { .. } | LookupError::NoTenancy(_)) => Met::Unchecked,
-    }
-}
-
-/// Whether one of the ranges holds the subnet's.
-fn fits(shown: &Value, within: &[String]) -> Met {
-    let parse = |text: &str| text.parse::<ipnet::IpNet>().ok();
-    let Some(own) = shown.get("cidrBlock").and_then(Value::as_str).and_then(parse) else {
-        return Met::Yes;
-    };
-    let holds = within
-        .iter()
-        .filter_map(|range| parse(range))
-        .any(|range| range.contains(&own));
-    if within.is_empty() || holds { Met::Yes } else { Met::No }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn a_subnet_fits_where_a_range_holds_it() {
-        let subnet = json!({"cidrBlock": "10.0.64.0/20"});
-        assert_eq!(fits(&subnet, &["10.0.0.0/16".to_owned()]), Met::Yes);
-        assert_eq!(fits(&subnet, &["10.1.0.0/16".to_owned()]), Met::No);
-        assert_eq!(fits(&subnet, &[]), Met::Yes);
-        assert_eq!(fits(&json!({"cidrBlocks": []}), &["10.1.0.0/16".to_owned()]), Met::Yes);
+    fn a_service_that_is_none_is_refused() {
+        let error = addresses(&["compute=http://127.0.0.1:1".to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("`compute`"), "{error}");
+        assert!(addresses(&["http://127.0.0.1:1".to_owned(), "core=http://127.0.0.1:2".to_owned()]).is_ok());
+        assert!(addresses(&["core=nonsense".to_owned()]).is_err());
+        assert!(addresses(&["auth=nonsense".to_owned()]).is_err());
     }
 
     #[test]
-    fn a_service_that_is_none_is_refused() {
-        let error = endpoints(&["compute=http://127.0.0.1:1".to_owned()]).unwrap_err();
-        assert!(error.to_string().contains("`compute`"), "{error}");
-        assert!(endpoints(&["http://127.0.0.1:1".to_owned(), "core=http://127.0.0.1:2".to_owned()]).is_ok());
-        assert!(endpoints(&["core=nonsense".to_owned()]).is_err());
+    fn who_gives_identities_has_an_address_too() {
+        let typed = [
+            "metadata=http://127.0.0.1:1/opc/v2/",
+            "auth=http://127.0.0.1:2",
+            "workload=https://127.0.0.1:3",
+        ];
+        let found = addresses(&typed.map(str::to_owned)).unwrap();
+        let found = [found.metadata, found.auth, found.workload].map(Option::unwrap);
+        assert_eq!(
+            found,
+            ["http://127.0.0.1:1/opc/v2", "http://127.0.0.1:2", "https://127.0.0.1:3"]
+        );
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures::future::try_join_all;
+use tokio::time::Instant;
 
 use super::cloud::OciAccess;
 use crate::fleet::model::Fleet;
@@ -47,6 +49,8 @@ pub struct Held {
     pub(super) kubernetes: Mutex<BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>>,
     /// With the tenancies that it has credentials for.
     pub(super) oci: Mutex<Option<(BTreeSet<String>, Arc<OciProvider>)>>,
+    /// Management clusters that did not answer: until when they are not asked again, and why.
+    away: Mutex<BTreeMap<ManagementClusterName, (Instant, String)>>,
     /// What the kubeconfigs held when the first was made; none where they could not be read.
     kubeconfigs: OnceLock<Option<Digest>>,
 }
@@ -92,7 +96,38 @@ pub enum AccessError {
     },
 }
 
+/// One that did not answer is not asked again for so long, so that what has to do with others does not wait for it.
+const REST: Duration = Duration::from_secs(15);
+/// And while one look tries it again, no other does: it may take as long as a request may.
+const TRIAL: Duration = Duration::from_secs(75);
+
 impl Access {
+    /// Why a management cluster is not asked now: it did not answer a moment ago. Who hears nothing tries it.
+    pub(super) fn away(&self, name: &ManagementClusterName) -> Option<String> {
+        let mut away = locked(&self.held.as_ref()?.away);
+        let (until, why) = away.get_mut(name)?;
+        let now = Instant::now();
+        if now < *until {
+            return Some(why.clone());
+        }
+        *until = now + TRIAL;
+        None
+    }
+
+    /// Notes that it did not answer.
+    pub(super) fn is_away(&self, name: &ManagementClusterName, why: &str) {
+        if let Some(held) = &self.held {
+            locked(&held.away).insert(name.clone(), (Instant::now() + REST, why.to_owned()));
+        }
+    }
+
+    /// Notes that it did.
+    pub(super) fn answers(&self, name: &ManagementClusterName) {
+        if let Some(held) = &self.held {
+            locked(&held.away).remove(name);
+        }
+    }
+
     /// Reads `--context` values: `CONTEXT`, or `MANAGEMENT_CLUSTER=CONTEXT`.
     pub fn contexts_of(values: &[String]) -> BTreeMap<String, String> {
         values
@@ -215,6 +250,7 @@ impl Access {
             },
             schema_cache: self.cache.clone(),
             metrics: self.metrics.clone(),
+            remembers_inventories: self.held.is_some(),
             ..Options::default()
         };
         if let Some(account) = &self.in_cluster {

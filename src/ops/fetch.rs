@@ -38,6 +38,8 @@ pub struct FetchOptions {
     pub openpgp_keys: Option<PathBuf>,
     /// How long it may take.
     pub deadline: Option<Duration>,
+    /// Bytes that a server may send in one fetch.
+    pub max_size: Option<u64>,
     /// The time by which keys are judged.
     pub now: jiff::Timestamp,
 }
@@ -141,6 +143,9 @@ pub fn mirror(options: &FetchOptions) -> Result<Mirror, FetchError> {
     }
     if let Some(deadline) = options.deadline {
         remote.budget.deadline = deadline;
+    }
+    if let Some(bytes) = options.max_size {
+        remote.budget.bytes = bytes;
     }
     remote.credentials = credentials(options)?;
     let ssh = &options.ssh;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::fleet::model::Fleet;
 use crate::plan::Plan;
-use crate::plan::disruption::{Facts, Forecast, Pace, forecast};
+use crate::plan::disruption::{Facts, Forecast, Pace, forecast, nodes_of};
+use crate::plan::graph::Cycle;
+use crate::plan::guards::node_cap;
 use crate::providers::{Observation, Observed};
 use crate::resource::{ResourceId, Target};
 
@@ -26,4 +28,14 @@ pub(super) fn of(plan: &Plan, fleet: &Fleet, observed: &BTreeMap<Target, Observa
         pace: Pace::default(),
     };
     forecast(plan, facts)
+}
+
+/// Refuses what disrupts more nodes than the fleet's cap, and what follows it is left out of what the plan costs.
+pub(super) fn cap(plan: &mut Plan, fleet: &Fleet, observed: &BTreeMap<Target, Observation>) -> Result<(), Cycle> {
+    let cap = fleet.limits.disrupted_nodes;
+    if let Some(refusal) = cap.and_then(|cap| node_cap::check(plan, cap, nodes_of(fleet))) {
+        plan.refuse(refusal)?;
+        plan.forecast = of(plan, fleet, observed);
+    }
+    Ok(())
 }

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::definitions::{self, FleetDefinitions};
-use crate::diag::{Diagnostic, Severity, nearest};
+use super::ignore;
+use crate::diag::{Code, Diagnostic, Severity, Span, nearest};
 use crate::fleet::model::Fleet;
 use crate::fleet::{self, Loaded, Lock, Seed, SourceFile};
 use crate::plan::Revised;
+use crate::render::built_in::BuiltIn;
 use crate::render::{self, Earlier, Rendered, TemplateSet};
 use crate::resource::{ClusterName, EnvironmentName, ManagementClusterName, Revision, Target, UnitId};
 use crate::source::{self, Ancestry, Limits, SourceError, Tree};
@@ -33,6 +35,17 @@ pub struct TreeOptions<'a> {
     pub now: jiff::Timestamp,
     /// The same fleet at another revision: what it has rendered is taken over where it would come out the same.
     pub earlier: Option<&'a LoadedFleet>,
+    /// By which templates it is rendered.
+    pub templates: Templates,
+}
+
+/// Which built-in templates a fleet is rendered by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Templates {
+    /// Those that there are.
+    pub built_in: BuiltIn,
+    /// Whether the newest are taken, and not those that the lock names.
+    pub newest: bool,
 }
 
 /// A fleet, as far as it loaded.
@@ -82,6 +95,7 @@ pub fn load(options: &LoadOptions) -> Result<LoadedFleet, LoadError> {
         locked: options.locked,
         now: options.now,
         earlier: None,
+        templates: Templates::default(),
     };
     load_tree(tree, &options)
 }
@@ -119,8 +133,13 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
     let seed = Seed {
         entropy: entropy(),
         now: options.now,
+        templates: options.templates.built_in.newest().number,
     };
-    let resolved = fleet::resolve(&loaded, &old_lock, &seed);
+    let mut pinned = old_lock.clone();
+    if let Some(fleet) = pinned.fleet.as_mut().filter(|_| options.templates.newest) {
+        fleet.templates = seed.templates;
+    }
+    let resolved = fleet::resolve(&loaded, &pinned, &seed);
     diagnostics.extend(resolved.diagnostics);
     let mut fleet = resolved.fleet;
     // A file that was left out may have held anything.
@@ -146,7 +165,7 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
         ));
     }
 
-    let rendered = match TemplateSet::new(&templates) {
+    let mut rendered = match template_set(&resolved.lock, options.templates.built_in, &templates) {
         Ok(set) => {
             let earlier = options
                 .earlier
@@ -167,7 +186,15 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
         taken_over = rendered.taken_over,
         "rendered"
     );
-    let failed = failed(&fleet, &rendered, &diagnostics);
+    diagnostics.extend(ignore::unknown_kinds(&mut fleet, &rendered, &definitions.sets));
+    let mut failed = failed(&fleet, &rendered, &diagnostics);
+    if fleet.ignore.is_broken {
+        // Nobody knows what is to be left as it is.
+        fleet.incomplete = true;
+        let reason = "a rule of `ignore` in the Fleet document can't be followed";
+        let units = std::mem::take(&mut rendered.units).into_keys();
+        failed.extend(units.map(|unit| (unit, reason.to_owned())));
+    }
     let origin = source::origin(&tree)?;
     let revised = Revised {
         fleet: fleet.uid.clone(),
@@ -191,6 +218,32 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
         definitions,
         tree,
     })
+}
+
+/// The templates that the lock names, with the fleet's own in their place.
+fn template_set(
+    lock: &Lock,
+    built_in: BuiltIn,
+    own: &[(String, String, Arc<str>)],
+) -> Result<TemplateSet, Vec<Diagnostic>> {
+    let newest = built_in.newest();
+    let wanted = lock.fleet.as_ref().map_or(newest.number, |fleet| fleet.templates);
+    let Some(version) = built_in.version(wanted) else {
+        let message = format!(
+            "the lock names version {wanted} of the templates, and this program has none after {}",
+            newest.number
+        );
+        let start = Span {
+            file: Lock::fleet_file().into(),
+            line: 1,
+            column: 1,
+            start: 0,
+            end: 0,
+        };
+        let hint = "use the version of fleetwright that wrote the lock, or a later one";
+        return Err(vec![Diagnostic::new(Code::NoTemplates, message).at(&start).hint(hint)]);
+    };
+    TemplateSet::of(version, own)
 }
 
 /// The fleet's own templates: name, text, path.
@@ -243,6 +296,8 @@ pub struct Scope {
     pub management_clusters: Vec<String>,
     /// Only these units, of whatever kind, in the files or not; none: all.
     pub units: Option<BTreeSet<UnitId>>,
+    /// Whether the rest is planned where a management cluster does not answer.
+    pub even_in_part: bool,
 }
 
 /// A kind of control plane.
@@ -269,9 +324,9 @@ impl Scope {
 #[derive(Debug, thiserror::Error)]
 #[error("there is no {kind} `{name}` in the fleet files{hint}")]
 pub struct ScopeError {
-    kind: &'static str,
-    name: String,
-    hint: String,
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    pub(super) hint: String,
 }
 
 /// `; did you mean `payments`?`, or nothing where no name is near.
@@ -430,6 +485,11 @@ impl LoadedFleet {
         source::ancestry(&self.tree, recorded, &self.revised.revision).unwrap_or(Ancestry::Unknown)
     }
 
+    /// What was read.
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// One line on what was loaded.
     pub fn summary(&self) -> String {
         let count = |severity| self.diagnostics.iter().filter(|d| d.severity == severity).count();
@@ -437,7 +497,7 @@ impl LoadedFleet {
             .fleet
             .clusters
             .values()
-            .map(|cluster| cluster.node_pools.len())
+            .map(|cluster| cluster.scales().count())
             .sum();
         let objects: usize = self.rendered.units.values().map(|unit| unit.manifests.len()).sum();
         format!(

@@ -10,31 +10,45 @@ mod base;
 mod caps;
 mod cloud;
 mod connect;
+mod contests;
 mod definitions;
 mod doctor;
+mod existing;
 mod explain;
 mod fetch;
 mod forecast;
+mod ignore;
 mod init;
+pub mod kubeconfig;
 pub mod lease;
 mod load;
 mod lock;
+mod look;
+mod narrow;
+mod origins;
 mod plan;
 mod preconditions;
+mod private_file;
 mod pull;
 mod render;
 mod rights;
 mod sandbox;
 mod saved;
 mod schema;
+mod signers;
 mod status;
+mod supported;
+mod there;
+mod tracer;
+mod unread;
+mod upgrade;
 
 pub use admission::{AdmissionCheck, check_admission};
 pub use admit::{AdmitError, AdmitOptions, Judgement, admit, definitions};
 pub use apply::{Leave, apply, leave};
 pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspend, suspensions};
 pub use base::{Base, BaseError};
-pub use caps::{CapError, grant_deletes};
+pub use caps::{CapError, grant};
 pub use cloud::{Auth, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
 pub use doctor::{DoctorOptions, doctor};
@@ -42,9 +56,12 @@ pub use explain::{ExplainError, explain};
 pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, Token, fetch, mirror};
 pub use init::{InitError, init};
 pub use load::{
-    LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, TreeOptions, load, load_tree,
+    LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, Templates, TreeOptions, load,
+    load_tree,
 };
 pub use lock::{LockError, write_lock};
+pub use narrow::narrow;
+pub use origins::trace;
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use pull::{PullError, Pulled, pull_definitions};
 pub use render::{RenderError, Written, render_stream, render_tree};
@@ -53,3 +70,5 @@ pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, 
 pub use saved::{PURPOSE, SavedPlanError, moved_files, read_plan, save_plan};
 pub use schema::schemas;
 pub use status::status;
+pub use unread::Unread;
+pub use upgrade::{Upgrade, UpgradeError, upgrade};

@@ -4,24 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use futures::future::{join_all, try_join_all};
 
 use super::admission;
 use super::base::Base;
 use super::caps;
-use super::cloud::{self, CloudError, Found};
+use super::cloud::{CloudError, Found};
 use super::connect::{Access, AccessError};
+use super::contests;
 use super::forecast;
+use super::ignore;
 use super::load::{LoadedFleet, Scope, ScopeError, ScopeView};
+use super::look::{Seen, look};
 use super::preconditions;
+use super::supported;
+use super::unread::Unread;
 use crate::diag::Diagnostic;
-use crate::inventory::{Entry, InventoryKey};
+use crate::inventory::InventoryKey;
 use crate::plan::admission::Inadmissible;
+use crate::plan::ignore::Contested;
+use crate::plan::upgrade::{Way, stage};
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
 use crate::providers::kubernetes::{KubernetesProvider, KubernetesStore};
 use crate::providers::oci::OciProvider;
-use crate::providers::{InventoryStore, Observation, ObserveRequest, Observed, Provider, ProviderError, Stored};
-use crate::resource::{ManagementClusterName, Manifest, ResourceId, Revision, Target, UnitId};
+use crate::providers::{Observation, Observed, Provider, ProviderError, Stored};
+use crate::resource::{ManagementClusterName, ResourceId, Revision, Target, UnitId};
+use crate::sandbox::Sandbox;
 use crate::sandbox::store::StoreError;
 use crate::source::Ancestry;
 use crate::sync::suspension::{Place, suspended};
@@ -39,6 +46,14 @@ pub enum Against {
 }
 
 impl Against {
+    /// The sandbox that it is, where it is one.
+    pub fn sandbox(&self) -> Option<&Sandbox> {
+        match self {
+            Self::Live(access) => access.sandbox.as_deref(),
+            Self::Nothing | Self::Rendered(_) => None,
+        }
+    }
+
     /// Ends what was opened for it.
     ///
     /// # Errors
@@ -58,6 +73,8 @@ pub struct PlanOptions {
     pub against: Against,
     /// Which part of the fleet.
     pub scope: Scope,
+    /// What is fought over, and left as it is.
+    pub contested: Contested,
     /// Whether what was found may be adopted.
     pub adopt: bool,
     /// Whether what is suspended may be changed all the same.
@@ -75,30 +92,46 @@ pub struct Planned {
     /// The OCI API; none where nothing of the fleet lives there.
     pub oci: Option<Arc<OciProvider>>,
     /// OCI documents of which something was not read.
-    pub unread: usize,
+    pub unread: Unread,
     /// Their inventories.
     pub stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     /// Inventories as they were read, old unit names replaced.
     pub inventories: BTreeMap<InventoryKey, Stored>,
     /// What the management clusters tell of the fleet, and what is asked for there.
     pub syncs: BTreeMap<ManagementClusterName, Read>,
+    /// Management clusters that did not answer; only where a plan of the rest was asked for.
+    pub away: BTreeSet<ManagementClusterName>,
+    /// Units in scope that were left alone for that, and why.
+    pub unreached: BTreeMap<UnitId, String>,
     /// What the servers would refuse of it, in the places that it comes from; the plan's refusals cover it.
     pub inadmissible: Vec<Diagnostic>,
+    /// Rules of `ignore` that are about nothing.
+    pub idle: Vec<Diagnostic>,
 }
 
 impl Planned {
-    fn of(mut plan: Plan, seen: Seen, loaded: &LoadedFleet, bad: &[Inadmissible]) -> Self {
+    fn of(
+        mut plan: Plan,
+        seen: Seen,
+        (loaded, scope): (&LoadedFleet, &Scope),
+        bad: &[Inadmissible],
+    ) -> Result<Self, PlanError> {
+        let unreached = unreached(loaded, &loaded.scope(scope), &seen);
         plan.forecast = forecast::of(&plan, &loaded.fleet, &seen.observed);
-        Self {
+        forecast::cap(&mut plan, &loaded.fleet, &seen.observed)?;
+        Ok(Self {
             plan,
-            unread: unread(&seen.observed),
+            unread: Unread::of(&seen.observed),
             providers: seen.providers,
             oci: seen.oci,
             stores: seen.stores,
             inventories: seen.inventories,
             syncs: seen.syncs,
+            away: seen.away.keys().cloned().collect(),
+            unreached,
             inadmissible: admission::diagnostics(loaded, bad),
-        }
+            idle: Vec::new(),
+        })
     }
 }
 
@@ -123,6 +156,14 @@ pub enum PlanError {
         #[source]
         source: ProviderError,
     },
+    /// It did not answer to another look.
+    #[error("management cluster {name} did not answer a moment ago: {why}")]
+    Away {
+        /// The management cluster.
+        name: ManagementClusterName,
+        /// Why.
+        why: String,
+    },
     /// A control plane can't be reached.
     #[error("{target} can't be observed")]
     Observe {
@@ -138,32 +179,6 @@ pub enum PlanError {
     /// Objects wait for each other.
     #[error(transparent)]
     Cycle(#[from] plan::graph::Cycle),
-}
-
-/// What was seen: connections, inventories and observations.
-pub(super) struct Seen {
-    pub(super) providers: BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
-    pub(super) oci: Option<Arc<OciProvider>>,
-    stores: BTreeMap<ManagementClusterName, KubernetesStore>,
-    inventories: BTreeMap<InventoryKey, Stored>,
-    pub(super) observed: BTreeMap<Target, Observation>,
-    pub(super) syncs: BTreeMap<ManagementClusterName, Read>,
-    found: Found,
-}
-
-impl Seen {
-    /// What nobody was asked for.
-    fn alone(observed: BTreeMap<Target, Observation>, inventories: BTreeMap<InventoryKey, Stored>) -> Self {
-        Self {
-            providers: BTreeMap::new(),
-            oci: None,
-            stores: BTreeMap::new(),
-            inventories,
-            observed,
-            syncs: BTreeMap::new(),
-            found: Found::default(),
-        }
-    }
 }
 
 /// Makes a plan of what differs between two renderings. Units of which nothing does are not looked into.
@@ -187,8 +202,8 @@ async fn plan_after(base: &Base, loaded: &LoadedFleet, options: &PlanOptions) ->
         field.owner = None;
     }
     let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
-    preconditions::check(loaded, &mut plan, &seen).await;
-    Ok(Planned::of(plan, seen, loaded, &bad))
+    preconditions::check(loaded, &mut plan, &seen, None).await;
+    Planned::of(plan, seen, (loaded, &options.scope), &bad)
 }
 
 /// Makes a plan.
@@ -210,88 +225,20 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     let mut plan = decide(loaded, options, &seen)?;
     tracing::info!(changes = plan.changes.len(), unchanged = plan.unchanged, "decided");
     let bad = plan::admission::settle(&mut plan, &loaded.definitions.sets, &seen.observed, &options.now)?;
-    preconditions::check(loaded, &mut plan, &seen).await;
+    let access = match &options.against {
+        Against::Live(access) => Some(access.as_ref()),
+        Against::Nothing | Against::Rendered(_) => None,
+    };
+    preconditions::check(loaded, &mut plan, &seen, access).await;
+    supported::refuse(&mut plan, &seen).await?;
     confirm(&mut plan, &seen).await;
-    let mut planned = Planned::of(plan, seen, loaded, &bad);
+    plan.contests = contests::told(loaded, &plan, &seen.syncs);
+    let mut planned = Planned::of(plan, seen, (loaded, &options.scope), &bad)?;
+    planned.idle = ignore::idle(loaded, &planned.plan, &options.scope, &options.against);
     if let Against::Live(_) = &options.against {
-        caps::foresee_deletes(loaded, &mut planned).await?;
+        caps::foresee(loaded, &mut planned).await?;
     }
     Ok(planned)
-}
-
-/// Looks at everything in scope.
-pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -> Result<Seen, PlanError> {
-    let view = loaded.scope(scope);
-    let reached: Vec<ManagementClusterName> = view.management_clusters().cloned().collect();
-    let providers = access.connect(&loaded.fleet, &reached).await?;
-    let stores: BTreeMap<_, _> = providers
-        .iter()
-        .map(|(name, provider)| (name.clone(), provider.inventory()))
-        .collect();
-    let inventories = renamed(inventories(loaded, &stores).await?, loaded);
-    tracing::info!(units = inventories.len(), "read the inventories");
-    let unfilled = Found::default();
-    let rendered = desired(loaded, scope, &unfilled);
-    let recorded = || inventories.values().flat_map(|stored| &stored.inventory.entries);
-    let needed =
-        cloud::is_needed(&rendered, recorded().map(|entry| &entry.id)) || !referred_to(loaded, &rendered).is_empty();
-    let oci = match view.reaches(&Target::Oci) && needed {
-        true => Some(cloud::connect(access, loaded, recorded()).await?),
-        false => None,
-    };
-    let found = match &oci {
-        Some(oci) => Found::look(&rendered, oci).await,
-        None => Found::default(),
-    };
-    let planes = planes(&providers, oci.as_deref());
-    let observed = observe(loaded, &planes, &desired(loaded, scope, &found), &inventories, &view).await?;
-    for (target, observation) in &observed {
-        tracing::info!(%target, objects = observation.objects.len(), "observed");
-    }
-    // Last of all: what somebody asks for while the rest is looked at is heard.
-    let syncs = read_syncs(&providers).await;
-    Ok(Seen {
-        providers,
-        oci,
-        stores,
-        inventories,
-        observed,
-        syncs,
-        found,
-    })
-}
-
-async fn read_syncs(
-    providers: &BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
-) -> BTreeMap<ManagementClusterName, Read> {
-    let reads = providers
-        .iter()
-        .map(|(name, provider)| async move { (name.clone(), provider.read_syncs().await) });
-    join_all(reads).await.into_iter().collect()
-}
-
-/// Documents of which the observation says that it left something out.
-fn unread(observed: &BTreeMap<Target, Observation>) -> usize {
-    let objects = observed
-        .get(&Target::Oci)
-        .into_iter()
-        .flat_map(|seen| seen.objects.values());
-    objects
-        .filter(|seen| matches!(seen, Observed::Present(live) if live.text.contains("\"unread\":{")))
-        .count()
-}
-
-/// The control planes that can be talked to.
-pub(super) fn planes<'a>(
-    providers: &'a BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
-    oci: Option<&'a OciProvider>,
-) -> BTreeMap<Target, &'a dyn Provider> {
-    let clusters = providers
-        .iter()
-        .map(|(name, provider)| (Target::Kubernetes(name.clone()), &**provider as &dyn Provider));
-    clusters
-        .chain(oci.map(|oci| (Target::Oci, oci as &dyn Provider)))
-        .collect()
 }
 
 /// The plan of what was seen.
@@ -302,11 +249,27 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
         (false, Against::Live(_)) => suspended_units(loaded, options, seen),
         _ => BTreeMap::new(),
     };
+    let mut desired = desired(loaded, &options.scope, &seen.found);
+    let unreached = unreached(loaded, &view, seen);
+    desired.retain(|unit, _| !unreached.contains_key(unit));
+    let mut failed = loaded.failed.clone();
+    failed.extend(unreached);
+    let way = match &options.against {
+        Against::Live(_) => Way::Live,
+        Against::Nothing | Against::Rendered(_) => Way::Rendered,
+    };
+    let staged = stage(&loaded.fleet, &desired, &seen.observed, way);
+    for (unit, manifests) in &staged.units {
+        desired
+            .entry(unit.clone())
+            .and_modify(|unit| unit.manifests = manifests);
+    }
     Ok(plan::build(&Inputs {
         fleet: &loaded.fleet,
-        desired: desired(loaded, &options.scope, &seen.found),
+        desired,
+        staged: &staged,
         wanted_elsewhere: wanted_elsewhere(loaded, &options.scope),
-        failed: loaded.failed.clone(),
+        failed,
         in_scope: &|unit| view.holds(unit),
         targets: &|target| view.reaches(target),
         inventories: &seen.inventories,
@@ -315,13 +278,38 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
         revised: loaded.revised.clone(),
         newer: &newer,
         suspended,
+        contested: &options.contested,
         adopt: options.adopt,
         now: &options.now,
     })?)
 }
 
+/// Units in scope of which too little was seen, since a management cluster did not answer: those that are recorded there, and
+/// those that are recorded nowhere else, for they may be.
+fn unreached(loaded: &LoadedFleet, view: &ScopeView<'_>, seen: &Seen) -> BTreeMap<UnitId, String> {
+    let Some((first, why)) = seen.away.first_key_value() else {
+        return BTreeMap::new();
+    };
+    let wanted = loaded.rendered.units.keys().filter(|unit| view.holds(unit));
+    let units = wanted.filter_map(|unit| {
+        let on = loaded.recorded_on(unit)?;
+        let is_recorded = || seen.inventories.contains_key(&(on.clone(), unit.clone()));
+        let reason = match seen.away.get(&on) {
+            Some(why) => why.clone(),
+            None if is_recorded() => return None,
+            None => format!("it may be recorded on {first}: {why}"),
+        };
+        Some((unit.clone(), reason))
+    });
+    units.collect()
+}
+
 /// What is wanted of the units in scope.
-fn desired<'a>(loaded: &'a LoadedFleet, scope: &Scope, found: &'a Found) -> BTreeMap<UnitId, DesiredUnit<'a>> {
+pub(super) fn desired<'a>(
+    loaded: &'a LoadedFleet,
+    scope: &Scope,
+    found: &'a Found,
+) -> BTreeMap<UnitId, DesiredUnit<'a>> {
     let view = loaded.scope(scope);
     loaded
         .rendered
@@ -362,110 +350,6 @@ fn nothing(desired: &BTreeMap<UnitId, DesiredUnit<'_>>) -> BTreeMap<Target, Obse
             .insert(manifest.id.clone(), Observed::Absent);
     }
     observed
-}
-
-async fn inventories(
-    loaded: &LoadedFleet,
-    stores: &BTreeMap<ManagementClusterName, KubernetesStore>,
-) -> Result<BTreeMap<InventoryKey, Stored>, PlanError> {
-    let uid = &loaded.revised.fleet;
-    let loads = stores.iter().map(|(name, store)| async move {
-        match store.load_all(uid).await {
-            Ok(all) => Ok((name.clone(), all)),
-            Err(source) => Err(PlanError::Inventory {
-                name: name.clone(),
-                source,
-            }),
-        }
-    });
-    let mut map = BTreeMap::new();
-    for (name, all) in try_join_all(loads).await? {
-        for stored in all {
-            map.insert((name.clone(), stored.inventory.unit.clone()), stored);
-        }
-    }
-    Ok(map)
-}
-
-/// Follows `Moved`: what was recorded under an old name is the new unit's, so that a rename prunes nothing.
-/// The record itself gets its new name when it is stored next.
-fn renamed(mut inventories: BTreeMap<InventoryKey, Stored>, loaded: &LoadedFleet) -> BTreeMap<InventoryKey, Stored> {
-    for moved in &loaded.fleet.moved {
-        let old: Vec<InventoryKey> = inventories
-            .keys()
-            .filter(|(_, unit)| *unit == moved.from)
-            .cloned()
-            .collect();
-        for key in old {
-            let new = (key.0.clone(), moved.to.clone());
-            if !inventories.contains_key(&new)
-                && let Some(mut stored) = inventories.remove(&key)
-            {
-                stored.inventory.unit = moved.to.clone();
-                inventories.insert(new, stored);
-            }
-        }
-    }
-    inventories
-}
-
-async fn observe(
-    loaded: &LoadedFleet,
-    planes: &BTreeMap<Target, &dyn Provider>,
-    desired: &BTreeMap<UnitId, DesiredUnit<'_>>,
-    inventories: &BTreeMap<InventoryKey, Stored>,
-    scope: &ScopeView<'_>,
-) -> Result<BTreeMap<Target, Observation>, PlanError> {
-    let label = loaded.fleet.name.as_str();
-    let shared = referred_to(loaded, desired);
-    let shared = &shared;
-    let looks = planes.iter().map(|(target, provider)| async move {
-        let manifests: Vec<&Manifest> = desired
-            .values()
-            .flat_map(|unit| unit.manifests)
-            .chain(shared.iter().copied())
-            .filter(|manifest| manifest.id.target == *target)
-            .collect();
-        let wanted: BTreeSet<&ResourceId> = manifests.iter().map(|manifest| &manifest.id).collect();
-        let recorded: Vec<&Entry> = inventories
-            .iter()
-            .filter(|((_, unit), _)| scope.holds(unit) && !loaded.failed.contains_key(unit))
-            .flat_map(|(_, stored)| &stored.inventory.entries)
-            // OCI's lists lag behind: what is recorded is asked for by its OCID before it is called absent.
-            .filter(|entry| entry.id.target == *target && (*target == Target::Oci || !wanted.contains(&entry.id)))
-            .collect();
-        let request = ObserveRequest {
-            desired: &manifests,
-            recorded: &recorded,
-            fleet_label: label,
-            in_part: desired.len() < loaded.rendered.units.len(),
-        };
-        match provider.observe(request).await {
-            Ok(observation) => Ok((target.clone(), observation)),
-            Err(source) => Err(PlanError::Observe {
-                target: target.clone(),
-                source,
-            }),
-        }
-    });
-    Ok(try_join_all(looks).await?.into_iter().collect())
-}
-
-/// What units out of scope make and those in scope refer to: a shared network's ids, say.
-fn referred_to<'a>(loaded: &'a LoadedFleet, desired: &BTreeMap<UnitId, DesiredUnit<'a>>) -> Vec<&'a Manifest> {
-    let needed: BTreeSet<&ResourceId> = desired
-        .values()
-        .flat_map(|unit| unit.manifests)
-        .flat_map(|manifest| &manifest.depends_on)
-        .collect();
-    loaded
-        .rendered
-        .units
-        .iter()
-        .filter(|(unit, _)| !desired.contains_key(unit))
-        .flat_map(|(_, unit)| &unit.manifests)
-        .filter(|manifest| manifest.id.target == Target::Oci && needed.contains(&manifest.id))
-        .collect()
 }
 
 /// Units in scope whose inventory was last written from a commit that lies ahead of the one at hand. Of the others it is not

@@ -3,48 +3,79 @@
 //! Invariant: what could not be looked at is neither there nor missing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::cloud;
+use futures::StreamExt as _;
+
+use super::connect::Access;
 use super::load::LoadedFleet;
-use super::plan::Seen;
-use crate::plan::preconditions::Met;
+use super::look::Seen;
+use super::{cloud, existing};
+use crate::plan::preconditions::{Finding, Met};
 use crate::plan::{self, Plan};
 use crate::providers::kubernetes::KubernetesProvider;
+use crate::providers::oci::OciProvider;
 use crate::providers::{Observed, Provider};
 use crate::render::Precondition;
-use crate::resource::{ManagementClusterName, Target};
+use crate::resource::{ManagementClusterName, Target, UnitId};
 use crate::schema::Schema;
 
-/// Looks at what units need that nothing of ours makes, for those that are about to be made.
-pub(super) async fn check(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen) {
-    let mut found = Vec::new();
-    let mut known: BTreeMap<(Option<ManagementClusterName>, &Precondition), Met> = BTreeMap::new();
+/// Looks under way at once.
+const LOOKS: usize = 16;
+
+/// Where something is needed, and what.
+type Key<'a> = (Option<ManagementClusterName>, &'a Precondition);
+
+/// Looks at what units need that nothing of ours makes, for those that are about to be made. Without access to anything,
+/// nothing is looked at.
+pub(super) async fn check(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen, access: Option<&Access>) {
+    let mut wanted: BTreeMap<Key<'_>, Vec<UnitId>> = BTreeMap::new();
     for unit in plan::preconditions::units_to_check(plan) {
-        let Some(rendered) = loaded.rendered.units.get(&unit) else {
-            continue;
-        };
         let on = loaded.recorded_on(&unit);
-        for precondition in &rendered.preconditions {
-            let key = (on.clone(), precondition);
-            let met = match known.get(&key) {
-                Some(met) => *met,
-                None => {
-                    let provider = on.as_ref().and_then(|name| seen.providers.get(name));
-                    let met = match (precondition, provider, &seen.oci) {
-                        (Precondition::Existing { .. }, _, Some(oci)) => {
-                            cloud::exists(precondition, &unit, loaded, oci).await
-                        }
-                        (_, Some(provider), _) => is_met(precondition, provider, seen, on.as_ref()).await,
-                        (_, None, _) => Met::Unchecked,
-                    };
-                    known.insert(key, met);
-                    met
-                }
-            };
-            found.push((unit.clone(), precondition.clone(), met));
+        let needs = loaded.rendered.units.get(&unit).map(|rendered| &rendered.preconditions);
+        for precondition in needs.into_iter().flatten() {
+            wanted.entry((on.clone(), precondition)).or_default().push(unit.clone());
         }
     }
+    let is_existing = |(_, precondition): &Key<'_>| matches!(precondition, Precondition::Existing { .. });
+    let oci = match wanted.keys().any(is_existing) {
+        true => connected(loaded, seen, access).await,
+        false => Err(String::new()),
+    };
+    let looks = wanted.into_iter().map(|((on, precondition), units)| {
+        let oci = &oci;
+        async move {
+            let provider = on.as_ref().and_then(|name| seen.providers.get(name));
+            let finding = match (precondition, oci, provider, units.first()) {
+                (Precondition::Existing { .. }, Ok(oci), _, Some(unit)) => {
+                    existing::look(precondition, unit, loaded, oci).await
+                }
+                (Precondition::Existing { .. }, Err(why), ..) if !why.is_empty() => Finding::unchecked(why.clone()),
+                (_, _, Some(provider), _) => Finding::plain(is_met(precondition, provider, seen, on.as_ref()).await),
+                _ => Finding::plain(Met::Unchecked),
+            };
+            (units, precondition, finding)
+        }
+    });
+    let looks: Vec<_> = looks.collect();
+    let found: Vec<_> = futures::stream::iter(looks).buffer_unordered(LOOKS).collect().await;
+    let found = found.into_iter().flat_map(|(units, precondition, finding)| {
+        let of = move |unit| (unit, precondition.clone(), finding.clone());
+        units.into_iter().map(of)
+    });
     plan::preconditions::settle(plan, found);
+}
+
+/// The connection to OCI, which nothing else of these units may need. Where there is none, why; nothing where nobody asks.
+async fn connected(loaded: &LoadedFleet, seen: &Seen, access: Option<&Access>) -> Result<Arc<OciProvider>, String> {
+    match (&seen.oci, access) {
+        (Some(oci), _) => Ok(oci.clone()),
+        (None, None) => Err(String::new()),
+        (None, Some(access)) => {
+            let made = cloud::connect(access, loaded, std::iter::empty()).await;
+            made.map_err(|error| crate::report::chain(&error))
+        }
+    }
 }
 
 async fn is_met(

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::load::{LoadedFleet, entropy};
 use super::plan::Planned;
 use crate::plan::saved::{Allowed, Circumstances, Moved, SAVED_PLAN, SavedPlan};
+use crate::redact::redacted;
 use crate::resource::{Digest, UnitId};
 use crate::source::git::{Keys, SignatureError, Signer, SshKeysError};
 
@@ -98,7 +99,7 @@ pub fn save_plan(
         source,
     })?;
     text.push('\n');
-    std::fs::write(path, text).map_err(|source| SavedPlanError::File {
+    std::fs::write(path, redacted(&text).as_bytes()).map_err(|source| SavedPlanError::File {
         path: path.to_owned(),
         doing: "written",
         source,

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::load::LoadedFleet;
+use super::look::look;
 use super::plan::{self, Against, PlanError, PlanOptions};
 use crate::providers::Observed;
 use crate::report::status_text::{ClusterStatus, ObjectStatus};
-use crate::resource::{Manifest, UnitId};
+use crate::resource::{Manifest, Part, UnitId};
 use crate::status;
 use crate::sync::UnitSync;
 
@@ -20,7 +21,7 @@ pub async fn status(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Vec<C
     let Against::Live(access) = &options.against else {
         return Ok(Vec::new());
     };
-    let seen = plan::look(loaded, access, &options.scope).await?;
+    let seen = look(loaded, access, &options.scope).await?;
     let made = plan::decide(loaded, options, &seen)?;
     let mut pending: BTreeMap<&UnitId, usize> = BTreeMap::new();
     for change in &made.changes {
@@ -37,7 +38,7 @@ pub async fn status(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Vec<C
             let objects = rendered
                 .manifests
                 .iter()
-                .filter(|manifest| matches!(manifest.id.kind.as_str(), "HostedCluster" | "NodePool"))
+                .filter(|manifest| tells(&manifest.id.kind))
                 .map(|manifest| {
                     let observation = seen.observed.get(&manifest.id.target);
                     object(
@@ -59,6 +60,14 @@ pub async fn status(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Vec<C
             })
         });
     Ok(clusters.collect())
+}
+
+/// Whether objects of a kind tell how a cluster is; the others are ready by being there, or with these.
+fn tells(kind: &str) -> bool {
+    match Part::of(kind) {
+        Some(Part::Hosted | Part::Cluster | Part::ControlPlane | Part::Pool | Part::PoolOfOci) => true,
+        Some(Part::HealthCheck | Part::Template) | None => false,
+    }
 }
 
 /// An object that the daemon has not written to yet tells nothing.

@@ -2,19 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::change::{Action, Block, Change, Reason};
+use super::change::{Action, Block, Change};
 use super::decide::{self, Context};
+use super::dependents::block_dependents;
 use super::disruption::Forecast;
 use super::graph::{Cycle, Graph, rank};
 use super::guards::{self, Facts, Refusal};
+use super::ignore::{self, Contested, IgnoredField, Rules};
 use super::known::{Known, LookUps};
+use super::narrow::Narrowed;
+use super::origins::Origins;
 use super::preconditions::Need;
+use super::records::{Fate, Records};
+use super::rollout;
+use super::upgrade::{Course, Staged};
+use crate::diag::Span;
 use crate::fleet::model::Fleet;
 use crate::inventory::{Entry, InventoryKey};
-use crate::providers::{Observation, Stored};
+use crate::providers::{Observation, Observed, Stored};
 use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Revision, Stewardship, Target, UnitId};
 use crate::sync::Suspension;
 
@@ -87,6 +96,10 @@ pub struct Inputs<'a> {
     pub newer: &'a BTreeMap<UnitId, Revision>,
     /// Units that are suspended: nothing of theirs goes ahead.
     pub suspended: BTreeMap<UnitId, Suspension>,
+    /// How clusters come to their releases: what of `desired` waits for its turn.
+    pub staged: &'a Staged,
+    /// What is fought over, and left as it is.
+    pub contested: &'a Contested,
     /// Whether what was found may be adopted.
     pub adopt: bool,
     /// The time for predicted managedFields, RFC 3339.
@@ -114,8 +127,23 @@ pub struct Plan {
     pub needs: Vec<Need>,
     /// Units that are suspended.
     pub suspended: BTreeMap<UnitId, Suspension>,
+    /// Ways of clusters that are not at their release.
+    pub courses: BTreeMap<UnitId, Course>,
+    /// Until when units are protected from now on, where the record says otherwise; none lifts it.
+    pub protections: BTreeMap<InventoryKey, Option<Timestamp>>,
     /// What it costs those who run on the clusters; empty until it is worked out.
     pub forecast: Forecast,
+    /// Differences that rules say to pass over, or that are fought over, by unit and object.
+    pub ignored: Vec<IgnoredField>,
+    /// Fields that the daemon leaves alone, since somebody writes them again as often as it mends them, in words; empty until
+    /// that is looked for.
+    pub contests: Vec<String>,
+    /// The places of rules of the files that were about nothing that is in scope.
+    pub idle_rules: Vec<Span>,
+    /// What part of the plan this is; none where it is all.
+    pub narrowed: Option<Narrowed>,
+    /// Where what changes was typed; empty until it is looked for.
+    pub origins: Origins,
 }
 
 impl Plan {
@@ -129,6 +157,14 @@ impl Plan {
                     .iter()
                     .any(|block| matches!(block, Block::NotManaged | Block::Dependency { .. }))
         })
+    }
+
+    /// What is let through, and should be known before, in words.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut all = guards::warnings(&self.changes);
+        all.extend(ignore::warnings(&self.ignored));
+        all.extend(self.contests.iter().cloned());
+        all
     }
 
     /// Whether something would be changed.
@@ -168,6 +204,22 @@ impl Plan {
         })
     }
 
+    /// Whether a record lags behind what is there: an apply completes it, though nothing else changes.
+    pub fn is_behind(&self) -> bool {
+        !self.settled.is_empty() || !self.protections.is_empty()
+    }
+
+    /// The same of one unit.
+    pub fn leaves_behind(&self, unit: &UnitId) -> bool {
+        self.settled.iter().any(|settled| settled.unit == *unit)
+            || self.protections.keys().any(|(_, protected)| protected == unit)
+    }
+
+    /// Whether a step of an upgrade follows, once the one before is complete.
+    pub fn has_steps_to_come(&self) -> bool {
+        self.courses.values().any(Course::goes_on) || self.changes.iter().any(Change::follows)
+    }
+
     /// Whether all there is to change moved by itself.
     pub fn is_drift_only(&self) -> bool {
         self.has_changes() && self.pending().all(Change::is_drift)
@@ -196,7 +248,8 @@ impl Plan {
             refusal.objects.iter().map(move |id| (id, guard))
         });
         let covered: BTreeMap<&ResourceId, &'static str> = covered.collect();
-        for change in self.changes.iter_mut().filter(|change| change.goes_ahead()) {
+        let goes = |change: &&mut Change| change.goes_ahead() || change.follows();
+        for change in self.changes.iter_mut().filter(goes) {
             let guard = covered.get(&change.id);
             change.blocks.extend(guard.map(|guard| Block::Guard { guard }));
         }
@@ -222,7 +275,9 @@ impl Plan {
 /// Where objects wait for each other in a ring.
 pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
     let known = Known::new(inputs.observed, inputs.inventories, inputs.looked_up);
+    let rules = Rules::new(&inputs.fleet.ignore, inputs.contested);
     let context = Context {
+        ignore: &rules,
         fleet: &inputs.revised.fleet,
         conflicts: &inputs.fleet.conflicts,
         observed: inputs.observed,
@@ -237,7 +292,9 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
         .map(|(_, unit)| decide_unit(unit, inputs, &records, &context))
         .collect();
     let (mut changes, mut settled, mut unchanged) = (Vec::new(), Vec::new(), 0);
+    let mut ignored = Vec::new();
     for of_unit in decided {
+        ignored.extend(of_unit.ignored);
         changes.extend(of_unit.changes);
         settled.extend(of_unit.settled);
         unchanged += of_unit.unchanged;
@@ -257,9 +314,20 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
                 Fate::Moved => changes.push(decide::moved(entry, unit, recorded_on)),
                 Fate::Unwanted => changes.push(match may_be_wanted_by_a_failed_unit(unit, recorded_on, inputs) {
                     Some(reason) => decide::undecided(entry, unit, recorded_on, reason),
-                    None => decide::unwanted(entry, unit, recorded_on, &context),
+                    None => unwanted(entry, unit, recorded_on, (inputs, &context)),
                 }),
             }
+        }
+    }
+    for held in &inputs.staged.held {
+        // Where something else of it changes, the rest follows that.
+        if changes.iter().any(|change| change.id == held.manifest.id) {
+            continue;
+        }
+        let unit = inputs.desired.get(&held.manifest.unit);
+        if let (Some(unit), Some(Observed::Present(live))) = (unit, observed(inputs, &held.manifest.id)) {
+            changes.push(held.change(&unit.recorded_on, live));
+            unchanged = unchanged.saturating_sub(1);
         }
     }
     // Its record is not written either.
@@ -267,7 +335,9 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
     // People read a plan from what holds others to what is held.
     changes.sort_by(|a, b| (&a.unit, rank(&a.id), &a.id).cmp(&(&b.unit, rank(&b.id), &b.id)));
 
-    let refusals = refuse(&mut changes, inputs);
+    let protect_until = protect_until(inputs);
+    let refusals = refuse(&mut changes, inputs, &protect_until);
+    let protections = protections(inputs, &changes);
     let graph = Graph::new(&changes)?;
     block_dependents(&mut changes, &graph)?;
     Ok(Plan {
@@ -287,8 +357,30 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
             .collect(),
         needs: Vec::new(),
         suspended: inputs.suspended.clone(),
+        courses: inputs.staged.courses.clone(),
+        protections,
         forecast: Forecast::default(),
+        ignored,
+        contests: Vec::new(),
+        idle_rules: rules.idle(),
+        narrowed: None,
+        origins: Origins::default(),
     })
+}
+
+/// An object that is not wanted any more: it goes, unless machines are still made by it.
+fn unwanted(
+    entry: &Entry,
+    unit: &UnitId,
+    recorded_on: &ManagementClusterName,
+    (inputs, context): (&Inputs<'_>, &Context<'_>),
+) -> Change {
+    let mut change = decide::unwanted(entry, unit, recorded_on, context);
+    if let Some(desired) = inputs.desired.get(unit) {
+        let block = rollout::block(&change, desired.manifests, |id| observed(inputs, id));
+        change.blocks.extend(block);
+    }
+    change
 }
 
 /// What was decided of one unit.
@@ -297,6 +389,7 @@ struct Decided {
     changes: Vec<Change>,
     settled: Vec<Settled>,
     unchanged: usize,
+    ignored: Vec<IgnoredField>,
 }
 
 fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, records: &Records<'_>, context: &Context<'_>) -> Decided {
@@ -306,7 +399,8 @@ fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, records: &Records<'_
         .iter()
         .filter(|manifest| (inputs.targets)(&manifest.id.target))
     {
-        match decide::wanted(manifest, &unit.recorded_on, records.entry(manifest), context) {
+        let entry = records.entry(manifest);
+        match decide::wanted(manifest, &unit.recorded_on, entry, context, &mut decided.ignored) {
             Some(change) => decided.changes.push(change),
             None => {
                 decided.unchanged += 1;
@@ -336,76 +430,78 @@ fn settle(manifest: &Manifest, unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, cont
     })
 }
 
-/// What the inventories hold, and what of it somebody wants.
-struct Records<'a> {
-    /// The unit that wants an object.
-    wanted: BTreeMap<&'a ResourceId, &'a UnitId>,
-    elsewhere: &'a BTreeSet<&'a ResourceId>,
-    /// The entries of every object: one, or for a while two when it moves from a unit to another.
-    entries: BTreeMap<&'a ResourceId, Vec<(&'a UnitId, &'a Entry)>>,
-}
-
-enum Fate {
-    /// Its unit wants it, or one out of scope does.
-    Kept,
-    /// Another unit wants it now, and records it.
-    Moved,
-    /// Nobody wants it.
-    Unwanted,
-}
-
-impl<'a> Records<'a> {
-    fn new(inputs: &'a Inputs<'_>) -> Self {
-        let manifests = inputs.desired.values().flat_map(|unit| unit.manifests);
-        let mut entries: BTreeMap<&ResourceId, Vec<(&UnitId, &Entry)>> = BTreeMap::new();
-        for ((_, unit), stored) in inputs.inventories {
-            for entry in &stored.inventory.entries {
-                entries.entry(&entry.id).or_default().push((unit, entry));
-            }
-        }
-        Self {
-            wanted: manifests.map(|manifest| (&manifest.id, &manifest.unit)).collect(),
-            elsewhere: &inputs.wanted_elsewhere,
-            entries,
-        }
-    }
-
-    /// The entry of an object: its own unit's, else that of the unit that it moves from.
-    fn entry(&self, manifest: &Manifest) -> Option<&'a Entry> {
-        let entries = self.entries.get(&manifest.id)?;
-        let own = entries.iter().find(|(unit, _)| **unit == manifest.unit);
-        own.or(entries.first()).map(|(_, entry)| *entry)
-    }
-
-    fn fate(&self, entry: &Entry, unit: &UnitId) -> Fate {
-        match self.wanted.get(&entry.id) {
-            Some(wanting) if *wanting == unit => Fate::Kept,
-            Some(_) => Fate::Moved,
-            None if self.elsewhere.contains(&entry.id) => Fate::Kept,
-            None => Fate::Unwanted,
-        }
-    }
-}
-
 /// Objects that several clusters share move between a cluster's unit and its management cluster's. While the other side
-/// did not render, that this side does not want an object says nothing.
+/// is left alone, be it that it did not render or could not be looked at, that this side does not want an object says nothing.
 fn may_be_wanted_by_a_failed_unit(
     unit: &UnitId,
     recorded_on: &ManagementClusterName,
     inputs: &Inputs<'_>,
-) -> Option<&'static str> {
-    let failed = match unit {
-        UnitId::ManagementCluster(_) => !inputs.failed.is_empty(),
+) -> Option<String> {
+    let (failed, why) = match unit {
+        UnitId::ManagementCluster(_) => inputs.failed.first_key_value(),
         UnitId::Cluster(_) => inputs
             .failed
-            .contains_key(&UnitId::ManagementCluster(recorded_on.clone())),
-        UnitId::Network(_) => false,
+            .get_key_value(&UnitId::ManagementCluster(recorded_on.clone())),
+        UnitId::Network(_) => None,
+    }?;
+    Some(format!("{failed} may want it, and is left alone: {why}"))
+}
+
+fn observed<'a>(inputs: &'a Inputs<'_>, id: &ResourceId) -> Option<&'a Observed> {
+    inputs.observed.get(&id.target)?.objects.get(id)
+}
+
+/// Until when units are protected, by what was last applied or by the files, whichever is later.
+fn protect_until(inputs: &Inputs<'_>) -> BTreeMap<UnitId, Timestamp> {
+    let recorded = inputs.inventories.values().map(|stored| &stored.inventory);
+    let recorded = recorded.filter_map(|inventory| Some((inventory.unit.clone(), inventory.protect_until?)));
+    let clusters = inputs.fleet.clusters.iter();
+    let typed = clusters.filter_map(|(name, cluster)| Some((UnitId::Cluster(name.clone()), cluster.protect_until?)));
+    let mut latest: BTreeMap<UnitId, Timestamp> = BTreeMap::new();
+    for (unit, until) in recorded.chain(typed) {
+        let known = latest.entry(unit).or_insert(until);
+        *known = until.max(*known);
+    }
+    latest
+}
+
+/// What records should say of it. A commit that takes something away does not lift what protects that, so the record stays as
+/// it is while something is refused for it.
+fn protections(inputs: &Inputs<'_>, changes: &[Change]) -> BTreeMap<InventoryKey, Option<Timestamp>> {
+    let refused = |change: &Change| {
+        let by = |block: &Block| matches!(block, Block::Guard { guard } if *guard == guards::PROTECT_UNTIL);
+        change.blocks.iter().any(by)
     };
-    failed.then_some("a unit that may want it did not render")
+    let kept: BTreeSet<&UnitId> = changes
+        .iter()
+        .filter(|change| refused(change))
+        .map(|change| &change.unit)
+        .collect();
+    let begun: BTreeSet<(&ManagementClusterName, &UnitId)> = changes
+        .iter()
+        .filter(|change| change.goes_ahead())
+        .map(|change| (&change.recorded_on, &change.unit))
+        .collect();
+    let mut protections = BTreeMap::new();
+    for (unit, desired) in &inputs.desired {
+        let UnitId::Cluster(name) = unit else { continue };
+        let Some(cluster) = inputs.fleet.clusters.get(name) else {
+            continue;
+        };
+        let key = (desired.recorded_on.clone(), unit.clone());
+        let stored = inputs.inventories.get(&key);
+        let recorded = stored.and_then(|stored| stored.inventory.protect_until);
+        let is_ours = stored.is_some() || begun.contains(&(&key.0, unit));
+        let is_left = kept.contains(unit) || inputs.suspended.contains_key(unit) || inputs.newer.contains_key(unit);
+        if recorded != cluster.protect_until && is_ours && !is_left {
+            protections.insert(key, cluster.protect_until);
+        }
+    }
+    protections
 }
 
 /// Asks the guards.
-fn refuse(changes: &mut [Change], inputs: &Inputs<'_>) -> Vec<Refusal> {
+fn refuse(changes: &mut [Change], inputs: &Inputs<'_>, protect_until: &BTreeMap<UnitId, Timestamp>) -> Vec<Refusal> {
     let fleet = inputs.fleet;
     let clusters = fleet.clusters.keys().chain(&fleet.failed).cloned().map(UnitId::Cluster);
     let units: BTreeSet<UnitId> = clusters
@@ -413,15 +509,21 @@ fn refuse(changes: &mut [Change], inputs: &Inputs<'_>) -> Vec<Refusal> {
         .chain(fleet.management_clusters.keys().cloned().map(UnitId::ManagementCluster))
         .chain(inputs.failed.keys().cloned())
         .collect();
+    let mut recorded_of: BTreeMap<UnitId, usize> = BTreeMap::new();
+    for ((_, unit), stored) in inputs.inventories {
+        *recorded_of.entry(unit.clone()).or_default() += stored.inventory.entries.len();
+    }
     let facts = Facts {
         limits: &fleet.limits,
         decommission: &fleet.decommission,
         units: &units,
-        recorded: inputs
-            .inventories
-            .values()
-            .map(|stored| stored.inventory.entries.len())
-            .sum(),
+        recorded: recorded_of.values().sum(),
+        recorded_of: &recorded_of,
+        protect_until,
+        waived: &fleet.waived,
+        courses: &inputs.staged.courses,
+        // By an unreadable clock nothing has ended.
+        now: inputs.now.parse().unwrap_or(Timestamp::MIN),
         desired: inputs.desired.values().map(|unit| unit.manifests.len()).sum(),
         incomplete: fleet.incomplete,
         adopt: inputs.adopt,
@@ -429,53 +531,4 @@ fn refuse(changes: &mut [Change], inputs: &Inputs<'_>) -> Vec<Refusal> {
         suspended: &inputs.suspended,
     };
     guards::apply(changes, &facts)
-}
-
-/// What needs an object that is not there and will not be made is blocked too; so is the delete of what still holds
-/// something that stays.
-fn block_dependents(changes: &mut [Change], graph: &Graph) -> Result<(), Cycle> {
-    let places: BTreeMap<ResourceId, usize> = changes
-        .iter()
-        .enumerate()
-        .filter(|(_, change)| change.writes())
-        .map(|(i, change)| (change.id.clone(), i))
-        .collect();
-    for wave in graph.waves(changes)? {
-        for i in wave {
-            // One reason is enough; what it would wait for besides only hides it.
-            if changes[i].action == Action::Leave || !changes[i].blocks.is_empty() {
-                continue;
-            }
-            let needs = graph.before[i].iter().find(|&&j| {
-                let record_stays = changes[i].reason == Reason::Moved && !changes[j].goes_ahead();
-                record_stays || stays_missing(&changes[j]) || stays_there(&changes[j])
-            });
-            let missing = || {
-                let made = |id: &ResourceId| places.get(id).is_some_and(|&j| changes[j].goes_ahead());
-                let mut open = changes[i].unresolved.iter().map(|reference| &reference.id);
-                open.find(|id| !made(id)).cloned()
-            };
-            if let Some(needs) = needs.map(|&j| changes[j].id.clone()).or_else(missing) {
-                changes[i].blocks.push(Block::Dependency { needs });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A write that is not made, of an object that is not there or not known to be. Nor is what others made on OCI, and is not
-/// taken over, there for us: nothing is put into somebody else's network.
-fn stays_missing(change: &Change) -> bool {
-    let write = match change.action {
-        Action::Create => true,
-        Action::Adopt => change.id.target == Target::Oci,
-        Action::Leave => change.reason == Reason::Unseen,
-        Action::Update | Action::Delete | Action::Forget => false,
-    };
-    write && !change.goes_ahead()
-}
-
-/// A delete that is not made.
-fn stays_there(change: &Change) -> bool {
-    change.removes() && !change.goes_ahead()
 }

@@ -141,6 +141,13 @@ pub enum Block {
     Precondition {
         /// What.
         what: String,
+        /// How it is there and does not fit; where it is not there, nothing.
+        lacks: Vec<String>,
+    },
+    /// It follows by itself, once an upgrade has come so far.
+    Upgrade {
+        /// After what.
+        after: String,
     },
     /// Whoever runs the plan leaves it alone for now.
     LeftAlone {
@@ -284,6 +291,12 @@ impl Change {
         self.blocks.is_empty() && self.action != Action::Leave
     }
 
+    /// Whether nothing but the step of an upgrade before it keeps it from being made: a later run makes it.
+    pub fn follows(&self) -> bool {
+        let is_turn = |block: &Block| matches!(block, Block::Upgrade { .. });
+        !self.blocks.is_empty() && self.blocks.iter().all(is_turn)
+    }
+
     /// Whether the live object moved by itself: the fleet files say what they said before.
     pub fn is_drift(&self) -> bool {
         matches!(self.reason, Reason::Drifted | Reason::Vanished)
@@ -369,7 +382,14 @@ pub(crate) mod tests {
             held: Vec::new(),
             needs: Vec::new(),
             suspended: BTreeMap::new(),
+            courses: BTreeMap::new(),
+            protections: BTreeMap::new(),
             forecast: crate::plan::disruption::Forecast::default(),
+            ignored: Vec::new(),
+            contests: Vec::new(),
+            idle_rules: Vec::new(),
+            narrowed: None,
+            origins: crate::plan::origins::Origins::default(),
         }
     }
 }

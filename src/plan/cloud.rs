@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::change::{Action, Block, Body, Change, FieldDiff, Ownership, Preview, Reason};
+use super::ignore::{self, About, IgnoredField};
 use super::known::restore;
 use crate::inventory::{Entry, OciEntry};
-use crate::resource::oci::{self, FieldDifference};
+use crate::resource::oci::{self, FieldDifference, RecordSet};
 use crate::resource::{Manifest, Stewardship};
 
 /// The document is there: nothing to do, or an update, or an adoption.
@@ -15,6 +16,7 @@ pub(super) fn present(
     mut wanted: Value,
     live: &Value,
     entry: Option<&Entry>,
+    (about, ignored): (&About<'_>, &mut Vec<IgnoredField>),
 ) -> Option<Change> {
     let Some(kind) = oci::kind(&manifest.id.kind) else {
         let message = format!("{} is no kind of OCI document", manifest.id.kind);
@@ -24,6 +26,10 @@ pub(super) fn present(
     let former = entry
         .and_then(|entry| entry.oci.as_ref())
         .map_or(&[][..], |entry| &entry.tags);
+    if let Some(left) = ignore::oci(about, &change, kind, (&wanted, live), former) {
+        ignored.extend(left.ignored);
+        wanted = left.document;
+    }
     let differences = oci::differences(kind, &wanted["spec"], &live["spec"], former);
     if manifest.stewardship == Stewardship::Observed {
         change.reason = Reason::Found;
@@ -70,7 +76,7 @@ fn take_off(document: &mut Value, former: &[String]) {
     }
 }
 
-fn field_diff(difference: FieldDifference) -> FieldDiff {
+pub(super) fn field_diff(difference: FieldDifference) -> FieldDiff {
     let FieldDifference {
         path,
         before,
@@ -97,6 +103,7 @@ pub(super) fn entry(document: &Value, before: Option<&OciEntry>, made_again: boo
         tenancy: text("tenancy"),
         incarnation: before.map_or(0, |entry| entry.incarnation) + u32::from(made_again),
         tags: tags.into_iter().flat_map(|tags| tags.keys().cloned()).collect(),
+        at: spec.as_object().and_then(RecordSet::of).map(|set| set.uid()),
         adopted: before.is_some_and(|entry| entry.adopted),
     }
 }

@@ -128,15 +128,20 @@ fn settled(change: Change) -> Option<Settled> {
     })
 }
 
-/// Takes changes out; the graph's indices follow.
+/// Takes out changes that change nothing.
 fn drop_changes(plan: &mut Plan, dropped: &[usize]) {
-    if dropped.is_empty() {
-        return;
-    }
+    let gone = keep(plan, |at| dropped.binary_search(&at).is_err());
+    plan.unchanged += gone.len();
+    plan.settled.extend(gone.into_iter().filter_map(settled));
+}
+
+/// Keeps some changes, by their indices; the graph's follow. Gives the others.
+pub(super) fn keep(plan: &mut Plan, stays: impl Fn(usize) -> bool) -> Vec<Change> {
+    let mut gone = Vec::new();
     let mut place = Vec::with_capacity(plan.changes.len());
     let mut kept = 0;
     for i in 0..plan.changes.len() {
-        let stays = dropped.binary_search(&i).is_err();
+        let stays = stays(i);
         place.push(stays.then_some(kept));
         kept += usize::from(stays);
     }
@@ -144,7 +149,7 @@ fn drop_changes(plan: &mut Plan, dropped: &[usize]) {
     for (change, place) in changes.into_iter().zip(&place) {
         match place {
             Some(_) => plan.changes.push(change),
-            None => plan.settled.extend(settled(change)),
+            None => gone.push(change),
         }
     }
     let before = std::mem::take(&mut plan.graph.before);
@@ -154,5 +159,5 @@ fn drop_changes(plan: &mut Plan, dropped: &[usize]) {
         .filter(|(i, _)| place[*i].is_some())
         .map(|(_, before)| before.into_iter().filter_map(|j| place[j]).collect())
         .collect();
-    plan.unchanged += dropped.len();
+    gone
 }

@@ -10,14 +10,17 @@ use super::change::{
 };
 use super::cloud;
 use super::conflict::{Resolution, forced, resolve};
+use super::ignore::{self, IgnoredField, Rules};
 use super::known::{Known, Open, restore};
 use super::mask::{is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
 use crate::inventory::Entry;
 use crate::providers::{Kind, LiveObject, Observation, Observed, Sensitive};
-use crate::resource::{Digest, FleetUid, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
-use crate::schema::Schema;
+use crate::resource::{
+    Digest, FleetUid, ManagementClusterName, Manifest, Part, ResourceId, Stewardship, Target, UnitId,
+};
+use crate::schema::{Gvk, Schema};
 use crate::ssa;
 
 /// The field manager under which everything is written.
@@ -29,6 +32,8 @@ pub(super) struct Context<'a> {
     pub(super) fleet: &'a FleetUid,
     /// Conflict rules, the first match counting.
     pub(super) conflicts: &'a [ConflictRule],
+    /// What is left as it is.
+    pub(super) ignore: &'a Rules<'a>,
     /// What was seen, by target; a target that is missing has no provider.
     pub(super) observed: &'a BTreeMap<Target, Observation>,
     /// What references stand for.
@@ -71,12 +76,14 @@ impl Context<'_> {
     }
 }
 
-/// What to do about an object that the fleet wants; `None` when it is as it should be.
+/// What to do about an object that the fleet wants; `None` when it is as it should be. What is passed over is put into
+/// `ignored`.
 pub(super) fn wanted(
     manifest: &Manifest,
     recorded_on: &ManagementClusterName,
     entry: Option<&Entry>,
     context: &Context<'_>,
+    ignored: &mut Vec<IgnoredField>,
 ) -> Option<Change> {
     let mut change = Change {
         id: manifest.id.clone(),
@@ -124,7 +131,7 @@ pub(super) fn wanted(
             };
             write_whole(&mut change, manifest, entry, context);
         }
-        Some(Observed::Present(live)) => return present(change, manifest, live, entry, context),
+        Some(Observed::Present(live)) => return present(change, manifest, live, entry, (context, ignored)),
     }
     if matches!(change.blocks.last(), Some(Block::NoProvider)) {
         // What it would be is known all the same: it is shown as a create that waits.
@@ -155,6 +162,10 @@ pub(super) fn entry(manifest: &Manifest, recorded: Option<&Entry>, context: &Con
 /// The change writes the whole document.
 fn write_whole(change: &mut Change, manifest: &Manifest, entry: Option<&Entry>, context: &Context<'_>) {
     let (document, open) = context.document(manifest);
+    let about = context.ignore.about(&manifest.id, &manifest.unit);
+    if about.wants_to_meet() {
+        about.meet(document.expose(), None);
+    }
     keep_place(change, document.expose(), entry);
     note(change, open);
     change.payload.body = payload(change, &document);
@@ -196,7 +207,7 @@ fn present(
     manifest: &Manifest,
     object: &LiveObject,
     entry: Option<&Entry>,
-    context: &Context<'_>,
+    (context, ignored): (&Context<'_>, &mut Vec<IgnoredField>),
 ) -> Option<Change> {
     let live = match object.parse() {
         Ok(live) => live,
@@ -218,6 +229,10 @@ fn present(
     );
     let schema = context.schema(manifest);
     let (document, open) = context.document(manifest);
+    let about = context.ignore.about(&manifest.id, &manifest.unit);
+    if about.wants_to_meet() {
+        about.meet(document.expose(), Some(&live));
+    }
     if let Some(block) = terminating(&live).filter(|_| manifest.stewardship == Stewardship::Managed) {
         change.action = Action::Create;
         change.reason = if entry.is_some() { Reason::Vanished } else { Reason::New };
@@ -233,17 +248,35 @@ fn present(
         return Some(change);
     }
     if manifest.id.target == Target::Oci {
-        return cloud::present(change, manifest, document.expose().clone(), &live, entry);
+        return cloud::present(
+            change,
+            manifest,
+            document.expose().clone(),
+            &live,
+            entry,
+            (&about, ignored),
+        );
     }
+    let settled = |document: &Sensitive| {
+        let settles = |schema: &Arc<Schema>| ssa::is_noop(document.expose(), &live, MANAGER, schema);
+        manifest.stewardship == Stewardship::Managed && !found && schema.is_some_and(settles)
+    };
+    if settled(&document) {
+        return None;
+    }
+    let document = match left(&change, &document, &live, (schema, &about), context) {
+        Some(left) => {
+            ignored.extend(left.ignored);
+            let document = Sensitive::new(left.document);
+            if settled(&document) {
+                return None;
+            }
+            document
+        }
+        None => document,
+    };
     if let (Some(schema), Stewardship::Observed) = (schema, manifest.stewardship) {
         return left_to_others(change, &document, &live, schema, context);
-    }
-    let wanted = document.expose();
-    if let Some(schema) = schema
-        && !found
-        && ssa::is_noop(wanted, &live, MANAGER, schema)
-    {
-        return None;
     }
     let unchanged = entry.and_then(|entry| entry.digest) == Some(manifest.digest());
     (change.action, change.reason) = match (found, unchanged) {
@@ -253,11 +286,43 @@ fn present(
         (false, false) => (Action::Update, Reason::Changed),
     };
     let Some(schema) = schema else {
+        if is_judged_by_fields(&change.id.kind) {
+            let reason = "what it would change is not known: the schema of its kind can't be read".to_owned();
+            change.blocks.push(Block::Unknown { reason });
+            return Some(change);
+        }
         // Without a schema only the server can say what would come of it; `confirm` asks it.
         change.payload.body = payload(&change, &document);
         return Some(change);
     };
     predict(change, &document, live, schema, context)
+}
+
+/// Whether guards, and what a change costs, go by the fields of the kind: without them a downgrade, or the loss of all nodes,
+/// would pass for nothing much.
+fn is_judged_by_fields(kind: &str) -> bool {
+    Part::of(kind).is_some()
+}
+
+/// What is wanted, less what rules leave as it is.
+fn left(
+    change: &Change,
+    document: &Sensitive,
+    live: &Value,
+    (schema, about): (Option<&Arc<Schema>>, &ignore::About<'_>),
+    context: &Context<'_>,
+) -> Option<ignore::Left> {
+    if about.is_empty() {
+        return None;
+    }
+    let open = || {
+        let (group, version) = change.api_version.split_once('/').unwrap_or(("", &change.api_version));
+        let kind = &change.id.kind;
+        Arc::new(Schema::deduced(Gvk { group, version, kind }))
+    };
+    let schema = schema.cloned().unwrap_or_else(open);
+    let forced = || forced(document, live, &schema, context);
+    ignore::kubernetes(about, change, document.expose(), live, &schema, (forced, context.fleet))
 }
 
 /// An object that is on its way out is not there for long, whatever its contents.
@@ -284,7 +349,12 @@ fn left_to_others(
     schema: &Schema,
     context: &Context<'_>,
 ) -> Option<Change> {
-    change.reason = Reason::Found;
+    // What was ours once is not somebody's because we look on.
+    change.reason = if change.ownership == Ownership::Ours {
+        Reason::Changed
+    } else {
+        Reason::Found
+    };
     if let Some(wanted) = forced(document, live, schema, context) {
         change.fields = field_diffs(&change.id, live, &wanted, schema, context.fleet);
         change.fields.retain(|field| !field.field.starts_with(".metadata."));
@@ -392,7 +462,7 @@ pub(crate) fn payload_value(body: &Body) -> Option<Sensitive> {
 }
 
 /// Tools whose fields an adoption takes over: so that a line removed in Git later really removes the field.
-fn is_predecessor(manager: &str, _: ssa::Operation) -> bool {
+pub(super) fn is_predecessor(manager: &str, _: ssa::Operation) -> bool {
     const EXACT: [&str; 7] = [
         "kubectl",
         "helm",
@@ -415,25 +485,28 @@ pub(crate) fn field_diffs(
 ) -> Vec<FieldDiff> {
     ssa::field_changes(Some(before), after, schema)
         .into_iter()
-        .map(|change| {
-            let secret = is_secret(id, &change.field);
-            let show = |value: Value| if secret { mask(fleet, &value) } else { value };
-            FieldDiff {
-                owner: change
-                    .before
-                    .as_ref()
-                    .and_then(|_| ssa::owner_of(before, &change.field).into_iter().next_back())
-                    .map(|owner| FieldOwner {
-                        manager: owner.manager,
-                        time: Some(owner.time).filter(|time| !time.is_empty()),
-                    }),
-                field: change.field.to_string(),
-                before: change.before.map(show),
-                after: change.after.map(show),
-                replaces: false,
-            }
-        })
+        .map(|change| shown(id, before, change, fleet))
         .collect()
+}
+
+/// One field of a live object, a secret masked, with the present value's owner.
+pub(super) fn shown(id: &ResourceId, live: &Value, change: ssa::FieldChange, fleet: &FleetUid) -> FieldDiff {
+    let secret = is_secret(id, &change.field);
+    let show = |value: Value| if secret { mask(fleet, &value) } else { value };
+    FieldDiff {
+        owner: change
+            .before
+            .as_ref()
+            .and_then(|_| ssa::owner_of(live, &change.field).into_iter().next_back())
+            .map(|owner| FieldOwner {
+                manager: owner.manager,
+                time: Some(owner.time).filter(|time| !time.is_empty()),
+            }),
+        field: change.field.to_string(),
+        before: change.before.map(show),
+        after: change.after.map(show),
+        replaces: false,
+    }
 }
 
 /// A change of an object that is known by its entry alone.
@@ -468,13 +541,7 @@ pub(super) fn moved(entry: &Entry, unit: &UnitId, recorded_on: &ManagementCluste
 }
 
 /// Whether the object is wanted can't be told.
-pub(super) fn undecided(
-    entry: &Entry,
-    unit: &UnitId,
-    recorded_on: &ManagementClusterName,
-    reason: &'static str,
-) -> Change {
-    let reason = reason.to_owned();
+pub(super) fn undecided(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName, reason: String) -> Change {
     Change {
         blocks: vec![Block::Unknown { reason }],
         ..recorded(entry, unit, recorded_on)

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{Action, Change, Reason};
-use crate::resource::{ManagementClusterName, ResourceId, Target, UnitId};
+use crate::resource::{ManagementClusterName, Part, ResourceId, Target, UnitId};
 
 /// For each change, by its index, the indices of those that must be done before.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -44,9 +44,15 @@ pub(super) fn rank(id: &ResourceId) -> u8 {
         (Target::Oci, _) => 4,
         (Target::Kubernetes(_), "Namespace" | "CustomResourceDefinition") => 5,
         (Target::Kubernetes(_), "Secret" | "ConfigMap" | "ServiceAccount" | "OCIClusterIdentity") => 6,
+        // Whoever deletes a Cluster deletes what it stands on.
         (Target::Kubernetes(_), "HostedCluster" | "Cluster") => 8,
-        (Target::Kubernetes(_), "NodePool") => 9,
-        (Target::Kubernetes(_), _) => 7,
+        (Target::Kubernetes(_), kind) => match Part::of(kind) {
+            Some(Part::ControlPlane | Part::PoolOfOci) => 9,
+            Some(Part::Pool) => 10,
+            // What makes machines anew goes before the machines.
+            Some(Part::HealthCheck) => 11,
+            Some(Part::Hosted | Part::Cluster | Part::Template) | None => 7,
+        },
     }
 }
 
@@ -217,6 +223,31 @@ mod tests {
         assert_eq!(
             order(&changes),
             vec![vec!["a-y", "a-x"], vec!["a"], vec!["s"], vec!["ns"]]
+        );
+    }
+
+    #[test]
+    fn of_a_cluster_of_machines_pools_go_first_then_the_control_plane_then_the_cluster_and_what_it_stands_on() {
+        let kinds = [
+            ("Namespace", "ns"),
+            ("OCIMachineTemplate", "template"),
+            ("OCICluster", "infrastructure"),
+            ("Cluster", "cluster"),
+            ("KubeadmControlPlane", "plane"),
+            ("MachineDeployment", "pool"),
+            ("MachineHealthCheck", "check"),
+        ];
+        let changes = kinds.map(|(kind, name)| change("a", kind, name, Action::Delete));
+        assert_eq!(
+            order(&changes),
+            vec![
+                vec!["check"],
+                vec!["pool"],
+                vec!["plane"],
+                vec!["cluster"],
+                vec!["template", "infrastructure"],
+                vec!["ns"]
+            ]
         );
     }
 

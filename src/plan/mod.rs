@@ -10,18 +10,25 @@ mod cloud;
 pub mod confirm;
 mod conflict;
 mod decide;
+mod dependents;
 pub mod disruption;
 pub mod drift;
 pub mod graph;
 pub mod guards;
+pub mod ignore;
 pub mod known;
 mod mask;
+pub mod narrow;
+pub mod origins;
 mod ownership;
 pub mod preconditions;
+mod records;
 pub mod rendered;
+mod rollout;
 pub mod saved;
 #[cfg(test)]
 mod tests;
+pub mod upgrade;
 
 pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, Settled, build};
 pub use confirm::document;

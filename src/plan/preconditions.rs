@@ -24,6 +24,31 @@ pub enum Met {
     Yes,
 }
 
+/// What a look at something said.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Whether it is there.
+    pub met: Met,
+    /// What of it does not fit, or why nobody looked; nothing where it is plainly there or not.
+    pub why: Vec<String>,
+}
+
+impl Finding {
+    /// One that needs no reasons.
+    pub const fn plain(met: Met) -> Self {
+        Self { met, why: Vec::new() }
+    }
+
+    /// It could not be looked at.
+    pub fn unchecked(why: impl Into<String>) -> Self {
+        let why = vec![why.into()];
+        Self {
+            met: Met::Unchecked,
+            why,
+        }
+    }
+}
+
 /// One thing that has to be there, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +57,8 @@ pub struct Need {
     pub met: Met,
     /// In words.
     pub what: String,
+    /// What of it does not fit, or why nobody looked; nothing where it is plainly there or not.
+    pub why: Vec<String>,
     /// The units that need it.
     pub units: BTreeSet<UnitId>,
 }
@@ -49,15 +76,16 @@ fn runs(kind: &str) -> bool {
     matches!(kind, "HostedCluster" | "NodePool")
 }
 
-/// Takes what was found: it is kept in the plan, and what is not there holds up the control planes and pools that need it.
-pub fn settle(plan: &mut Plan, found: impl IntoIterator<Item = (UnitId, Precondition, Met)>) {
-    let mut needs: BTreeMap<(Met, String), BTreeSet<UnitId>> = BTreeMap::new();
-    for (unit, precondition, met) in found {
-        needs.entry((met, words(&precondition))).or_default().insert(unit);
+/// Takes what was found: it is kept in the plan, and what is not there, or does not fit, holds up the control planes and
+/// pools that need it.
+pub fn settle(plan: &mut Plan, found: impl IntoIterator<Item = (UnitId, Precondition, Finding)>) {
+    let mut needs: BTreeMap<(Finding, String), BTreeSet<UnitId>> = BTreeMap::new();
+    for (unit, precondition, finding) in found {
+        needs.entry((finding, words(&precondition))).or_default().insert(unit);
     }
     plan.needs = needs
         .into_iter()
-        .map(|((met, what), units)| Need { met, what, units })
+        .map(|((Finding { met, why }, what), units)| Need { met, what, why, units })
         .collect();
     for need in plan.needs.iter().filter(|need| need.met == Met::No) {
         let concerned = plan.changes.iter_mut().filter(|change| {
@@ -66,8 +94,18 @@ pub fn settle(plan: &mut Plan, found: impl IntoIterator<Item = (UnitId, Precondi
         for change in concerned {
             change.blocks.push(Block::Precondition {
                 what: need.what.clone(),
+                lacks: need.why.clone(),
             });
         }
+    }
+}
+
+/// What is needed, with what of it does not fit.
+pub fn sentence(what: &str, why: &[String]) -> String {
+    if why.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{what}: {}", why.join("; "))
     }
 }
 
@@ -112,6 +150,7 @@ fn words(precondition: &Precondition) -> String {
             region,
             role,
             within,
+            ..
         } => {
             let what = match resource {
                 OciId::Known(ocid) => ocid.as_str(),
@@ -152,8 +191,12 @@ mod tests {
         settle(
             &mut plan,
             [
-                (units[1].clone(), Precondition::RouteApi, Met::No),
-                (units[2].clone(), Precondition::OciPlatform, Met::Unchecked),
+                (units[1].clone(), Precondition::RouteApi, Finding::plain(Met::No)),
+                (
+                    units[2].clone(),
+                    Precondition::OciPlatform,
+                    Finding::unchecked("no rights"),
+                ),
             ],
         );
         let going: Vec<&str> = plan

@@ -237,7 +237,13 @@ impl SavedPlan {
             let key = (&before.unit, &before.object);
             known.insert(key);
             let Some(change) = now.get(&key) else {
-                standing.done += usize::from(before.goes_ahead);
+                match passed_over(before, fresh) {
+                    Some(how) => standing.moved.push(Moved::Object {
+                        object: Box::new(before.object.clone()),
+                        how,
+                    }),
+                    None => standing.done += usize::from(before.goes_ahead),
+                }
                 continue;
             };
             // It is gone as was wanted; that it is dropped from the record, too, needs nobody's word.
@@ -265,6 +271,13 @@ impl SavedPlan {
         }
         standing
     }
+}
+
+/// Why a change that is there no longer was not made: a rule passes over what it was about.
+fn passed_over(before: &SavedChange, fresh: &Plan) -> Option<String> {
+    let mut ignored = fresh.ignored.iter().filter(|ignored| ignored.id == before.object);
+    let field = ignored.find(|ignored| before.fields.contains_key(&ignored.diff.field))?;
+    Some(format!("{} is passed over now", field.diff.field))
 }
 
 fn saved(change: &Change, salt: &str) -> SavedChange {

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::change::{Action, Block, Change, Reason};
+use super::upgrade::Staged;
 use super::{DesiredUnit, Inputs, MANAGER, Plan, Revised, build};
-use crate::fleet::model::{Cap, Fleet, Limits, Suspensions};
+use crate::fleet::model::{Cap, Fleet, Ignore, Limits, Suspensions};
 use crate::inventory::{Entry, InventoryKey, UnitInventory};
+use crate::plan::ignore::Contested;
 use crate::providers::{Kind, LiveObject, Observation, Observed, Stored};
 use crate::resource::mark::OWNER_ANNOTATION;
 use crate::resource::{
@@ -17,26 +19,26 @@ use crate::resource::{
 use crate::schema::{Gvk, Schema};
 use crate::ssa;
 
-const NOW: &str = "2026-01-01T00:00:00Z";
+pub(super) const NOW: &str = "2026-01-01T00:00:00Z";
 
-fn mc() -> ManagementClusterName {
+pub(super) fn mc() -> ManagementClusterName {
     ManagementClusterName::new("m")
 }
 
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target::Kubernetes(mc())
 }
 
-fn uid() -> FleetUid {
+pub(super) fn uid() -> FleetUid {
     FleetUid::new("f")
 }
 
-fn cluster(name: &str) -> UnitId {
+pub(super) fn cluster(name: &str) -> UnitId {
     UnitId::Cluster(ClusterName::new(name))
 }
 
 /// A ConfigMap of a unit, marked.
-fn manifest(unit: &UnitId, name: &str, data: &str) -> Manifest {
+pub(super) fn manifest(unit: &UnitId, name: &str, data: &str) -> Manifest {
     let mut body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "ns"},
         "data": {"key": data}});
     let bare = Manifest::new(target(), unit.clone(), Stewardship::Managed, &body).unwrap();
@@ -45,7 +47,7 @@ fn manifest(unit: &UnitId, name: &str, data: &str) -> Manifest {
     Manifest::new(target(), unit.clone(), Stewardship::Managed, &body).unwrap()
 }
 
-fn schema() -> Schema {
+pub(super) fn schema() -> Schema {
     Schema::deduced(Gvk {
         group: "",
         version: "v1",
@@ -54,7 +56,7 @@ fn schema() -> Schema {
 }
 
 /// What a server has after a manifest was applied.
-fn applied(manifest: &Manifest) -> Value {
+pub(super) fn applied(manifest: &Manifest) -> Value {
     let request = ssa::ApplyRequest {
         live: None,
         config: &manifest.body(),
@@ -69,7 +71,7 @@ fn applied(manifest: &Manifest) -> Value {
     }
 }
 
-fn present(object: &Value) -> Observed {
+pub(super) fn present(object: &Value) -> Observed {
     Observed::Present(LiveObject {
         uid: "u".to_owned(),
         version: "7".to_owned(),
@@ -78,18 +80,19 @@ fn present(object: &Value) -> Observed {
 }
 
 /// A world to plan in.
-struct World {
-    fleet: Fleet,
+pub(super) struct World {
+    pub(super) fleet: Fleet,
     desired: BTreeMap<UnitId, Vec<Manifest>>,
     elsewhere: Vec<ResourceId>,
     failed: BTreeMap<UnitId, String>,
     inventories: BTreeMap<InventoryKey, Stored>,
-    observed: BTreeMap<ResourceId, Observed>,
+    pub(super) observed: BTreeMap<ResourceId, Observed>,
+    pub(super) contested: Contested,
     scope: Option<UnitId>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             fleet: Fleet {
                 name: FleetName::new("fleet"),
@@ -98,12 +101,17 @@ impl World {
                 networks: BTreeMap::new(),
                 clusters: BTreeMap::new(),
                 failed: BTreeSet::new(),
-                limits: Limits { deletes: Cap::Count(9) },
+                limits: Limits {
+                    deletes: Cap::Count(9),
+                    disrupted_nodes: None,
+                },
                 decommission: BTreeMap::new(),
                 moved: Vec::new(),
                 conflicts: Vec::new(),
                 drift: Vec::new(),
+                ignore: Ignore::default(),
                 suspend: Suspensions::default(),
+                waived: BTreeMap::new(),
                 incomplete: false,
             },
             desired: BTreeMap::new(),
@@ -111,11 +119,12 @@ impl World {
             failed: BTreeMap::new(),
             inventories: BTreeMap::new(),
             observed: BTreeMap::new(),
+            contested: Contested::new(),
             scope: None,
         }
     }
 
-    fn want(&mut self, manifest: &Manifest) {
+    pub(super) fn want(&mut self, manifest: &Manifest) {
         self.desired
             .entry(manifest.unit.clone())
             .or_default()
@@ -124,12 +133,12 @@ impl World {
     }
 
     /// As after an apply: it is there, and recorded.
-    fn made(&mut self, manifest: &Manifest) {
+    pub(super) fn made(&mut self, manifest: &Manifest) {
         self.observed.insert(manifest.id.clone(), present(&applied(manifest)));
         self.recorded(manifest);
     }
 
-    fn recorded(&mut self, manifest: &Manifest) {
+    pub(super) fn recorded(&mut self, manifest: &Manifest) {
         let stored = self
             .inventories
             .entry((mc(), manifest.unit.clone()))
@@ -146,7 +155,7 @@ impl World {
         });
     }
 
-    fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> Plan {
         let kind = Kind {
             group: String::new(),
             version: "v1".to_owned(),
@@ -183,6 +192,8 @@ impl World {
             },
             newer: &BTreeMap::new(),
             suspended: BTreeMap::new(),
+            staged: &Staged::default(),
+            contested: &self.contested,
             adopt: false,
             now: NOW,
         })
@@ -190,7 +201,7 @@ impl World {
     }
 }
 
-fn short(changes: &[Change]) -> Vec<(&str, Action, Reason)> {
+pub(super) fn short(changes: &[Change]) -> Vec<(&str, Action, Reason)> {
     changes
         .iter()
         .map(|change| (change.id.name.as_str(), change.action, change.reason))
@@ -289,6 +300,8 @@ fn nothing_is_pruned_that_a_failed_management_unit_may_want() {
     let plan = world.plan();
     let change = plan.changes.iter().find(|change| change.id.name == "x").unwrap();
     assert!(!change.goes_ahead() && change.action == Action::Leave, "{change:?}");
+    let reason = format!("management {} may want it, and is left alone: a template failed", mc());
+    assert_eq!(change.blocks, [Block::Unknown { reason }]);
 }
 
 #[test]

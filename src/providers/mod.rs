@@ -6,7 +6,7 @@
 pub mod fence;
 pub mod kubernetes;
 pub mod oci;
-mod pause;
+pub(crate) mod pause;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

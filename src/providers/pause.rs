@@ -1,4 +1,4 @@
-//! How long to wait before another attempt: what the providers have in common.
+//! How long to wait before another attempt: what the providers and the code hosts have in common.
 //!
 //! Invariant: no pause is longer than a day, whatever a server asks for; the time comes from the caller, and so does the
 //! seed of what is left to chance.
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `Retry-After`: seconds, or a date.
-pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds).min(LONGEST));
@@ -24,23 +24,23 @@ pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 }
 
 /// A time as HTTP writes it.
-pub(super) fn parse_http_date(value: &str) -> Option<Timestamp> {
+pub(crate) fn parse_http_date(value: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(value).ok().map(|zoned| zoned.timestamp())
 }
 
 /// Randomness from a seed: to spread what would come at once, never for secrets.
 #[derive(Debug)]
-pub(super) struct Jitter(u64);
+pub(crate) struct Jitter(u64);
 
 impl Jitter {
     /// From a seed; without one, a different one each time.
-    pub(super) fn new(seed: impl Into<Option<u64>>) -> Self {
+    pub(crate) fn new(seed: impl Into<Option<u64>>) -> Self {
         let chance = || std::hash::RandomState::new().build_hasher().finish();
         Self(seed.into().unwrap_or_else(chance))
     }
 
     /// The next number (splitmix64).
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -49,14 +49,14 @@ impl Jitter {
     }
 
     /// A share of this.
-    pub(super) fn below(&mut self, limit: Duration) -> Duration {
+    pub(crate) fn below(&mut self, limit: Duration) -> Duration {
         #[expect(clippy::cast_precision_loss, reason = "32 bits are exact in an f64")]
         let share = (self.next() >> 32) as f64 / f64::from(u32::MAX);
         limit.mul_f64(share)
     }
 
     /// Twice as long after each attempt, half of it by chance.
-    pub(super) fn backoff(&mut self, first: Duration, longest: Duration, attempts: u32) -> Duration {
+    pub(crate) fn backoff(&mut self, first: Duration, longest: Duration, attempts: u32) -> Duration {
         let doubled = first.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
         let half = doubled.min(longest) / 2;
         half + self.below(half)

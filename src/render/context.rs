@@ -2,8 +2,8 @@
 //!
 //! `fleet` (name, uid), `cluster`, `managementCluster` as in the model; and worked out here, so that no template has to:
 //! `namespaces` and `copies` of this unit, `services` in the one order, `links` (OCIDs of the network, or references to
-//! what will have one), `network` (what to make, where the unit makes a network; else null), `balancer` and `records` (what
-//! leads to the cluster), `remoteRegions` (of networks that are peered with the management cluster from another region).
+//! what will have one), `network` (what to make, where the unit makes a network; else null), `machines` (what clusters of
+//! machines need; null of hosted ones), `balancer` and `records` (what leads to the cluster), `remoteRegions` (of networks that are peered with the management cluster from another region).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,10 @@ use serde::Serialize;
 
 use super::endpoint;
 use super::firewall::{self, Subnet};
+use super::machines;
 use crate::diag::{Code, Diagnostic};
 use crate::fleet::model::{
-    Cluster, Dialect, ExistingNetwork, Fleet, Manage, ManagementCluster, Network, NetworkPlan, NetworkSource,
+    Cluster, Dialect, ExistingNetwork, Fleet, Hosted, Manage, ManagementCluster, Network, NetworkPlan, NetworkSource,
     SecretRef, SecretUse, Service,
 };
 use crate::resource::{ClusterName, Compartment, ManagementClusterName, OciId, Ocid, Reference};
@@ -127,17 +128,16 @@ impl<'a> Contexts<'a> {
             problems.push(*problem);
             Links::default()
         });
-        for service in cluster
-            .services
-            .iter()
-            .filter(|service| service.strategy == "NodePort" && service.address.is_none())
-        {
+        let published = cluster.hosted().into_iter().flat_map(|hosted| &hosted.services);
+        for service in published.filter(|service| service.strategy == "NodePort" && service.address.is_none()) {
             let message = format!("{} is published by node port, but no address leads there", service.name);
             let hint = "set `nodePortAddress` of the management cluster";
             problems.push(Diagnostic::new(Code::MissingKey, message).hint(hint));
         }
-        if cluster.dialect == Dialect::Oci && problems.is_empty() {
-            problems.extend(missing(cluster, &links));
+        if let Some(hosted) = cluster.hosted().filter(|hosted| hosted.dialect == Dialect::Oci)
+            && problems.is_empty()
+        {
+            problems.extend(missing(cluster, (hosted, &links)));
         }
         let network = cluster.network.source.plan().map(|plan| NetworkContext {
             tenancy: cluster.tenancy.as_ref(),
@@ -153,6 +153,9 @@ impl<'a> Contexts<'a> {
             };
             return Err(problems.into_iter().map(place).collect());
         }
+        let machines = cluster
+            .machines()
+            .map(|machines| machines::Context::of(cluster, machines, self.fleet));
         let shared = self.shared.has(cluster);
         let namespaces = if shared {
             vec![]
@@ -173,6 +176,7 @@ impl<'a> Contexts<'a> {
             services => Value::from(Serde(services(cluster))),
             links => Value::from(Serde(&links)),
             network => Value::from(Serde(&network)),
+            machines => Value::from(Serde(&machines)),
             balancer => Value::from(Serde(endpoint::balancer(cluster))),
             records => Value::from(Serde(endpoint::records(
                 cluster,
@@ -251,6 +255,7 @@ impl<'a> Contexts<'a> {
         match &cluster.network.source {
             NetworkSource::Managed(_) => Ok(made(&cluster.object_name)),
             NetworkSource::Existing(existing) => Ok(known(existing)),
+            NetworkSource::Capoci { .. } => Ok(Links::default()),
             NetworkSource::Shared { name } => match self.fleet.networks.get(name) {
                 Some(Network {
                     source: NetworkSource::Managed(_),
@@ -272,15 +277,18 @@ impl<'a> Contexts<'a> {
 
 /// Every copy that a cluster needs.
 pub(super) fn copies(cluster: &Cluster) -> impl Iterator<Item = Copy> + '_ {
-    let secrets = [
-        Some(&cluster.pull_secret),
-        cluster.ssh_key.as_ref(),
-        cluster.encryption_key.as_ref(),
-    ];
-    let secrets = secrets.into_iter().flatten().map(|used| ("Secret", used));
-    let bundle = cluster.trust_bundle.iter().map(|used| ("ConfigMap", used));
+    let hosted = cluster.hosted();
+    let secrets = hosted.map(|hosted| {
+        [
+            Some(&hosted.pull_secret),
+            hosted.ssh_key.as_ref(),
+            hosted.encryption_key.as_ref(),
+        ]
+    });
+    let secrets = secrets.into_iter().flatten().flatten().map(|used| ("Secret", used));
+    let bundle = hosted.and_then(|hosted| hosted.trust_bundle.as_ref());
     secrets
-        .chain(bundle)
+        .chain(bundle.map(|used| ("ConfigMap", used)))
         .filter_map(|(kind, SecretUse { name, copy_from })| {
             // A source beside the HostedCluster is the object itself.
             let from = copy_from
@@ -296,14 +304,16 @@ pub(super) fn copies(cluster: &Cluster) -> impl Iterator<Item = Copy> + '_ {
 }
 
 fn services(cluster: &Cluster) -> Vec<&Service> {
-    let mut services: Vec<&Service> = cluster.services.iter().collect();
+    let mut services: Vec<&Service> = cluster
+        .hosted()
+        .map_or_else(Vec::new, |hosted| hosted.services.iter().collect());
     let place = |service: &Service| SERVICE_ORDER.iter().position(|name| *name == service.name);
     services.sort_by_key(|service| place(service).unwrap_or(SERVICE_ORDER.len()));
     services
 }
 
 /// The tags as typed; who answers for the objects is one of them unless a tag says so already.
-fn tags(typed: &BTreeMap<String, String>, owner: Option<&String>) -> BTreeMap<String, String> {
+pub(super) fn tags(typed: &BTreeMap<String, String>, owner: Option<&String>) -> BTreeMap<String, String> {
     let mut tags = typed.clone();
     if let Some(owner) = owner {
         tags.entry("owner".to_owned()).or_insert_with(|| owner.clone());
@@ -362,7 +372,7 @@ fn compartment<'a>(typed: Option<&'a Compartment>, problems: &mut Vec<Diagnostic
 }
 
 /// What the `oci` dialect can't do without.
-fn missing(cluster: &Cluster, links: &Links) -> Vec<Diagnostic> {
+fn missing(cluster: &Cluster, (hosted, links): (&Hosted, &Links)) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut need = |there: bool, what: &str| {
         if !there {
@@ -374,7 +384,7 @@ fn missing(cluster: &Cluster, links: &Links) -> Vec<Diagnostic> {
     };
     need(cluster.tenancy.is_some(), "a `tenancy`");
     need(cluster.compartment.is_some(), "a `compartment`");
-    for pool in cluster.node_pools.values().filter(|pool| pool.subnet.is_none()) {
+    for pool in hosted.node_pools.values().filter(|pool| pool.subnet.is_none()) {
         let what = format!(
             "a subnet for node pool `{}`: its own, or the network's worker subnet",
             pool.name

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::fleet::model::{Cluster, EndpointBalancer, ManagementCluster, Service};
+use crate::fleet::model::{Cluster, EndpointBalancer, Hosted, ManagementCluster, Service};
 use crate::resource::Reference;
 
 /// A network load balancer, as far as it has to be worked out.
@@ -32,10 +32,11 @@ fn balancer_name(cluster: &Cluster) -> String {
 
 /// The load balancer: a listener at each node port, and behind it that port of each node.
 pub(super) fn balancer(cluster: &Cluster) -> Option<Balancer> {
-    let EndpointBalancer { nodes, .. } = cluster.endpoint.as_ref()?;
+    let hosted = cluster.hosted()?;
+    let EndpointBalancer { nodes, .. } = hosted.endpoint.as_ref()?;
     let mut sets = Map::new();
     let mut listeners = Map::new();
-    for (service, port) in cluster
+    for (service, port) in hosted
         .services
         .iter()
         .filter_map(|service| Some((service, service.port?)))
@@ -65,13 +66,13 @@ pub(super) fn balancer(cluster: &Cluster) -> Option<Balancer> {
 /// The records whose targets are known: of the load balancer, and of routes where the management cluster says where its
 /// router is.
 pub(super) fn records(cluster: &Cluster, management: Option<&ManagementCluster>) -> Vec<Record> {
-    if cluster.dns_zone.is_none() {
+    let Some(hosted) = cluster.hosted().filter(|hosted| hosted.dns_zone.is_some()) else {
         return Vec::new();
-    }
-    let own = cluster
+    };
+    let own = hosted
         .endpoint
         .as_ref()
-        .filter(|own| leads(cluster, own))
+        .filter(|own| leads(hosted, own))
         .map(|own| Record {
             name: balancer_name(cluster),
             domain: own.hostname.clone(),
@@ -84,7 +85,7 @@ pub(super) fn records(cluster: &Cluster, management: Option<&ManagementCluster>)
         });
     let router = management.and_then(|management| management.router_address.as_ref());
     let routes = router.into_iter().flat_map(|address| {
-        let published = cluster.services.iter().filter(|service| service.strategy == "Route");
+        let published = hosted.services.iter().filter(|service| service.strategy == "Route");
         published.filter_map(|service: &Service| {
             let name = format!("{}-{}", cluster.object_name, service.name.to_lowercase());
             let domain = service.hostname.clone()?;
@@ -106,7 +107,7 @@ pub(super) fn records(cluster: &Cluster, management: Option<&ManagementCluster>)
 }
 
 /// Whether a service is published at the load balancer's name.
-fn leads(cluster: &Cluster, own: &EndpointBalancer) -> bool {
-    let mut addresses = cluster.services.iter().filter_map(|service| service.address.as_ref());
+fn leads(hosted: &Hosted, own: &EndpointBalancer) -> bool {
+    let mut addresses = hosted.services.iter().filter_map(|service| service.address.as_ref());
     addresses.any(|address| *address == own.hostname)
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::machines;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::fleet::model::{Cluster, Manage};
 use crate::resource::lookup::malformed_lookups;
@@ -199,6 +200,9 @@ impl Unit<'_> {
             let owner = |other: &&ResourceId| other.group == HYPERSHIFT && other.kind == "HostedCluster";
             needs.extend(ids.iter().filter(beside).filter(owner).cloned());
         }
+        if machines::is_cluster_api(&id.group) {
+            needs.extend(machines::needs(manifest, ids.iter().filter(beside)));
+        }
         // Most documents hold no reference: looking for one in the text is a hundred times cheaper than parsing it.
         if manifest.canonical().contains("\"$ref\"") {
             needs.extend(
@@ -213,14 +217,15 @@ impl Unit<'_> {
 
 /// Merges a cluster's raw patches over `spec`.
 fn patch(body: &mut Map<String, Value>, cluster: &Cluster) {
+    let Some(hosted) = cluster.hosted() else { return };
     if group(&string(body, "apiVersion")) != HYPERSHIFT {
         return;
     }
     let name = metadata(body, "name").unwrap_or_default();
     let patch = match string(body, "kind").as_str() {
-        "HostedCluster" if name == cluster.object_name => Some(&cluster.hosted_cluster_patch),
+        "HostedCluster" if name == cluster.object_name => Some(&hosted.hosted_cluster_patch),
         "NodePool" => {
-            let pool = cluster.node_pools.values().find(|pool| pool.object_name == name);
+            let pool = hosted.node_pools.values().find(|pool| pool.object_name == name);
             pool.map(|pool| &pool.node_pool_patch)
         }
         _ => None,
@@ -232,7 +237,7 @@ fn patch(body: &mut Map<String, Value>, cluster: &Cluster) {
 }
 
 /// Maps merge deeply, `null` removes, everything else replaces.
-fn merge(into: &mut Value, patch: &Map<String, Value>) {
+pub(super) fn merge(into: &mut Value, patch: &Map<String, Value>) {
     if !into.is_object() {
         *into = Value::Object(Map::new());
     }

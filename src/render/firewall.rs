@@ -60,7 +60,7 @@ fn made(subnet: &SubnetPlan, plan: &NetworkPlan, flows: &[Flow]) -> Subnet {
 }
 
 /// Whether what is in a subnet can be told its group.
-fn is_in_group(role: Role, plan: &NetworkPlan) -> bool {
+pub(super) fn is_in_group(role: Role, plan: &NetworkPlan) -> bool {
     match role {
         Role::Workers | Role::LoadBalancers | Role::ServiceLb => false,
         Role::Endpoint => plan.endpoint_balancer,

@@ -6,6 +6,7 @@
 mod again;
 mod block;
 mod bounds;
+pub mod built_in;
 mod context;
 pub mod crds;
 mod documents;
@@ -15,6 +16,7 @@ mod extra;
 mod finish;
 mod firewall;
 mod flows;
+mod machines;
 mod precondition;
 pub mod reachability;
 pub mod settings;
@@ -32,7 +34,7 @@ use self::again::Kept;
 use self::context::Contexts;
 use self::finish::Document;
 use crate::diag::{Code, Diagnostic, Span};
-use crate::fleet::model::{Cluster, Fleet, Manage, ManagementCluster, Network, NetworkSource};
+use crate::fleet::model::{Cluster, ClusterKind, Fleet, Manage, ManagementCluster, Network, NetworkSource};
 use crate::resource::mark::{CLUSTER_LABEL, ENVIRONMENT_LABEL, FLEET_LABEL, MANAGED_BY_LABEL, NETWORK_LABEL};
 use crate::resource::{Digest, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
 
@@ -184,7 +186,15 @@ impl Renderer<'_> {
 
     fn cluster(&self, cluster: &Cluster, id: &UnitId) -> Result<Unit, Vec<Diagnostic>> {
         let context = self.contexts.cluster(cluster)?;
-        let mut documents = self.evaluate(templates::CLUSTER, &context, id)?;
+        let names = match &cluster.kind {
+            ClusterKind::Hosted(_) => templates::HOSTED,
+            ClusterKind::SelfManaged(_) => templates::SELF_MANAGED,
+            ClusterKind::Oke(_) => templates::OKE,
+        };
+        let mut documents = self.evaluate(names, &context, id)?;
+        if let Some(of_machines) = cluster.machines() {
+            machines::complete(&mut documents, cluster, of_machines);
+        }
         if matches!(cluster.network.source, NetworkSource::Managed(_)) {
             documents.extend(self.evaluate(templates::NETWORK, &context, id)?);
         }
@@ -213,7 +223,11 @@ impl Renderer<'_> {
         }
         .finish(documents)?;
         let management = self.fleet.management_clusters.get(&cluster.management_cluster);
-        Ok(unit(manifests, precondition::of_cluster(cluster, management)))
+        let shared = match &cluster.network.source {
+            NetworkSource::Shared { name } => self.fleet.networks.get(name),
+            NetworkSource::Managed(_) | NetworkSource::Existing(_) | NetworkSource::Capoci { .. } => None,
+        };
+        Ok(unit(manifests, precondition::of_cluster(cluster, management, shared)))
     }
 
     fn management_cluster(&self, cluster: &ManagementCluster, id: &UnitId) -> Result<Unit, Vec<Diagnostic>> {
@@ -239,7 +253,7 @@ impl Renderer<'_> {
         let context = self.contexts.network(network)?;
         let documents = match network.source {
             NetworkSource::Managed(_) => self.evaluate(templates::NETWORK, &context, id)?,
-            NetworkSource::Shared { .. } | NetworkSource::Existing(_) => Vec::new(),
+            NetworkSource::Shared { .. } | NetworkSource::Existing(_) | NetworkSource::Capoci { .. } => Vec::new(),
         };
         let mut labels = self.labels(&BTreeMap::new());
         labels.insert(NETWORK_LABEL.to_owned(), network.name.as_str().to_owned());

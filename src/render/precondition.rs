@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::endpoint;
 use crate::fleet::model::{
-    Cluster, Dialect, ExistingNetwork, Manage, ManagementCluster, Network, NetworkPlan, NetworkSource, SecretUse,
+    Cluster, Dialect, ExistingNetwork, Hosted, Manage, ManagementCluster, Network, NetworkPlan, NetworkSource,
+    SecretUse,
 };
 use crate::resource::{OciId, Reference, ResourceId, Target};
 
@@ -51,6 +52,10 @@ pub enum Precondition {
         role: String,
         /// Ranges of which one holds the subnet's; of any range where empty.
         within: Vec<String>,
+        /// The VCN that a subnet is in; of a VCN none.
+        vcn: Option<OciId>,
+        /// Whether something in the subnet is to have a public address.
+        public: bool,
     },
     /// The security rules of the management cluster's VCN admit the network that is peered with it.
     Peering {
@@ -61,24 +66,34 @@ pub enum Precondition {
     },
 }
 
-/// What a cluster needs, sorted. Nothing where nothing of it is written.
-pub(super) fn of_cluster(cluster: &Cluster, management: Option<&ManagementCluster>) -> Vec<Precondition> {
+/// What a cluster needs, sorted. Nothing where nothing of it is written. With the shared network that it uses.
+pub(super) fn of_cluster(
+    cluster: &Cluster,
+    management: Option<&ManagementCluster>,
+    shared: Option<&Network>,
+) -> Vec<Precondition> {
     let mut needs = Vec::new();
-    if matches!(cluster.manage, Manage::All) {
-        secrets(cluster, &mut needs);
-        published(cluster, management, &mut needs);
+    let hosted = cluster.hosted();
+    if let (Some(hosted), Manage::All) = (hosted, cluster.manage) {
+        secrets(cluster, hosted, &mut needs);
+        published(cluster, (hosted, management), &mut needs);
     }
-    if cluster.dialect == Dialect::Oci && matches!(cluster.manage, Manage::All | Manage::Pools) {
+    let on_oci = hosted.is_some_and(|hosted| hosted.dialect == Dialect::Oci);
+    if on_oci && matches!(cluster.manage, Manage::All | Manage::Pools) {
         needs.push(Precondition::OciPlatform);
     }
-    match &cluster.network.source {
-        NetworkSource::Managed(plan) if cluster.manage != Manage::Observe => {
+    let source = &cluster.network.source;
+    match (source, shared.map(|network| &network.source)) {
+        (NetworkSource::Managed(plan), _) if cluster.manage != Manage::Observe => {
             needs.extend(peering(&cluster.object_name, plan));
         }
         // Documents of the other dialects name nothing of OCI.
-        NetworkSource::Existing(existing) if cluster.dialect == Dialect::Oci => {
+        (NetworkSource::Existing(existing), _)
+        | (NetworkSource::Shared { .. }, Some(NetworkSource::Existing(existing)))
+            if on_oci =>
+        {
             let machine = cluster.network.machine.iter().map(ToString::to_string).collect();
-            needs.extend(there(existing, &cluster.region, machine));
+            needs.extend(there(existing, &cluster.region, machine, cluster.has_public_endpoint()));
         }
         _ => {}
     }
@@ -94,11 +109,11 @@ pub(super) fn of_network(network: &Network) -> Vec<Precondition> {
             peering(&network.object_name, plan).into_iter().collect()
         }
         NetworkSource::Existing(existing) => {
-            let mut needs = there(existing, &network.region, Vec::new());
+            let mut needs = there(existing, &network.region, Vec::new(), false);
             needs.sort();
             needs
         }
-        NetworkSource::Managed(_) | NetworkSource::Shared { .. } => Vec::new(),
+        NetworkSource::Managed(_) | NetworkSource::Shared { .. } | NetworkSource::Capoci { .. } => Vec::new(),
     }
 }
 
@@ -119,15 +134,15 @@ pub(super) fn of_management_cluster(cluster: &ManagementCluster) -> Vec<Precondi
     needs
 }
 
-fn secrets(cluster: &Cluster, needs: &mut Vec<Precondition>) {
+fn secrets(cluster: &Cluster, hosted: &Hosted, needs: &mut Vec<Precondition>) {
     let secrets = [
-        Some(&cluster.pull_secret),
-        cluster.ssh_key.as_ref(),
-        cluster.encryption_key.as_ref(),
+        Some(&hosted.pull_secret),
+        hosted.ssh_key.as_ref(),
+        hosted.encryption_key.as_ref(),
     ];
     let secrets = secrets.into_iter().flatten().map(|used| ("Secret", used));
     for (kind, SecretUse { name, copy_from }) in
-        secrets.chain(cluster.trust_bundle.iter().map(|used| ("ConfigMap", used)))
+        secrets.chain(hosted.trust_bundle.iter().map(|used| ("ConfigMap", used)))
     {
         let (namespace, name) = match copy_from {
             Some(from) => (&from.namespace, &from.name),
@@ -139,27 +154,40 @@ fn secrets(cluster: &Cluster, needs: &mut Vec<Precondition>) {
 }
 
 /// The parts of an existing network.
-fn there(existing: &ExistingNetwork, region: &str, machine: Vec<String>) -> Vec<Precondition> {
-    let part = |resource: &OciId, role: &str, within: Vec<String>| Precondition::Existing {
+fn there(existing: &ExistingNetwork, region: &str, machine: Vec<String>, public: bool) -> Vec<Precondition> {
+    let vcn = Precondition::Existing {
+        resource: existing.vcn.clone(),
+        region: region.to_owned(),
+        role: "vcn".to_owned(),
+        within: Vec::new(),
+        vcn: None,
+        public: false,
+    };
+    let subnet = |resource: &OciId, role: &str, within: Vec<String>, public: bool| Precondition::Existing {
         resource: resource.clone(),
         region: region.to_owned(),
         role: role.to_owned(),
         within,
+        vcn: Some(existing.vcn.clone()),
+        public,
     };
-    let vcn = part(&existing.vcn, "vcn", Vec::new());
     let endpoint = existing.endpoint_subnet.as_ref();
     let workers = existing.worker_subnet.as_ref();
     std::iter::once(vcn)
-        .chain(endpoint.map(|id| part(id, "endpoint", Vec::new())))
-        .chain(workers.map(|id| part(id, "workers", machine)))
+        .chain(endpoint.map(|id| subnet(id, "endpoint", Vec::new(), public)))
+        .chain(workers.map(|id| subnet(id, "workers", machine, false)))
         .collect()
 }
 
-fn published(cluster: &Cluster, management: Option<&ManagementCluster>, needs: &mut Vec<Precondition>) {
-    let own = cluster.endpoint.as_ref().map(|own| &own.hostname);
+fn published(
+    cluster: &Cluster,
+    (hosted, management): (&Hosted, Option<&ManagementCluster>),
+    needs: &mut Vec<Precondition>,
+) {
+    let own = hosted.endpoint.as_ref().map(|own| &own.hostname);
     let made = endpoint::records(cluster, management);
     let by = |strategy: &'static str| {
-        cluster
+        hosted
             .services
             .iter()
             .filter(move |service| service.strategy == strategy)

@@ -13,6 +13,7 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::bounds;
+use super::built_in::{BUILT_IN, Version};
 use super::emit::{self, Bounded, OverBudget};
 use crate::diag::{Code, Diagnostic, Span, nearest};
 use crate::resource::Digest;
@@ -25,13 +26,18 @@ const RECURSION: usize = 40;
 const SOURCE_BUDGET: usize = 256 << 10;
 
 /// The templates that are rendered, by the unit that they are rendered for.
-pub(super) const CLUSTER: &[&str] = &[
+pub(super) const HOSTED: &[&str] = &[
     "namespace.yaml.j2",
     "copies.yaml.j2",
     "hosted-cluster.yaml.j2",
     "node-pools.yaml.j2",
     "endpoint.yaml.j2",
 ];
+pub(super) const SELF_MANAGED: &[&str] = &["namespace.yaml.j2", "self-managed.yaml.j2", "machine-pools.yaml.j2"];
+pub(super) const OKE: &[&str] = &["namespace.yaml.j2", "oke.yaml.j2", "machine-pools.yaml.j2"];
+/// What those of clusters of machines import.
+#[cfg(test)]
+pub(super) const PARTS: &[&str] = &["cluster-api.yaml.j2"];
 pub(super) const MANAGEMENT_CLUSTER: &[&str] = &[
     "namespace.yaml.j2",
     "copies.yaml.j2",
@@ -41,24 +47,6 @@ pub(super) const MANAGEMENT_CLUSTER: &[&str] = &[
 /// Of a network that is to be made, be it one cluster's or shared.
 pub(super) const NETWORK: &[&str] = &["network.yaml.j2"];
 
-/// The built-in templates: name and text.
-const BUILT_IN: &[(&str, &str)] = &[
-    ("copies.yaml.j2", include_str!("../../templates/copies.yaml.j2")),
-    ("endpoint.yaml.j2", include_str!("../../templates/endpoint.yaml.j2")),
-    (
-        "hosted-cluster.yaml.j2",
-        include_str!("../../templates/hosted-cluster.yaml.j2"),
-    ),
-    ("identities.yaml.j2", include_str!("../../templates/identities.yaml.j2")),
-    (
-        "management-network.yaml.j2",
-        include_str!("../../templates/management-network.yaml.j2"),
-    ),
-    ("namespace.yaml.j2", include_str!("../../templates/namespace.yaml.j2")),
-    ("network.yaml.j2", include_str!("../../templates/network.yaml.j2")),
-    ("node-pools.yaml.j2", include_str!("../../templates/node-pools.yaml.j2")),
-];
-
 /// Compiled templates.
 pub struct TemplateSet {
     environment: Environment<'static>,
@@ -67,29 +55,37 @@ pub struct TemplateSet {
 }
 
 impl TemplateSet {
-    /// The built-in templates with a fleet's own in their place: each a name (`hosted-cluster.yaml.j2`), its text, and the
+    /// The newest built-in templates with a fleet's own in their place.
+    ///
+    /// # Errors
+    /// As [`TemplateSet::of`].
+    pub fn new(overrides: &[(String, String, Arc<str>)]) -> Result<Self, Vec<Diagnostic>> {
+        Self::of(BUILT_IN.newest(), overrides)
+    }
+
+    /// A version of the built-in templates with a fleet's own in their place: each a name (`hosted-cluster.yaml.j2`), its text, and the
     /// path that diagnostics show. A name that begins with `_` is no override but a part that others include or import.
     ///
     /// # Errors
     /// Every template that can't be compiled, is too large, or whose name is no built-in template's.
-    pub fn new(overrides: &[(String, String, Arc<str>)]) -> Result<Self, Vec<Diagnostic>> {
+    pub fn of(version: Version, overrides: &[(String, String, Arc<str>)]) -> Result<Self, Vec<Diagnostic>> {
+        let number = version.number.to_be_bytes();
+        let own = overrides
+            .iter()
+            .flat_map(|(name, text, _)| [name.as_bytes(), text.as_bytes()]);
         let mut set = Self {
             environment: environment(),
             paths: BTreeMap::new(),
-            digest: Digest::of_parts(
-                overrides
-                    .iter()
-                    .flat_map(|(name, text, _)| [name.as_bytes(), text.as_bytes()]),
-            ),
+            digest: Digest::of_parts(std::iter::once(number.as_slice()).chain(own)),
         };
         let mut diagnostics = Vec::new();
-        for (name, text) in BUILT_IN {
+        for (name, text) in version.texts {
             if !overrides.iter().any(|(other, ..)| other == name) {
                 set.add(name, text, &format!("<built-in>/{name}").into(), &mut diagnostics);
             }
         }
         for (name, text, path) in overrides {
-            if name.starts_with('_') || BUILT_IN.iter().any(|(built_in, _)| built_in == name) {
+            if name.starts_with('_') || version.texts.iter().any(|(built_in, _)| built_in == name) {
                 match bounds::unbounded_operator(text) {
                     Some((range, why)) => {
                         let message = format!("template `{name}` lets a value grow where it is kept");
@@ -109,12 +105,13 @@ impl TemplateSet {
         }
     }
 
-    /// The built-in templates' names and texts.
+    /// The newest built-in templates' names and texts.
     pub fn built_in() -> &'static [(&'static str, &'static str)] {
-        BUILT_IN
+        BUILT_IN.newest().texts
     }
 
-    /// Digest of the fleet's own templates: of two sets of one program, those with the same digest give the same output.
+    /// Digest of the version and of the fleet's own templates: of two sets of one program, those with the same digest give the
+    /// same output.
     pub(super) fn digest(&self) -> Digest {
         self.digest
     }
@@ -271,7 +268,7 @@ fn stretch(path: &Arc<str>, source: &str, range: Range<usize>) -> Span {
 
 fn unknown_name(name: &str, path: &Arc<str>) -> Diagnostic {
     let message = format!("there is no built-in template `{name}` that this could replace");
-    let near = nearest(name, BUILT_IN.iter().map(|(known, _)| *known));
+    let near = nearest(name, BUILT_IN.newest().texts.iter().map(|(known, _)| *known));
     let diagnostic = Diagnostic::new(Code::NotAllowed, message).at(&start(path));
     match near {
         Some(known) => diagnostic.hint(format!("did you mean `{known}`?")),

@@ -1,18 +1,22 @@
 //! A plan as the comment of a pull request.
 //!
-//! Invariant: the first line is a marker by which the comment is found and written anew, never twice; the text is never longer
-//! than a host takes, and what was cut is counted. Nothing that a file or a live object says can end the block that it stands in.
+//! Invariant: the first line is a marker by which the comment is found and written anew, never twice, and the last one says
+//! what the plan came to; the text is never longer than a host takes, and what was cut is counted. Nothing that a file or a live
+//! object says can end the block that it stands in.
 
 use std::fmt::Write as _;
 
 use super::disruption_text;
-use super::plan_text::{PlanText, Totals};
+use super::left_out;
+use super::plan_text::alike::Alike;
+use super::plan_text::{PlanText, Totals, alike_more, listed};
 use super::style::Style;
 use super::units::{self, Weight};
-use crate::diag::Diagnostic;
+use super::upgrade_text;
+use super::verdict::Verdict;
+use crate::diag::{Diagnostic, Severity};
 use crate::plan::Plan;
 use crate::plan::change::Change;
-use crate::plan::guards;
 
 /// Bytes of a comment: GitHub takes 65,536 characters, and the marker, counts and notes of others want room.
 const LONGEST: usize = 60 * 1024;
@@ -28,11 +32,18 @@ pub struct Comment<'a> {
     pub fleet: &'a str,
     /// What the plan was compared with; none for the live state.
     pub compared_with: Option<&'a str>,
+    /// What the plan came to: the last line, by which a comment is known to be whole.
+    pub verdict: Verdict,
 }
 
 /// The line by which a fleet's comment is known.
 pub fn marker(fleet: &str) -> String {
-    format!("<!-- fleetwright plan of {} -->", fleet.replace("--", "-\u{200b}-"))
+    format!("<!-- fleetwright plan of {} -->", unending(fleet))
+}
+
+/// A name as it may stand in an HTML comment, which two dashes might end.
+pub fn unending(name: &str) -> String {
+    name.replace("--", "-\u{200b}-")
 }
 
 impl Comment<'_> {
@@ -41,7 +52,7 @@ impl Comment<'_> {
         let mut text = format!("{}\n", marker(self.fleet));
         // Writing to a String can't fail.
         let _ = self.write(&mut text, plan);
-        text
+        ended(&text, self.verdict)
     }
 
     fn write(&self, out: &mut String, plan: &Plan) -> std::fmt::Result {
@@ -57,29 +68,46 @@ impl Comment<'_> {
             code(plan.revised.revision.as_str())
         )?;
         refusals(out, plan)?;
-        for warning in guards::warnings(&plan.changes).iter().take(10) {
+        upgrades(out, plan)?;
+        for warning in plan.warnings().iter().take(10) {
             writeln!(out, "> **Warning:** {}\n", plain(warning))?;
         }
         if let Some(line) = disruption_text::totals(&plan.forecast.totals) {
             writeln!(out, "**{}**\n", plain(&line))?;
         }
-        let units = units::worst_first(plan);
+        let unknown = left_out::unknown(Totals::of(plan).unknown());
+        let unknown = unknown.map(|line| format!("Not known: {line}"));
+        for line in [
+            unknown,
+            left_out::narrowed(plan),
+            left_out::ignored(plan),
+            left_out::contested(plan),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            writeln!(out, "{}\n", plain(&line))?;
+        }
+        let units = PlanText { style: Style::Plain }.units(plan);
         let mut shown = 0;
-        for changes in &units {
-            let section = section(plan, changes);
+        for alike in &units {
+            let section = section(plan, alike);
             if out.len() + section.len() + TAIL > LONGEST {
                 break;
             }
             out.push_str(&section);
             shown += 1;
         }
-        let cut: Vec<&Change> = units.iter().skip(shown).flat_map(|changes| changes.iter()).collect();
-        if !cut.is_empty() {
+        // Those that are alike have as many changes each.
+        let cut = units.iter().skip(shown).map(|alike| 1 + alike.others.len());
+        let changes = units.iter().skip(shown);
+        let changes: usize = changes.map(|alike| (1 + alike.others.len()) * alike.first.len()).sum();
+        if changes > 0 {
             writeln!(
                 out,
-                "…and {} more clusters and networks with {} changes, which did not fit: `fleetwright plan` shows them all.\n",
-                units.len() - shown,
-                cut.len()
+                "…and {} more clusters and networks with {changes} changes, which did not fit: `fleetwright plan` shows them \
+                 all.\n",
+                cut.sum::<usize>(),
             )?;
         }
         for held in plan.held.iter().take(10) {
@@ -124,7 +152,30 @@ pub fn problems(fleet: &str, diagnostics: &[Diagnostic]) -> String {
     if shown < diagnostics.len() {
         let _ = writeln!(text, "\n…and {} more, which did not fit.", diagnostics.len() - shown);
     }
-    text
+    let is_wrong = diagnostics.iter().any(|one| one.severity == Severity::Error);
+    ended(&text, if is_wrong { Verdict::Incomplete } else { Verdict::Clean })
+}
+
+/// With the verdict on a line of its own, which no list and no quotation takes in.
+fn ended(text: &str, verdict: Verdict) -> String {
+    format!("{}\n\n{}\n", text.trim_end(), verdict.line())
+}
+
+fn upgrades(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    let told = plan.courses.iter();
+    let told: Vec<_> = told
+        .filter_map(|(unit, course)| Some((unit, upgrade_text::line(course)?)))
+        .collect();
+    for (unit, line) in told.iter().take(10) {
+        writeln!(out, "- upgrade of {}: {}", plain(&unit.to_string()), plain(line))?;
+    }
+    if told.len() > 10 {
+        writeln!(out, "- and {} more upgrades", told.len() - 10)?;
+    }
+    if !told.is_empty() {
+        writeln!(out)?;
+    }
+    Ok(())
 }
 
 fn refusals(out: &mut String, plan: &Plan) -> std::fmt::Result {
@@ -143,8 +194,9 @@ fn refusals(out: &mut String, plan: &Plan) -> std::fmt::Result {
     Ok(())
 }
 
-/// One unit, folded; what is refused or takes something away is open.
-fn section(plan: &Plan, changes: &[Change]) -> String {
+/// One unit and those that are like it, folded; what is refused or takes something away is open.
+fn section(plan: &Plan, alike: &Alike<'_>) -> String {
+    let changes = alike.first;
     let Some(first) = changes.first() else {
         return String::new();
     };
@@ -155,18 +207,34 @@ fn section(plan: &Plan, changes: &[Change]) -> String {
         Weight::Delete | Weight::Replacement => "⚠️ ",
         Weight::Update | Weight::Little => "",
     };
-    let (text, left_out) = cut(PlanText { style: Style::Plain }.unit(plan, changes));
+    let (text, left_out) = cut(&alike.text);
     let more = if left_out > 0 {
         format!("…and {left_out} more lines\n")
     } else {
         String::new()
     };
     let fence = fence(&text);
+    let others = if alike.others.is_empty() {
+        String::new()
+    } else {
+        let names = listed(&alike.others);
+        let names: Vec<&str> = names.split_whitespace().collect();
+        plain(&format!("{} {}.", alike_more(&alike.others), names.join(" "))) + "\n\n"
+    };
     format!(
-        "<details{open}><summary>{sign}<b>{}</b>: {}</summary>\n\n{fence}text\n{text}{more}{fence}\n\n</details>\n\n",
+        "<details{open}><summary>{sign}<b>{}</b>{}: {}</summary>\n\n{fence}text\n{text}{more}{fence}\n\n{others}</details>\n\n",
         html(&first.unit.to_string()),
+        html(&and_others(alike)),
         counted(changes),
     )
+}
+
+/// ` and 99 more`; nothing where there is no other.
+fn and_others(alike: &Alike<'_>) -> String {
+    match alike.others.len() {
+        0 => String::new(),
+        others => format!(" and {others} more like it, in each"),
+    }
 }
 
 /// `2 to create, 1 waiting`.
@@ -176,9 +244,9 @@ fn counted(changes: &[Change]) -> String {
 }
 
 /// Whole lines of a text that fit, and how many do not.
-fn cut(text: String) -> (String, usize) {
+fn cut(text: &str) -> (String, usize) {
     if text.len() <= LONGEST_UNIT {
-        return (text, 0);
+        return (text.to_owned(), 0);
     }
     let mut kept = String::with_capacity(LONGEST_UNIT);
     let mut lines = text.split_inclusive('\n');
@@ -247,6 +315,7 @@ mod tests {
     const COMMENT: Comment<'_> = Comment {
         fleet: "acme",
         compared_with: None,
+        verdict: Verdict::Changes,
     };
 
     fn field(before: &str, after: &str) -> FieldDiff {
@@ -299,7 +368,7 @@ mod tests {
         let changes = (0..3000).map(|i| {
             let name = format!("c{i:04}");
             let mut one = change(&name, "NodePool", &name, Action::Update);
-            one.fields.push(field(&long, &name));
+            one.fields.push(field(&long, &format!("value {i}")));
             one
         });
         let plan = plan_of(changes.collect());

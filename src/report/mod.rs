@@ -9,6 +9,7 @@ pub mod doctor_text;
 pub mod explain_text;
 pub mod json;
 pub mod junit;
+mod left_out;
 pub mod markdown;
 pub mod oci_text;
 pub mod plan_text;
@@ -17,8 +18,17 @@ pub mod schemas;
 pub mod status_text;
 pub mod style;
 mod units;
+pub mod upgrade_text;
+pub mod verdict;
 
-/// An error with all its causes: `a: b: c`. Our errors' Display never includes the source, so nothing is said twice.
+use std::borrow::Cow;
+
+pub use left_out::contest;
+
+use crate::redact::redacted;
+
+/// An error with all its causes: `a: b: c`, without secrets that a server or a library quotes. Our errors' Display never
+/// includes the source, so nothing is said twice.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -31,5 +41,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         }
         source = cause.source();
     }
-    text
+    match redacted(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(clean) => clean,
+    }
 }

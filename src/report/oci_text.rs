@@ -9,7 +9,7 @@ use crate::providers::oci::counts::Counts;
 const NAMED: usize = 3;
 
 /// `OCI: 14 calls (5 ListSubnets, 3 ListVcns, 3 ListRouteTables, 3 others)`; what was not read follows.
-pub fn render(counts: &Counts, unread: usize) -> String {
+pub fn render(counts: &Counts, (unread, since): (usize, Option<&str>)) -> String {
     let mut operations: BTreeMap<&str, u64> = BTreeMap::new();
     for (kind, count) in &counts.calls {
         *operations.entry(kind.operation).or_default() += count;
@@ -25,7 +25,10 @@ pub fn render(counts: &Counts, unread: usize) -> String {
     if others > 0 {
         parts.push(format!("{others} others"));
     }
-    let mut line = format!("OCI: {} calls ({})", counts.total(), parts.join(", "));
+    let mut line = match counts.total() {
+        0 => "OCI: no calls".to_owned(),
+        total => format!("OCI: {total} calls ({})", parts.join(", ")),
+    };
     if counts.retries > 0 {
         let _ = write!(line, ", {} of them repeated", counts.retries);
     }
@@ -42,6 +45,9 @@ pub fn render(counts: &Counts, unread: usize) -> String {
             line,
             "; the rules of {unread} security {groups} not read, for they are as last written (--refresh full reads all)"
         );
+        if let Some(since) = since {
+            let _ = write!(line, ", the oldest at {since}");
+        }
     }
     line
 }
@@ -70,16 +76,17 @@ mod tests {
             (kind("ListDrgs", 200), 1),
         ]);
         assert_eq!(
-            render(&counts, 0),
+            render(&counts, (0, None)),
             "OCI: 8 calls (4 ListVcns, 2 ListSubnets, 1 GetVcn, 1 others)"
         );
         counts.retries = 1;
         counts.waited = Duration::from_millis(1500);
-        let line = render(&counts, 2);
+        let line = render(&counts, (2, Some("2026-11-01T00:00:00Z")));
         assert!(
             line.contains(", 1 of them repeated; callers waited 1.5 s for the budget"),
             "{line}"
         );
         assert!(line.contains("the rules of 2 security groups were not read"), "{line}");
+        assert!(line.ends_with(", the oldest at 2026-11-01T00:00:00Z"), "{line}");
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Invariant: a path is relative to the repository, as far as the caller knows where the fleet is in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::diag::{Code, Diagnostic, Severity, Span};
 use crate::plan::Plan;
+use crate::plan::change::Block;
+use crate::report::plan_text::BlockText;
+use crate::resource::ResourceId;
 
 /// Problems of the fleet files, which lie in `directory`.
 pub fn of_diagnostics(diagnostics: &[Diagnostic], directory: &str) -> Value {
@@ -15,7 +18,7 @@ pub fn of_diagnostics(diagnostics: &[Diagnostic], directory: &str) -> Value {
     log(&results, &rules(diagnostics))
 }
 
-/// A plan's refusals and the problems of its files.
+/// A plan's refusals, what else keeps it from being made as it stands, and the problems of its files.
 pub fn of_plan(plan: &Plan, diagnostics: &[Diagnostic], directory: &str) -> Value {
     let mut results: Vec<Value> = diagnostics.iter().map(|one| problem(one, directory)).collect();
     let mut rules = rules(diagnostics);
@@ -25,13 +28,54 @@ pub fn of_plan(plan: &Plan, diagnostics: &[Diagnostic], directory: &str) -> Valu
             "defaultConfiguration": {"level": "error"}})
     }));
     results.extend(plan.refusals.iter().map(|refusal| {
-        let objects = refusal.objects.iter().take(100);
+        let objects = refusal.objects.iter().take(MOST);
         let places = objects.map(|id| json!({"fullyQualifiedName": id.to_string(), "kind": "resource"}));
         json!({"ruleId": format!("guard/{}", refusal.guard), "level": "error",
             "message": {"text": format!("{}. To lift: {}", refusal.message, refusal.lift)},
             "locations": [{"logicalLocations": places.collect::<Vec<_>>()}]})
     }));
+    let mut stops: BTreeMap<&'static str, Vec<(&ResourceId, &Block)>> = BTreeMap::new();
+    for change in &plan.changes {
+        for block in &change.blocks {
+            if let Some((rule, _)) = stop(block) {
+                stops.entry(rule).or_default().push((&change.id, block));
+            }
+        }
+    }
+    for (rule, stopped) in stops {
+        let Some((_, what)) = stopped.first().and_then(|(_, block)| stop(block)) else {
+            continue;
+        };
+        rules.push(json!({"id": rule, "shortDescription": {"text": what}, "defaultConfiguration": {"level": "error"}}));
+        results.extend(stopped.into_iter().take(MOST).map(|(id, block)| {
+            json!({"ruleId": rule, "level": "error",
+                "message": {"text": format!("{id}: {}", BlockText(block))},
+                "locations": [{"logicalLocations": [{"fullyQualifiedName": id.to_string(), "kind": "resource"}]}]})
+        }));
+    }
     log(&results, &rules)
+}
+
+/// Results of one rule, and places of one result.
+const MOST: usize = 100;
+
+/// The rule of what no guard refuses and still is not as it should be, and its description.
+fn stop(block: &Block) -> Option<(&'static str, &'static str)> {
+    Some(match block {
+        Block::Conflict { .. } => ("plan/conflict", "Another field manager owns a field that is wanted."),
+        Block::Unknown { .. } => ("plan/unknown", "It could not be looked at."),
+        Block::Invalid { .. } => ("plan/invalid", "The server would refuse it."),
+        Block::Precondition { .. } => ("plan/precondition", "Something that it needs is not there."),
+        Block::Guard { .. }
+        | Block::NotManaged
+        | Block::Dependency { .. }
+        | Block::Terminating { .. }
+        | Block::Upgrade { .. }
+        | Block::LeftAlone { .. }
+        | Block::Contested { .. }
+        | Block::Ignored
+        | Block::NoProvider => return None,
+    })
 }
 
 fn log(results: &[Value], rules: &[Value]) -> Value {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::style::{Style, Tone};
-use crate::resource::{ManagementClusterName, ResourceId, UnitId};
+use crate::resource::{ManagementClusterName, Part, ResourceId, UnitId};
 use crate::status::{Readiness, State};
 use crate::sync::{Suspension, UnitSync};
 
@@ -28,7 +28,7 @@ pub struct ClusterStatus {
     pub unit: UnitId,
     /// Where its control plane is.
     pub management_cluster: ManagementClusterName,
-    /// The HostedCluster and the NodePools, and nothing else: the rest is ready by being there.
+    /// The control plane, what it stands on, and the pools, and nothing else: the rest is ready by being there.
     pub objects: Vec<ObjectStatus>,
     /// Changes that a plan would show.
     pub pending: usize,
@@ -139,10 +139,11 @@ fn row(cluster: &ClusterStatus) -> [String; 5] {
     let pools: Vec<&ObjectStatus> = cluster
         .objects
         .iter()
-        .filter(|object| object.id.kind == "NodePool")
+        .filter(|object| Part::of(&object.id.kind) == Some(Part::Pool))
         .collect();
     let ready = pools.iter().filter(|pool| is_ready(pool)).count();
-    let control_plane = cluster.objects.iter().find(|object| object.id.kind == "HostedCluster");
+    let is_control_plane = |object: &&ObjectStatus| Part::of(&object.id.kind).is_some_and(Part::is_control_plane);
+    let control_plane = cluster.objects.iter().find(is_control_plane);
     let state = control_plane.map_or_else(String::new, |object| match &object.version {
         Some(version) => format!("{} ({version})", word(object)),
         None => word(object).to_owned(),
@@ -216,6 +217,7 @@ mod tests {
             field: ".spec.replicas".to_owned(),
             manager: Some(manager.to_owned()),
             written_at: None,
+            contested: false,
         };
         let drift = Drift {
             count: 1,

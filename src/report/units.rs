@@ -1,6 +1,7 @@
 //! The changes of a plan by unit, the worst first: what is refused, what goes, what is replaced; then the rest.
 //!
-//! Invariant: within a unit the order of the plan stays; units of one weight are in the order of their names.
+//! Invariant: within a unit the order of the plan stays; of units of one weight that with more nodes to replace is first, and of
+//! those with as many that whose name is.
 
 use std::cmp::Reverse;
 
@@ -26,8 +27,17 @@ pub(super) enum Weight {
 /// The changes of each unit.
 pub(super) fn worst_first(plan: &Plan) -> Vec<&[Change]> {
     let mut units: Vec<&[Change]> = plan.changes.chunk_by(|a, b| a.unit == b.unit).collect();
-    units.sort_by_key(|changes| Reverse(weight(plan, changes)));
+    units.sort_by_key(|changes| Reverse((weight(plan, changes), nodes(plan, changes))));
     units
+}
+
+/// Nodes that some changes replace, at most.
+fn nodes(plan: &Plan, changes: &[Change]) -> u64 {
+    let costs = changes
+        .iter()
+        .filter_map(|change| plan.forecast.changes.get(&change.id));
+    let pools = costs.flat_map(|cost| &cost.pools);
+    pools.map(|pool| u64::from(pool.nodes.max)).sum()
 }
 
 /// The weight of the worst of some changes.
@@ -44,7 +54,7 @@ fn of(plan: &Plan, change: &Change) -> Weight {
     let is_stopped = |block: &Block| {
         !matches!(
             block,
-            Block::NotManaged | Block::Dependency { .. } | Block::Ignored | Block::NoProvider
+            Block::NotManaged | Block::Dependency { .. } | Block::Upgrade { .. } | Block::Ignored | Block::NoProvider
         )
     };
     match change.action {

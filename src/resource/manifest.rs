@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::{Digest, ResourceId, Target, UnitId};
 
+/// The key beside `apiVersion` and `kind` that names what a document copies: `{namespace, name}`.
+pub const COPY_FROM: &str = "$copyFrom";
+
 /// Whether the fleet lets us write an object, or only read and show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +118,21 @@ impl Manifest {
         self.api_version
             .split_once('/')
             .map_or(self.api_version.as_str(), |(_, version)| version)
+    }
+
+    /// The object whose content is to be copied into this one; none where none is named, by namespace and name.
+    pub fn copied(&self) -> Option<ResourceId> {
+        // Most documents copy nothing, and are not parsed for this.
+        if !self.canonical.contains(COPY_FROM) {
+            return None;
+        }
+        let body = self.body();
+        let field = |name: &str| body.get(COPY_FROM)?.get(name)?.as_str().map(str::to_owned);
+        Some(ResourceId {
+            namespace: Some(field("namespace")?),
+            name: field("name")?,
+            ..self.id.clone()
+        })
     }
 }
 

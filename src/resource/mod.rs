@@ -9,7 +9,9 @@ mod manifest;
 pub mod mark;
 pub mod oci;
 mod packed;
+mod part;
 mod path;
+pub mod pointer;
 pub mod reference;
 pub(crate) mod regions;
 mod secret;
@@ -20,10 +22,12 @@ pub use ids::{
     ResourceId, Revision, Target, UnitId,
 };
 pub use lookup::{Compartment, Lookup, OciId};
-pub use manifest::{Manifest, ManifestError, Stewardship};
+pub use manifest::{COPY_FROM, Manifest, ManifestError, Stewardship};
 pub use mark::OwnerMark;
 pub(crate) use packed::PackedRules;
+pub use part::Part;
 pub(crate) use path::visit_objects;
 pub use path::{FieldPath, PathElement};
+pub use pointer::Pointer;
 pub use reference::Reference;
 pub use secret::Secret;

@@ -7,8 +7,16 @@
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text.
+    /// Wraps a text, and has the redactor remember it: should it get out by another way, it is not shown.
     pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        crate::redact::remember(&text);
+        Self(text)
+    }
+
+    /// Wraps a text that is held as a secret and of which parts are none, such as an identity's OCIDs: those are shown
+    /// elsewhere.
+    pub fn unremembered(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 

@@ -1,12 +1,10 @@
 //! The rights on a management cluster, one by one.
 //!
 //! How objects are looked at decides the verbs (see `providers::kubernetes`): a LIST of each kind, a GET of what it lacks,
-//! and for whoever stays a watch; Secrets are only ever read by name. A server-side apply that makes an object asks for
+//! and for whoever stays a watch; Secrets are only ever read and followed by name. A server-side apply that makes an object asks for
 //! `create` beside `patch`, and both by name: so Secrets are granted by name throughout.
 
 use std::collections::BTreeSet;
-
-use serde_json::Value;
 
 use super::plural::plural;
 use crate::fleet::model::Fleet;
@@ -102,6 +100,9 @@ pub struct Needs<'a> {
     /// Whether calls to OCI are signed by the keys in the Secrets of the fleet's identities.
     pub reads_keys: bool,
 }
+
+/// The ConfigMap in which HyperShift's operator says which releases it manages.
+pub const SUPPORTED_VERSIONS: &str = "supported-versions";
 
 const LOOK: &[Verb] = &[Verb::Get, Verb::List];
 const FOLLOW: &[Verb] = &[Verb::Get, Verb::List, Verb::Watch];
@@ -231,8 +232,17 @@ impl Grants {
             };
             self.all(None, &id.group, &resource, verbs);
         }
-        if let Some((namespace, name)) = copied(manifest) {
-            self.named(Some(&namespace), &id.group, &resource, &name, LOOK_BY_NAME);
+        if id.kind == "HostedCluster" {
+            // In any namespace, for the operator's own may be made after the rights.
+            self.named(None, "", "configmaps", SUPPORTED_VERSIONS, LOOK_BY_NAME);
+        }
+        if let Some(source) = manifest.copied() {
+            let verbs = match purpose {
+                Purpose::Look => LOOK_BY_NAME,
+                // By its name alone, as a server asks where the selector of a watch names one object.
+                Purpose::Keep => FOLLOW,
+            };
+            self.named(source.namespace.as_deref(), &id.group, &resource, &source.name, verbs);
         }
         let root = if id.group.is_empty() { "api" } else { "apis" };
         self.path(format!("/openapi/v3/{root}/{}", manifest.api_version));
@@ -283,18 +293,6 @@ fn is_part(grant: &Grant, all: &BTreeSet<Grant>) -> bool {
 
 fn is_secret(id: &ResourceId) -> bool {
     id.group.is_empty() && id.kind == "Secret"
-}
-
-/// Namespace and name of what a document copies.
-fn copied(manifest: &Manifest) -> Option<(String, String)> {
-    const KEY: &str = "$copyFrom";
-    if !manifest.canonical().contains(KEY) {
-        return None;
-    }
-    let body = manifest.body();
-    let from = body.get(KEY)?;
-    let field = |name: &str| from.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some((field("namespace")?, field("name")?))
 }
 
 #[cfg(test)]

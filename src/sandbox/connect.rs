@@ -45,7 +45,7 @@ impl Sandbox {
         let key = PrivateKey::from_pem(self.identity().private_key(), None)?;
         let as_user_of = |tenancy: &str, key_id: String| -> Arc<dyn Credentials> {
             Arc::new(Own(KeyMaterial {
-                key_id: Secret::new(key_id),
+                key_id: Secret::unremembered(key_id),
                 key: key.clone(),
                 tenancy: Some(tenancy.to_owned()),
             }))

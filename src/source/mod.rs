@@ -8,6 +8,7 @@
 //! Read are `*.yaml` and `*.yml` anywhere, `*.j2` below `templates/`, and everything below `fleet.lock/`. Names that begin
 //! with a dot are not looked at. Calls here block: use them off the async threads.
 
+mod blame;
 pub mod git;
 mod origin;
 mod refusal;
@@ -20,6 +21,7 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::blame::{LineSetBy, blame};
 pub use self::origin::{Ancestry, Origin, Standing, ancestry, origin};
 pub use self::revision::{RevisionError, read_at};
 use crate::diag::Diagnostic;
@@ -81,6 +83,8 @@ struct Directory {
 #[derive(Clone, Debug)]
 struct Commit {
     repository: PathBuf,
+    /// Path of the fleet directory within the repository, with `/`; empty for the top.
+    path: String,
     origin: Origin,
 }
 

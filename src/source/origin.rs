@@ -144,7 +144,7 @@ pub(super) fn relation(repository: &Repository, old: &Revision, new: &Revision) 
     })
 }
 
-const OPEN: &str = "open the Git repository";
+pub(super) const OPEN: &str = "open the Git repository";
 
 pub(super) fn failed(doing: &'static str) -> impl Fn(git2::Error) -> SourceError {
     move |source| SourceError::Git { doing, source }
@@ -170,7 +170,7 @@ pub(super) fn prefix(workdir: &Path, root: &Path) -> Option<String> {
     Some(parts?.join("/"))
 }
 
-fn head(repository: &Repository) -> Result<Option<Commit<'_>>, SourceError> {
+pub(super) fn head(repository: &Repository) -> Result<Option<Commit<'_>>, SourceError> {
     let doing = "find the commit that is checked out";
     match repository.head() {
         // Only the branch may be missing; a commit that is missing is damage.
@@ -181,7 +181,7 @@ fn head(repository: &Repository) -> Result<Option<Commit<'_>>, SourceError> {
 }
 
 /// Only whole ids: a name or a short id could mean another commit tomorrow.
-fn commit_id(repository: &Repository, revision: &Revision) -> Option<Oid> {
+pub(super) fn commit_id(repository: &Repository, revision: &Revision) -> Option<Oid> {
     let text = revision.as_str();
     if text.len() != 40 {
         return None;

@@ -61,6 +61,7 @@ pub fn read_at(directory: &Path, revision: &str, limits: Limits) -> Result<Tree,
     let id = Revision::new(commit.id().to_string());
     let place = Place::Commit(Commit {
         repository: repository.path().to_owned(),
+        path: path.clone(),
         origin: Origin {
             revision: id.clone(),
             standing: Standing::Committed,

@@ -112,6 +112,15 @@ impl FieldSet {
         false
     }
 
+    /// Whether fields below one are in the set.
+    pub(super) fn has_below(&self, path: &FieldPath) -> bool {
+        let entry = path.elements().iter().try_fold((self, false), |(here, _), element| {
+            let below = here.get(&Step::from(element))?.children.as_deref();
+            below.map(|below| (below, true))
+        });
+        entry.is_some_and(|(_, below)| below)
+    }
+
     /// Fields that are in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {

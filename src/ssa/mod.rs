@@ -14,6 +14,7 @@ mod compare;
 mod deduce;
 mod field_set;
 mod fields_v1;
+mod hold;
 mod managed;
 mod merge;
 mod noop;
@@ -36,6 +37,7 @@ pub use apply::{ApplyOutcome, ApplyRequest, Conflict, SsaError, apply, apply_thr
 pub use changes::{FieldChange, field_changes};
 pub use field_set::FieldSet;
 pub use fields_v1::FieldsError;
+pub use hold::{Held, Left, hold};
 pub use managed::{ManagedEntry, ManagedFields, ManagedFieldsError, Operation};
 pub use noop::is_noop;
 pub use owners::{Owner, owner_of};

@@ -8,6 +8,9 @@ use jiff::Timestamp;
 
 /// Asks for a look at once; its value is any text that was not there before, a time by convention.
 pub const RECONCILE_REQUESTED_AT: &str = "fleetwright.dev/reconcile-requested-at";
+/// Tells all daemons of a fleet that its repository was pushed to, as a webhook told one of them; its value is any text that
+/// was not there before.
+pub const PUSHED_AT: &str = "fleetwright.dev/pushed-at";
 /// The value of `suspended-until` of a suspension that somebody has to end.
 pub const UNTIL_RESUMED: &str = "resumed";
 

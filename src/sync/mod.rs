@@ -13,7 +13,7 @@ mod types;
 
 pub use self::condition::{Condition, Truth, set};
 pub use self::patch::merge_patch;
-pub use self::records::{Read, Record, Records};
+pub use self::records::{Read, Record, Records, names};
 pub use self::suspension::Suspension;
 pub use self::types::{
     Drift, DriftedField, DriftedObject, FleetSync, Inventory, LastError, Pending, PendingChange, SuspensionReport,

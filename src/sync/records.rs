@@ -67,15 +67,19 @@ impl Records {
 
     /// A unit's own, and those that it had under the names that it had before: what was asked of it then is asked of it.
     pub fn once(&self, fleet: &Fleet, unit: &UnitId) -> impl Iterator<Item = &Record<UnitSync>> {
-        let former = fleet
-            .moved
-            .iter()
-            .filter(|moved| moved.to == *unit)
-            .map(|moved| &moved.from);
-        let names: Vec<String> = std::iter::once(unit)
-            .chain(former)
-            .map(|unit| unit_object(&fleet.name, unit))
-            .collect();
-        names.into_iter().filter_map(|name| self.units.get(&name))
+        names(fleet, unit).into_iter().filter_map(|name| self.units.get(&name))
     }
+}
+
+/// What a unit's `ClusterSync` is called, and what it was called when the unit had other names.
+pub fn names(fleet: &Fleet, unit: &UnitId) -> Vec<String> {
+    let former = fleet
+        .moved
+        .iter()
+        .filter(|moved| moved.to == *unit)
+        .map(|moved| &moved.from);
+    std::iter::once(unit)
+        .chain(former)
+        .map(|unit| unit_object(&fleet.name, unit))
+        .collect()
 }

@@ -209,13 +209,18 @@ mod tests {
             networks: BTreeMap::new(),
             clusters: BTreeMap::new(),
             failed: BTreeSet::new(),
-            limits: Limits { deletes: Cap::Count(0) },
+            limits: Limits {
+                deletes: Cap::Count(0),
+                disrupted_nodes: None,
+            },
             decommission: BTreeMap::new(),
             moved: Vec::new(),
             conflicts: Vec::new(),
             drift: Vec::new(),
+            ignore: crate::fleet::model::Ignore::default(),
             incomplete: false,
             suspend,
+            waived: BTreeMap::new(),
         }
     }
 

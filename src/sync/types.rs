@@ -203,6 +203,9 @@ pub struct DriftedField {
     /// When that manager last wrote, where recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_at: Option<String>,
+    /// Whether it is written again as often as it is mended: then it is left alone for a while.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub contested: bool,
 }
 
 /// What is recorded of a unit.

@@ -17,6 +17,7 @@ const PURE: &[&str] = &[
     "plan",
     "report",
     "rights",
+    "redact",
 ];
 
 /// What no pure module may name, and why.

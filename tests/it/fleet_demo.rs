@@ -7,7 +7,7 @@ use fleetwright::report::diagnostics::{Style, render};
 use super::fleet_support::{bless, read, repository, resolved};
 
 /// Resolves a fleet of the repository, and keeps its lock current where goldens are rewritten.
-fn fleet(path: &str) -> fleetwright::fleet::Resolved {
+pub(crate) fn fleet(path: &str) -> fleetwright::fleet::Resolved {
     let directory = repository(path);
     let files = read(&directory);
     let (lock, problems) = Lock::parse(&files);
@@ -33,7 +33,11 @@ fn the_demo_fleet_resolves_without_a_problem() {
     assert!(!fleet.incomplete);
     assert!(fleet.failed.is_empty());
     let environments: std::collections::BTreeSet<_> = fleet.clusters.values().map(|c| c.environment.clone()).collect();
-    let pools: usize = fleet.clusters.values().map(|cluster| cluster.node_pools.len()).sum();
+    let pools: usize = fleet
+        .clusters
+        .values()
+        .map(|cluster| cluster.node_pools().count())
+        .sum();
     assert_eq!(environments.len(), 3);
     assert_eq!(fleet.management_clusters.len(), 2);
     assert!(fleet.clusters.len() >= 12, "{} clusters", fleet.clusters.len());
@@ -54,8 +58,7 @@ fn a_rename_in_the_demo_fleet_keeps_its_objects() {
     );
     assert!(
         orders
-            .node_pools
-            .values()
+            .node_pools()
             .all(|pool| pool.object_name.starts_with("checkout-"))
     );
 }

@@ -127,7 +127,7 @@ fn a_production_cluster_with_three_node_pools_takes_ten_lines() {
         .values()
         .find(|cluster| cluster.name.as_str() == "payments")
         .unwrap();
-    assert_eq!(cluster.node_pools.len(), 3);
+    assert_eq!(cluster.node_pools().count(), 3);
     assert_eq!(cluster.environment.as_str(), "prod");
 }
 

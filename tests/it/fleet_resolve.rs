@@ -79,7 +79,7 @@ fn the_nearest_layer_wins_and_maps_merge() {
         panic!("two clusters")
     };
     assert_eq!(a.owner.as_deref(), Some("shared-team"));
-    assert_eq!(a.channel.as_deref(), Some("fast-4.20"));
+    assert_eq!(a.hosted().unwrap().channel.as_deref(), Some("fast-4.20"));
     assert_eq!(json!(a.labels), json!({"a": "fleet", "b": "env", "c": "env-region"}));
     assert_eq!(
         json!(b.labels),
@@ -87,27 +87,35 @@ fn the_nearest_layer_wins_and_maps_merge() {
         "`null` removes"
     );
     assert_eq!(
-        (b.etcd.size.as_str(), b.etcd.storage_class.as_deref()),
+        (
+            b.hosted().unwrap().etcd.size.as_str(),
+            b.hosted().unwrap().etcd.storage_class.as_deref()
+        ),
         ("16Gi", Some("oci-bv"))
     );
     // Rings move control plane and pools apart; a typed version is both.
-    let workers = a.node_pools.values().next().unwrap();
+    let workers = a.hosted().unwrap().node_pools.values().next().unwrap();
     assert_eq!(
-        (a.release.version.to_string(), workers.release.version.to_string()),
+        (
+            a.hosted().unwrap().release.version.to_string(),
+            workers.release.version.to_string()
+        ),
         ("4.20.3".into(), "4.19.12".into())
     );
     assert!(
-        b.node_pools
+        b.hosted()
+            .unwrap()
+            .node_pools
             .values()
-            .all(|pool| pool.release.version == b.release.version)
+            .all(|pool| pool.release.version == b.hosted().unwrap().release.version)
     );
     assert_eq!(
-        b.release.image,
+        b.hosted().unwrap().release.image,
         "quay.io/openshift-release-dev/ocp-release:4.19.12-multi"
     );
     // `replicas` nearby drops `autoscale` of the profile.
     assert_eq!(workers.scale, Scale::Autoscale { min: 3, max: 12 });
-    let [more, workers] = b.node_pools.values().collect::<Vec<_>>()[..] else {
+    let [more, workers] = b.hosted().unwrap().node_pools.values().collect::<Vec<_>>()[..] else {
         panic!("two pools")
     };
     assert_eq!(workers.scale, Scale::Replicas(2));
@@ -121,12 +129,20 @@ fn names_and_ranges_are_derived() {
     let fleet = resolve(TWO, &Lock::default()).fleet;
     let a = fleet.clusters.values().next().unwrap();
     assert_eq!(
-        (a.namespace.as_str(), a.control_plane_namespace.as_str()),
+        (
+            a.namespace.as_str(),
+            a.hosted().unwrap().control_plane_namespace.as_str()
+        ),
         ("clusters-a", "clusters-a-a")
     );
-    assert!(a.infra_id.starts_with("a-"));
-    assert_eq!(a.node_pools.values().next().unwrap().object_name, "a-workers");
+    assert!(a.hosted().unwrap().infra_id.starts_with("a-"));
+    assert_eq!(
+        a.hosted().unwrap().node_pools.values().next().unwrap().object_name,
+        "a-workers"
+    );
     let services: Vec<_> = a
+        .hosted()
+        .unwrap()
         .services
         .iter()
         .map(|service| (service.name.as_str(), service.address.as_deref()))
@@ -197,9 +213,9 @@ fn a_rename_keeps_every_object() {
             cluster.id,
             cluster.object_name,
             cluster.namespace,
-            cluster.infra_id,
+            cluster.hosted().unwrap().infra_id,
             cluster.network,
-            cluster.node_pools
+            cluster.hosted().unwrap().node_pools
         ])
     };
     assert_eq!(identity(old), identity(new));
@@ -269,11 +285,13 @@ fn a_release_pinned_by_digest_is_rendered_by_digest() {
     let fleet = resolve(TWO, &read).fleet;
     let a = fleet.clusters.values().next().unwrap();
     assert_eq!(
-        a.release.image,
+        a.hosted().unwrap().release.image,
         format!("quay.io/openshift-release-dev/ocp-release@{digest}")
     );
     assert!(
-        a.node_pools
+        a.hosted()
+            .unwrap()
+            .node_pools
             .values()
             .all(|pool| pool.release.image.ends_with(":4.19.12-multi"))
     );

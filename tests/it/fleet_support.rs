@@ -43,6 +43,7 @@ pub(crate) fn file(path: &str, text: &str) -> SourceFile {
 /// A seed that never changes.
 pub(crate) fn seed() -> Seed {
     Seed {
+        templates: 1,
         entropy: [7; 16],
         now: "2026-11-21T12:00:00Z".parse().unwrap(),
     }

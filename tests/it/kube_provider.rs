@@ -809,6 +809,85 @@ async fn an_inventory_comes_back_as_it_was_stored_and_the_slower_of_two_runs_los
 }
 
 #[tokio::test]
+async fn inventories_read_often_are_read_anew_only_where_they_changed() {
+    let Some(bench) = Bench::new("kp-remembered").await else {
+        return;
+    };
+    let fleet = FleetUid::new("kp-remembered");
+    let own = bench.provider.inventory();
+    for unit in ["a", "b", "c"] {
+        let made = own.save(&record(&bench, &fleet, unit), None).await;
+        made.expect("stored");
+    }
+    let options = Options {
+        remembers_inventories: true,
+        ..Options::default()
+    };
+    let often = KubernetesProvider::connect(&[&bench.login.kubeconfig], "test", options)
+        .await
+        .expect("a connection");
+    // Each plan has a store of its own.
+    let asked = async || {
+        let mark = bench.login.mark();
+        let loaded = often.inventory().load_all(&fleet).await.expect("loaded");
+        (loaded, bench.login.requests_since(mark).len())
+    };
+    let as_it_is = async || own.load_all(&fleet).await.expect("loaded");
+    let shown = |all: &[fleetwright::providers::Stored]| format!("{all:?}");
+
+    let (loaded, requests) = asked().await;
+    assert_eq!((shown(&loaded), requests), (shown(&as_it_is().await), 1));
+    let (again, requests) = asked().await;
+    assert_eq!((shown(&again), requests), (shown(&loaded), 1), "nothing changed");
+
+    // Somebody else changes one, takes one away and makes one.
+    let mut changed = loaded[1].inventory.clone();
+    changed.generation = 7;
+    let version = loaded[1].version.as_deref();
+    own.save(&changed, version).await.expect("stored");
+    let mut gone = loaded[2].inventory.clone();
+    gone.entries.clear();
+    own.save(&gone, loaded[2].version.as_deref()).await.expect("removed");
+    own.save(&record(&bench, &fleet, "d"), None).await.expect("stored");
+    let (loaded, requests) = asked().await;
+    assert_eq!(
+        (shown(&loaded), requests),
+        (shown(&as_it_is().await), 3),
+        "a LIST, and two GETs"
+    );
+    assert_eq!((loaded.len(), loaded[1].inventory.generation), (3, 7));
+
+    // What it writes itself it knows.
+    let mut changed = loaded[0].inventory.clone();
+    changed.generation = 9;
+    let saved = often.inventory().save(&changed, loaded[0].version.as_deref()).await;
+    saved.expect("stored");
+    let (loaded, requests) = asked().await;
+    assert_eq!((shown(&loaded), requests), (shown(&as_it_is().await), 1));
+
+    // What can't be understood is an error each time, and not what it was before.
+    let name = bench.login.kubectl(&[
+        "get",
+        "configmaps",
+        "-n",
+        "fleetwright-system",
+        "-l",
+        "fleetwright.dev/inventory=kp-remembered",
+        "-o",
+        "name",
+    ]);
+    let name = name.lines().next().expect("one").to_owned();
+    let patch = json!({"data": {"inventory.json": "{}"}}).to_string();
+    bench
+        .login
+        .kubectl(&["patch", &name, "-n", "fleetwright-system", "--type=merge", "-p", &patch]);
+    for _ in 0..2 {
+        let read = often.inventory().load_all(&fleet).await;
+        assert!(matches!(read, Err(ProviderError::Transport { .. })), "{read:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_renamed_units_inventory_is_replaced_in_one_step_and_its_old_name_is_free() {
     let Some(bench) = Bench::new("kp-rename").await else {
         return;

@@ -178,6 +178,7 @@ async fn the_command_line_drives_every_kind() {
             "dns zone",
             "network dhcp-options",
             "network drg",
+            "network drg-attachment",
             "network internet-gateway",
             "network local-peering-gateway",
             "network nat-gateway",

@@ -16,6 +16,11 @@ pub(crate) fn committed() -> Workplace {
 }
 
 fn commit(place: &Workplace) -> String {
+    commit_as(place, "more")
+}
+
+/// Commits all there is; gives the commit's id.
+pub(crate) fn commit_as(place: &Workplace, message: &str) -> String {
     let repository = git2::Repository::open(place.path()).expect("the repository");
     let mut index = repository.index().expect("an index");
     index
@@ -27,7 +32,7 @@ fn commit(place: &Workplace) -> String {
     let author = git2::Signature::now("a", "a@example.com").expect("an author");
     let parent = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
     let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
-    let made = repository.commit(Some("HEAD"), &author, &author, "more", &tree, &parents);
+    let made = repository.commit(Some("HEAD"), &author, &author, message, &tree, &parents);
     made.expect("a commit").to_string()
 }
 
@@ -215,6 +220,22 @@ fn a_unit_that_did_not_render_there_is_not_known_and_no_new_one() {
     );
     assert!(plan.to_string().contains("has errors in"), "{plan:#}");
     assert!(ran.stderr.contains("not known"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_stood_in_a_file_that_can_not_be_read_is_not_known_and_no_new_one() {
+    let place = committed();
+    let whole = std::fs::read_to_string(place.fleet().join("clusters/payments.yaml")).expect("the file");
+    place.write("clusters/payments.yaml", "kind: Cluster\nmetadata: {name: [}\n");
+    commit(&place);
+    place.write("clusters/payments.yaml", &whole);
+    let ran = place.run(&["plan", "--against", "git:HEAD", "-o", "json"]).exits(1);
+    let said = said(&ran.json());
+    assert!(
+        !said.is_empty() && said.iter().all(|line| line.starts_with("leave ")),
+        "{said:#?}"
+    );
+    assert!(ran.stderr.contains("not all of"), "{}", ran.stderr);
 }
 
 #[test]

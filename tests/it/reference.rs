@@ -57,6 +57,34 @@ fn the_page_of_diagnostics_is_current_and_complete() {
 }
 
 #[test]
+fn the_page_of_ignore_rules_is_current() {
+    let mut page = String::from(
+        "# Built-in ignore rules\n\nGenerated from `src/fleet/ignore/built_in.rs`. What these fields hold is left as it is: \
+         a difference is no change and no drift, and\nis never written over. What is made afresh has them as the files \
+         say. Of Kubernetes' objects a rule covers a field only while a\ncontroller wrote it last: what was changed with \
+         kubectl, helm or a console is drift as ever.\n\nThe Fleet document switches single rules off with \
+         `ignore: {without: [NAME]}`, all of them with `ignore: {builtIn: false}`.\n\n\
+         | name | who writes there | kinds | fields | what |\n|---|---|---|---|---|\n",
+    );
+    for rule in fleetwright::fleet::ignore::BUILT_IN {
+        let code = |words: &[&str]| {
+            words
+                .iter()
+                .map(|word| format!("`{word}`"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let kinds = match rule.kinds {
+            [] => "every kind of OCI resource".to_owned(),
+            kinds => code(kinds),
+        };
+        let (id, writer, fields, what) = (rule.id, rule.writer, code(rule.pointers), rule.what);
+        writeln!(page, "| `{id}` | {writer} | {kinds} | {fields} | {what} |").expect("a line");
+    }
+    keep("docs/reference/ignore-rules.md", &page);
+}
+
+#[test]
 fn the_page_of_commands_is_current() {
     let mut page = String::from("# Commands\n\nGenerated from the program's own `--help`.\n");
     let mut command = Cli::command().term_width(100);

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fleetwright::diag::Typed;
 use fleetwright::fleet::model::{
-    Cap, Cluster, ClusterNetwork, Dialect, Etcd, ExistingNetwork, Fleet, Identity, Limits, Manage, ManagementCluster,
-    ManagementNetwork, Network, NetworkPlan, NetworkSource, NodePool, Peering, Preset, Release, Role, Scale, SecretRef,
-    SecretUse, Service, SubnetPlan, Taint,
+    Cap, Cluster, ClusterApi, ClusterKind, ClusterNetwork, Dialect, Etcd, ExistingNetwork, Fleet, Hosted, Identity,
+    Limits, Manage, ManagementCluster, ManagementNetwork, Network, NetworkPlan, NetworkSource, NodePool, Peering,
+    Preset, Release, Role, Scale, SecretRef, SecretUse, Service, SubnetPlan, Taint,
 };
 use fleetwright::resource::{
     ClusterName, Compartment, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName,
@@ -145,27 +145,13 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
             name: stem.to_owned(),
         }),
     };
-    Cluster {
-        name: ClusterName::new(name),
-        object_name: name.to_owned(),
-        id: format!("id-{name}"),
-        environment: EnvironmentName::new("prod"),
-        management_cluster: ManagementClusterName::new("fra-1"),
-        owner: Some("payments-team".to_owned()),
-        manage: Manage::All,
+    let hosted = Hosted {
         dialect,
-        region: "eu-frankfurt-1".to_owned(),
-        tenancy: Some(ocid("tenancy")),
-        compartment: Some(Compartment::Id(ocid("compartment"))),
-        identity: Some("capoci-user".to_owned()),
-        namespace: format!("clusters-{name}"),
         control_plane_namespace: format!("clusters-{name}-{name}"),
         infra_id: format!("{name}-x1y2z"),
-        labels: tags([("team", "payments")]),
-        annotations: tags([("hypershift.openshift.io/cleanup-cloud-resources", "true")]),
-        freeform_tags: tags([("stage", "live")]),
-        defined_tags: BTreeMap::from([("finance".to_owned(), tags([("costCenter", "42")]))]),
         release: release("4.20.3"),
+        via: Vec::new(),
+        known: Vec::new(),
         channel: Some("stable-4.20".to_owned()),
         base_domain: "clusters.acme.example".to_owned(),
         controller_availability: "HighlyAvailable".to_owned(),
@@ -175,14 +161,6 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
             storage_class: Some("oci-bv".to_owned()),
         },
         fips: false,
-        network: ClusterNetwork {
-            machine: vec!["10.32.0.0/21".parse().unwrap()],
-            cluster: vec!["10.132.0.0/14".parse().unwrap()],
-            host_prefix: Some(23),
-            service: vec!["172.31.0.0/16".parse().unwrap()],
-            kind: "OVNKubernetes".to_owned(),
-            source: existing(),
-        },
         endpoint_access: "Private".to_owned(),
         services: ["Ignition", "APIServer", "Konnectivity", "OAuthServer"]
             .map(|name| service(name, "NodePort"))
@@ -195,9 +173,42 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
         encryption_key: Some(secret("etcd-key")),
         hosted_cluster_patch: Value::Null,
         node_pools: BTreeMap::from([(NodePoolName::new("general"), pool(name, "general"))]),
+    };
+    Cluster {
+        name: ClusterName::new(name),
+        object_name: name.to_owned(),
+        id: format!("id-{name}"),
+        environment: EnvironmentName::new("prod"),
+        management_cluster: ManagementClusterName::new("fra-1"),
+        owner: Some("payments-team".to_owned()),
+        manage: Manage::All,
+        region: "eu-frankfurt-1".to_owned(),
+        tenancy: Some(ocid("tenancy")),
+        compartment: Some(Compartment::Id(ocid("compartment"))),
+        identity: Some("capoci-user".to_owned()),
+        namespace: format!("clusters-{name}"),
+        labels: tags([("team", "payments")]),
+        annotations: tags([("hypershift.openshift.io/cleanup-cloud-resources", "true")]),
+        freeform_tags: tags([("stage", "live")]),
+        defined_tags: BTreeMap::from([("finance".to_owned(), tags([("costCenter", "42")]))]),
+        protect_until: None,
+        network: ClusterNetwork {
+            machine: vec!["10.32.0.0/21".parse().unwrap()],
+            cluster: vec!["10.132.0.0/14".parse().unwrap()],
+            host_prefix: Some(23),
+            service: vec!["172.31.0.0/16".parse().unwrap()],
+            kind: "OVNKubernetes".to_owned(),
+            source: existing(),
+        },
+        kind: ClusterKind::Hosted(Box::new(hosted)),
         extra_manifests: Vec::new(),
         typed: Typed::default(),
     }
+}
+
+/// What only a hosted cluster has.
+pub(crate) fn hosted(cluster: &mut Cluster) -> &mut Hosted {
+    cluster.hosted_mut().expect("a hosted cluster")
 }
 
 pub(crate) fn gpu_pool(cluster: &str) -> NodePool {
@@ -232,6 +243,7 @@ pub(crate) fn management() -> ManagementCluster {
         oke: None,
         capacity: 80,
         dialect: Dialect::Oci,
+        cluster_api: ClusterApi::V1Beta1,
         routes: false,
         operator_version: Some("4.20".to_owned()),
         cidrs: vec!["10.0.0.0/16".parse().unwrap()],
@@ -259,7 +271,10 @@ pub(crate) fn management() -> ManagementCluster {
 }
 
 pub(crate) fn fleet(clusters: impl IntoIterator<Item = Cluster>) -> Fleet {
-    let limits = Limits { deletes: Cap::Count(2) };
+    let limits = Limits {
+        deletes: Cap::Count(2),
+        disrupted_nodes: None,
+    };
     Fleet {
         name: FleetName::new("acme"),
         uid: FleetUid::new("0b3c5f0e"),
@@ -275,7 +290,9 @@ pub(crate) fn fleet(clusters: impl IntoIterator<Item = Cluster>) -> Fleet {
         moved: Vec::new(),
         conflicts: Vec::new(),
         drift: Vec::new(),
+        ignore: fleetwright::fleet::model::Ignore::default(),
         suspend: fleetwright::fleet::model::Suspensions::default(),
+        waived: BTreeMap::new(),
         incomplete: false,
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use fleetwright::fleet::model::{Dialect, Fleet, Manage, NetworkSource, NodePool, Preset};
 use fleetwright::render::{Rendered, TemplateSet, Unit, render};
 use fleetwright::resource::{NetworkName, NodePoolName};
 use serde_json::json;
 
-use crate::render_fixture::{cluster, fleet, gpu_pool, hub, managed, pool, routes};
+use crate::golden;
+use crate::render_fixture::{cluster, fleet, gpu_pool, hosted, hub, managed, pool, routes};
 
 pub(crate) fn rendered(fleet: &Fleet) -> Rendered {
     let rendered = render(fleet, &TemplateSet::new(&[]).unwrap());
@@ -39,27 +39,9 @@ pub(crate) fn show(unit: &Unit) -> String {
     text
 }
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases/render")
-}
-
-fn names(dir: &Path) -> BTreeSet<String> {
-    let entries = std::fs::read_dir(dir).unwrap();
-    entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect()
-}
-
 /// Compares with one golden file.
 pub(crate) fn check_file(name: &str, got: &str) {
-    let path = folder().join(name);
-    if std::env::var_os("FLEETWRIGHT_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, got).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    let diff = similar::TextDiff::from_lines(golden.as_str(), got);
-    assert!(golden == got, "{name} differs:\n{}", diff.unified_diff());
+    golden::check(&format!("render/{name}"), got);
 }
 
 /// Compares with the golden files of a case, one a unit; none may be missing, none left over.
@@ -70,7 +52,7 @@ fn check(case: &str, rendered: &Rendered) {
         check_file(&format!("{case}/{name}"), &show(unit));
         wanted.insert(name);
     }
-    assert_eq!(names(&folder().join(case)), wanted);
+    assert_eq!(golden::names(&golden::folder(&format!("render/{case}"))), wanted);
 }
 
 /// The fleets of the cases.
@@ -86,7 +68,7 @@ pub(crate) fn cases() -> [(&'static str, Fleet); 5] {
 
 fn oci_existing() -> Fleet {
     let mut payments = cluster("payments", Dialect::Oci);
-    payments
+    hosted(&mut payments)
         .node_pools
         .insert(NodePoolName::new("gpu"), gpu_pool("payments"));
     let arm = NodePool {
@@ -94,8 +76,8 @@ fn oci_existing() -> Fleet {
         shape: "VM.Standard.A1.Flex".to_owned(),
         ..pool("payments", "arm")
     };
-    payments.node_pools.insert(NodePoolName::new("arm"), arm);
-    payments.services = routes("payments");
+    hosted(&mut payments).node_pools.insert(NodePoolName::new("arm"), arm);
+    hosted(&mut payments).services = routes("payments");
     fleet([payments])
 }
 
@@ -119,11 +101,14 @@ fn oci_shared() -> Fleet {
 
 fn other_dialects() -> Fleet {
     let mut none = cluster("none", Dialect::None);
-    none.hosted_cluster_patch =
+    hosted(&mut none).hosted_cluster_patch =
         json!({"dns": {"baseDomainPrefix": ""}, "channel": null, "nodeSelector": {"role": "hcp"}});
     let mut agent = cluster("agent", Dialect::Agent);
     agent.manage = Manage::Pools;
-    let pool = agent.node_pools.get_mut(&NodePoolName::new("general")).unwrap();
+    let pool = hosted(&mut agent)
+        .node_pools
+        .get_mut(&NodePoolName::new("general"))
+        .unwrap();
     pool.node_pool_patch = json!({"platform": {"agent": {"agentLabelSelector": {"matchLabels": {"size": "large"}}}}});
     fleet([none, agent])
 }
@@ -132,7 +117,7 @@ fn shared_namespace() -> Fleet {
     fleet(["alpha", "beta"].map(|name| {
         let mut cluster = cluster(name, Dialect::None);
         cluster.namespace = "clusters".to_owned();
-        cluster.pull_secret.name = "pull-secret".to_owned();
+        hosted(&mut cluster).pull_secret.name = "pull-secret".to_owned();
         cluster
     }))
 }
@@ -166,5 +151,5 @@ fn clusters_that_share_a_namespace_leave_it_to_their_management_cluster() {
 fn there_is_a_golden_folder_for_every_case_and_no_other() {
     let mut wanted: BTreeSet<String> = cases().into_iter().map(|(name, _)| name.to_owned()).collect();
     wanted.extend(["demo-fleet", "networks"].map(str::to_owned));
-    assert_eq!(names(&folder()), wanted);
+    assert_eq!(golden::names(&golden::folder("render")), wanted);
 }

@@ -12,7 +12,7 @@ use fleetwright::resource::{
 };
 use serde_json::json;
 
-use crate::render_fixture::{cluster, fleet, gpu_pool, hub, managed, routes};
+use crate::render_fixture::{cluster, fleet, gpu_pool, hosted, hub, managed, routes};
 use crate::render_golden::rendered;
 
 fn many() -> Vec<Cluster> {
@@ -24,7 +24,7 @@ fn many() -> Vec<Cluster> {
                 cluster.network.source = managed(Preset::HostedPublic);
             }
             let pool = gpu_pool(cluster.name.as_str());
-            cluster.node_pools.insert(NodePoolName::new("gpu"), pool);
+            hosted(&mut cluster).node_pools.insert(NodePoolName::new("gpu"), pool);
             cluster
         })
         .collect()
@@ -77,11 +77,11 @@ fn a_digest_changes_with_any_field_and_with_nothing_else() {
     let before = digest(base());
     assert_eq!(before, digest(base()));
     let changes: [fn(&mut Cluster); 5] = [
-        |cluster| cluster.fips = true,
+        |cluster| hosted(cluster).fips = true,
         |cluster| cluster.manage = Manage::Pools,
         |cluster| cluster.labels = BTreeMap::new(),
-        |cluster| cluster.hosted_cluster_patch = json!({"autoscaling": {"maxNodesTotal": 9}}),
-        |cluster| cluster.node_pools.clear(),
+        |cluster| hosted(cluster).hosted_cluster_patch = json!({"autoscaling": {"maxNodesTotal": 9}}),
+        |cluster| hosted(cluster).node_pools.clear(),
     ];
     for change in changes {
         let mut changed = base();
@@ -99,8 +99,8 @@ fn commits() -> Vec<Commit> {
     }
     vec![
         ("nothing", 0, |_| {}),
-        ("a field of a cluster", 1, |fleet| of(fleet, "c007").fips = true),
-        ("a pool", 1, |fleet| of(fleet, "c007").node_pools.clear()),
+        ("a field of a cluster", 1, |fleet| hosted(of(fleet, "c007")).fips = true),
+        ("a pool", 1, |fleet| hosted(of(fleet, "c007")).node_pools.clear()),
         ("an extra manifest", 1, |fleet| {
             let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}});
             of(fleet, "c007").extra_manifests = vec![map.into()];
@@ -363,9 +363,9 @@ fn a_shared_namespace_is_observed_unless_a_cluster_in_it_is_ours() {
 fn services_come_in_the_one_order_in_whatever_order_they_are_given() {
     let order = |reverse: bool| {
         let mut cluster = cluster("a", Dialect::None);
-        cluster.services = routes("a");
+        hosted(&mut cluster).services = routes("a");
         if reverse {
-            cluster.services.reverse();
+            hosted(&mut cluster).services.reverse();
         }
         let rendered = rendered(&fleet([cluster]));
         let body = find(manifests(&rendered, "a"), "HostedCluster", "a").body();
@@ -382,9 +382,12 @@ fn services_come_in_the_one_order_in_whatever_order_they_are_given() {
 #[test]
 fn a_raw_patch_is_merged_over_what_is_rendered() {
     let mut cluster = cluster("a", Dialect::None);
-    cluster.hosted_cluster_patch =
+    hosted(&mut cluster).hosted_cluster_patch =
         json!({"etcd": {"managed": {"storage": {"persistentVolume": {"size": "16Gi"}}}}, "sshKey": null});
-    let pool = cluster.node_pools.get_mut(&NodePoolName::new("general")).unwrap();
+    let pool = hosted(&mut cluster)
+        .node_pools
+        .get_mut(&NodePoolName::new("general"))
+        .unwrap();
     pool.node_pool_patch = json!({"management": {"replace": null}, "pausedUntil": "true"});
     let rendered = rendered(&fleet([cluster]));
     let hosted_cluster = find(manifests(&rendered, "a"), "HostedCluster", "a").body();
@@ -423,7 +426,7 @@ fn extra_manifests_get_the_clusters_namespace_unless_they_say_otherwise() {
 #[test]
 fn a_secret_that_is_used_in_place_is_a_precondition_and_no_object() {
     let mut cluster = cluster("a", Dialect::None);
-    cluster.pull_secret = SecretUse {
+    hosted(&mut cluster).pull_secret = SecretUse {
         name: "there-already".to_owned(),
         copy_from: None,
     };

@@ -10,7 +10,7 @@ use fleetwright::render::{Rendered, TemplateSet, render};
 use fleetwright::resource::{ClusterName, NodePoolName, UnitId};
 use serde_json::{Value, json};
 
-use crate::render_fixture::{cluster, fleet, gpu_pool};
+use crate::render_fixture::{cluster, fleet, gpu_pool, hosted};
 
 const CONFIG: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ cluster.namespace }}}\n";
 
@@ -145,7 +145,7 @@ fn values_stay_strings_whatever_they_look_like() {
     ] {
         let mut cluster = cluster("payments", Dialect::None);
         cluster.labels.insert("look".to_owned(), value.to_owned());
-        cluster.channel = Some(value.to_owned());
+        hosted(&mut cluster).channel = Some(value.to_owned());
         cluster.annotations.insert("look".to_owned(), value.to_owned());
         let rendered = render(&fleet([cluster]), &TemplateSet::new(&[]).unwrap());
         let hosted_cluster = body(&rendered, "HostedCluster");
@@ -330,7 +330,7 @@ fn a_cluster_with_500_node_pools_stays_within_the_budgets() {
         let pool = gpu_pool("payments");
         let name = NodePoolName::new(format!("p{i:03}"));
         let object_name = format!("payments-p{i:03}");
-        large.node_pools.insert(
+        hosted(&mut large).node_pools.insert(
             name.clone(),
             NodePool {
                 name,

@@ -221,6 +221,7 @@ pub(crate) async fn planned(loaded: &LoadedFleet, access: &Access) -> Result<(bo
     let options = PlanOptions {
         against: Against::Live(Box::new(access.clone())),
         scope: Scope::default(),
+        contested: BTreeMap::new(),
         adopt: false,
         even_suspended: false,
         now: "2026-11-21T12:00:00Z".to_owned(),

@@ -167,29 +167,59 @@ fn a_hosted_cluster_that_kubectl_makes_comes_up_and_goes_in_order() {
     served.end();
 }
 
-#[test]
-fn the_program_applies_over_http_and_has_nothing_to_do_then() {
-    let place = Workplace::copy_of(&repository("fleet"));
-    let served = Served::start(&place, &["--fleet", "fleet"]);
-    let endpoint = format!("{}/regions/{{region}}", served.says("oci url:"));
-    let reached = [
+fn endpoint(served: &Served) -> String {
+    format!("{}/regions/{{region}}", served.says("oci url:"))
+}
+
+/// How the program reaches both servers, but for whose credentials.
+fn reached(endpoint: &str) -> [&str; 8] {
+    [
         "--fleet",
         "fleet",
         "--kubeconfig",
         "box/kubeconfig",
-        "--oci-config",
-        "box/oci/config",
         "--oci-endpoint",
-        &endpoint,
+        endpoint,
         "--oci-calls",
         "1000/1000",
-    ];
+    ]
+}
+
+#[test]
+fn the_program_applies_over_http_and_has_nothing_to_do_then() {
+    let place = Workplace::copy_of(&repository("fleet"));
+    let served = Served::start(&place, &["--fleet", "fleet"]);
+    let endpoint = endpoint(&served);
+    let reached = [&reached(&endpoint)[..], &["--oci-config", "box/oci/config"]].concat();
     place.run(&[&["apply", "--yes"], &reached[..]].concat()).exits(0);
     let stdout = place
         .run(&[&["plan", "--detailed-exitcode"], &reached[..]].concat())
         .exits(0)
         .stdout;
     assert!(!stdout.contains("known after apply"), "{stdout}");
+    served.end();
+}
+
+/// The keys of the fleet's identities, out of the Secrets that its management clusters hold.
+#[test]
+fn a_key_in_a_secret_signs_what_the_program_asks_of_oci() {
+    let place = Workplace::copy_of(&repository("fleet"));
+    let Some(kubectl) = Kubectl::find(&place) else { return };
+    let served = Served::start(&place, &["--fleet", "fleet"]);
+    let endpoint = endpoint(&served);
+    let by_secret = [&reached(&endpoint)[..], &["--oci-auth", "secret"]].concat();
+    place.run(&[&["apply", "--yes"], &by_secret[..]].concat()).exits(0);
+    let plan = [&["plan", "--detailed-exitcode"], &by_secret[..]].concat();
+    place.run(&plan).exits(0);
+
+    for context in ["fra-1", "iad-1"] {
+        kubectl.run(&["config", "use-context", context]);
+        let other = r#"{"stringData": {"fingerprint": "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff"}}"#;
+        kubectl.run(&["patch", "secret", "oci-user", "-n", "fleetwright", "-p", other]);
+    }
+    let ran = place.run(&plan).exits(1);
+    assert!(ran.stdout.contains("fingerprint"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("BEGIN"), "{}", ran.stdout);
     served.end();
 }
 
@@ -215,5 +245,31 @@ fn oracles_configuration_file_is_there_with_a_profile_for_each_tenancy() {
         .expect("a key");
     assert!(std::path::Path::new(&key).is_absolute(), "{key}");
     assert!(std::fs::read_to_string(key).expect("the key").contains("PRIVATE KEY"));
+    served.end();
+}
+
+/// From the first apply to the last delete, each request of it signed and answered over a socket.
+#[test]
+fn a_cluster_is_taken_down_over_http() {
+    let place = Workplace::copy_of(&repository("examples/private-endpoint"));
+    let served = Served::start(&place, &["--fleet", "fleet"]);
+    let endpoint = endpoint(&served);
+    let reached = [&reached(&endpoint)[..], &["--oci-config", "box/oci/config"]].concat();
+    let apply = [&["apply", "--yes", "--wait"], &reached[..]].concat();
+    place.run(&apply).exits(0);
+    let there = place.run(&[&["status"], &reached[..]].concat()).stdout;
+    assert!(there.contains("payments"), "{there}");
+
+    place.remove("clusters/payments.yaml");
+    let fleet = std::fs::read_to_string(place.fleet().join("fleet.yaml")).expect("the file");
+    let decommission =
+        "\nspec:\n  limits: {deletes: 50}\n  decommission: [{cluster: payments, reason: it was a test}]\n";
+    place.write("fleet.yaml", &fleet.replacen("\nspec:\n", decommission, 1));
+    let ran = place.run(&apply).exits(0);
+    assert!(ran.stdout.contains("Vcn payments"), "{}", ran.stdout);
+    let planned = place
+        .run(&[&["plan", "--detailed-exitcode"], &reached[..]].concat())
+        .exits(0);
+    assert!(!planned.stdout.contains("payments"), "{}", planned.stdout);
     served.end();
 }

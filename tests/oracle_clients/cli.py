@@ -80,8 +80,10 @@ def eventually(words, holds):
 class Kind:
     """A kind, by the words that the command line has for it."""
 
-    def __init__(self, *words, argument=None, ready="AVAILABLE", at=URL, filters=None):
+    def __init__(self, *words, argument=None, ready="AVAILABLE", at=URL, filters=None, placed=True):
         self.words, self.ready, self.at, self.filters = words, ready, at, filters or {}
+        # What hangs on something else is in the compartment of that.
+        self.where = {"compartment_id": COMPARTMENT} if placed else {}
         self.argument = argument or words[-1].replace("-", "_") + "_id"
 
     def done(self, verb, *more, **options):
@@ -100,7 +102,7 @@ class Kind:
         eventually((self.words, identifier), ready)
 
     def make(self, **fields):
-        fields = {"compartment_id": COMPARTMENT, "display_name": "first", **fields}
+        fields = {**self.where, "display_name": "first", **fields}
         identifier = self.done("create", **fields)["data"]["id"]
         self.settle(identifier)
         return identifier
@@ -141,6 +143,7 @@ groups = Kind("network", "nsg")
 dhcps = Kind("network", "dhcp-options", argument="dhcp_id")
 locals_ = Kind("network", "local-peering-gateway")
 drgs = Kind("network", "drg")
+attachments = Kind("network", "drg-attachment", ready="ATTACHED", placed=False)
 connections = Kind("network", "remote-peering-connection")
 far_drgs = Kind("network", "drg", at=FAR)
 far_connections = Kind("network", "remote-peering-connection", at=FAR)
@@ -172,11 +175,7 @@ near, far = locals_.create(vcn_id=vcn), locals_.make(vcn_id=other)
 done("network", "local-peering-gateway", "connect", local_peering_gateway_id=near, peer_id=far)
 assert locals_.get(far)["data"]["peering-status"] == "PEERED"
 drg, far_drg = drgs.create(), far_drgs.make()
-attachment = done("network", "drg-attachment", "create", drg_id=drg, vcn_id=vcn)["data"]["id"]
-eventually(
-    attachment,
-    lambda: done("network", "drg-attachment", "get", drg_attachment_id=attachment)["data"]["lifecycle-state"] == "ATTACHED",
-)
+attachment = attachments.create(drg_id=drg, vcn_id=vcn)
 connection, far_connection = connections.create(drg_id=drg), far_connections.make(drg_id=far_drg)
 done(
     "network",
@@ -208,7 +207,7 @@ balancers.delete(balancer)
 addresses.delete(address)
 connections.delete(connection)
 far_connections.delete(far_connection)
-done("network", "drg-attachment", "delete", drg_attachment_id=attachment, force=True)
+attachments.delete(attachment)
 far_drgs.delete(far_drg)
 drgs.delete(drg)
 locals_.delete(near)

@@ -58,8 +58,12 @@ def gone(get, identifier, word="TERMINATED"):
 class Kind:
     """The five calls of a kind, by the names that the SDK gives them."""
 
-    def __init__(self, api, name, model, plural=None, ready="AVAILABLE", ended="TERMINATED", models=core.models):
+    def __init__(
+        self, api, name, model, plural=None, ready="AVAILABLE", ended="TERMINATED", models=core.models, placed=True
+    ):
         self.api, self.name, self.ready, self.ended = api, name, ready, ended
+        # What hangs on something else is in the compartment of that.
+        self.where = {"compartment_id": COMPARTMENT} if placed else {}
         self.create_model = getattr(models, f"Create{model}Details")
         self.update_model = getattr(models, f"Update{model}Details")
         self.plural = plural or f"{name}s"
@@ -68,7 +72,7 @@ class Kind:
         return getattr(self.api, f"{verb}_{self.plural if verb == 'list' else self.name}")
 
     def create(self, **fields):
-        details = self.create_model(compartment_id=COMPARTMENT, display_name="first", **fields)
+        details = self.create_model(display_name="first", **self.where, **fields)
         token = f"{self.name}-{fields.get('vcn_id', '')[-20:]}{time.monotonic_ns()}"
         made = self.call("create")(details, opc_retry_token=token)
         again = self.call("create")(details, opc_retry_token=token)
@@ -123,6 +127,9 @@ groups = Kind(network, "network_security_group", "NetworkSecurityGroup")
 options = Kind(network, "dhcp_options", "Dhcp", plural="dhcp_options")
 local = Kind(network, "local_peering_gateway", "LocalPeeringGateway")
 drgs = Kind(network, "drg", "Drg")
+attachments = Kind(
+    network, "drg_attachment", "DrgAttachment", ready="ATTACHED", ended="DETACHED", placed=False
+)
 connections = Kind(network, "remote_peering_connection", "RemotePeeringConnection")
 far_drgs = Kind(remote, "drg", "Drg")
 far_connections = Kind(remote, "remote_peering_connection", "RemotePeeringConnection")
@@ -251,18 +258,13 @@ assert network.get_local_peering_gateway(far).data.peering_status == "PEERED"
 drg = drgs.create()
 drgs.listed(drg)
 drgs.updated(drg)
-attach = core.models.CreateDrgAttachmentDetails(
-    drg_id=drg, network_details=core.models.VcnDrgAttachmentNetworkCreateDetails(id=vcn)
-)
-attachment = network.create_drg_attachment(attach).data.id
-read = settled(network.get_drg_attachment, attachment, "ATTACHED")
-assert isinstance(read.data.network_details, core.models.VcnDrgAttachmentNetworkDetails)
-renamed = core.models.UpdateDrgAttachmentDetails(display_name="second", freeform_tags={"a": "b"})
-network.update_drg_attachment(attachment, renamed, if_match=read.headers["etag"])
-refused(
-    412, "NoEtagMatch", network.update_drg_attachment, attachment, renamed, if_match=read.headers["etag"]
-)
-assert attachment in [item.id for item in network.list_drg_attachments(COMPARTMENT, drg_id=drg).data]
+in_vcn = core.models.VcnDrgAttachmentNetworkCreateDetails
+attachment = attachments.create(drg_id=drg, network_details=in_vcn(id=vcn))
+attachments.create(drg_id=drg, network_details=in_vcn(id=other))
+read = network.get_drg_attachment(attachment).data
+assert isinstance(read.network_details, core.models.VcnDrgAttachmentNetworkDetails)
+attachments.listed(attachment, drg_id=drg)
+attachments.updated(attachment)
 assert network.list_drg_route_tables(drg).data
 
 far_drg = far_drgs.create()
@@ -344,9 +346,9 @@ addresses.deleted(address)
 connections.deleted(connection)
 far_connections.deleted(far_connection)
 far_drgs.deleted(far_drg)
-network.delete_drg_attachment(attachment)
-gone(network.get_drg_attachment, attachment, "DETACHED")
-print("drg_attachment", flush=True)
+# That of the peering connection goes with it.
+for each in network.list_drg_attachments(COMPARTMENT, drg_id=drg, attachment_type="VCN").data:
+    attachments.deleted(each.id)
 drgs.deleted(drg)
 local.deleted(near)
 local.deleted(far)

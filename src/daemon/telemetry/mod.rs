@@ -17,10 +17,10 @@ use self::lag::Lag;
 use super::batch::Looked;
 use super::board::Report;
 use super::queue::{self, End};
-use super::source::Source;
+use super::source::{Source, code};
 use super::state::State;
 use super::tally::{Hindered, Tally};
-use crate::fleet::model::{Dialect, Fleet};
+use crate::fleet::model::{ClusterKind, Dialect, Fleet};
 use crate::metrics::Registry;
 use crate::metrics::catalog as metric;
 use crate::ops::lease::Standing;
@@ -81,10 +81,12 @@ impl Telemetry {
         let result = |is_ok| if is_ok { "ok" } else { "error" };
         let begun = std::time::Instant::now();
         let span = tracing::debug_span!("fetch").entered();
-        let there = source.look().map_err(|error| chain(&*error));
+        let there = source.look();
+        let code = there.as_ref().err().map_or("ok", code);
+        self.registry.count(&metric::FETCHES, [code], 1.0);
         self.registry
             .observe(&metric::FETCH_SECONDS, [result(there.is_ok())], begun.elapsed());
-        let there = there?;
+        let there = there.map_err(|error| chain(&*error))?;
         drop(span);
         if seen == Some(&there) {
             return Ok(None);
@@ -178,10 +180,14 @@ impl Telemetry {
             .observe(&metric::RECONCILE_SECONDS, [unit.kind(), outcome], time);
         if let (UnitId::Cluster(name), FAILED) = (unit, outcome) {
             let cluster = fleet.and_then(|fleet| fleet.clusters.get(name));
-            let platform = cluster.map_or("unknown", |cluster| match cluster.dialect {
-                Dialect::Oci => "OCI",
-                Dialect::None => "None",
-                Dialect::Agent => "Agent",
+            let platform = cluster.map_or("unknown", |cluster| match &cluster.kind {
+                ClusterKind::Hosted(hosted) => match hosted.dialect {
+                    Dialect::Oci => "OCI",
+                    Dialect::None => "None",
+                    Dialect::Agent => "Agent",
+                },
+                ClusterKind::SelfManaged(_) => "SelfManaged",
+                ClusterKind::Oke(_) => "OKE",
             });
             self.registry.count(&metric::RECONCILE_ERRORS, [platform], 1.0);
         }

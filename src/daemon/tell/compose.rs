@@ -290,6 +290,7 @@ pub(super) mod tests {
                 field: ".spec.replicas".to_owned(),
                 manager: Some("kubectl-scale".to_owned()),
                 written_at: None,
+                contested: false,
             }],
         });
         let details = Details {

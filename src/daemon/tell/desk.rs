@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use super::compose::FleetFacts;
@@ -41,6 +42,8 @@ pub(super) struct Said {
 pub(super) struct Board {
     pub(super) current: Option<(Arc<LoadedFleet>, Access)>,
     pub(super) fleet: FleetFacts,
+    /// The last push that a webhook told of, for the other daemons of the fleet.
+    pub(super) pushed: Option<String>,
     pub(super) units: BTreeMap<UnitId, Said>,
     /// Requests to the whole fleet that were answered.
     pub(super) handled: BTreeMap<ManagementClusterName, String>,
@@ -71,6 +74,7 @@ pub(in crate::daemon) struct Desk {
     changes: watch::Sender<u64>,
     asks: Mutex<Vec<Ask>>,
     asked: Notify,
+    pushes: Notify,
 }
 
 impl Desk {
@@ -82,6 +86,7 @@ impl Desk {
             changes: watch::Sender::default(),
             asks: Mutex::default(),
             asked: Notify::default(),
+            pushes: Notify::default(),
         }
     }
 
@@ -114,6 +119,24 @@ impl Desk {
         board.fleet = fleet;
         drop(board);
         self.changed();
+    }
+
+    /// Says that a webhook told of a push: each of the other daemons of the fleet is to look at the source too. One that works
+    /// alone has nobody to tell.
+    pub(in crate::daemon) fn pushed(&self) {
+        if !self.claims.is_open() {
+            self.board().pushed = Some(Timestamp::now().to_string());
+            self.changed();
+        }
+    }
+
+    pub(super) fn push_heard(&self) {
+        self.pushes.notify_one();
+    }
+
+    /// Waits until another daemon says that somebody pushed.
+    pub(in crate::daemon) async fn pushes(&self) {
+        self.pushes.notified().await;
     }
 
     /// Says why what the source holds is not in force; none: it is.

@@ -18,7 +18,7 @@ use crate::providers::fence::Fence;
 use crate::providers::kubernetes::{KubernetesProvider, unit_of};
 use crate::report::chain;
 use crate::resource::{ManagementClusterName, UnitId};
-use crate::sync::annotations::{RECONCILE_REQUESTED_AT, is_of_suspension};
+use crate::sync::annotations::{PUSHED_AT, RECONCILE_REQUESTED_AT, is_of_suspension};
 use crate::sync::{FleetSync, Read, Record, Records, SyncKind, UnitSync, fleet_object, unit_object};
 
 /// Where the kinds are not installed, or nothing can be read, it is looked again after so long.
@@ -80,6 +80,8 @@ struct Teller {
     events: Events,
     /// Requests that the daemon was told of, by object.
     asked: BTreeMap<(SyncKind, String), String>,
+    /// The push that the other daemons were told of last.
+    passed_on: Option<String>,
     touched: Arc<Touched>,
     watches: JoinSet<()>,
 }
@@ -110,6 +112,7 @@ impl Teller {
             handled: None,
             events: Events::default(),
             asked: BTreeMap::new(),
+            passed_on: None,
             touched: Arc::default(),
             watches: JoinSet::new(),
         }
@@ -193,6 +196,7 @@ impl Teller {
             self.fleet.pacer.change(now);
         }
         self.hear(&round).await?;
+        self.pass_on_push(&round).await;
         // One who stands by hears, and tells nothing.
         let Some(fences) = self.desk.claims().fences(&self.on) else {
             self.units.clear();
@@ -293,6 +297,13 @@ impl Teller {
                 }
             }
         };
+        let pushed = now.annotations.get(PUSHED_AT);
+        // What was there before this daemon looked at all was pushed before it looked at the source.
+        let is_new = before.is_some_and(|before| before.annotations.get(PUSHED_AT) != pushed);
+        if kind == SyncKind::FleetStatus && is_new && pushed.is_some() && pushed != self.passed_on.as_ref() {
+            tracing::info!("somebody pushed, as another daemon of the fleet was told");
+            self.desk.push_heard();
+        }
         let key = (kind, now.name.clone());
         let token = now.annotations.get(RECONCILE_REQUESTED_AT).cloned();
         let is_open = |token: &String| now.status.handled() != Some(token) && self.asked.get(&key) != Some(token);

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::desk::Desk;
-use crate::providers::kubernetes::{Followed, INVENTORY_NAMESPACE, Told, Watch, sync_id};
+use crate::providers::kubernetes::{Followed, INVENTORY_NAMESPACE, Told, Watch, Which, sync_id};
 use crate::report::chain;
 use crate::resource::mark::FLEET_LABEL;
 use crate::resource::{ManagementClusterName, ResourceId, Target};
@@ -87,8 +87,8 @@ impl Watcher {
                 ..sync_id(self.kind, "")
             },
             api_version: API_VERSION.to_owned(),
-            within: Some(INVENTORY_NAMESPACE),
-            label: (FLEET_LABEL.to_owned(), loaded.fleet.name.to_string()),
+            within: Some(INVENTORY_NAMESPACE.to_owned()),
+            which: Which::Labelled(FLEET_LABEL.to_owned(), loaded.fleet.name.to_string()),
         });
         let tell = |told: Told| match told {
             Told::Going => {}

@@ -3,12 +3,19 @@
 //! It is what `render` reads and templates see (in camelCase). Nothing in it is optional because it "was not typed": what
 //! is `None` here is absent from the objects too.
 
+mod hosted;
+mod ignore;
+mod machines;
 mod network;
 mod suspend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use hosted::*;
+pub use ignore::{Ignore, IgnoreRule, RuleSource};
 use ipnet::IpNet;
+use jiff::Timestamp;
+pub use machines::*;
 pub use network::*;
 use serde::Serialize;
 use serde_json::Value;
@@ -46,8 +53,12 @@ pub struct Fleet {
     pub conflicts: Vec<ConflictRule>,
     /// What the daemon does about drift; the first rule that matches counts.
     pub drift: Vec<DriftRule>,
+    /// What of live objects is left as it is.
+    pub ignore: Ignore,
     /// What is not to be written for a while.
     pub suspend: Suspensions,
+    /// Clusters that resolved only because a waiver holds: the first of those that end.
+    pub waived: BTreeMap<ClusterName, Waived>,
     /// Whether the file set as a whole is unusable, so that nothing may be concluded from what is absent.
     pub incomplete: bool,
 }
@@ -70,6 +81,13 @@ impl Fleet {
             && self.decommission == other.decommission
             && self.conflicts == other.conflicts
             && self.drift == other.drift
+            && self.ignore == other.ignore
+            && self.protections().eq(other.protections())
+    }
+
+    fn protections(&self) -> impl Iterator<Item = (&ClusterName, Timestamp)> {
+        let clusters = self.clusters.iter();
+        clusters.filter_map(|(name, cluster)| Some((name, cluster.protect_until?)))
     }
 }
 
@@ -79,6 +97,18 @@ impl Fleet {
 pub struct Limits {
     /// Objects of protected kinds, or of any kind, that one run may delete.
     pub deletes: Cap,
+    /// Nodes that one run may replace, update or take away; none: any number.
+    pub disrupted_nodes: Option<Cap>,
+}
+
+/// A waiver without which a cluster would have an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waived {
+    /// The rule's id.
+    pub rule: String,
+    /// When it ends: the beginning of the day after its last.
+    pub until: Timestamp,
 }
 
 /// A count or a percentage.
@@ -179,6 +209,17 @@ pub enum Dialect {
     Agent,
 }
 
+/// A version of Cluster API's contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterApi {
+    /// `v1beta1`, which every release serves.
+    #[default]
+    V1Beta1,
+    /// `v1beta2`, of 1.11 and later.
+    V1Beta2,
+}
+
 /// A management cluster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -195,6 +236,8 @@ pub struct ManagementCluster {
     pub capacity: u32,
     /// The platform dialect that its CRDs admit.
     pub dialect: Dialect,
+    /// The version of Cluster API's kinds that clusters of machines are written in.
+    pub cluster_api: ClusterApi,
     /// Whether it serves `route.openshift.io`.
     pub routes: bool,
     /// Minor version of OpenShift that its operator is of (`4.20`), where typed.
@@ -299,8 +342,6 @@ pub struct Cluster {
     pub owner: Option<String>,
     /// How far it is ours to write.
     pub manage: Manage,
-    /// The platform dialect, of its management cluster.
-    pub dialect: Dialect,
     /// OCI region id.
     pub region: String,
     /// Tenancy.
@@ -309,159 +350,97 @@ pub struct Cluster {
     pub compartment: Option<Compartment>,
     /// The OCI identity's name.
     pub identity: Option<String>,
-    /// Namespace of the HostedCluster.
+    /// Namespace of its objects on the management cluster.
     pub namespace: String,
-    /// `<namespace>-<name>` with dots as dashes: what HyperShift makes.
-    pub control_plane_namespace: String,
-    /// Immutable infra id.
-    pub infra_id: String,
     /// Labels for every object that carries any.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of the HostedCluster.
+    /// Annotations of the HostedCluster, or of the Cluster.
     pub annotations: BTreeMap<String, String>,
     /// OCI freeform tags.
     pub freeform_tags: BTreeMap<String, String>,
     /// OCI defined tags, by namespace.
     pub defined_tags: BTreeMap<String, BTreeMap<String, String>>,
-    /// The control plane's release.
-    pub release: Release,
-    /// `stable-4.20`.
-    pub channel: Option<String>,
-    /// DNS.
-    pub base_domain: String,
-    /// `HighlyAvailable` or `SingleReplica`.
-    pub controller_availability: String,
-    /// The same for what runs on workers.
-    pub infrastructure_availability: String,
-    /// etcd.
-    pub etcd: Etcd,
-    /// FIPS mode.
-    pub fips: bool,
+    /// Until when nothing of it is deleted. No object tells it, so templates don't see it.
+    #[serde(skip)]
+    pub protect_until: Option<Timestamp>,
     /// The network of its workers.
     pub network: ClusterNetwork,
-    /// `Private` or `PublicAndPrivate`; only the `oci` dialect has it.
-    pub endpoint_access: String,
-    /// The four services in the order in which they are rendered.
-    pub services: Vec<Service>,
-    /// A load balancer of ours at the endpoint; none where HyperShift or the management cluster has one.
-    pub endpoint: Option<EndpointBalancer>,
-    /// The zone in which the services' names are kept, by name or OCID; none where they are kept elsewhere.
-    pub dns_zone: Option<String>,
-    /// Pull secret.
-    pub pull_secret: SecretUse,
-    /// SSH key.
-    pub ssh_key: Option<SecretUse>,
-    /// CA bundle, a ConfigMap.
-    pub trust_bundle: Option<SecretUse>,
-    /// AES-CBC key for secret encryption.
-    pub encryption_key: Option<SecretUse>,
-    /// Anything else of HostedCluster's spec, merged over what is rendered (`null` removes).
-    pub hosted_cluster_patch: Value,
-    /// Its node pools.
-    pub node_pools: BTreeMap<NodePoolName, NodePool>,
     /// Extra manifests, as typed.
     pub extra_manifests: Vec<ExtraManifest>,
+    /// What kind of cluster it is, and what only that kind has.
+    #[serde(flatten)]
+    pub kind: ClusterKind,
     /// Where it was typed.
     #[serde(skip)]
     pub typed: Typed,
 }
 
-/// A release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Release {
-    /// `4.20.3`.
-    pub version: semver::Version,
-    /// The image reference.
-    pub image: String,
-}
-
-/// etcd of a hosted control plane.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Etcd {
-    /// `8Gi`.
-    pub size: String,
-    /// Storage class; the management cluster's default where none.
-    pub storage_class: Option<String>,
-}
-
-/// A Secret or ConfigMap that the HostedCluster needs in its namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretUse {
-    /// Its name beside the HostedCluster.
-    pub name: String,
-    /// Where it is copied from; none where it is expected to be there.
-    pub copy_from: Option<SecretRef>,
-}
-
-/// How one of HyperShift's services is published.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Service {
-    /// `APIServer`, `OAuthServer`, `Konnectivity`, `Ignition`.
-    pub name: String,
-    /// `LoadBalancer`, `NodePort`, `Route`.
-    pub strategy: String,
-    /// Hostname of a route or load balancer.
-    pub hostname: Option<String>,
-    /// Address for node ports.
-    pub address: Option<String>,
-    /// Fixed node port.
-    pub port: Option<u16>,
-}
-
-/// One node pool.
+/// The kinds of clusters. A kind's fields stand beside the common ones where templates see them, and `kind` names it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NodePool {
-    /// Its name within the cluster.
-    pub name: NodePoolName,
-    /// `<stem of the cluster>-<pool>`: the NodePool object's name.
-    pub object_name: String,
-    /// Its release.
-    pub release: Release,
-    /// OCI shape.
-    pub shape: String,
-    /// OCPUs of a flexible shape.
-    pub ocpus: Option<u32>,
-    /// Memory of a flexible shape.
-    #[serde(rename = "memoryInGBs")]
-    pub memory_gbs: Option<u32>,
-    /// Boot volume size.
-    #[serde(rename = "bootVolumeSizeInGBs")]
-    pub boot_volume_gbs: Option<u64>,
-    /// Image; the platform's own where none.
-    pub image: Option<Ocid>,
-    /// Subnet; the network's worker subnet where none.
-    pub subnet: Option<Ocid>,
-    /// Size.
-    pub scale: Scale,
-    /// `amd64` or `arm64`.
-    pub arch: String,
-    /// `Replace` or `InPlace`.
-    pub upgrade_type: String,
-    /// Count or percentage.
-    pub max_surge: Option<Value>,
-    /// Count or percentage.
-    pub max_unavailable: Option<Value>,
-    /// Whether unhealthy machines are replaced.
-    pub auto_repair: bool,
-    /// Node labels.
-    pub node_labels: BTreeMap<String, String>,
-    /// Taints.
-    pub taints: Vec<Taint>,
-    /// ConfigMaps with machine config.
-    pub config: Vec<String>,
-    /// ConfigMaps with tuning.
-    pub tuning: Vec<String>,
-    /// `30m`.
-    pub drain_timeout: Option<String>,
-    /// `5m`.
-    pub volume_detach_timeout: Option<String>,
-    /// Anything else of NodePool's spec, merged over what is rendered (`null` removes).
-    pub node_pool_patch: Value,
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum ClusterKind {
+    /// Its control plane is hosted by HyperShift.
+    Hosted(Box<Hosted>),
+    /// Cluster API makes it of machines, its control plane too.
+    SelfManaged(Box<SelfManaged>),
+    /// Oracle's own Kubernetes service, made by Cluster API.
+    Oke(Box<Oke>),
+}
+
+impl ClusterKind {
+    /// As typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Hosted(_) => "hosted",
+            Self::SelfManaged(_) => "selfManaged",
+            Self::Oke(_) => "oke",
+        }
+    }
+}
+
+impl Cluster {
+    /// What only a hosted cluster has; none of another kind.
+    pub fn hosted(&self) -> Option<&Hosted> {
+        match &self.kind {
+            ClusterKind::Hosted(hosted) => Some(hosted),
+            ClusterKind::SelfManaged(_) | ClusterKind::Oke(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn hosted_mut(&mut self) -> Option<&mut Hosted> {
+        match &mut self.kind {
+            ClusterKind::Hosted(hosted) => Some(hosted),
+            ClusterKind::SelfManaged(_) | ClusterKind::Oke(_) => None,
+        }
+    }
+
+    /// The pools of a hosted cluster; none of another kind.
+    pub fn node_pools(&self) -> impl Iterator<Item = &NodePool> {
+        self.hosted().into_iter().flat_map(|hosted| hosted.node_pools.values())
+    }
+
+    /// Whether the load balancer of its endpoint has a public address; of a hosted cluster.
+    pub fn has_public_endpoint(&self) -> bool {
+        self.hosted()
+            .is_some_and(|hosted| hosted.endpoint_access == "PublicAndPrivate")
+    }
+
+    /// What Cluster API makes of machines; none where HyperShift does.
+    pub fn machines(&self) -> Option<&Machines> {
+        match &self.kind {
+            ClusterKind::Hosted(_) => None,
+            ClusterKind::SelfManaged(own) => Some(&own.machines),
+            ClusterKind::Oke(oke) => Some(&oke.machines),
+        }
+    }
+
+    /// The size of each of its pools of nodes, by the pool's name, whatever its kind.
+    pub fn scales(&self) -> impl Iterator<Item = (&NodePoolName, Scale)> {
+        let hosted = self.node_pools().map(|pool| (&pool.name, pool.scale));
+        let machines = self.machines().into_iter().flat_map(|machines| machines.pools.values());
+        hosted.chain(machines.map(|pool| (&pool.name, pool.scale)))
+    }
 }
 
 /// A pool's size.

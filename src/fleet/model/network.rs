@@ -41,6 +41,59 @@ pub enum NetworkSource {
     },
     /// It exists; its OCIDs are known, or can be looked up.
     Existing(ExistingNetwork),
+    /// Cluster API Provider OCI makes it, with the cluster.
+    Capoci {
+        /// Its security groups, by the role of what is in them; the provider's own where there is none.
+        groups: BTreeMap<String, SecurityGroup>,
+    },
+}
+
+/// A security group of a network that Cluster API Provider OCI makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityGroup {
+    /// What comes in.
+    pub ingress: Vec<SecurityRule>,
+    /// What goes out.
+    pub egress: Vec<SecurityRule>,
+}
+
+/// A rule of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityRule {
+    /// The line that it was typed in.
+    pub description: String,
+    /// `all`, or the protocol's number.
+    pub protocol: String,
+    /// The far end: a range, or the label of Oracle's services.
+    pub far: String,
+    /// `CIDR_BLOCK` or `SERVICE_CIDR_BLOCK`.
+    pub far_type: String,
+    /// Destination ports; all where none.
+    pub ports: Option<Ports>,
+    /// Of ICMP; all where none.
+    pub icmp: Option<IcmpType>,
+}
+
+/// Ports, both ends included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ports {
+    /// The first.
+    pub min: u16,
+    /// The last.
+    pub max: u16,
+}
+
+/// A type of ICMP, and a code of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IcmpType {
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind: u8,
+    /// The code; all of them where none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u8>,
 }
 
 impl NetworkSource {
@@ -48,7 +101,7 @@ impl NetworkSource {
     pub fn plan(&self) -> Option<&NetworkPlan> {
         match self {
             Self::Managed(plan) => Some(plan),
-            Self::Shared { .. } | Self::Existing(_) => None,
+            Self::Shared { .. } | Self::Existing(_) | Self::Capoci { .. } => None,
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use super::Facts;
 use crate::diag::{Code, Diagnostic};
-use crate::fleet::model::Cluster;
+use crate::fleet::model::{Cluster, Hosted};
 use crate::fleet::problems::Problems;
 
 const SINGLE: &str = "SingleReplica";
 const PREFIX: &str = "hypershift.openshift.io/";
 
-pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
+pub(super) fn check((cluster, hosted): (&Cluster, &Hosted), facts: &Facts<'_>, problems: &mut Problems<'_>) {
     let (name, environment) = (&cluster.name, &cluster.environment);
-    if facts.production && cluster.controller_availability == SINGLE {
+    if facts.production && hosted.controller_availability == SINGLE {
         let problem = Diagnostic::new(
             Code::CpHaProd,
             format!("the control plane of `{name}` has a single replica, and `{environment}` serves production"),
@@ -19,7 +19,7 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         problems.rule(problem, facts.at(&["availability"], problems));
     }
     let typed = facts.merged.settings.infrastructure_availability.is_some();
-    if facts.production && typed && cluster.infrastructure_availability == SINGLE {
+    if facts.production && typed && hosted.infrastructure_availability == SINGLE {
         let problem = Diagnostic::new(
             Code::InfraHa,
             format!("what the platform runs on `{name}`'s workers has a single replica, in production"),
@@ -27,7 +27,7 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         .hint("set `infrastructureAvailability: high`");
         problems.rule(problem, facts.at(&["infrastructureAvailability"], problems));
     }
-    if cluster.etcd.storage_class.is_none() {
+    if hosted.etcd.storage_class.is_none() {
         let message = format!("etcd of `{name}` takes the default storage class, whatever that is");
         let problem = Diagnostic::new(Code::EtcdStorage, message)
             .hint("set `etcd: {storageClass: …}` to one whose fsync takes less than 10 ms; it can't be changed later");

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Facts;
 use crate::diag::{Code, Diagnostic};
-use crate::fleet::model::{Cluster, NetworkSource};
+use crate::fleet::model::{Cluster, Hosted, NetworkSource};
 use crate::fleet::node::Place;
 use crate::fleet::problems::Problems;
 
@@ -69,7 +69,9 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         }
     }
     families(cluster, facts, problems);
-    advertised(cluster, facts, &ranges, problems);
+    if let Some(hosted) = cluster.hosted() {
+        advertised(hosted, facts, &ranges, problems);
+    }
 }
 
 fn place_of(ranges: &[(&str, IpNet, Place)], index: usize, otherwise: Place) -> Place {
@@ -90,8 +92,8 @@ fn families(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
 }
 
 /// The address at which workers reach the API server is in none of the ranges.
-fn advertised(cluster: &Cluster, facts: &Facts<'_>, ranges: &[(&str, IpNet, Place)], problems: &mut Problems<'_>) {
-    let typed = cluster
+fn advertised(hosted: &Hosted, facts: &Facts<'_>, ranges: &[(&str, IpNet, Place)], problems: &mut Problems<'_>) {
+    let typed = hosted
         .hosted_cluster_patch
         .pointer("/networking/apiServer/advertiseAddress")
         .and_then(Value::as_str);

@@ -10,7 +10,7 @@ mod peering;
 mod platform;
 mod scale;
 mod services;
-mod versions;
+pub(in crate::fleet) mod versions;
 
 use ipnet::{IpNet, Ipv4Net};
 
@@ -20,7 +20,7 @@ use super::index::Index;
 use super::kind::Kind;
 use super::load::{Loaded, builtin_file};
 use super::lock::Lock;
-use super::model::{Cluster, Fleet};
+use super::model::{Cluster, Fleet, Hosted};
 use super::networks::Networks;
 use super::node::{Node, Place, Yaml};
 use super::pools::PoolPlaces;
@@ -64,19 +64,26 @@ impl Facts<'_> {
     }
 }
 
+/// Rules about one hosted cluster.
+type OfHosted = fn((&Cluster, &Hosted), &Facts<'_>, &mut Problems<'_>);
+
 /// The rules about one cluster.
 pub(super) fn cluster(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
-    let groups: [fn(&Cluster, &Facts<'_>, &mut Problems<'_>); 7] = [
-        names::check,
+    let groups: [fn(&Cluster, &Facts<'_>, &mut Problems<'_>); 4] =
+        [names::check, cidr::check, platform::check, scale::check];
+    for group in groups {
+        group(cluster, facts, problems);
+    }
+    let Some(hosted) = cluster.hosted() else { return };
+    let groups: [OfHosted; 5] = [
+        names::hosted,
         availability::check,
         versions::check,
         services::check,
-        cidr::check,
-        platform::check,
-        scale::check,
+        platform::hosted,
     ];
     for group in groups {
-        group(cluster, facts, problems);
+        group((cluster, hosted), facts, problems);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Facts, Wide};
 use crate::diag::{Code, Diagnostic};
 use crate::fleet::check::did_you_mean;
-use crate::fleet::model::Cluster;
+use crate::fleet::model::{Cluster, Hosted};
 use crate::fleet::node::Place;
 use crate::fleet::problems::Problems;
 
@@ -84,7 +84,11 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         },
         problems,
     );
-    for pool in cluster.node_pools.values() {
+}
+
+/// Node labels, and what HyperShift makes names of.
+pub(super) fn hosted((_, hosted): (&Cluster, &Hosted), facts: &Facts<'_>, problems: &mut Problems<'_>) {
+    for pool in hosted.node_pools.values() {
         let Some((node, place)) = facts.pools.get(&pool.name) else {
             continue;
         };
@@ -94,11 +98,11 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
             problems,
         );
     }
-    let length = cluster.control_plane_namespace.len();
+    let length = hosted.control_plane_namespace.len();
     if length > LABEL {
         let message = format!(
             "the control-plane namespace `{}` has {length} characters",
-            cluster.control_plane_namespace
+            hosted.control_plane_namespace
         );
         let over = length - LABEL;
         let problem = Diagnostic::new(Code::NsLength, message).hint(format!(
@@ -107,11 +111,11 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
         ));
         problems.rule(problem, facts.place);
     }
-    if cluster.infra_id.len() > OCI_CLUSTER {
+    if hosted.infra_id.len() > OCI_CLUSTER {
         let message = format!(
             "the infra id `{}` has {} characters",
-            cluster.infra_id,
-            cluster.infra_id.len()
+            hosted.infra_id,
+            hosted.infra_id.len()
         );
         let problem = Diagnostic::new(Code::CapociName, message).hint(format!(
             "Cluster API Provider OCI takes {OCI_CLUSTER} at most; choose a shorter name"

@@ -6,19 +6,20 @@ use serde_json::Value;
 use super::Facts;
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::fleet::check::did_you_mean;
-use crate::fleet::model::{Cluster, Dialect, NetworkSource, NodePool, Scale};
+use crate::fleet::model::{Cluster, Dialect, Hosted, NetworkSource, NodePool, Scale};
 use crate::fleet::problems::Problems;
 
 /// OCI's ten freeform tags a resource, less our four.
 const FREEFORM: usize = 6;
 
-pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
-    let platform = match cluster.dialect {
+/// What only hosted clusters can have wrong.
+pub(super) fn hosted((cluster, hosted): (&Cluster, &Hosted), facts: &Facts<'_>, problems: &mut Problems<'_>) {
+    let platform = match hosted.dialect {
         Dialect::Oci => "OCI",
         Dialect::None => "None",
         Dialect::Agent => "Agent",
     };
-    let typed = cluster
+    let typed = hosted
         .hosted_cluster_patch
         .pointer("/platform/type")
         .and_then(Value::as_str);
@@ -32,8 +33,8 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
             facts.at(&["hostedCluster", "platform"], problems),
         );
     }
-    for pool in cluster.node_pools.values() {
-        check_pool(pool, (cluster, platform), facts, problems);
+    for pool in hosted.node_pools.values() {
+        check_pool(pool, (hosted, platform), facts, problems);
     }
     let kind = cluster.network.kind.as_str();
     if kind != "OVNKubernetes" && kind != "Other" {
@@ -42,19 +43,8 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
             .hint("take `OVNKubernetes`, or `Other` for one that installs itself; it can't be changed later");
         problems.rule(problem, facts.at(&["network", "type"], problems));
     }
-    let list = facts.merged.node.get("extraManifests");
-    for (index, manifest) in cluster.extra_manifests.iter().enumerate() {
-        if manifest.body.get("kind").and_then(Value::as_str) == Some("HostedControlPlane") {
-            let place = list
-                .and_then(|list| list.item(index))
-                .map_or(facts.place, |node| node.place);
-            let problem = Diagnostic::new(Code::HcpKind, "a HostedControlPlane is made by the operator alone")
-                .hint("say what you want in `hostedCluster:`, from which the operator derives it");
-            problems.rule(problem, place);
-        }
-    }
-    private(cluster, facts, problems);
-    if cluster
+    private(cluster, hosted, facts, problems);
+    if hosted
         .hosted_cluster_patch
         .pointer("/secretEncryption/type")
         .and_then(Value::as_str)
@@ -67,7 +57,22 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
             facts.at(&["hostedCluster", "secretEncryption", "type"], problems),
         );
     }
-    paused(cluster, facts, problems);
+    paused((cluster, hosted), facts, problems);
+}
+
+/// What any cluster can have wrong.
+pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
+    let list = facts.merged.node.get("extraManifests");
+    for (index, manifest) in cluster.extra_manifests.iter().enumerate() {
+        if manifest.body.get("kind").and_then(Value::as_str) == Some("HostedControlPlane") {
+            let place = list
+                .and_then(|list| list.item(index))
+                .map_or(facts.place, |node| node.place);
+            let problem = Diagnostic::new(Code::HcpKind, "a HostedControlPlane is made by the operator alone")
+                .hint("say what you want in `hostedCluster:`, from which the operator derives it");
+            problems.rule(problem, place);
+        }
+    }
     let identities = &facts.manager.model.identities;
     if let Some(identity) = cluster
         .identity
@@ -98,7 +103,7 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
     }
 }
 
-fn check_pool(pool: &NodePool, (cluster, platform): (&Cluster, &str), facts: &Facts<'_>, problems: &mut Problems<'_>) {
+fn check_pool(pool: &NodePool, (hosted, platform): (&Hosted, &str), facts: &Facts<'_>, problems: &mut Problems<'_>) {
     let name = &pool.name;
     let typed = pool.node_pool_patch.pointer("/platform/type").and_then(Value::as_str);
     if let Some(typed) = typed.filter(|typed| *typed != platform) {
@@ -141,7 +146,7 @@ fn check_pool(pool: &NodePool, (cluster, platform): (&Cluster, &str), facts: &Fa
             Diagnostic::new(Code::NotAllowed, message).hint("let one of `maxSurge` and `maxUnavailable` be above zero");
         problems.add(problem, facts.pool(name, "maxUnavailable", problems));
     }
-    if pool.arch == "arm64" && cluster.dialect == Dialect::Oci {
+    if pool.arch == "arm64" && hosted.dialect == Dialect::Oci {
         let problem = Diagnostic::new(
             Code::ArchPlatform,
             format!("node pool `{name}`: the API does not admit arm64 on OCI yet"),
@@ -160,27 +165,27 @@ fn check_pool(pool: &NodePool, (cluster, platform): (&Cluster, &str), facts: &Fa
 }
 
 /// The private endpoint's load balancer needs a subnet. A network made here has one.
-fn private(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
+fn private(cluster: &Cluster, hosted: &Hosted, facts: &Facts<'_>, problems: &mut Problems<'_>) {
     let (existing, key) = match &cluster.network.source {
         NetworkSource::Existing(existing) => (Some(existing), "existing"),
         NetworkSource::Shared { name } => match facts.networks.get(name).map(|network| &network.source) {
             Some(NetworkSource::Existing(existing)) => (Some(existing), "shared"),
             _ => (None, "shared"),
         },
-        NetworkSource::Managed(_) => (None, ""),
+        NetworkSource::Managed(_) | NetworkSource::Capoci { .. } => (None, ""),
     };
-    if cluster.dialect == Dialect::Oci && existing.is_some_and(|existing| existing.endpoint_subnet.is_none()) {
+    if hosted.dialect == Dialect::Oci && existing.is_some_and(|existing| existing.endpoint_subnet.is_none()) {
         let message = format!(
             "access `{}` needs a subnet for its load balancer",
-            cluster.endpoint_access
+            hosted.endpoint_access
         );
         let problem = Diagnostic::new(Code::PrivateNeedsNlb, message).hint("name the `endpointSubnet` of the network");
         problems.rule(problem, facts.at(&["network", key], problems));
     }
 }
 
-fn paused(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
-    let Some(text) = cluster.hosted_cluster_patch.get("pausedUntil").and_then(Value::as_str) else {
+fn paused((cluster, hosted): (&Cluster, &Hosted), facts: &Facts<'_>, problems: &mut Problems<'_>) {
+    let Some(text) = hosted.hosted_cluster_patch.get("pausedUntil").and_then(Value::as_str) else {
         return;
     };
     let place = match facts.merged.node.get("pausedUntil") {

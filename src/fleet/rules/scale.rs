@@ -20,15 +20,14 @@ const WORKERS_WARN: u32 = 500;
 pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
     let thresholds = facts.spec.thresholds.as_ref();
     let most = thresholds.and_then(|all| all.node_pools_warn).unwrap_or(POOLS_WARN);
-    let pools = cluster.node_pools.len();
+    let pools = cluster.scales().count();
     if u32::try_from(pools).unwrap_or(u32::MAX) > most {
         let message = format!("`{}` has {pools} node pools, more than {most}", cluster.name);
         problems.rule(Diagnostic::new(Code::ScaleNp, message), facts.place);
     }
     let workers: u64 = cluster
-        .node_pools
-        .values()
-        .map(|pool| match pool.scale {
+        .scales()
+        .map(|(_, scale)| match scale {
             Scale::Replicas(count) | Scale::Autoscale { max: count, .. } => u64::from(count),
         })
         .sum();
@@ -57,7 +56,7 @@ pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>)
         .and_then(|all| all.hosted_clusters_most)
         .unwrap_or(CLUSTERS_MOST);
     let mut counts: BTreeMap<_, u32> = BTreeMap::new();
-    for cluster in fleet.clusters.values() {
+    for cluster in fleet.clusters.values().filter(|cluster| cluster.hosted().is_some()) {
         *counts.entry(&cluster.management_cluster).or_default() += 1;
     }
     for (name, count) in counts {
@@ -96,7 +95,9 @@ pub(super) fn density(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_
             .clusters
             .values()
             .filter(|cluster| cluster.management_cluster == *name);
-        let available = here.filter(|cluster| cluster.controller_availability == "HighlyAvailable");
+        let available = here
+            .filter_map(Cluster::hosted)
+            .filter(|hosted| hosted.controller_availability == "HighlyAvailable");
         let count = u32::try_from(available.count()).unwrap_or(u32::MAX);
         let most = if manager.model.compact {
             on_compact.unwrap_or(COMPACT_WARN)

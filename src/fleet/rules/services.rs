@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Facts, Wide};
 use crate::diag::{Code, Diagnostic};
-use crate::fleet::model::{Cluster, Fleet};
+use crate::fleet::model::{Cluster, Fleet, Hosted};
 use crate::fleet::node::Place;
 use crate::fleet::problems::Problems;
 
@@ -21,8 +21,8 @@ struct Published {
 const FOUR: [&str; 4] = ["APIServer", "OAuthServer", "Konnectivity", "Ignition"];
 
 /// The services as rendered: a raw patch of the list replaces the derived one.
-fn published(cluster: &Cluster, facts: &Facts<'_>, problems: &Problems<'_>) -> Vec<Published> {
-    if let Some(list) = cluster.hosted_cluster_patch.get("services").and_then(Value::as_array) {
+fn published(hosted: &Hosted, facts: &Facts<'_>, problems: &Problems<'_>) -> Vec<Published> {
+    if let Some(list) = hosted.hosted_cluster_patch.get("services").and_then(Value::as_array) {
         let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let node = facts.merged.node.at(&["hostedCluster", "services"]);
         return list
@@ -39,7 +39,7 @@ fn published(cluster: &Cluster, facts: &Facts<'_>, problems: &Problems<'_>) -> V
             })
             .collect();
     }
-    cluster
+    hosted
         .services
         .iter()
         .map(|service| {
@@ -62,8 +62,8 @@ fn published(cluster: &Cluster, facts: &Facts<'_>, problems: &Problems<'_>) -> V
         .collect()
 }
 
-pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
-    let services = published(cluster, facts, problems);
+pub(super) fn check((cluster, hosted): (&Cluster, &Hosted), facts: &Facts<'_>, problems: &mut Problems<'_>) {
+    let services = published(hosted, facts, problems);
     for name in FOUR {
         let mut all = services.iter().filter(|service| service.name == name);
         let place = facts.at(&["hostedCluster", "services"], problems);
@@ -118,7 +118,7 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
 pub(super) fn fleet(fleet: &Fleet, wide: &Wide<'_>, problems: &mut Problems<'_>) {
     let mut hosts: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     for cluster in fleet.clusters.values() {
-        for service in &cluster.services {
+        for service in cluster.hosted().into_iter().flat_map(|hosted| &hosted.services) {
             let Some(host) = service.hostname.as_deref() else {
                 continue;
             };

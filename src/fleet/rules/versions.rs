@@ -1,10 +1,10 @@
-//! mce-skew, np-skew: versions that the operator, or a node pool, can't be at.
+//! mce-skew, np-skew, upgrade-step: versions that the operator, or a node pool, can't be at, and ways that lead nowhere.
 
 use semver::Version;
 
 use super::Facts;
 use crate::diag::{Code, Diagnostic, Severity};
-use crate::fleet::model::Cluster;
+use crate::fleet::model::{Cluster, Hosted};
 use crate::fleet::problems::Problems;
 
 /// Minors in one row: 5.0 counts as 4.23, as the operator has it.
@@ -12,12 +12,13 @@ fn row(major: u64, minor: u64) -> u64 {
     if major >= 5 { minor.saturating_add(23) } else { minor }
 }
 
-fn row_of(version: &Version) -> u64 {
+/// Minor versions in one row.
+pub(in crate::fleet) fn row_of(version: &Version) -> u64 {
     row(version.major, version.minor)
 }
 
-pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problems<'_>) {
-    let version = &cluster.release.version;
+pub(super) fn check((_, hosted): (&Cluster, &Hosted), facts: &Facts<'_>, problems: &mut Problems<'_>) {
+    let version = &hosted.release.version;
     let key = if facts.merged.node.get("version").is_some() {
         "version"
     } else {
@@ -42,7 +43,8 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
             problems.rule(problem, place);
         }
     }
-    for pool in cluster.node_pools.values() {
+    check_way(hosted, facts, problems);
+    for pool in hosted.node_pools.values() {
         let theirs = &pool.release.version;
         let behind = row_of(version).saturating_sub(row_of(theirs));
         let pool_key = facts
@@ -75,6 +77,37 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
             } else {
                 problem = problem.hint("three is the most that is supported");
             }
+            problems.rule(problem, place);
+        }
+    }
+}
+
+/// What a control plane is to go through has to be below where it goes, and to leave out no minor version from there on.
+/// Where it begins only the control plane itself knows.
+fn check_way(hosted: &Hosted, facts: &Facts<'_>, problems: &mut Problems<'_>) {
+    let target = &hosted.release.version;
+    let key = ["via", "ring"]
+        .into_iter()
+        .find(|key| facts.merged.node.get(key).is_some());
+    let place = facts.at(&[key.unwrap_or("via")], problems);
+    let mut way: Vec<&Version> = hosted.via.iter().map(|release| &release.version).collect();
+    if let Some(beyond) = way.iter().find(|version| **version >= target) {
+        let message = format!("the way to {target} is to lead through {beyond}, which is not below it");
+        let problem = Diagnostic::new(Code::UpgradeStep, message)
+            .hint("name only versions that come before the cluster's `version`, or take `via` out");
+        problems.rule(problem, place);
+        return;
+    }
+    way.push(target);
+    for pair in way.windows(2) {
+        let [from, to] = pair else { continue };
+        let is_known = |row| hosted.known.iter().any(|release| row_of(&release.version) == row);
+        if !(row_of(from) + 1..row_of(to)).all(is_known) {
+            let message = format!("the way from {from} to {to} leaves out a minor version");
+            let problem = Diagnostic::new(Code::UpgradeStep, message).hint(
+                "name a version of each minor version in between, here or in a ring of a `Release` document: control \
+                     planes go up one at a time",
+            );
             problems.rule(problem, place);
         }
     }

@@ -73,6 +73,9 @@ pub(in crate::fleet) struct ManagementClusterSpec {
     /// The platform that its CRDs admit.
     #[serde(default)]
     pub(in crate::fleet) dialect: Dialect,
+    /// The version of Cluster API's kinds that clusters of machines are written in: `v1beta2` needs 1.11 or later there.
+    #[serde(default)]
+    pub(in crate::fleet) cluster_api: ClusterApi,
     /// Whether it serves `route.openshift.io`.
     #[serde(default)]
     pub(in crate::fleet) routes: bool,
@@ -132,6 +135,17 @@ pub(in crate::fleet) enum Dialect {
     Agent,
 }
 
+/// A version of Cluster API's kinds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::fleet) enum ClusterApi {
+    /// Which every release serves.
+    #[default]
+    V1Beta1,
+    /// Of 1.11 and later.
+    V1Beta2,
+}
+
 /// An OCI identity.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -175,6 +189,9 @@ pub(in crate::fleet) struct RingSpec {
     /// Version of control planes.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"))]
     pub(in crate::fleet) control_plane: String,
+    /// Versions that control planes go through on their way; a cluster's own `via` counts before it.
+    #[schemars(inner(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$")))]
+    pub(in crate::fleet) via: Option<Vec<String>>,
     /// Version of node pools; the control plane's where absent.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"))]
     pub(in crate::fleet) pools: Option<String>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::ignore::Ignore;
 use super::{CountOrPercent, Settings};
 
 /// The fleet: what holds for all of it.
@@ -25,6 +26,8 @@ pub(in crate::fleet) struct FleetSpec {
     pub(in crate::fleet) conflicts: Option<Vec<ConflictRule>>,
     /// What the daemon does when an object is changed behind its back; the first rule that matches counts, else `--drift`.
     pub(in crate::fleet) drift: Option<Vec<DriftRule>>,
+    /// What of live objects is left as it is, whatever the files say: by a plan, by an apply and by the daemon.
+    pub(in crate::fleet) ignore: Option<Ignore>,
     /// Units that may be deleted although they are protected.
     pub(in crate::fleet) decommission: Option<Vec<Decommission>>,
     /// Rules that somebody decided not to follow, and why.
@@ -60,6 +63,10 @@ fn per_cluster() -> u8 {
 pub(in crate::fleet) struct Limits {
     /// Objects that one run may delete: a count, or a percentage such as `5%`.
     pub(in crate::fleet) deletes: Option<CountOrPercent>,
+    /// Nodes that one run, and all runs of a day together, may replace, update with a reboot or take away: a count, or a
+    /// percentage of the nodes that the fleet's pools ask for. Those of clusters that are listed under `decommission` don't
+    /// count. No cap where absent.
+    pub(in crate::fleet) disrupted_nodes: Option<CountOrPercent>,
 }
 
 /// What to do where another manager owns a field.
@@ -130,7 +137,7 @@ pub(in crate::fleet) struct Decommission {
 }
 
 /// A rule that somebody decided not to follow.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::fleet) struct Waiver {
     /// The rule's id, as its diagnostic names it.

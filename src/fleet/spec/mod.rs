@@ -11,6 +11,8 @@
 
 mod documents;
 mod fleet;
+mod ignore;
+mod machines;
 mod network;
 mod pool;
 mod settings;
@@ -20,10 +22,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 pub(super) use documents::{
-    ClusterSpec, ClustersSpec, Dialect, EnvironmentSpec, IdentityType, ManagementClusterSpec, MovedSpec, ReleaseSpec,
-    RingSpec,
+    ClusterApi, ClusterSpec, ClustersSpec, Dialect, EnvironmentSpec, IdentityType, ManagementClusterSpec, MovedSpec,
+    ReleaseSpec, RingSpec,
 };
 pub(super) use fleet::{DriftAction, FleetSpec, OnConflict, Suspend, Waiver};
+pub(super) use ignore::IgnoreRule;
+pub(super) use machines::{ApplyStrategy, ClusterPatches, GroupKind, HealthCheck, PoolPatches, ResourceSet};
 pub(super) use network::*;
 pub(super) use pool::{Arch, Autoscale, CountOrPercent, PoolSpec, UpgradeType};
 pub(super) use settings::*;

@@ -13,6 +13,11 @@ use super::{Manage, OneOrMany};
 pub(in crate::fleet) struct NetworkSettings {
     /// What kind of network to make.
     pub(in crate::fleet) preset: Option<HostedPreset>,
+    /// Who makes it; only of clusters of machines.
+    pub(in crate::fleet) made_by: Option<MadeBy>,
+    /// Security groups of a network that Cluster API Provider OCI makes, by the role of what is in them; its own, with rules
+    /// for its own ranges, where absent.
+    pub(in crate::fleet) groups: Option<BTreeMap<String, Option<GroupRules>>>,
     /// What to peer it with.
     pub(in crate::fleet) peer_with: Option<PeerWith>,
     /// The range of the network to make, or several; from the region's pool where absent. Subnets are cut out of the first.
@@ -49,6 +54,26 @@ pub(in crate::fleet) struct Endpoint {
     /// Makes a network load balancer in the endpoint's subnet that hands the services' node ports on to the management
     /// cluster's nodes.
     pub(in crate::fleet) load_balancer: Option<bool>,
+}
+
+/// The rules of a security group: each a protocol, ports and far ends, `tcp 443 30000-32767 from 10.0.0.0/16 anywhere`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::fleet) struct GroupRules {
+    /// What comes in, and `from` where.
+    pub(in crate::fleet) ingress: Option<Vec<String>>,
+    /// What goes out, and `to` where; `services` are Oracle's in the region.
+    pub(in crate::fleet) egress: Option<Vec<String>>,
+}
+
+/// Who makes a cluster's own network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::fleet) enum MadeBy {
+    /// We do, as one more part of the plan.
+    Fleetwright,
+    /// Cluster API Provider OCI does, by its own rules and by what `patches` say of its `networkSpec`.
+    Capoci,
 }
 
 /// What kind of network to make for a cluster with a hosted control plane.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Patch, Texts};
+use super::{GroupKind, HealthCheck, Patch, PoolPatches, Texts};
 
 /// How a taint looks in short: `key=value:Effect`.
 const TAINT: &str = r"^[^=:\s]+(=[^=:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$";
@@ -24,7 +24,11 @@ pub(in crate::fleet) enum CountOrPercent {
 pub(in crate::fleet) struct PoolSpec {
     /// The `NodePoolProfile` that it begins with.
     pub(in crate::fleet) profile: Option<String>,
-    /// OpenShift version; the ring's, or the cluster's, where absent.
+    /// Who makes the machines of a pool, where Cluster API does: `machineDeployment` of a self-managed cluster and `managed`
+    /// of an OKE cluster, where absent.
+    #[serde(rename = "type")]
+    pub(in crate::fleet) kind: Option<GroupKind>,
+    /// OpenShift version; the ring's, or the cluster's, where absent. Of machines, their Kubernetes version.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"))]
     pub(in crate::fleet) version: Option<String>,
     /// OCI shape.
@@ -64,6 +68,15 @@ pub(in crate::fleet) struct PoolSpec {
     /// Taints, `key=value:Effect`.
     #[schemars(inner(regex(pattern = TAINT)))]
     pub(in crate::fleet) taints: Option<Vec<String>>,
+    /// The failure domain that its machines are made in, `"1"` to `"3"`; spread over all of them where absent.
+    #[schemars(regex(pattern = r"^[1-3]$"))]
+    pub(in crate::fleet) failure_domain: Option<String>,
+    /// When one of its machines counts as broken and is replaced; never, where absent.
+    pub(in crate::fleet) health_check: Option<HealthCheck>,
+    /// Annotations of its MachineDeployment or MachinePool.
+    pub(in crate::fleet) annotations: Option<Texts>,
+    /// Anything else of its machines: by the kind of object, merged over the spec that is rendered.
+    pub(in crate::fleet) patches: Option<PoolPatches>,
     /// ConfigMaps with machine configuration.
     #[schemars(length(max = 10))]
     pub(in crate::fleet) config: Option<Vec<String>>,

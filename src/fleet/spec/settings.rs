@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{NetworkSettings, Patch, PoolSpec, Texts};
+use super::{ClusterPatches, NetworkSettings, Patch, PoolSpec, ResourceSet, Texts};
 
 /// What can be set at every layer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(in crate::fleet) struct Settings {
+    /// What kind of cluster it is; `hosted` where absent.
+    pub(in crate::fleet) kind: Option<ClusterKind>,
     /// OCI region id, `eu-frankfurt-1`.
     pub(in crate::fleet) region: Option<String>,
     /// The management cluster to run on; where absent, one is chosen and the lock remembers it.
@@ -28,17 +30,27 @@ pub(in crate::fleet) struct Settings {
     pub(in crate::fleet) identity: Option<String>,
     /// Labels for every object that carries any.
     pub(in crate::fleet) labels: Option<Texts>,
-    /// Annotations of the HostedCluster.
+    /// Annotations of the HostedCluster, or of the Cluster.
     pub(in crate::fleet) annotations: Option<Texts>,
     /// OCI freeform tags.
     pub(in crate::fleet) tags: Option<Texts>,
     /// OCI defined tags, by namespace.
     pub(in crate::fleet) defined_tags: Option<BTreeMap<String, Option<Texts>>>,
-    /// OpenShift version of control plane and node pools, `4.20.3`; overrides `ring`.
+    /// OpenShift version of control plane and node pools, `4.20.3`; overrides `ring`. Of clusters of machines, their
+    /// Kubernetes version, `1.31.1`.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"))]
     pub(in crate::fleet) version: Option<String>,
     /// Ring of the release document; overrides `version` of farther layers.
     pub(in crate::fleet) ring: Option<Ring>,
+    /// Versions that a control plane goes through on its way to its `version`, one for each minor version that it would else
+    /// leave out; those that it has behind it, or not before it, say nothing. For a minor version that is not among them, it
+    /// is the highest that a ring of any `Release` document names. Node pools go straight to theirs.
+    #[schemars(inner(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$")))]
+    pub(in crate::fleet) via: Option<Vec<String>>,
+    /// Until when nothing of the cluster is deleted, `2027-01-31T12:00:00Z`. The inventory remembers it: a commit that takes
+    /// the cluster out of the files does not lift it, nor does one that lowers it and takes the cluster out at once.
+    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})$"))]
+    pub(in crate::fleet) protect_until: Option<String>,
     /// The `Release` document that `ring` is looked up in; needed only where there are several.
     pub(in crate::fleet) release: Option<String>,
     /// Repository of release images, without a tag.
@@ -75,6 +87,14 @@ pub(in crate::fleet) struct Settings {
     pub(in crate::fleet) encryption_key: Option<SecretUse>,
     /// Pauses reconciliation by the operator: `true`, or a time such as `2027-01-31T12:00:00Z`.
     pub(in crate::fleet) paused_until: Option<PausedUntil>,
+    /// The control plane of a self-managed cluster: its machines.
+    pub(in crate::fleet) control_plane: Option<PoolSpec>,
+    /// The public key that lets into machines by SSH.
+    pub(in crate::fleet) ssh_public_key: Option<String>,
+    /// What is put into a cluster of machines once it answers, by name.
+    pub(in crate::fleet) resource_sets: Option<BTreeMap<String, Option<ResourceSet>>>,
+    /// Anything else of a cluster of machines: by the kind of object, merged over the spec that is rendered.
+    pub(in crate::fleet) patches: Option<ClusterPatches>,
     /// Node pools by name; a list `[general, gpu]` is short for one pool a profile, named after it.
     pub(in crate::fleet) pools: Option<Pools>,
     /// What every node pool has unless its profile or itself says otherwise.
@@ -85,6 +105,30 @@ pub(in crate::fleet) struct Settings {
     pub(in crate::fleet) node_pool: Option<Patch>,
     /// More manifests for the cluster, as they are.
     pub(in crate::fleet) extra_manifests: Option<Vec<Patch>>,
+}
+
+/// What kind of cluster it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::fleet) enum ClusterKind {
+    /// OpenShift; HyperShift hosts its control plane on the management cluster.
+    #[default]
+    Hosted,
+    /// Kubernetes; Cluster API makes its control plane and its workers of machines.
+    SelfManaged,
+    /// Oracle's own Kubernetes service, made by Cluster API.
+    Oke,
+}
+
+impl ClusterKind {
+    /// As typed.
+    pub(in crate::fleet) fn name(self) -> &'static str {
+        match self {
+            Self::Hosted => "hosted",
+            Self::SelfManaged => "selfManaged",
+            Self::Oke => "oke",
+        }
+    }
 }
 
 /// How far a cluster is ours to write.

@@ -12,6 +12,7 @@ mod hand;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +71,8 @@ pub struct Keeper {
 
 struct Held {
     fence: Fence,
+    /// For people, by this machine's clock.
+    since: Timestamp,
     /// When it is lost, unless it is renewed.
     until: Instant,
     /// Digest of the view that it says to act on.
@@ -165,9 +168,10 @@ impl Keeper {
             Turn::Renew(record) if self.held.is_some() => (Some(record.version), record.transitions),
             Turn::Renew(record) | Turn::Take(record) => (Some(record.version), record.transitions + 1),
         };
+        let since = self.held.as_ref().map_or_else(Timestamp::now, |held| held.since);
         let draft = Draft {
             name: &self.lease,
-            holder: Some(&me),
+            holder: Some((&me, since)),
             duration: self.timing.lease,
             transitions,
             view: publish.as_deref(),
@@ -182,11 +186,11 @@ impl Keeper {
             return Ok(Next::AfterAPause);
         };
         self.sightings.note(written, self.began.elapsed());
-        Ok(self.renewed(sent, publish))
+        Ok(self.renewed((sent, since), publish))
     }
 
     /// A Lease is held for so long from when its renewal was sent: others saw it no earlier.
-    fn renewed(&mut self, sent: Instant, published: Option<String>) -> Next {
+    fn renewed(&mut self, (sent, since): (Instant, Timestamp), published: Option<String>) -> Next {
         let until = sent + self.timing.renew;
         match &mut self.held {
             Some(held) => {
@@ -201,6 +205,7 @@ impl Keeper {
                 self.claims.hold(&self.on, &self.me(), fence.clone());
                 self.held = Some(Held {
                     fence,
+                    since,
                     until,
                     published,
                 });

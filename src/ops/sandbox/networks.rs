@@ -38,17 +38,12 @@ pub(super) fn set(sandbox: &Sandbox, fleet: &Fleet) -> Result<(), SandboxError> 
             attached_drg(sandbox, &place, drg, &network.vcn)?;
         }
     }
-    for (existing, place, ranges) in existing(fleet) {
-        let OciId::Known(vcn_id) = &existing.vcn else { continue };
-        vcn(sandbox, &place, vcn_id, &ranges)?;
-        let halves = ranges.first().map(halves).unwrap_or_default();
-        let subnets = [&existing.worker_subnet, &existing.endpoint_subnet];
-        for (subnet, range) in subnets.into_iter().zip(halves) {
-            if let Some(OciId::Known(subnet)) = subnet {
-                let body = json!({"vcnId": vcn_id.as_str(), "cidrBlock": range.to_string(), "displayName": "existing",
-                    "prohibitPublicIpOnVnic": true});
-                put(sandbox, &place, subnet, "subnets", body)?;
-            }
+    for (vcn_id, standing) in standing(fleet) {
+        vcn(sandbox, &standing.place, vcn_id, &standing.ranges)?;
+        for (subnet, range, public) in standing.cut() {
+            let body = json!({"vcnId": vcn_id.as_str(), "cidrBlock": range.to_string(), "displayName": "existing",
+                "prohibitPublicIpOnVnic": !public});
+            put(sandbox, &standing.place, subnet, "subnets", body)?;
         }
     }
     for cluster in fleet.clusters.values() {
@@ -77,7 +72,8 @@ fn attached_drg(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, vcn: &Ocid) -
 
 /// The zone that a cluster's records stand in, where it goes by its name.
 fn zone(sandbox: &Sandbox, cluster: &Cluster) -> Result<(), SandboxError> {
-    let (Some(name), Some(Compartment::Id(compartment))) = (&cluster.dns_zone, &cluster.compartment) else {
+    let zone = cluster.hosted().and_then(|hosted| hosted.dns_zone.as_ref());
+    let (Some(name), Some(Compartment::Id(compartment))) = (zone, &cluster.compartment) else {
         return Ok(());
     };
     if name.starts_with("ocid1.") {
@@ -111,9 +107,61 @@ fn principal(sandbox: &Sandbox, tenancy: Option<&Ocid>) -> Principal {
     }
 }
 
-/// Networks that exist, with the ranges of what runs there; each once.
-fn existing(fleet: &Fleet) -> Vec<(&ExistingNetwork, Place<'_>, Vec<IpNet>)> {
-    let mut found: BTreeMap<&OciId, (&ExistingNetwork, Place<'_>, Vec<IpNet>)> = BTreeMap::new();
+/// A VCN that exists, by what the clusters in it say.
+struct Standing<'a> {
+    place: Place<'a>,
+    ranges: Vec<IpNet>,
+    /// Its subnets, each with the range that it is cut out of, and whether it takes public addresses.
+    subnets: BTreeMap<&'a Ocid, (IpNet, bool)>,
+}
+
+impl<'a> Standing<'a> {
+    fn add(&mut self, existing: &'a ExistingNetwork, cluster: &Cluster) {
+        let new = cluster.network.machine.iter().filter(|range| range.addr().is_ipv4());
+        let first = new.clone().next().copied();
+        let new: Vec<IpNet> = new.filter(|range| !self.ranges.contains(range)).copied().collect();
+        self.ranges.extend(new);
+        if self.ranges.is_empty() {
+            // The files need not say: any will do.
+            self.ranges.extend("10.0.0.0/16".parse::<IpNet>());
+        }
+        let Some(range) = first.or_else(|| self.ranges.first().copied()) else {
+            return;
+        };
+        let endpoint = existing
+            .endpoint_subnet
+            .as_ref()
+            .map(|id| (id, cluster.has_public_endpoint()));
+        let workers = existing.worker_subnet.as_ref().map(|id| (id, false));
+        for (id, public) in workers.into_iter().chain(endpoint) {
+            if let OciId::Known(ocid) = id {
+                self.subnets.entry(ocid).or_insert((range, false)).1 |= public;
+            }
+        }
+    }
+
+    /// The subnets with ranges of their own, which don't overlap.
+    fn cut(&self) -> Vec<(&'a Ocid, IpNet, bool)> {
+        let mut taken: BTreeMap<IpNet, usize> = BTreeMap::new();
+        let mut cut = Vec::new();
+        for (ocid, (range, public)) in &self.subnets {
+            let nth = taken.entry(*range).or_default();
+            let parts = range.subnets(range.prefix_len().saturating_add(PARTS));
+            if let Some(part) = parts.ok().and_then(|mut parts| parts.nth(*nth)) {
+                cut.push((*ocid, part, *public));
+            }
+            *nth += 1;
+        }
+        cut
+    }
+}
+
+/// By as many bits subnets are smaller than the range that they stand in.
+const PARTS: u8 = 3;
+
+/// Networks that exist, each once.
+fn standing(fleet: &Fleet) -> BTreeMap<&Ocid, Standing<'_>> {
+    let mut found: BTreeMap<&Ocid, Standing<'_>> = BTreeMap::new();
     for cluster in fleet.clusters.values() {
         let network = match &cluster.network.source {
             NetworkSource::Existing(existing) => Some(existing),
@@ -121,24 +169,20 @@ fn existing(fleet: &Fleet) -> Vec<(&ExistingNetwork, Place<'_>, Vec<IpNet>)> {
                 Some(NetworkSource::Existing(existing)) => Some(existing),
                 _ => None,
             },
-            NetworkSource::Managed(_) => None,
+            NetworkSource::Managed(_) | NetworkSource::Capoci { .. } => None,
         };
-        if let Some(existing) = network {
-            let (_, _, ranges) = found
-                .entry(&existing.vcn)
-                .or_insert_with(|| (existing, place(cluster), Vec::new()));
-            ranges.extend(
-                cluster
-                    .network
-                    .machine
-                    .iter()
-                    .filter(|range| !ranges.contains(range))
-                    .copied()
-                    .collect::<Vec<_>>(),
-            );
+        if let Some(existing) = network
+            && let OciId::Known(vcn) = &existing.vcn
+        {
+            let new = || Standing {
+                place: place(cluster),
+                ranges: Vec::new(),
+                subnets: BTreeMap::new(),
+            };
+            found.entry(vcn).or_insert_with(new).add(existing, cluster);
         }
     }
-    found.into_values().collect()
+    found
 }
 
 fn place(cluster: &Cluster) -> Place<'_> {
@@ -147,12 +191,6 @@ fn place(cluster: &Cluster) -> Place<'_> {
         tenancy: cluster.tenancy.as_ref(),
         compartment: cluster.compartment.as_ref(),
     }
-}
-
-/// Half of a range for workers, half for endpoints.
-fn halves(range: &IpNet) -> Vec<IpNet> {
-    let halves = range.subnets(range.prefix_len() + 1);
-    halves.map(Iterator::collect).unwrap_or_default()
 }
 
 fn vcn(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, ranges: &[IpNet]) -> Result<(), SandboxError> {

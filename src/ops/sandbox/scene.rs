@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::SandboxError;
 use crate::fleet::model::{Cluster, Fleet, SecretUse};
 use crate::ops::load::LoadedFleet;
-use crate::resource::{ManagementClusterName, Manifest, Stewardship, Target};
+use crate::resource::{COPY_FROM, ManagementClusterName, Manifest, Stewardship, Target};
 use crate::sandbox::Sandbox;
 
 /// A Secret or ConfigMap: its management cluster, kind, namespace and name.
@@ -80,28 +80,32 @@ fn route_api() -> Value {
 /// What the fleet reads, with contents of the right form. One Secret may serve several ends.
 fn sources(sandbox: &Sandbox, fleet: &Fleet) -> BTreeMap<Place, Content> {
     let mut sources: BTreeMap<Place, Content> = BTreeMap::new();
-    for cluster in fleet.clusters.values() {
+    let hosted = fleet
+        .clusters
+        .values()
+        .filter_map(|cluster| Some((cluster, cluster.hosted()?)));
+    for (cluster, hosted) in hosted {
         let made_up = [
             (
-                Some(&cluster.pull_secret),
+                Some(&hosted.pull_secret),
                 "Secret",
                 ".dockerconfigjson",
                 r#"{"auths":{"registry.sandbox":{"auth":"c2FuZGJveA=="}}}"#,
             ),
             (
-                cluster.ssh_key.as_ref(),
+                hosted.ssh_key.as_ref(),
                 "Secret",
                 "id_rsa.pub",
                 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHNhbmRib3g sandbox",
             ),
             (
-                cluster.encryption_key.as_ref(),
+                hosted.encryption_key.as_ref(),
                 "Secret",
                 "key",
                 "0123456789abcdef0123456789abcdef",
             ),
             (
-                cluster.trust_bundle.as_ref(),
+                hosted.trust_bundle.as_ref(),
                 "ConfigMap",
                 "ca-bundle.crt",
                 "# No authority is trusted in the sandbox.\n",
@@ -184,7 +188,7 @@ fn left_to_others(loaded: &LoadedFleet, sources: &BTreeMap<Place, Content>) -> V
         if let Some(Value::Object(metadata)) = document.get_mut("metadata") {
             metadata.retain(|key, _| key == "name" || key == "namespace");
         }
-        if let Some(from) = document.remove("$copyFrom") {
+        if let Some(from) = document.remove(COPY_FROM) {
             fill(document, cluster, &from, sources);
         }
         objects.push((cluster.clone(), body));

@@ -1,7 +1,7 @@
 //! `sandbox`: both APIs over HTTP, and the files by which other programs find them.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{SandboxError, open_sandbox, tenancies};
 use crate::http_server::Server;
 use crate::ops::load::LoadedFleet;
+use crate::ops::private_file;
 use crate::sandbox::clusters::Clusters;
 use crate::sandbox::store::StoreError;
 use crate::sandbox::{ClusterError, Options, Sandbox};
@@ -213,11 +214,7 @@ fn write_oci(folder: &Path, sandbox: &Sandbox, fleet: Option<&LoadedFleet>) -> R
 
 /// Writes a file that only its owner can read: one of them holds a key, and another is beside it.
 fn write(path: &Path, text: &str) -> Result<(), ServeError> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = private_file::write(path, text);
     written.map_err(|source| ServeError::File {
         path: path.to_owned(),
         source,

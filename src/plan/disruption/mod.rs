@@ -18,8 +18,9 @@ pub use pools::{Count, PoolRollout, Rollout};
 use super::build::Plan;
 use super::change::{Action, Block, Change};
 use crate::fleet::model::{Cluster, Fleet};
-use crate::resource::{ResourceId, UnitId};
+use crate::resource::{Part, ResourceId, UnitId};
 use fields::Effect;
+use pools::Rolling;
 
 /// How bad it is, the worst last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -68,13 +69,15 @@ pub struct Disruption {
     pub pools: Vec<PoolRollout>,
     /// Nodes that go and are not replaced.
     pub removed: Count,
+    /// Whether its whole unit is to go, and the files say so: nobody counts on its nodes any more.
+    pub is_meant: bool,
     /// The fields that make it so, sorted.
     pub because: Vec<String>,
     /// What to do instead, where it is refused.
     pub way_out: Option<String>,
 }
 
-/// What a whole plan costs, of what goes ahead.
+/// What a whole plan costs, of what goes ahead and of what follows it by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Clusters that notice more than a rolling restart.
@@ -121,6 +124,21 @@ impl Forecast {
     }
 }
 
+impl Forecast {
+    /// Leaves what is said of some changes alone, and counts that.
+    pub fn narrow(&mut self, changes: &[Change]) {
+        let shown: BTreeSet<&ResourceId> = changes.iter().map(|change| &change.id).collect();
+        self.changes.retain(|id, _| shown.contains(id));
+        let mut touched = Touched::default();
+        for change in changes.iter().filter(|change| change.goes_ahead()) {
+            if let Some(disruption) = self.changes.get(&change.id) {
+                touched.add(change, disruption);
+            }
+        }
+        self.totals = touched.totals();
+    }
+}
+
 /// How long things take, for estimates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -164,13 +182,44 @@ pub fn forecast(plan: &Plan, facts: Facts<'_>) -> Forecast {
         if disruption.class == Class::None {
             continue;
         }
-        if change.goes_ahead() {
+        if counts(change) {
             touched.add(change, &disruption);
         }
         forecast.changes.insert(change.id.clone(), disruption);
     }
     forecast.totals = touched.totals();
     forecast
+}
+
+fn counts(change: &Change) -> bool {
+    change.goes_ahead() || change.follows()
+}
+
+/// The changes that disrupt nodes, of those that go ahead or follow by themselves, and how many: at most, and each pool with
+/// the first change that rolls it. By the plan's forecast.
+pub fn disrupted(plan: &Plan) -> Vec<(&Change, u64)> {
+    let mut seen: BTreeSet<(&UnitId, &str)> = BTreeSet::new();
+    let changes = plan.changes.iter().filter(|change| counts(change));
+    let disrupted = changes.filter_map(|change| {
+        let cost = plan.forecast.changes.get(&change.id)?;
+        if cost.is_meant || (cost.pools.is_empty() && cost.removed.is_zero()) {
+            return None;
+        }
+        let mut nodes = u64::from(cost.removed.max);
+        for pool in &cost.pools {
+            if seen.insert((&change.unit, &pool.object_name)) {
+                nodes += u64::from(pool.nodes.max);
+            }
+        }
+        Some((change, nodes))
+    });
+    disrupted.collect()
+}
+
+/// The nodes that all pools of a fleet ask for, at most.
+pub fn nodes_of(fleet: &Fleet) -> u64 {
+    let pools = fleet.clusters.values().flat_map(Cluster::scales);
+    pools.map(|(_, scale)| u64::from(Count::of(scale).max)).sum()
 }
 
 /// Each thing counted once, however many changes touch it.
@@ -229,7 +278,9 @@ fn of_change(change: &Change, plan: &Plan, facts: Facts<'_>, made: &BTreeSet<&Re
         };
     }
     match change.action {
-        Action::Update | Action::Adopt => of_fields(change, cluster, made, facts),
+        Action::Update | Action::Adopt => {
+            of_config(change, cluster, facts).unwrap_or_else(|| of_fields(change, cluster, made, facts))
+        }
         Action::Delete => of_delete(change, facts),
         Action::Create | Action::Forget | Action::Leave => Disruption::default(),
     }
@@ -249,6 +300,34 @@ fn refused(change: &Change, plan: &Plan) -> Option<String> {
     Some(refusal.map(|refusal| refusal.lift.clone()).unwrap_or_default())
 }
 
+/// What is in a ConfigMap that pools name is a part of their configuration: another content rolls them as another name does.
+fn of_config(change: &Change, cluster: Option<&Cluster>, facts: Facts<'_>) -> Option<Disruption> {
+    let (id, cluster) = (&change.id, cluster?);
+    let is_config = id.kind == "ConfigMap" && id.group.is_empty() && id.namespace.as_ref() == Some(&cluster.namespace);
+    let data = |field: &str| [".data", ".binaryData"].iter().any(|data| field.starts_with(data));
+    let because: Vec<String> = change
+        .fields
+        .iter()
+        .map(|diff| diff.field.clone())
+        .filter(|field| data(field))
+        .collect();
+    if !is_config || because.is_empty() {
+        return None;
+    }
+    let named = cluster
+        .node_pools()
+        .filter(|pool| pool.config.iter().chain(&pool.tuning).any(|name| *name == id.name));
+    let pools: Vec<PoolRollout> = named
+        .map(|pool| pools::rollout(cluster, &Rolling::hosted(pool), facts))
+        .collect();
+    (!pools.is_empty()).then(|| Disruption {
+        class: Class::NodeReplacement,
+        pools,
+        because,
+        ..Disruption::default()
+    })
+}
+
 fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&ResourceId>, facts: Facts<'_>) -> Disruption {
     let mut disruption = Disruption::default();
     let mut rolls_pools = false;
@@ -260,30 +339,33 @@ fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&Resour
             Effect::Restart => Class::RollingRestart,
             Effect::ControlPlane => Class::ControlPlaneRollout,
             Effect::ControlPlaneAndPools | Effect::Pool => Class::NodeReplacement,
-            Effect::Shrinks(count) => {
-                disruption.removed += Count::exactly(count);
-                Class::NodeReplacement
-            }
         };
         disruption.control_plane |= matches!(effect, Effect::ControlPlane | Effect::ControlPlaneAndPools);
         rolls_pools |= matches!(effect, Effect::ControlPlaneAndPools | Effect::Pool);
         disruption.class = disruption.class.max(class);
         disruption.because.push(diff.field.clone());
     }
+    if let Some(gone) = fields::removed(change, (facts.nodes)(&change.id)) {
+        disruption.removed += gone;
+        disruption.class = disruption.class.max(Class::NodeReplacement);
+    }
     disruption.because.sort();
     let (true, Some(cluster)) = (rolls_pools, cluster) else {
         return disruption;
     };
-    let is_pool = change.id.kind == "NodePool";
-    let is_new = |name: &str| made.iter().any(|id| id.kind == "NodePool" && id.name == name);
-    for pool in cluster.node_pools.values() {
+    let is_pool = matches!(Part::of(&change.id.kind), Some(Part::Pool | Part::PoolOfOci));
+    let is_new = |name: &str| {
+        let mut pools = made.iter().filter(|id| Part::of(&id.kind) == Some(Part::Pool));
+        pools.any(|id| id.name == name)
+    };
+    for pool in Rolling::of(cluster) {
         let is_meant = if is_pool {
             pool.object_name == change.id.name
         } else {
-            !is_new(&pool.object_name)
+            !is_new(pool.object_name)
         };
         if is_meant {
-            disruption.pools.push(pools::rollout(cluster, pool, facts));
+            disruption.pools.push(pools::rollout(cluster, &pool, facts));
         }
     }
     if !is_pool && disruption.pools.is_empty() {
@@ -293,9 +375,10 @@ fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&Resour
 }
 
 fn of_delete(change: &Change, facts: Facts<'_>) -> Disruption {
-    let class = match change.id.kind.as_str() {
-        "HostedCluster" => Class::DataLoss,
-        "NodePool" => Class::NodeReplacement,
+    let class = match Part::of(&change.id.kind) {
+        // A Cluster and what it stands on go with its control plane, which holds the data.
+        Some(Part::Hosted | Part::ControlPlane) => Class::DataLoss,
+        Some(Part::Pool) => Class::NodeReplacement,
         _ => Class::None,
     };
     // The files don't have it any more: only the live object tells.
@@ -304,6 +387,7 @@ fn of_delete(change: &Change, facts: Facts<'_>) -> Disruption {
         .flatten();
     Disruption {
         class,
+        is_meant: facts.fleet.decommission.contains_key(&change.unit),
         removed: nodes.map(Count::exactly).unwrap_or_default(),
         ..Disruption::default()
     }

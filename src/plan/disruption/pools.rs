@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Facts;
-use crate::fleet::model::{Cluster, NodePool, Scale};
-use crate::resource::{ResourceId, Target};
+use crate::fleet::model::{Cluster, GroupKind, MachineGroup, NodePool, Scale};
+use crate::resource::{NodePoolName, ResourceId, Target};
 
 /// A number of which only bounds are known where a pool follows its load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -83,7 +83,7 @@ pub struct PoolRollout {
     pub cluster: String,
     /// The pool, as the fleet files call it.
     pub pool: String,
-    /// The NodePool object.
+    /// The object that holds its size.
     pub object_name: String,
     /// How.
     pub how: Rollout,
@@ -97,30 +97,88 @@ pub struct PoolRollout {
     pub minutes: Count,
 }
 
+/// A pool as far as a rollout goes by it.
+pub(super) struct Rolling<'a> {
+    name: &'a NodePoolName,
+    pub(super) object_name: &'a str,
+    group: &'static str,
+    kind: &'static str,
+    scale: Scale,
+    how: Rollout,
+    max_surge: Option<&'a Value>,
+    max_unavailable: Option<&'a Value>,
+}
+
+impl<'a> Rolling<'a> {
+    /// A pool of a hosted cluster.
+    pub(super) fn hosted(pool: &'a NodePool) -> Self {
+        let how = if pool.upgrade_type == "InPlace" {
+            Rollout::InPlace
+        } else {
+            Rollout::Replace
+        };
+        Self {
+            name: &pool.name,
+            object_name: &pool.object_name,
+            group: "hypershift.openshift.io",
+            kind: "NodePool",
+            scale: pool.scale,
+            how,
+            max_surge: pool.max_surge.as_ref(),
+            max_unavailable: pool.max_unavailable.as_ref(),
+        }
+    }
+
+    fn machines(pool: &'a MachineGroup) -> Self {
+        Self {
+            name: &pool.name,
+            object_name: &pool.object_name,
+            group: "cluster.x-k8s.io",
+            kind: match pool.kind {
+                GroupKind::MachineDeployment => "MachineDeployment",
+                GroupKind::MachinePool | GroupKind::Managed | GroupKind::Virtual => "MachinePool",
+            },
+            scale: pool.scale,
+            how: Rollout::Replace,
+            max_surge: pool.max_surge.as_ref(),
+            max_unavailable: pool.max_unavailable.as_ref(),
+        }
+    }
+
+    /// All pools of a cluster.
+    pub(super) fn of(cluster: &'a Cluster) -> impl Iterator<Item = Self> {
+        let machines = cluster
+            .machines()
+            .into_iter()
+            .flat_map(|machines| machines.pools.values());
+        cluster
+            .node_pools()
+            .map(Self::hosted)
+            .chain(machines.map(Self::machines))
+    }
+}
+
 /// The rollout of a pool.
-pub(super) fn rollout(cluster: &Cluster, pool: &NodePool, facts: Facts<'_>) -> PoolRollout {
-    let how = if pool.upgrade_type == "InPlace" {
-        Rollout::InPlace
-    } else {
-        Rollout::Replace
-    };
+pub(super) fn rollout(cluster: &Cluster, pool: &Rolling<'_>, facts: Facts<'_>) -> PoolRollout {
+    let how = pool.how;
     let id = ResourceId {
         target: Target::Kubernetes(cluster.management_cluster.clone()),
-        group: "hypershift.openshift.io".to_owned(),
-        kind: "NodePool".to_owned(),
+        group: pool.group.to_owned(),
+        kind: pool.kind.to_owned(),
         namespace: Some(cluster.namespace.clone()),
-        name: pool.object_name.clone(),
+        name: pool.object_name.to_owned(),
     };
     let nodes = (facts.nodes)(&id).map_or_else(|| Count::of(pool.scale), Count::exactly);
     // What holds where the files say nothing is the operator's own.
     let (surge, unavailable) = match how {
         Rollout::Replace => (
-            share(pool.max_surge.as_ref(), nodes.max, Round::Up).unwrap_or(1),
-            share(pool.max_unavailable.as_ref(), nodes.max, Round::Down).unwrap_or(0),
+            share(pool.max_surge, nodes.max, Round::Up).unwrap_or(1),
+            share(pool.max_unavailable, nodes.max, Round::Down).unwrap_or(0),
         ),
+        // A share of few nodes may come to none, and one at a time it is then.
         Rollout::InPlace => (
             0,
-            share(pool.max_unavailable.as_ref(), nodes.max, Round::Down).unwrap_or(1),
+            share(pool.max_unavailable, nodes.max, Round::Down).unwrap_or(1).max(1),
         ),
     };
     let at_a_time = surge.saturating_add(unavailable).max(1);
@@ -128,7 +186,7 @@ pub(super) fn rollout(cluster: &Cluster, pool: &NodePool, facts: Facts<'_>) -> P
     PoolRollout {
         cluster: cluster.name.to_string(),
         pool: pool.name.to_string(),
-        object_name: pool.object_name.clone(),
+        object_name: pool.object_name.to_owned(),
         how,
         nodes,
         surge,

@@ -37,10 +37,17 @@ metadata: {name: all}
 spec:
   environment: dev
   clusters:
+    machines:
+      kind: selfManaged
+      version: 1.31.1
+      compartment: ocid1.compartment.oc1..aaaa
+      network: {madeBy: capoci}
+      poolDefaults: {shape: VM.Standard.E5.Flex, ocpus: 1, image: ocid1.image.oc1.iad.aaaa}
+      pools: {md: {replicas: 4, maxUnavailable: 1}}
     a:
       pools:
         slow: {profile: base}
-        fast: {profile: base, maxSurge: '50%', maxUnavailable: 1}
+        fast: {profile: base, config: [kubelet], maxSurge: '50%', maxUnavailable: 1}
         load: {profile: base, replicas: null, autoscale: 2-12}
         site: {profile: base, upgradeType: InPlace, maxUnavailable: 2}
     b:
@@ -53,12 +60,13 @@ fn fleet() -> Fleet {
         text: FLEET.into(),
     }];
     let seed = Seed {
+        templates: 1,
         entropy: [7; 16],
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
     };
     let resolved = fleet::resolve(&fleet::load(&files), &Lock::default(), &seed);
     let fleet = resolved.fleet;
-    assert_eq!(fleet.clusters.len(), 2, "{:?}", resolved.diagnostics);
+    assert_eq!(fleet.clusters.len(), 3, "{:?}", resolved.diagnostics);
     fleet
 }
 
@@ -108,6 +116,14 @@ fn what_a_hosted_clusters_field_does() {
             Class::ControlPlaneRollout,
             0,
         ),
+        (".spec.auditWebhook.name", Class::ControlPlaneRollout, 0),
+        (".spec.autoNode", Class::ControlPlaneRollout, 0),
+        (".spec.configuration.apiServer.audit", Class::ControlPlaneRollout, 0),
+        (".spec.kubeAPIServerDNSName", Class::ControlPlaneRollout, 0),
+        (".spec.labels.team", Class::ControlPlaneRollout, 0),
+        (".spec.nodeSelector.role", Class::ControlPlaneRollout, 0),
+        (".spec.serviceAccountSigningKey.name", Class::ControlPlaneRollout, 0),
+        (".spec.tolerations", Class::ControlPlaneRollout, 0),
         (".spec.somethingNew", Class::ControlPlaneRollout, 0),
         (".spec.pullSecret.name", Class::NodeReplacement, 4),
         (".spec.sshKey.name", Class::NodeReplacement, 4),
@@ -129,7 +145,9 @@ fn what_a_hosted_clusters_field_does() {
         ),
         (".spec.networking.apiServer.allowedCIDRBlocks", Class::InPlace, 0),
         (".spec.autoscaling.maxNodesTotal", Class::InPlace, 0),
+        (".spec.monitoring.metricsSet", Class::InPlace, 0),
         (".spec.channel", Class::None, 0),
+        (".spec.updateService", Class::None, 0),
         (".spec.pausedUntil", Class::None, 0),
         (".metadata.labels.team", Class::None, 0),
     ];
@@ -173,6 +191,64 @@ fn what_a_node_pools_field_does() {
             usize::from(class == Class::NodeReplacement),
             "{field}"
         );
+    }
+}
+
+#[test]
+fn nodes_go_however_a_pool_comes_to_have_fewer() {
+    let count = |min, max| Some(Count { min, max });
+    let replicas = |before: Value, after: Value| (".spec.replicas", before, after);
+    let bound = |key: &'static str, before: Value, after: Value| (key, before, after);
+    let (min, max) = (".spec.autoScaling.min", ".spec.autoScaling.max");
+    type Case<'a> = (&'a [(&'a str, Value, Value)], Option<u32>, Option<Count>);
+    let table: [Case<'_>; 8] = [
+        (&[replicas(json!(8), json!(1))], None, count(7, 7)),
+        (&[replicas(json!(8), json!(9))], Some(8), None),
+        // A bound that is lowered: by what is there, else by what there may be.
+        (&[bound(max, json!(24), json!(2))], Some(6), count(4, 4)),
+        (&[bound(max, json!(24), json!(8))], Some(6), None),
+        (&[bound(max, json!(24), json!(2))], None, count(0, 22)),
+        // From a count to bounds, and back.
+        (
+            &[
+                replicas(json!(6), Value::Null),
+                bound(min, Value::Null, json!(1)),
+                bound(max, Value::Null, json!(2)),
+            ],
+            None,
+            count(4, 4),
+        ),
+        (
+            &[
+                replicas(Value::Null, json!(1)),
+                bound(min, json!(6), Value::Null),
+                bound(max, json!(24), Value::Null),
+            ],
+            Some(6),
+            count(5, 5),
+        ),
+        (
+            &[
+                replicas(Value::Null, json!(1)),
+                (".spec.autoScaling", json!({"min": 6, "max": 24}), Value::Null),
+            ],
+            None,
+            count(5, 23),
+        ),
+    ];
+    for (fields, live, gone) in table {
+        let mut pool = change("a", "NodePool", "a-slow", Action::Update);
+        pool.fields = fields
+            .iter()
+            .map(|(field, before, after)| FieldDiff {
+                field: (*field).to_owned(),
+                before: Some(before.clone()).filter(|value| !value.is_null()),
+                after: Some(after.clone()).filter(|value| !value.is_null()),
+                owner: None,
+                replaces: false,
+            })
+            .collect();
+        assert_eq!(super::fields::removed(&pool, live), gone, "{fields:?} of {live:?}");
     }
 }
 
@@ -300,4 +376,169 @@ fn the_nodes_that_are_there_count() {
     let minutes = forecast.changes.values().map(|one| one.pools[0].minutes);
     assert_eq!(minutes.collect::<Vec<_>>(), [Count::exactly(36)]);
     assert_eq!(forecast.totals.minutes, Count::exactly(36));
+}
+
+#[test]
+fn what_is_in_a_config_that_pools_name_rolls_them() {
+    let map = |name: &str, field: &str| {
+        let mut map = one("ConfigMap", name, field);
+        map.id.group = String::new();
+        map
+    };
+    let content = map("kubelet", ".data.config");
+    let mut forecast = said(vec![
+        content.clone(),
+        map("kubelet", ".metadata.labels.x"),
+        map("other", ".data.config"),
+    ]);
+    let pools = |disruption: Disruption| -> Vec<String> {
+        assert_eq!(disruption.class, Class::NodeReplacement);
+        disruption.pools.into_iter().map(|pool| pool.object_name).collect()
+    };
+    assert_eq!(forecast.totals.nodes, Count::exactly(6));
+    // One and the same object in this table: what it says last counts, and that is nothing.
+    forecast = said(vec![content.clone()]);
+    assert_eq!(pools(forecast.changes.remove(&content.id).unwrap()), ["a-fast"]);
+    assert!(forecast.changes.is_empty());
+}
+
+#[test]
+fn what_oci_changes_goes_on_running_and_what_it_can_not_is_refused() {
+    let of_oci = |field: &str, replaces: bool| {
+        let mut change = one("Subnet", "a-workers", field);
+        change.id.target = crate::resource::Target::Oci;
+        change.fields[0].replaces = replaces;
+        change
+    };
+    let class = |change: &Change, refused: bool| {
+        let mut of = plan(vec![change.clone()]);
+        if refused {
+            let refusal = Refusal {
+                guard: "immutable",
+                message: String::new(),
+                lift: "make another network".to_owned(),
+                objects: vec![change.id.clone()],
+            };
+            of.refuse(refusal).unwrap();
+        }
+        said_of(&of, &|_| None).changes.remove(&change.id).unwrap_or_default()
+    };
+    assert_eq!(class(&of_oci(".spec.routeTableId", false), false).class, Class::InPlace);
+    assert_eq!(
+        class(&of_oci(".spec.freeformTags.team", false), false).class,
+        Class::None
+    );
+    let other = class(&of_oci(".spec.cidrBlock", true), true);
+    assert_eq!(
+        (other.class, other.way_out.as_deref()),
+        (Class::Refused, Some("make another network"))
+    );
+}
+
+#[test]
+fn nodes_are_counted_with_the_first_that_rolls_them_and_of_what_is_meant_to_go_not_at_all() {
+    let mut follows = one("NodePool", "a-slow", ".spec.release.image");
+    follows.blocks.push(Block::Upgrade { after: String::new() });
+    let mut gone = one("NodePool", "b-slow", ".spec");
+    gone.unit = UnitId::Cluster(crate::resource::ClusterName::new("b"));
+    gone.action = Action::Delete;
+    let mut whole = plan(vec![one("HostedCluster", "a", ".spec.sshKey.name"), follows, gone]);
+    whole.forecast = said_of(&whole, &|id| (id.name == "b-slow").then_some(5));
+    let counted = |plan: &Plan| -> Vec<u64> { disrupted(plan).into_iter().map(|(_, nodes)| nodes).collect() };
+    assert_eq!(counted(&whole), [6 + 6 + 12 + 6, 0, 5]);
+    for disruption in whole.forecast.changes.values_mut() {
+        disruption.is_meant = disruption.pools.is_empty();
+    }
+    assert_eq!(counted(&whole), [30, 0]);
+    assert_eq!(nodes_of(&fleet()), 6 + 6 + 12 + 6 + 6 + 4);
+}
+
+#[test]
+fn what_a_field_of_a_cluster_of_machines_does() {
+    let table = [
+        (
+            "KubeadmControlPlane",
+            "machines-control-plane",
+            ".spec.version",
+            Class::ControlPlaneRollout,
+            0,
+        ),
+        (
+            "KubeadmControlPlane",
+            "machines-control-plane",
+            ".spec.machineTemplate.infrastructureRef",
+            Class::ControlPlaneRollout,
+            0,
+        ),
+        (
+            "KubeadmControlPlane",
+            "machines-control-plane",
+            ".spec.replicas",
+            Class::InPlace,
+            0,
+        ),
+        (
+            "MachineDeployment",
+            "machines-md",
+            ".spec.template.spec.version",
+            Class::NodeReplacement,
+            4,
+        ),
+        (
+            "MachineDeployment",
+            "machines-md",
+            ".spec.template.spec.infrastructureRef",
+            Class::NodeReplacement,
+            4,
+        ),
+        (
+            "MachineDeployment",
+            "machines-md",
+            ".spec.template.spec.nodeDrainTimeout",
+            Class::InPlace,
+            0,
+        ),
+        (
+            "MachineDeployment",
+            "machines-md",
+            ".spec.strategy.rollingUpdate",
+            Class::InPlace,
+            0,
+        ),
+        (
+            "OCIMachineTemplate",
+            "machines-md-12345678",
+            ".metadata.labels",
+            Class::None,
+            0,
+        ),
+        ("Cluster", "machines", ".spec.paused", Class::InPlace, 0),
+    ];
+    for (kind, name, field, class, nodes) in table {
+        let mut change = updated("machines", kind, name, &[(field, json!("x"), json!("y"))]);
+        change.id.group = "cluster.x-k8s.io".to_owned();
+        let forecast = said(vec![change.clone()]);
+        let found = forecast.changes.get(&change.id).map(|it| it.class).unwrap_or_default();
+        assert_eq!(
+            (found, forecast.totals.nodes),
+            (class, Count::exactly(nodes)),
+            "{kind} {field}"
+        );
+    }
+    let mut fewer = updated(
+        "machines",
+        "MachineDeployment",
+        "machines-md",
+        &[(".spec.replicas", json!(4), json!(1))],
+    );
+    fewer.id.group = "cluster.x-k8s.io".to_owned();
+    assert_eq!(said(vec![fewer]).totals.removed, Count::exactly(3));
+    for (kind, class) in [
+        ("KubeadmControlPlane", Class::DataLoss),
+        ("OCIManagedControlPlane", Class::DataLoss),
+        ("MachineDeployment", Class::NodeReplacement),
+    ] {
+        let gone = change("machines", kind, "machines", Action::Delete);
+        assert_eq!(said(vec![gone.clone()]).changes[&gone.id].class, class, "{kind}");
+    }
 }

@@ -51,7 +51,10 @@ impl Guard for DeleteCap {
         let units = counted.iter().filter(|c| matches!(c, Counted::Unit(_))).count();
         let mut what = Vec::new();
         if units > 0 {
-            what.push(count(units, "whole cluster or network"));
+            what.push(match units {
+                1 => "1 whole cluster or network".to_owned(),
+                units => format!("{units} whole clusters or networks"),
+            });
         }
         if counted.len() > units {
             what.push(count(counted.len() - units, "single object"));

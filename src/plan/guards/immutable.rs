@@ -1,8 +1,13 @@
 //! What can't be changed in place is not tried: the change would need another cluster, and the loss of this one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use serde_json::Value;
+
 use super::{Facts, Guard, Refusal};
-use crate::plan::change::{Action, Change, Reason};
-use crate::resource::Target;
+use crate::plan::change::{Action, Change, FieldDiff, Reason};
+use crate::resource::{Part, ResourceId, Target, UnitId};
 
 /// Refuses changes of fields that are fixed at creation.
 ///
@@ -29,8 +34,19 @@ const HOSTED_CLUSTER: &[&str] = &[
     ".spec.networking.serviceNetwork",
     ".spec.olmCatalogPlacement",
     ".spec.operatorConfiguration.clusterNetworkOperator.disableMultiNetwork",
+    ".spec.operatorConfiguration.clusterNetworkOperator.ovnKubernetesConfig.ipv6",
+    ".spec.operatorConfiguration.clusterNetworkOperator.ovnKubernetesConfig.mtu",
+    ".spec.operatorConfiguration.clusterNetworkOperator.ovnKubernetesConfig.v4InternalSubnet",
+    ".spec.operatorConfiguration.clusterNetworkOperator.ovnKubernetesConfig.v6InternalSubnet",
     ".spec.platform",
     ".spec.services",
+];
+
+/// What may be set and changed, and not taken out again.
+const STAYS: &[&str] = &[
+    ".spec.operatorConfiguration.clusterNetworkOperator.ovnKubernetesConfig",
+    ".spec.secretEncryption",
+    ".spec.secretEncryption.type",
 ];
 
 const NODE_POOL: &[&str] = &[
@@ -40,16 +56,35 @@ const NODE_POOL: &[&str] = &[
     ".spec.platform.type",
 ];
 
+/// Of what Cluster API Provider OCI has made a network for.
+const INFRASTRUCTURE: &[&str] = &[".spec.compartmentId", ".spec.ociResourceIdentifier", ".spec.region"];
+
+const CAPI_CLUSTER: &[&str] = &[
+    ".spec.clusterNetwork.pods",
+    ".spec.clusterNetwork.serviceDomain",
+    ".spec.clusterNetwork.services",
+    ".spec.controlPlaneRef",
+    ".spec.infrastructureRef",
+];
+
+const MACHINE_POOL: &[&str] = &[".spec.clusterName", ".spec.selector"];
+
 fn fixed(kind: &str) -> &'static [&'static str] {
     match kind {
+        "Cluster" => CAPI_CLUSTER,
+        "OCICluster" | "OCIManagedCluster" => INFRASTRUCTURE,
+        "MachineDeployment" | "MachinePool" => MACHINE_POOL,
+        // Its name tells its content: machines that it made would not be what it says.
+        kind if Part::of(kind) == Some(Part::Template) => &[".spec"],
         "HostedCluster" => HOSTED_CLUSTER,
         "NodePool" => NODE_POOL,
         _ => &[],
     }
 }
 
-fn is_fixed(kind: &str, field: &str) -> bool {
-    fixed(kind).iter().any(|of| is_within(field, of))
+pub(super) fn is_fixed(kind: &str, diff: &FieldDiff) -> bool {
+    let taken_out = kind == "HostedCluster" && diff.after.is_none() && STAYS.contains(&diff.field.as_str());
+    taken_out || fixed(kind).iter().any(|of| is_within(&diff.field, of))
 }
 
 fn lift(change: &Change) -> &'static str {
@@ -78,29 +113,76 @@ impl Guard for Immutable {
     }
 
     fn check(&self, changes: &[Change], _: &Facts<'_>) -> Vec<Refusal> {
-        changes
-            .iter()
-            .filter(|change| {
-                change.goes_ahead()
-                    && matches!(change.action, Action::Update | Action::Adopt)
-                    // What OCI can't change in place can't be put back either.
-                    && (change.reason != Reason::Drifted || change.fields.iter().any(|diff| diff.replaces))
-            })
-            .filter_map(|change| {
-                let fields: Vec<&str> = change
-                    .fields
-                    .iter()
-                    .filter(|diff| diff.replaces || is_fixed(&change.id.kind, &diff.field))
-                    .map(|diff| diff.field.as_str())
-                    .collect();
-                (!fields.is_empty()).then(|| Refusal {
-                    guard: self.name(),
-                    message: format!("{} can't be changed in place: {}", change.id, fields.join(", ")),
-                    lift: lift(change).to_owned(),
-                    objects: vec![change.id.clone()],
-                })
-            })
-            .collect()
+        // One edit of a network or a layer is one refusal, however many objects have the field.
+        let mut refused: BTreeMap<(&UnitId, Vec<&str>, &'static str), Vec<ResourceId>> = BTreeMap::new();
+        for change in changes {
+            let is_meant = change.goes_ahead()
+                && matches!(change.action, Action::Update | Action::Adopt)
+                // What OCI can't change in place can't be put back either.
+                && (change.reason != Reason::Drifted || change.fields.iter().any(|diff| diff.replaces));
+            let fixed = change.fields.iter();
+            let fixed = fixed.filter(|diff| diff.replaces || is_fixed(&change.id.kind, diff) || moves(change, diff));
+            let fields: Vec<&str> = fixed.map(|diff| diff.field.as_str()).collect();
+            if is_meant && !fields.is_empty() {
+                let of = (&change.unit, fields, lift(change));
+                refused.entry(of).or_default().push(change.id.clone());
+            }
+        }
+        let mut moved: BTreeSet<&UnitId> = BTreeSet::new();
+        let mut refusals: Vec<Refusal> = Vec::new();
+        for ((unit, fields, lift), mut objects) in refused.clone() {
+            let mut message = format!("{} can't be changed in place: {}", named(&objects), fields.join(", "));
+            if fields.iter().any(|field| ADDRESSES.contains(field)) && moved.insert(unit) {
+                let others =
+                    network(changes, unit).filter(|id| !refused.values().flatten().any(|covered| covered == *id));
+                let before = objects.len();
+                objects.extend(others.cloned());
+                if objects.len() > before {
+                    message.push_str("; without it the rest of its network does not go to other addresses");
+                }
+            }
+            refusals.push(Refusal {
+                guard: self.name(),
+                message,
+                lift: lift.to_owned(),
+                objects,
+            });
+        }
+        refusals
+    }
+}
+
+/// Fields that hold the addresses of nodes.
+const ADDRESSES: [&str; 2] = [".spec.networking.machineNetwork", ".spec.cidrBlock"];
+
+/// Whether a subnet would have other addresses, and not more or fewer of those that it has: what has one of them keeps it.
+fn moves(change: &Change, diff: &FieldDiff) -> bool {
+    let block = |value: &Option<Value>| -> Option<IpNet> { value.as_ref()?.as_str()?.parse().ok() };
+    let (Some(before), Some(after)) = (block(&diff.before), block(&diff.after)) else {
+        return false;
+    };
+    let is_block = change.id.kind == "Subnet" && diff.field == ".spec.cidrBlock";
+    is_block && !before.contains(&after) && !after.contains(&before)
+}
+
+/// What would be changed of a unit's network by the same edit.
+fn network<'a>(changes: &'a [Change], unit: &UnitId) -> impl Iterator<Item = &'a ResourceId> {
+    let of_it = changes.iter().filter(move |change| {
+        change.unit == *unit
+            && change.id.target == Target::Oci
+            && change.goes_ahead()
+            && (change.action, change.reason) == (Action::Update, Reason::Changed)
+    });
+    of_it.map(|change| &change.id)
+}
+
+/// `Subnet a`, `Subnet a and 2 others`.
+fn named(objects: &[ResourceId]) -> String {
+    match objects {
+        [] => String::new(),
+        [one] => one.to_string(),
+        [first, other] => format!("{first} and {other}"),
+        [first, others @ ..] => format!("{first} and {} others", others.len()),
     }
 }
 
@@ -121,6 +203,31 @@ mod tests {
             replaces: false,
         }];
         change
+    }
+
+    #[test]
+    fn a_network_goes_to_no_other_addresses_unless_all_of_it_can() {
+        let of_oci = |kind: &str, field: &str, (before, after): (&str, &str)| {
+            let mut change = update(kind, field);
+            change.id.target = Target::Oci;
+            change.fields[0].before = Some(before.into());
+            change.fields[0].after = Some(after.into());
+            change
+        };
+        let block = |before, after| of_oci("Subnet", ".spec.cidrBlock", (before, after));
+        let rules = of_oci("SecurityList", ".spec.ingressSecurityRules", ("a", "b"));
+        let world = World::new();
+        for (change, refused) in [
+            (block("10.0.0.0/24", "10.0.0.0/23"), 0),
+            (block("10.0.0.0/24", "10.0.0.0/25"), 0),
+            (block("10.0.0.0/24", "10.0.1.0/24"), 2),
+            (update("HostedCluster", ".spec.networking.machineNetwork"), 2),
+            (update("HostedCluster", ".spec.fips"), 1),
+        ] {
+            let refusals = world.check(&Immutable, &[change, rules.clone()]);
+            let objects: usize = refusals.iter().map(|refusal| refusal.objects.len()).sum();
+            assert_eq!(objects, refused, "{refusals:?}");
+        }
     }
 
     #[test]
@@ -156,5 +263,64 @@ mod tests {
         ended.fields[0].replaces = true;
         let refusals = World::new().check(&Immutable, &[ended]);
         assert!(refusals[0].lift.contains("delete it by hand"), "{}", refusals[0].lift);
+    }
+
+    #[test]
+    fn every_field_that_hypershift_fixes_is_refused_and_those_that_it_lets_change_are_not() {
+        let fixed = [
+            ".spec.capabilities.disabled",
+            ".spec.clusterID",
+            ".spec.controllerAvailabilityPolicy",
+            ".spec.dns.baseDomain",
+            ".spec.dns.baseDomainPrefix",
+            ".spec.dns.privateZoneID",
+            ".spec.dns.publicZoneID",
+            ".spec.etcd.managed.storage.persistentVolume.size",
+            ".spec.etcd.managed.storage.persistentVolume.storageClassName",
+            ".spec.etcd.managementType",
+            ".spec.fips",
+            ".spec.infraID",
+            ".spec.issuerURL",
+            ".spec.networking.allocateNodeCIDRs",
+            ".spec.networking.apiServer.advertiseAddress",
+            ".spec.networking.apiServer.port",
+            ".spec.networking.clusterNetwork[0].cidr",
+            ".spec.networking.machineNetwork[0].cidr",
+            ".spec.networking.networkType",
+            ".spec.networking.serviceNetwork[0].cidr",
+            ".spec.olmCatalogPlacement",
+            ".spec.operatorConfiguration.clusterNetworkOperator.disableMultiNetwork",
+            ".spec.operatorConfiguration.clusterNetworkOperator.ovnKubernetesConfig.v4InternalSubnet",
+            ".spec.platform.oci.region",
+            ".spec.services[0].servicePublishingStrategy.type",
+        ];
+        let open = [
+            ".spec.channel",
+            ".spec.configuration.proxy.httpProxy",
+            ".spec.imageContentSources",
+            ".spec.infrastructureAvailabilityPolicy",
+            ".spec.networking.apiServer.allowedCIDRBlocks",
+            ".spec.operatorConfiguration.ingressOperator",
+            ".spec.pullSecret.name",
+            ".spec.release.image",
+            ".spec.secretEncryption.aescbc.activeKey.name",
+        ];
+        let is_refused = |field: &str| {
+            let changes = [update("HostedCluster", field)];
+            !World::new().check(&Immutable, &changes).is_empty()
+        };
+        let passed: Vec<&str> = fixed.into_iter().filter(|field| !is_refused(field)).collect();
+        let stopped: Vec<&str> = open.into_iter().filter(|field| is_refused(field)).collect();
+        assert_eq!((passed, stopped), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_may_not_be_taken_out_again_may_be_set_and_changed() {
+        let mut change = update("HostedCluster", ".spec.secretEncryption.type");
+        assert!(World::new().check(&Immutable, std::slice::from_ref(&change)).is_empty());
+        change.fields[0].before = change.fields[0].after.take();
+        assert_eq!(World::new().check(&Immutable, &[change]).len(), 1);
+        let mtu = ".spec.operatorConfiguration.clusterNetworkOperator.ovnKubernetesConfig.mtu";
+        assert_eq!(World::new().check(&Immutable, &[update("HostedCluster", mtu)]).len(), 1);
     }
 }

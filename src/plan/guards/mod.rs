@@ -1,4 +1,5 @@
-//! Guards: what refuses a change although it was asked for. One a file, all listed in [`all`].
+//! Guards: what refuses a change although it was asked for. One a file, all listed in [`all`], but for two: [`node_cap`]
+//! needs the forecast of what the others let through, and [`supported_release`] what nobody asks unless it matters.
 //!
 //! A refusal names the changes that it covers and says how it is lifted. Unless the user asks to go on with the rest,
 //! one refusal stops the whole run.
@@ -6,23 +7,32 @@
 mod adopted;
 mod adoption;
 mod delete_cap;
+mod expired_waiver;
 mod immutable;
 mod incomplete;
+pub mod node_cap;
 mod not_ours;
 mod older_revision;
+mod protect_until;
 mod protected;
 mod release_step;
+mod shrunken;
+pub mod supported_release;
 mod suspended;
+mod upgradeable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+pub use protect_until::PROTECT_UNTIL;
 pub use suspended::SUSPENDED;
 
-use super::change::{Block, Change};
-use crate::fleet::model::{Decommission, Limits};
-use crate::resource::{ResourceId, Revision, UnitId};
+use super::change::{Block, Change, FieldDiff};
+use super::upgrade::Course;
+use crate::fleet::model::{Decommission, Limits, Waived};
+use crate::resource::{ClusterName, ResourceId, Revision, UnitId};
 use crate::sync::Suspension;
 
 /// What guards look at besides the changes.
@@ -35,6 +45,16 @@ pub struct Facts<'a> {
     pub units: &'a BTreeSet<UnitId>,
     /// Objects in the inventories of the whole fleet.
     pub recorded: usize,
+    /// Objects in those of each unit.
+    pub recorded_of: &'a BTreeMap<UnitId, usize>,
+    /// Until when units are protected, by what was last applied or by the files, whichever is later.
+    pub protect_until: &'a BTreeMap<UnitId, Timestamp>,
+    /// Clusters that resolved only because a waiver held when the files were read.
+    pub waived: &'a BTreeMap<ClusterName, Waived>,
+    /// How control planes come to the release that the files want.
+    pub courses: &'a BTreeMap<UnitId, Course>,
+    /// The time.
+    pub now: Timestamp,
     /// Objects wanted in the whole fleet.
     pub desired: usize,
     /// Whether something of the fleet files could not be read at all.
@@ -80,10 +100,34 @@ pub fn all() -> &'static [&'static dyn Guard] {
         &adoption::Adoption,
         &immutable::Immutable,
         &release_step::ReleaseStep,
+        &upgradeable::Upgradeable,
+        &expired_waiver::ExpiredWaiver,
+        &protect_until::ProtectUntil,
         &protected::Protected,
         &adopted::Adopted,
+        &shrunken::Shrunken,
         &delete_cap::DeleteCap,
     ]
+}
+
+/// Whether a field of a Kubernetes kind is fixed at creation.
+pub(super) fn is_fixed(kind: &str, field: &FieldDiff) -> bool {
+    immutable::is_fixed(kind, field)
+}
+
+/// The changes that go ahead and that a guard has something against, by what that is of: with each, why, and the objects.
+fn ahead_by<'a, K: Ord, V>(
+    changes: &'a [Change],
+    against: impl Fn(&'a Change) -> Option<(K, V)>,
+) -> BTreeMap<K, (V, Vec<ResourceId>)> {
+    let mut found: BTreeMap<K, (V, Vec<ResourceId>)> = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.goes_ahead()) {
+        if let Some((of, why)) = against(change) {
+            let (_, objects) = found.entry(of).or_insert_with(|| (why, Vec::new()));
+            objects.push(change.id.clone());
+        }
+    }
+    found
 }
 
 /// What is let through, and should be known before, in words.
@@ -147,6 +191,11 @@ mod tests {
         pub(super) desired: usize,
         pub(super) incomplete: bool,
         pub(super) adopt: bool,
+        pub(super) recorded_of: BTreeMap<UnitId, usize>,
+        pub(super) protect_until: BTreeMap<UnitId, Timestamp>,
+        pub(super) waived: BTreeMap<ClusterName, Waived>,
+        pub(super) courses: BTreeMap<UnitId, Course>,
+        pub(super) now: Timestamp,
     }
 
     impl World {
@@ -154,6 +203,7 @@ mod tests {
             Self {
                 limits: Limits {
                     deletes: Cap::Count(100),
+                    disrupted_nodes: None,
                 },
                 decommission: BTreeMap::new(),
                 units: BTreeSet::new(),
@@ -163,6 +213,11 @@ mod tests {
                 desired: 1,
                 incomplete: false,
                 adopt: false,
+                recorded_of: BTreeMap::new(),
+                protect_until: BTreeMap::new(),
+                waived: BTreeMap::new(),
+                courses: BTreeMap::new(),
+                now: Timestamp::UNIX_EPOCH,
             }
         }
 
@@ -181,6 +236,11 @@ mod tests {
                 adopt: self.adopt,
                 newer: &self.newer,
                 suspended: &self.suspended,
+                recorded_of: &self.recorded_of,
+                protect_until: &self.protect_until,
+                waived: &self.waived,
+                courses: &self.courses,
+                now: self.now,
             }
         }
     }

@@ -40,10 +40,10 @@ impl Guard for NotOurs {
         if !foreign.is_empty() {
             refusals.push(Refusal {
                 guard: self.name(),
-                message: format!(
-                    "{} with the owner mark of another fleet",
-                    count(foreign.len(), "object")
-                ),
+                message: match foreign.len() {
+                    1 => "1 object carries the owner mark of another fleet".to_owned(),
+                    objects => format!("{objects} objects carry the owner mark of another fleet"),
+                },
                 lift: "take it out of one of the two fleets; two fleets never share an object".to_owned(),
                 objects: foreign,
             });

@@ -1,10 +1,7 @@
 //! An older revision never overwrites a newer one.
 
-use std::collections::BTreeMap;
-
-use super::{Facts, Guard, Refusal};
+use super::{Facts, Guard, Refusal, ahead_by};
 use crate::plan::change::Change;
-use crate::resource::ResourceId;
 
 /// Refuses all changes of units that were last applied from a newer revision.
 pub(super) struct OlderRevision;
@@ -15,15 +12,9 @@ impl Guard for OlderRevision {
     }
 
     fn check(&self, changes: &[Change], facts: &Facts<'_>) -> Vec<Refusal> {
-        let mut by_revision: BTreeMap<_, Vec<ResourceId>> = BTreeMap::new();
-        for change in changes.iter().filter(|change| change.goes_ahead()) {
-            if let Some(newer) = facts.newer.get(&change.unit) {
-                by_revision.entry(newer).or_default().push(change.id.clone());
-            }
-        }
-        by_revision
+        ahead_by(changes, |change| Some((facts.newer.get(&change.unit)?, ())))
             .into_iter()
-            .map(|(revision, objects)| Refusal {
+            .map(|(revision, ((), objects))| Refusal {
                 guard: self.name(),
                 message: format!("these were last applied from {revision}, which is newer than the revision at hand"),
                 lift:

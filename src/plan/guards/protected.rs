@@ -1,10 +1,10 @@
 //! A cluster or a network goes only when its end was committed to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Facts, Guard, Refusal};
+use super::{Facts, Guard, Refusal, ahead_by};
 use crate::plan::change::{Action, Change};
-use crate::resource::{ResourceId, UnitId};
+use crate::resource::{Part, UnitId};
 
 /// Refuses every change of a unit that left the files, and of one that would lose an object of a protected kind, unless the
 /// unit is listed under `decommission`. The whole unit waits: a cluster that moves to another management cluster would
@@ -13,12 +13,12 @@ pub(super) struct Protected;
 
 /// Whether its loss is the loss of a cluster or of a network. The DRGs of a management cluster are there for networks of
 /// other regions: with the last of those, whose end was committed to, they have served their time.
-fn is_protected(change: &Change) -> bool {
+pub(super) fn is_protected(change: &Change) -> bool {
     let of_peerings = matches!(change.unit, UnitId::ManagementCluster(_));
     match change.id.kind.as_str() {
-        "HostedCluster" | "Cluster" | "Namespace" | "Vcn" | "Subnet" => true,
+        "Namespace" | "Vcn" | "Subnet" => true,
         "Drg" => !of_peerings,
-        _ => false,
+        kind => Part::of(kind).is_some_and(Part::is_vital),
     }
 }
 
@@ -34,43 +34,36 @@ impl Guard for Protected {
             .filter(|change| !facts.units.contains(&change.unit) || is_protected(change))
             .map(|change| &change.unit)
             .collect();
-        let mut by_unit: BTreeMap<&UnitId, Vec<ResourceId>> = BTreeMap::new();
-        for change in changes
-            .iter()
-            .filter(|change| change.goes_ahead() && units.contains(&change.unit))
-        {
-            by_unit.entry(&change.unit).or_default().push(change.id.clone());
-        }
-        by_unit
-            .into_iter()
-            .map(|(unit, objects)| {
-                let (kind, name) = (unit.kind(), unit.name());
-                let list = format!("list it in the Fleet document: decommission: [{{{kind}: {name}, reason: …}}]");
-                let (message, lift) = if facts.units.contains(unit) {
-                    let lost: Vec<String> = deletes()
-                        .filter(|change| change.unit == *unit && is_protected(change))
-                        .map(|change| format!("{} on {}", change.id, change.id.target))
-                        .collect();
-                    (
-                        format!("{unit} would lose {}: elsewhere it would be a new one", lost.join(", ")),
-                        format!(
-                            "put its management cluster, namespace or manifests back; to let it go for good, {list}"
-                        ),
-                    )
-                } else {
-                    (
-                        format!("{unit} is no longer in the fleet files, and is not listed under `decommission`"),
-                        format!("to delete it, {list}; if it was renamed, add a Moved document"),
-                    )
-                };
-                Refusal {
-                    guard: self.name(),
-                    message,
-                    lift,
-                    objects,
-                }
-            })
-            .collect()
+        ahead_by(changes, |change| {
+            units.contains(&change.unit).then_some((&change.unit, ()))
+        })
+        .into_iter()
+        .map(|(unit, ((), objects))| {
+            let (kind, name) = (unit.kind(), unit.name());
+            let list = format!("list it in the Fleet document: decommission: [{{{kind}: {name}, reason: …}}]");
+            let (message, lift) = if facts.units.contains(unit) {
+                let lost: Vec<String> = deletes()
+                    .filter(|change| change.unit == *unit && is_protected(change))
+                    .map(|change| format!("{} on {}", change.id, change.id.target))
+                    .collect();
+                (
+                    format!("{unit} would lose {}: elsewhere it would be a new one", lost.join(", ")),
+                    format!("put its management cluster, namespace or manifests back; to let it go for good, {list}"),
+                )
+            } else {
+                (
+                    format!("{unit} is no longer in the fleet files, and is not listed under `decommission`"),
+                    format!("to delete it, {list}; if it was renamed, add a Moved document"),
+                )
+            };
+            Refusal {
+                guard: self.name(),
+                message,
+                lift,
+                objects,
+            }
+        })
+        .collect()
     }
 }
 
@@ -100,6 +93,26 @@ mod tests {
             refused,
             [changes[1].id.clone(), changes[2].id.clone(), changes[3].id.clone()]
         );
+    }
+
+    #[test]
+    fn no_part_of_a_cluster_of_machines_goes_by_itself_but_pools_and_what_they_are_made_by() {
+        let kinds = [
+            ("Cluster", true),
+            ("OCICluster", true),
+            ("KubeadmControlPlane", true),
+            ("OCIManagedCluster", true),
+            ("OCIManagedControlPlane", true),
+            ("MachineDeployment", false),
+            ("OCIManagedMachinePool", false),
+            ("OCIMachineTemplate", false),
+        ];
+        for (kind, protected) in kinds {
+            let changes = [change("a", kind, "a", Action::Delete)];
+            let mut world = World::new();
+            world.units.insert(changes[0].unit.clone());
+            assert_eq!(!world.check(&Protected, &changes).is_empty(), protected, "{kind}");
+        }
     }
 
     #[test]

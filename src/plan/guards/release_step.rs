@@ -4,29 +4,15 @@ use semver::Version;
 
 use super::{Facts, Guard, Refusal};
 use crate::plan::change::{Action, Change};
+use crate::plan::upgrade::{IMAGE, row, version};
+use crate::resource::ResourceId;
 
-/// Refuses a HostedCluster's release that leaves out a minor version, or goes back to a lower one.
+/// Refuses a HostedCluster's release that leaves out a minor version, or goes back to a lower one. Where the files name what
+/// to go through, a change is a step of that way, and leaves out nothing.
 pub(super) struct ReleaseStep;
 
-const IMAGE: &str = ".spec.release.image";
-
-/// The version in a release image's tag: `…:4.20.3-multi`. None for a digest, or another way of naming.
-fn version(image: &str) -> Option<Version> {
-    let (_, tag) = image.rsplit_once(':')?;
-    let tag = tag
-        .strip_suffix("-multi")
-        .or_else(|| tag.strip_suffix("-x86_64"))
-        .unwrap_or(tag);
-    Version::parse(tag).ok()
-}
-
-/// Minor versions in one row: 5.0 follows 4.22 as 4.23 would.
-fn row(version: &Version) -> u64 {
-    version.minor + version.major.saturating_sub(4) * 23
-}
-
 /// The versions that a change leads a control plane from and to.
-fn step(change: &Change) -> Option<(Version, Version)> {
+pub(super) fn step(change: &Change) -> Option<(Version, Version)> {
     if !(change.goes_ahead() && change.action == Action::Update && change.id.kind == "HostedCluster") {
         return None;
     }
@@ -51,28 +37,47 @@ pub(super) fn warnings(changes: &[Change]) -> Vec<String> {
         .collect()
 }
 
+/// The node pools of a control plane that get another release with it: they don't go without it.
+fn pools<'a>(changes: &'a [Change], of: &'a Change) -> impl Iterator<Item = ResourceId> + 'a {
+    let with_it = changes.iter().filter(|change| {
+        change.unit == of.unit
+            && change.id.kind == "NodePool"
+            && change.action == Action::Update
+            && change.fields.iter().any(|diff| diff.field == IMAGE)
+    });
+    with_it.map(|change| change.id.clone())
+}
+
 impl Guard for ReleaseStep {
     fn name(&self) -> &'static str {
         "release-step"
     }
 
-    fn check(&self, changes: &[Change], _: &Facts<'_>) -> Vec<Refusal> {
+    fn check(&self, changes: &[Change], facts: &Facts<'_>) -> Vec<Refusal> {
         changes
             .iter()
             .filter_map(|change| {
                 let (before, after) = step(change)?;
+                let course = facts.courses.get(&change.unit);
                 let (message, lift) = if row(&after) < row(&before) {
                     (
                         format!("{} would go down from {before} to {after}", change.id),
                         "a control plane can't go back to a lower minor version; put the version back".to_owned(),
                     )
-                } else if row(&after) > row(&before) + 1 {
+                } else if row(&after) > row(&before) + 1 && course.is_none_or(|course| course.gap.is_some()) {
+                    let (low, high) = course
+                        .and_then(|course| course.gap.as_ref())
+                        .map_or((&before, &after), |gap| (&gap.after, &gap.before));
                     (
                         format!(
                             "{} would go from {before} to {after}, leaving out a minor version",
                             change.id
                         ),
-                        "go up one minor version at a time, each when the one before is completed".to_owned(),
+                        format!(
+                            "control planes go up one minor version at a time: name a release of each between {low} and \
+                             {high} in `via` (`via: [x.y.z]`), or in a ring of a `Release` document, and they are taken \
+                             one after the other"
+                        ),
                     )
                 } else {
                     return None;
@@ -81,7 +86,7 @@ impl Guard for ReleaseStep {
                     guard: self.name(),
                     message,
                     lift,
-                    objects: vec![change.id.clone()],
+                    objects: std::iter::once(change.id.clone()).chain(pools(changes, change)).collect(),
                 })
             })
             .collect()
@@ -94,6 +99,7 @@ mod tests {
     use super::*;
     use crate::plan::change::FieldDiff;
     use crate::plan::change::tests::change;
+    use crate::plan::upgrade::{Course, Gap};
 
     fn upgrade(before: &str, after: &str) -> Change {
         let mut upgrade = change("a", "HostedCluster", "a", Action::Update);
@@ -106,6 +112,42 @@ mod tests {
             replaces: false,
         }];
         upgrade
+    }
+
+    #[test]
+    fn a_way_that_leaves_out_nothing_is_let_through() {
+        let changes = [upgrade("4.18.20", "4.20.3")];
+        let mut world = World::new();
+        let mut course = Course {
+            from: Version::new(4, 18, 20),
+            ..Course::default()
+        };
+        world.courses.insert(changes[0].unit.clone(), course.clone());
+        assert!(world.check(&ReleaseStep, &changes).is_empty());
+        course.gap = Some(Gap {
+            after: Version::new(4, 18, 20),
+            before: Version::new(4, 20, 3),
+        });
+        world.courses.insert(changes[0].unit.clone(), course);
+        let refusals = world.check(&ReleaseStep, &changes);
+        assert!(
+            refusals[0].lift.contains("between 4.18.20 and 4.20.3 in `via`"),
+            "{refusals:?}"
+        );
+    }
+
+    #[test]
+    fn the_pools_go_nowhere_without_their_control_plane() {
+        let mut pool = upgrade("4.20.3", "4.19.14");
+        pool.id.kind = "NodePool".to_owned();
+        let mut scaled = change("a", "NodePool", "a-x", Action::Update);
+        scaled.fields = vec![FieldDiff {
+            field: ".spec.replicas".to_owned(),
+            ..pool.fields[0].clone()
+        }];
+        let changes = [upgrade("4.20.3", "4.19.14"), pool, scaled];
+        let refusals = World::new().check(&ReleaseStep, &changes);
+        assert_eq!(refusals[0].objects, [changes[0].id.clone(), changes[1].id.clone()]);
     }
 
     fn is_refused(before: &str, after: &str) -> bool {

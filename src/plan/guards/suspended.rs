@@ -1,10 +1,7 @@
 //! What is suspended is neither written nor deleted.
 
-use std::collections::BTreeMap;
-
-use super::{Facts, Guard, Refusal};
+use super::{Facts, Guard, Refusal, ahead_by};
 use crate::plan::change::Change;
-use crate::resource::{ResourceId, UnitId};
 
 /// Refuses all changes of units that are suspended, by the fleet files or by annotation, or of which that can't be told.
 pub(super) struct Suspended;
@@ -18,24 +15,15 @@ impl Guard for Suspended {
     }
 
     fn check(&self, changes: &[Change], facts: &Facts<'_>) -> Vec<Refusal> {
-        let mut by_unit: BTreeMap<&UnitId, Vec<ResourceId>> = BTreeMap::new();
-        for change in changes.iter().filter(|change| change.goes_ahead()) {
-            if facts.suspended.contains_key(&change.unit) {
-                by_unit.entry(&change.unit).or_default().push(change.id.clone());
-            }
-        }
-        by_unit
+        ahead_by(changes, |change| facts.suspended.get_key_value(&change.unit))
             .into_iter()
-            .filter_map(|(unit, objects)| {
-                let suspension = facts.suspended.get(unit)?;
-                Some(Refusal {
-                    guard: self.name(),
-                    message: format!("{unit} is suspended {suspension}"),
-                    lift: "end it where it is asked for (`fleetwright resume` takes annotations away), or give \
-                           `apply --even-suspended` to go ahead this once"
-                        .to_owned(),
-                    objects,
-                })
+            .map(|(unit, (suspension, objects))| Refusal {
+                guard: self.name(),
+                message: format!("{unit} is suspended {suspension}"),
+                lift: "end it where it is asked for (`fleetwright resume` takes annotations away), or give \
+                       `apply --even-suspended` to go ahead this once"
+                    .to_owned(),
+                objects,
             })
             .collect()
     }

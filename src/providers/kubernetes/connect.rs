@@ -14,6 +14,7 @@ use kube::config::{
 use super::discovery::Discovery;
 use super::http::Http;
 use super::inventory::KubernetesStore;
+use super::remembered::Remembered;
 use super::schemas::Schemas;
 use crate::metrics::Registry;
 use crate::providers::pause::Jitter;
@@ -44,6 +45,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Where requests are counted.
     pub metrics: Arc<Registry>,
+    /// Whether inventories are kept in memory, for whoever reads them often.
+    pub remembers_inventories: bool,
 }
 
 impl Default for Options {
@@ -59,6 +62,7 @@ impl Default for Options {
             page: 2_500,
             seed: None,
             metrics: Arc::default(),
+            remembers_inventories: false,
         }
     }
 }
@@ -101,6 +105,7 @@ pub struct KubernetesProvider {
     pub(super) schemas: Schemas,
     /// Whether the server has refused to answer for a past state: it is not asked so again.
     pub(super) forgetful: AtomicBool,
+    remembered: Option<Arc<Remembered>>,
 }
 
 impl std::fmt::Debug for KubernetesProvider {
@@ -202,6 +207,7 @@ impl KubernetesProvider {
         let mut config = kube::Config::from_custom_kubeconfig(merged, &choice)
             .await
             .map_err(kubeconfig_error)?;
+        remember(&config.auth_info);
         let agent = HeaderValue::from_static(concat!("fleetwright/", env!("CARGO_PKG_VERSION")));
         config.headers.push((USER_AGENT, agent));
         // It repeats writes that may have been carried out, and would multiply our own attempts.
@@ -223,6 +229,7 @@ impl KubernetesProvider {
                 options.metrics.clone(),
             ),
             schemas: Schemas::new(options.schema_cache.clone()),
+            remembered: options.remembers_inventories.then(Arc::default),
             options,
             discovery: Mutex::new(None),
             forgetful: AtomicBool::new(false),
@@ -231,11 +238,24 @@ impl KubernetesProvider {
 
     /// The records of what was made, which live on the same server.
     pub fn inventory(&self) -> KubernetesStore {
-        KubernetesStore::new(self.http.clone())
+        KubernetesStore::new(self.http.clone(), self.remembered.clone())
     }
 }
 
 /// Whether the context's user gets credentials from a program, by either of the two ways that kubeconfigs have.
+/// Has the redactor know what is signed in with.
+fn remember(auth: &AuthInfo) {
+    // It is written as a kubeconfig has it, secrets included.
+    let Ok(written) = serde_json::to_value(auth) else {
+        return;
+    };
+    for name in ["token", "password", "client-key-data"] {
+        if let Some(secret) = written.get(name).and_then(serde_json::Value::as_str) {
+            crate::redact::remember(secret);
+        }
+    }
+}
+
 fn runs_programs(config: &Kubeconfig, context: &str) -> bool {
     let context = config
         .contexts

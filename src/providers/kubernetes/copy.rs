@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::KubernetesProvider;
 use super::discovery::{Discovery, kind_of};
 use super::http::gather;
 use crate::providers::{Observed, Sensitive};
-use crate::resource::{Manifest, ResourceId};
+use crate::resource::{COPY_FROM, Manifest, ResourceId, regions};
 
-/// The key beside `apiVersion` and `kind`.
-const KEY: &str = "$copyFrom";
 /// What is copied: the content, not the names, labels or owners.
 const CONTENT: [&str; 3] = ["data", "binaryData", "type"];
 
@@ -26,9 +26,9 @@ impl KubernetesProvider {
         // Most documents copy nothing and are not parsed for this.
         let copying: Vec<_> = desired
             .iter()
-            .filter(|manifest| manifest.canonical().contains(KEY))
+            .filter(|manifest| manifest.canonical().contains(COPY_FROM))
             .map(|manifest| (*manifest, manifest.body()))
-            .filter(|(_, body)| body.get(KEY).is_some())
+            .filter(|(_, body)| body.get(COPY_FROM).is_some())
             .map(|(manifest, body)| (manifest, source(manifest, &body), body))
             .collect();
         let mut sources: BTreeMap<&ResourceId, &str> = BTreeMap::new();
@@ -65,10 +65,10 @@ fn source(manifest: &Manifest, body: &Value) -> Result<ResourceId, String> {
         ));
     }
     let field = |name: &str| {
-        let text = body.pointer(&format!("/{KEY}/{name}")).and_then(Value::as_str);
+        let text = body.pointer(&format!("/{COPY_FROM}/{name}")).and_then(Value::as_str);
         text.filter(|text| !text.is_empty())
             .map(str::to_owned)
-            .ok_or_else(|| format!("`{KEY}` needs a `{name}`"))
+            .ok_or_else(|| format!("`{COPY_FROM}` needs a `{name}`"))
     };
     Ok(ResourceId {
         namespace: Some(field("namespace")?),
@@ -85,6 +85,9 @@ fn content(id: &ResourceId, observed: Observed) -> Result<Map<String, Value>, St
         Observed::Present(object) => match object.parse() {
             Ok(Value::Object(mut map)) => {
                 map.retain(|key, _| CONTENT.contains(&key.as_str()));
+                if id.kind == "Secret" {
+                    map.get("data").into_iter().for_each(remember);
+                }
                 Ok(map)
             }
             // Without serde's words, which quote what they stumble over.
@@ -93,11 +96,57 @@ fn content(id: &ResourceId, observed: Observed) -> Result<Map<String, Value>, St
     }
 }
 
+/// Has the redactor know the contents of a Secret: what is in its documents, and what else is no word or public key.
+fn remember(data: &Value) {
+    let texts = data.as_object().into_iter().flatten().filter_map(|(_, value)| {
+        let bytes = STANDARD.decode(value.as_str()?).ok()?;
+        String::from_utf8(bytes).ok()
+    });
+    for text in texts {
+        match serde_json::from_str::<Value>(&text) {
+            Ok(document @ (Value::Object(_) | Value::Array(_))) => remember_credentials(&document),
+            _ if is_opaque(&text) => crate::redact::remember(&text),
+            _ => {}
+        }
+    }
+}
+
+/// What registries are signed in to with.
+fn remember_credentials(document: &Value) {
+    match document {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value.as_str() {
+                    Some(secret) if ["auth", "password", "identitytoken", "registrytoken"].contains(&key.as_str()) => {
+                        crate::redact::remember(secret);
+                    }
+                    _ => remember_credentials(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(remember_credentials),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Whether a text is neither a name, which other texts may hold as well, nor a public key or a certificate.
+fn is_opaque(text: &str) -> bool {
+    let is_public = text.starts_with("ssh-") || text.starts_with("ecdsa-") || text.contains("-----BEGIN CERTIFICATE");
+    let has = |of: fn(&char) -> bool| text.chars().any(|c| of(&c));
+    !is_public
+        && text.len() >= 16
+        && has(char::is_ascii_digit)
+        && has(char::is_ascii_alphabetic)
+        && !text.starts_with("ocid1.")
+        // Shown all over.
+        && regions::find(text).is_none()
+}
+
 /// The document with the content in it. What the document says itself stays; maps are joined.
 fn fill(body: &Value, content: &Map<String, Value>) -> Sensitive {
     let mut filled = body.clone();
     if let Some(map) = filled.as_object_mut() {
-        map.remove(KEY);
+        map.remove(COPY_FROM);
         for (key, value) in content {
             match (map.get_mut(key), value) {
                 (None, _) => {
@@ -146,5 +195,13 @@ mod tests {
             &json!({"kind": "Secret", "metadata": {"name": "copy"}, "type": "t", "data": {"own": "1", "copied": "3"}})
         );
         assert_eq!(format!("{filled:?}"), "(sensitive)");
+    }
+
+    #[test]
+    fn a_region_is_no_secret() {
+        assert!(!is_opaque("us-gov-chicago-1"));
+        for secret in ["us-gov-chicago-1x", "us-gov-nowhere-1", "a1b2c3d4e5f6a7b8"] {
+            assert!(is_opaque(secret), "{secret}");
+        }
     }
 }

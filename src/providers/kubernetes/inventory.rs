@@ -3,7 +3,7 @@
 //! Invariant: a record is only ever replaced as of the version that was read; a record that can't be understood is an
 //! error, never an absence, for an absent record means that nothing of the unit may be pruned or is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::http::Method;
@@ -11,8 +11,9 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::http::{Answer, Call, Http, escape};
+use super::http::{Answer, Call, Http, escape, gather};
 use super::list::{self, Item, ListError};
+use super::remembered::{self, Named, Remembered};
 use super::status::Refusal;
 use super::write::manager_query;
 use crate::inventory::UnitInventory;
@@ -28,6 +29,8 @@ const SIZE_LIMIT: usize = 900_000;
 const PAGE: usize = 2_500;
 /// Names that are tried for a new record; more than one only where units were renamed back and forth.
 const ATTEMPTS: u32 = 4;
+/// What errors call it.
+const READING: &str = "reading the inventories";
 /// The key in the ConfigMap's data.
 const KEY: &str = "inventory.json";
 
@@ -70,6 +73,8 @@ pub enum InventoryError {
 pub struct KubernetesStore {
     pub(super) http: Http,
     places: Arc<Mutex<BTreeMap<String, String>>>,
+    /// None where a run reads them but once.
+    remembered: Option<Arc<Remembered>>,
 }
 
 impl std::fmt::Debug for KubernetesStore {
@@ -101,43 +106,101 @@ impl InventoryStore for KubernetesStore {
 }
 
 impl KubernetesStore {
-    pub(super) fn new(http: Http) -> Self {
+    pub(super) fn new(http: Http, remembered: Option<Arc<Remembered>>) -> Self {
         Self {
             http,
             places: Arc::default(),
+            remembered,
         }
     }
 
-    /// One LIST; the records come in order of their units.
+    /// One LIST; the records come in order of their units. Where they were read before, it is a LIST of their versions, and a
+    /// GET for each that changed.
     async fn load(&self, fleet: &FleetUid) -> Result<Vec<Stored>, ProviderError> {
-        const WHAT: &str = "reading the inventories";
         let selector = escape(&format!("{INVENTORY_LABEL}={}", label_value(fleet)));
         let first = format!("{}?labelSelector={selector}&limit={PAGE}", collection());
-        let listing = list::all_pages(&self.http, &config_map(), &first)
-            .await
-            .map_err(|error| match error {
-                ListError::Http(error) => error.during(WHAT),
-                ListError::Refused(refusal) => refusal.into_transport("list", "inventories"),
-            })?;
+        let known = match self.remembered.as_deref().filter(|remembered| !remembered.is_empty()) {
+            Some(remembered) => self.load_changed(&first, remembered).await?,
+            None => None,
+        };
+        let found = match known {
+            Some(found) => found,
+            None => {
+                let listing = list::all_pages(&self.http, &config_map(), &first)
+                    .await
+                    .map_err(unreadable)?;
+                let read = listing.items.into_iter().map(|item| self.take_in(item));
+                read.collect::<Result<_, _>>()?
+            }
+        };
+        if let Some(remembered) = &self.remembered {
+            let names: BTreeSet<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+            remembered.keep(|name| names.contains(name));
+        }
         let mut records: BTreeMap<UnitId, Stored> = BTreeMap::new();
-        for item in listing.items {
-            let inventory = read(&item).map_err(|error| transport(WHAT, error))?;
+        for (name, record) in found {
             // A label's value may be shortened, so two fleets might share it.
-            if inventory.fleet != *fleet {
+            if record.inventory.fleet != *fleet {
                 continue;
             }
-            self.remember(&item);
-            let record = Stored {
-                version: Some(item.object.version),
-                inventory,
-            };
+            if let Some(version) = &record.version {
+                self.remember_place(version, &name);
+            }
             if let Some(twin) = records.insert(record.inventory.unit.clone(), record) {
                 let reason = format!("there is another inventory of {}", twin.inventory.unit);
-                let name = item.name;
-                return Err(transport(WHAT, InventoryError::Damaged { name, reason }));
+                return Err(transport(READING, InventoryError::Damaged { name, reason }));
             }
         }
         Ok(records.into_values().collect())
+    }
+
+    /// All of them by name, those that changed read anew; none where so many did that it is better to read all.
+    async fn load_changed(
+        &self,
+        first: &str,
+        remembered: &Remembered,
+    ) -> Result<Option<Vec<(String, Stored)>>, ProviderError> {
+        let (named, state) = list::pages(&self.http, list::METADATA, first, Named::parse)
+            .await
+            .map_err(unreadable)?;
+        remembered.at(&state);
+        let (mut found, mut changed) = (Vec::with_capacity(named.len()), Vec::new());
+        for named in named {
+            match remembered.get(&named) {
+                Some(record) => found.push((named.name().to_owned(), record)),
+                None => changed.push(named),
+            }
+        }
+        if changed.len() > remembered::FEW {
+            return Ok(None);
+        }
+        let reads = changed.into_iter().map(|named| async move {
+            let call = Call::get(format!("{}/{}", collection(), escape(named.name())));
+            let answer = self.http.send(call).await.map_err(|error| error.during(READING))?;
+            match answer.status {
+                // Removed since.
+                404 => Ok(None),
+                _ if answer.is_success() => {
+                    let item = Item::parse(&answer.text, &config_map()).map_err(|error| error.during(READING))?;
+                    self.take_in(item).map(Some)
+                }
+                _ => Err(Refusal::of(&answer).into_transport("get", "inventories")),
+            }
+        });
+        for read in gather(reads, remembered::FEW / 2).await {
+            found.extend(read?);
+        }
+        Ok(Some(found))
+    }
+
+    /// Reads a record, and keeps it for the next time.
+    fn take_in(&self, item: Item) -> Result<(String, Stored), ProviderError> {
+        let inventory = read(&item).map_err(|error| transport(READING, error))?;
+        if let Some(remembered) = &self.remembered {
+            remembered.note(&item.name, &item.object.version, &inventory);
+        }
+        let version = Some(item.object.version);
+        Ok((item.name, Stored { inventory, version }))
     }
 
     /// Stores a record that must not exist yet.
@@ -201,7 +264,12 @@ impl KubernetesStore {
             return Err(Refusal::of(answer).into_transport("store", &format!("the inventory of {}", inventory.unit)));
         }
         let item = Item::parse(&answer.text, &config_map()).map_err(|error| error.during(what))?;
-        self.remember(&item);
+        self.remember_place(&item.object.version, &item.name);
+        if let Some(remembered) = &self.remembered {
+            // As the server has it: it is read like any other.
+            let inventory = read(&item).map_err(|error| transport(what, error))?;
+            remembered.note(&item.name, &item.object.version, &inventory);
+        }
         Ok(item.object.version)
     }
 
@@ -223,9 +291,9 @@ impl KubernetesStore {
             .map_err(|error| error.during(what))
     }
 
-    fn remember(&self, item: &Item) {
+    fn remember_place(&self, version: &str, name: &str) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.insert(item.object.version.clone(), item.name.clone());
+        places.insert(version.to_owned(), name.to_owned());
     }
 
     fn place(&self, version: &str) -> Option<String> {
@@ -248,6 +316,13 @@ impl KubernetesStore {
             201 | 409 => Ok(()),
             _ => Err(Refusal::of(&answer).into_transport("create", &what)),
         }
+    }
+}
+
+fn unreadable(error: ListError) -> ProviderError {
+    match error {
+        ListError::Http(error) => error.during(READING),
+        ListError::Refused(refusal) => refusal.into_transport("list", "inventories"),
     }
 }
 

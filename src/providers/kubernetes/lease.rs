@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use ::http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::KubernetesProvider;
@@ -35,8 +36,8 @@ pub struct LeaseStore {
 pub struct Draft<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Who holds it; none to release it.
-    pub holder: Option<&'a str>,
+    /// Who holds it, and since when by its own clock; none to release it.
+    pub holder: Option<(&'a str, Timestamp)>,
     /// For how long; whole seconds, one at least.
     pub duration: Duration,
     /// How often it has passed to another.
@@ -152,14 +153,15 @@ impl LeaseStore {
         if let Some(view) = draft.view {
             metadata["annotations"] = json!({VIEW: view});
         }
-        let renewed = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
+        let micros = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
         let mut spec = json!({
             "leaseDurationSeconds": draft.duration.as_secs() + u64::from(draft.duration.subsec_nanos() > 0),
             "leaseTransitions": draft.transitions,
-            "renewTime": renewed,
+            "renewTime": micros(Timestamp::now()),
         });
-        if let Some(holder) = draft.holder {
+        if let Some((holder, since)) = draft.holder {
             spec["holderIdentity"] = Value::from(holder);
+            spec["acquireTime"] = Value::from(micros(since));
         }
         json!({"apiVersion": GROUP, "kind": "Lease", "metadata": metadata, "spec": spec})
     }

@@ -10,6 +10,8 @@ use super::http::{Call, Http, HttpError, escape};
 use super::status::Refusal;
 use crate::providers::{Kind, LiveObject};
 
+/// A LIST in this form shows names and versions without what the objects hold.
+pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// A page's token is refused once the state that it belongs to is forgotten; then the whole LIST starts again.
 const RESTARTS: usize = 2;
 

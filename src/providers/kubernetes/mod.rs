@@ -35,6 +35,7 @@ mod lines;
 mod list;
 mod lookup;
 mod observe;
+mod remembered;
 mod retry;
 mod schemas;
 mod secret;
@@ -53,7 +54,7 @@ pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 pub use self::lease::{Draft, LeaseStore};
 pub use self::ledger::StoredLedger;
 pub use self::sync::{NewSync, SyncPart, owner_of, sync_id, unit_of};
-pub use self::watch::{Followed, Told, Watch, WatchError};
+pub use self::watch::{Followed, Told, Watch, WatchError, Which};
 use super::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,
 };

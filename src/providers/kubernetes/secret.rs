@@ -62,7 +62,8 @@ fn data(live: &LiveObject) -> Result<Data, SecretError> {
             let bytes = value.as_str().and_then(|text| STANDARD.decode(text).ok());
             let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
             let text = text.ok_or_else(|| SecretError::Encoding(key.clone()))?;
-            Ok((key.clone(), Secret::new(text)))
+            // Whoever signs with them remembers what of it is secret: OCIDs and regions are not.
+            Ok((key.clone(), Secret::unremembered(text)))
         })
         .collect()
 }

@@ -3,7 +3,8 @@
 //! Invariant: what is not installed, what is not there and what can't be read are three answers. An object is patched and
 //! deleted under the UID under which it was read.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ::http::Method;
 use serde::Deserialize;
@@ -11,12 +12,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::KubernetesProvider;
-use super::http::{Answer, Call, HttpError, escape};
+use super::http::{Answer, Call, HttpError, escape, gather};
 use super::inventory::{INVENTORY_NAMESPACE, label_value};
 use super::list::{self, ListError};
 use super::status::Refusal;
 use super::write::manager_query;
 use crate::providers::ProviderError;
+use crate::redact::redacted;
+use crate::report::chain;
 use crate::resource::mark::{FLEET_LABEL, INVENTORY_LABEL, MANAGED_BY_LABEL, OWNER_ANNOTATION};
 use crate::resource::{FleetName, FleetUid, OwnerMark, ResourceId, Target, UnitId};
 use crate::sync::{API_VERSION, FleetSync, GROUP, Read, Record, Records, SyncKind, UnitSync, VERSION};
@@ -112,36 +115,69 @@ impl KubernetesProvider {
     /// Reads all objects of both kinds, by two LISTs that show the most recent state. Whether the kinds are there goes by the
     /// last discovery, which each observation makes anew.
     pub async fn read_syncs(&self) -> Read {
-        let mut served = false;
-        let mut records = Records::default();
-        for kind in SyncKind::ALL {
-            match self.serves(GROUP, kind.name()).await {
-                None => return Read::Unknown(format!("the server does not say whether it has {}", kind.name())),
-                Some(false) => continue,
-                Some(true) => {}
+        self.syncs_by(
+            || self.list_syncs(SyncKind::ClusterSync),
+            || self.list_syncs(SyncKind::FleetStatus),
+        )
+        .await
+    }
+
+    /// The same for a few of them alone, by their names.
+    pub async fn read_syncs_of(&self, fleet: &str, units: &BTreeSet<String>) -> Read {
+        let fleet = BTreeSet::from([fleet.to_owned()]);
+        self.syncs_by(
+            || self.get_syncs(SyncKind::ClusterSync, units),
+            || self.get_syncs(SyncKind::FleetStatus, &fleet),
+        )
+        .await
+    }
+
+    async fn syncs_by<U, F>(&self, units: impl FnOnce() -> U, fleets: impl FnOnce() -> F) -> Read
+    where
+        U: Future<Output = Result<Option<BTreeMap<String, Record<UnitSync>>>, String>>,
+        F: Future<Output = Result<Option<BTreeMap<String, Record<FleetSync>>>, String>>,
+    {
+        let is_served = async |kind: SyncKind| match self.serves(GROUP, kind.name()).await {
+            Some(is_served) => Ok(is_served),
+            None => Err(format!("the server does not say whether it has {}", kind.name())),
+        };
+        let units = async {
+            match is_served(SyncKind::ClusterSync).await? {
+                true => units().await,
+                false => Ok(None),
             }
-            let listed = match kind {
-                SyncKind::ClusterSync => self.list_syncs::<UnitSync>(kind).await.map(|all| {
-                    let is_there = all.is_some();
-                    records.units = all.unwrap_or_default();
-                    is_there
-                }),
-                SyncKind::FleetStatus => self.list_syncs::<FleetSync>(kind).await.map(|all| {
-                    let is_there = all.is_some();
-                    records.fleets = all.unwrap_or_default();
-                    is_there
-                }),
-            };
-            match listed {
-                Ok(is_there) => served |= is_there,
-                Err(why) => return Read::Unknown(why),
+        };
+        let fleets = async {
+            match is_served(SyncKind::FleetStatus).await? {
+                true => fleets().await,
+                false => Ok(None),
             }
+        };
+        match futures::join!(units, fleets) {
+            (Err(why), _) | (_, Err(why)) => Read::Unknown(why),
+            (Ok(None), Ok(None)) => Read::NotInstalled,
+            (Ok(units), Ok(fleets)) => Read::Known(Records {
+                units: units.unwrap_or_default(),
+                fleets: fleets.unwrap_or_default(),
+            }),
         }
-        if served {
-            Read::Known(records)
-        } else {
-            Read::NotInstalled
+    }
+
+    /// One that is not there is left out.
+    async fn get_syncs<T: DeserializeOwned + Default>(
+        &self,
+        kind: SyncKind,
+        names: &BTreeSet<String>,
+    ) -> Result<Option<BTreeMap<String, Record<T>>>, String> {
+        let reads = names.iter().map(|name| async move {
+            let read = self.read_sync::<T>(kind, name).await;
+            read.map_err(|error| chain(&error))
+        });
+        let mut records = BTreeMap::new();
+        for read in gather(reads, self.options.concurrency).await {
+            records.extend(read?.map(|record| (record.name.clone(), record)));
         }
+        Ok(Some(records))
     }
 
     /// None where the kind is not served any more.
@@ -284,7 +320,11 @@ impl KubernetesProvider {
         }
     }
 
-    async fn sync_call(&self, call: Call, during: &str) -> Result<Answer, ProviderError> {
+    /// Sends it. What these objects tell is read by more people than what they are about.
+    async fn sync_call(&self, mut call: Call, during: &str) -> Result<Answer, ProviderError> {
+        if let Cow::Owned(clean) = redacted(&String::from_utf8_lossy(&call.body)) {
+            call.body = clean.into_bytes();
+        }
         self.http.send(call).await.map_err(|error| error.during(during))
     }
 }

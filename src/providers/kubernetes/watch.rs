@@ -21,7 +21,6 @@ const LENGTH: Duration = Duration::from_secs(290);
 /// A server that says nothing for so long, although it sends bookmarks each minute, is not there any more.
 const SILENCE: Duration = Duration::from_secs(150);
 /// Metadata alone.
-const LISTED: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 const WATCHED: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// Objects in one page.
 const PAGE: usize = 500;
@@ -36,9 +35,27 @@ pub struct Followed {
     /// Its `apiVersion`.
     pub api_version: String,
     /// Only in this namespace; none: in all.
-    pub within: Option<&'static str>,
-    /// Key and value of the label that the objects carry.
-    pub label: (String, String),
+    pub within: Option<String>,
+    /// Which of them.
+    pub which: Which,
+}
+
+/// Which objects of a kind are followed.
+#[derive(Clone, Debug)]
+pub enum Which {
+    /// Those that carry a label: its key and value.
+    Labelled(String, String),
+    /// The one of this name: rights can be given for it alone.
+    Named(String),
+}
+
+impl Which {
+    fn selector(&self) -> String {
+        match self {
+            Self::Labelled(key, value) => format!("labelSelector={}", escape(&format!("{key}={value}"))),
+            Self::Named(name) => format!("fieldSelector={}", escape(&format!("metadata.name={name}"))),
+        }
+    }
 }
 
 /// What is told by the way.
@@ -172,14 +189,13 @@ impl Watch {
                 source: reason.into(),
             })
         })?;
-        let (key, value) = &self.followed.label;
         let path = format!(
-            "{}?labelSelector={}",
-            match self.followed.within {
+            "{}?{}",
+            match &self.followed.within {
                 Some(namespace) => addressing.within(&kind, namespace),
                 None => addressing.all(&kind),
             },
-            escape(&format!("{key}={value}"))
+            self.followed.which.selector()
         );
         let during = |error: HttpError| failed(error.during(format!("following {}", addressing.plural)));
         let version = match self.version.clone() {
@@ -207,7 +223,7 @@ impl Watch {
     /// Lists, tells what differs from what was known, and gives the state that it shows.
     async fn list(&mut self, http: &Http, path: &str, tell: &(dyn Fn(Told) + Sync)) -> Result<String, HttpError> {
         let first = format!("{path}&limit={PAGE}");
-        let (seen, version) = list::pages(http, LISTED, &first, |text| {
+        let (seen, version) = list::pages(http, list::METADATA, &first, |text| {
             let meta = parse(text)?.metadata;
             let fingerprint = meta.fingerprint();
             Ok(((meta.namespace, meta.name), fingerprint))
@@ -334,8 +350,9 @@ mod tests {
             sample,
             api_version: "v1".to_owned(),
             within: None,
-            label: (String::new(), String::new()),
+            which: Which::Named("pull".to_owned()),
         };
+        assert_eq!(followed.which.selector(), "fieldSelector=metadata.name%3Dpull");
         let id = Watch::new(followed).id(Some("n"), "x");
         assert_eq!(
             (id.kind.as_str(), id.namespace.as_deref(), id.name.as_str()),

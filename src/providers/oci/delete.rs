@@ -7,15 +7,20 @@ use http::Method;
 
 use super::calls::{change, get, list_in};
 use super::document::{Document, Live, Phase};
-use super::failure::{chain, failed, refused};
+use super::error::OciError;
+use super::failure::{failed, refused};
 use super::kinds::route_rules::Tables;
 use super::kinds::{encode, route};
 use super::provider::{Known, OciProvider, Subject};
 use super::tags::{self, Whose};
 use crate::providers::{DeleteRequest, Observed, ProviderError};
+use crate::report::chain;
 use crate::resource::oci;
 use crate::resource::{Ocid, ResourceId};
 
+/// So many times what changed since it was read is read again: it may be the end of another delete that changes it, as of the
+/// other side of a peering.
+const STALE: usize = 3;
 /// Names shown of what stands in the way; more are counted.
 const NAMES: usize = 10;
 
@@ -77,7 +82,19 @@ impl OciProvider {
             route,
             place: &known.place,
         };
-        let live = match self.get(subject, request.uid).await {
+        for _ in 0..STALE {
+            match self.delete_as_read(subject, &known, request.uid).await {
+                Err(ProviderError::Stale(_)) => {}
+                done => return done,
+            }
+        }
+        self.delete_as_read(subject, &known, request.uid).await
+    }
+
+    /// Reads a resource, and deletes it as it was read if it is ours.
+    async fn delete_as_read(&self, subject: Subject<'_>, known: &Known, uid: &str) -> Result<(), ProviderError> {
+        let Subject { id, kind, route, .. } = subject;
+        let live = match self.get(subject, uid).await {
             Ok(live) => live,
             // Whether that means that it is gone is for `read` to find out.
             Err(error) if error.is_not_found() => return Ok(()),
@@ -103,7 +120,7 @@ impl OciProvider {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) if error.is_conflict() => {
-                let blockers = self.blockers(subject, &known, &live).await;
+                let blockers = self.blockers(subject, known, &live).await;
                 if blockers.is_empty() {
                     return Err(failed("delete", id, error));
                 }
@@ -118,13 +135,21 @@ impl OciProvider {
         }
     }
 
-    /// What still hangs on a resource, as far as it can be seen: for people, who have to know what to look for.
+    /// What still hangs on a resource, as far as it can be seen: for people, who have to know what to look for. It may be in
+    /// any compartment; those that the fleet uses there are looked through.
     async fn blockers(&self, subject: Subject<'_>, known: &Known, live: &Live) -> BTreeSet<String> {
+        let mut compartments = self.compartments(subject.place);
+        compartments.insert(known.compartment.clone());
         let lists: Vec<_> = subject
             .kind
             .blocked_by
             .iter()
-            .map(|kind| self.blockers_of_kind(kind, subject, known, live))
+            .flat_map(|kind| {
+                compartments
+                    .iter()
+                    .map(move |compartment| (*kind, compartment.as_str()))
+            })
+            .map(|(kind, compartment)| self.blockers_of_kind(kind, subject, compartment, live))
             .collect();
         futures::stream::iter(lists)
             .buffer_unordered(self.options.concurrency)
@@ -138,9 +163,15 @@ impl OciProvider {
         &self,
         name: &'static str,
         subject: Subject<'_>,
-        known: &Known,
+        compartment: &str,
         live: &Live,
     ) -> Vec<String> {
+        let unseen = |error: &OciError| {
+            // A list that is refused may hide it.
+            vec![format!(
+                "perhaps a {name} in {compartment}, where none can be listed ({error})"
+            )]
+        };
         let listed = match (name, subject.kind.name) {
             ("Vnic", "NetworkSecurityGroup") => {
                 let path = format!("/networkSecurityGroups/{}/vnics", encode(&live.ocid));
@@ -182,17 +213,19 @@ impl OciProvider {
                     subject.place,
                     "ListLoadBalancers",
                     "/loadBalancers",
-                    &known.compartment,
+                    compartment,
                     &[],
                 );
-                let shown = self.client.list(call).await.unwrap_or_default();
-                shown.into_iter().filter_map(|shown| Live::new(shown, None)).collect()
+                match self.client.list(call).await {
+                    Ok(shown) => shown.into_iter().filter_map(|shown| Live::new(shown, None)).collect(),
+                    Err(error) => return unseen(&error),
+                }
             }
             _ => match route(name) {
-                Some(route) => self
-                    .list(route, subject.place, &known.compartment)
-                    .await
-                    .unwrap_or_default(),
+                Some(route) => match self.list(route, subject.place, compartment).await {
+                    Ok(listed) => listed,
+                    Err(error) => return unseen(&error),
+                },
                 None => Vec::new(),
             },
         };

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::api::Service;
+use crate::redact::REDACTED;
 use crate::resource::regions;
 
 /// Why a call has no address.
@@ -63,7 +64,7 @@ impl Endpoints {
         }
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err(EndpointError::BadOverride {
-                url: "(redacted)".to_owned(),
+                url: REDACTED.to_owned(),
                 why: "it has a user name or a password",
             });
         }

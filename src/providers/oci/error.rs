@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::credentials::CredentialsError;
 use super::endpoint::EndpointError;
+use crate::redact::{REDACTED, redacted};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -151,18 +152,11 @@ impl OciError {
 /// A service's words, fit to be shown: one line, at most 500 characters, without what looks like a token or a key.
 pub(super) fn redact(message: &str) -> String {
     const LONGEST: usize = 500;
-    // A key runs to its last line; one cut off runs to the end of the message.
-    let without_key = match message.split_once("-----BEGIN") {
-        None => message.to_owned(),
-        Some((before, key)) => {
-            let after = key.rsplit_once("-----END").map_or("", |(_, after)| after);
-            format!("{before} (redacted) {after}")
-        }
-    };
-    let words: Vec<&str> = without_key
+    let clean = redacted(message);
+    let words: Vec<&str> = clean
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
-        .map(|word| if looks_secret(word) { "(redacted)" } else { word })
+        .map(|word| if looks_secret(word) { REDACTED } else { word })
         .collect();
     let line = words.join(" ");
     match line.char_indices().nth(LONGEST) {
@@ -171,18 +165,36 @@ pub(super) fn redact(message: &str) -> String {
     }
 }
 
-/// Tokens of OCI and JWTs say what they are; other keys are long runs without the dots of an OCID.
+/// A request's id as errors show it: up to three parts of hexadecimal digits, which support asks for. Anything else is text of
+/// somebody's, and treated as such.
+pub(super) fn request_id(text: &str) -> String {
+    let is_part =
+        |part: &str| (1..=64).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    if text.split('/').count() <= 3 && text.split('/').all(is_part) {
+        text.to_owned()
+    } else {
+        redact(text)
+    }
+}
+
+/// In what a service says, long runs without the dots of an OCID are keys, whatever they look like.
 fn looks_secret(word: &str) -> bool {
-    word.contains("ST$")
-        || word.contains("eyJ")
-        || word
-            .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')))
-            .any(|run| run.len() > 80)
+    word.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')))
+        .any(|run| run.len() > 80)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_request_is_shown_whole_and_nothing_else_passes_for_one() {
+        let id = format!("{0}/{0}/{0}", "FEDCBA98765432100a2c4e6f8b1d3f5e");
+        assert_eq!(request_id(&id), id);
+        for odd in [format!("{id}/00"), "a".repeat(200), "ST$token".to_owned()] {
+            assert_eq!(request_id(&odd), "(redacted)", "{odd}");
+        }
+    }
 
     #[test]
     fn a_message_is_one_short_line_without_secrets() {

@@ -27,15 +27,3 @@ pub(super) fn refused(id: &ResourceId, message: impl Into<String>) -> ProviderEr
         message: message.into(),
     }
 }
-
-/// An error with all that it comes from, for a reason that is kept as text.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
-}

@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 
 use super::api::Place;
 use super::document::{ADOPT_ANNOTATION, Document, Live, Phase};
-use super::failure::chain;
 use super::kinds::route_rules::Tables;
 use super::kinds::{Route, group_rules, route};
 use super::provider::{Details, Known, OciProvider, Subject};
@@ -22,6 +21,7 @@ use super::tags;
 use super::write::placed;
 use crate::inventory::Entry;
 use crate::providers::{LiveObject, Observation, ObserveRequest, Observed};
+use crate::report::chain;
 use crate::resource::oci::{self, Call as By, Change, OciKind};
 use crate::resource::reference::{Reference, at_field, references};
 use crate::resource::{Manifest, ResourceId};
@@ -69,14 +69,19 @@ impl OciProvider {
         // are kept, and what later ones refer to.
         for some in oci::KINDS.chunks(AT_A_TIME) {
             // To their end before anything else is asked: a call that is begun and not polled may hold what others wait for.
+            let of_kind = |name: &str| by_kind.get(name).map(Vec::as_slice).unwrap_or_default();
             let lists = some.iter().map(|kind| {
-                let ones = by_kind.get(kind.name).map(Vec::as_slice).unwrap_or_default();
-                async move { (kind, ones, self.shelves(kind, ones).await) }
+                let ones = of_kind(kind.name);
+                let beside = beside(kind, of_kind("Drg"));
+                async move {
+                    let shelves = self.shelves(kind, ones, &beside).await;
+                    (kind, ones, beside, shelves)
+                }
             });
-            for (kind, ones, shelves) in join_all(lists).await {
+            for (kind, ones, beside, shelves) in join_all(lists).await {
                 for one in ones {
                     let sight = match route(kind.name) {
-                        Some(route) => self.look_for(one, kind, route, &shelves, &sights).await,
+                        Some(route) => self.look_for(one, (kind, route), (&shelves, &beside), &sights).await,
                         None => Sight::Observed(self.look_for_part(one, &sights, &tables).await),
                     };
                     sights.insert(one.id, sight);
@@ -102,11 +107,20 @@ impl OciProvider {
     }
 
     /// All lists of a kind, a few at a time.
-    async fn shelves(&self, kind: &'static OciKind, sought: &[&Sought<'_>]) -> Shelves {
+    async fn shelves(
+        &self,
+        kind: &'static OciKind,
+        sought: &[&Sought<'_>],
+        beside: &BTreeSet<(Place, String)>,
+    ) -> Shelves {
         let Some(route) = route(kind.name) else {
             return Shelves::new();
         };
-        let keys: BTreeSet<(Place, String)> = sought.iter().flat_map(|one| one.compartments()).collect();
+        let own = sought.iter().flat_map(|one| one.compartments());
+        let keys: BTreeSet<(Place, String)> = match sought {
+            [] => BTreeSet::new(),
+            _ => own.chain(beside.iter().cloned()).collect(),
+        };
         let lists = keys.into_iter().map(|(place, compartment)| async move {
             let shelf = match self.list(route, &place, &compartment).await {
                 Ok(items) => Ok(Shelf::new(items, kind, &self.fleet)),
@@ -124,9 +138,8 @@ impl OciProvider {
     async fn look_for(
         &self,
         one: &Sought<'_>,
-        kind: &'static OciKind,
-        route: &'static Route,
-        shelves: &Shelves,
+        (kind, route): (&'static OciKind, &'static Route),
+        (shelves, beside): (&Shelves, &BTreeSet<(Place, String)>),
         sights: &BTreeMap<&ResourceId, Sight>,
     ) -> Sight {
         let unknown = |reason: String| Sight::Observed(Observed::Unknown(reason));
@@ -135,7 +148,8 @@ impl OciProvider {
             return unknown("its region or compartment is not known".to_owned());
         }
         let mut failure = None;
-        for (place, compartment) in &compartments {
+        let near = |(place, _): &&(Place, String)| compartments.iter().any(|(own, _)| own == place);
+        for (place, compartment) in compartments.iter().chain(beside.iter().filter(near)) {
             let shelf = match shelves.get(&(place.clone(), compartment.clone())) {
                 Some(Ok(shelf)) => shelf,
                 Some(Err(error)) => {
@@ -251,7 +265,10 @@ impl OciProvider {
         let Some((place, compartment)) = one.compartments().into_iter().next() else {
             return Observed::Unknown("its region or compartment is not known".to_owned());
         };
-        let ocid = one.entry.and_then(|entry| entry.uid.clone());
+        let announced = |entry: &Entry| entry.oci.as_ref()?.at.clone();
+        let ocid = one
+            .entry
+            .and_then(|entry| entry.uid.clone().or_else(|| announced(entry)));
         self.learn(
             one.id,
             Known {
@@ -344,6 +361,7 @@ impl OciProvider {
         desired: Option<Value>,
     ) -> Result<Rules, String> {
         if self.options.details == Details::Changed
+            && !group_rules::is_turn(&live.ocid, (self.options.now)())
             && let Some(desired) = desired
             && let Some((digest, Some(since))) = tags::digest(&live.shown)
             && digest == tags::spec_digest(kind, &desired)
@@ -401,6 +419,14 @@ impl<'a> Sought<'a> {
     /// The document; null for what is recorded alone. Parsed each time: thousands of them take more room than time.
     fn body(&self) -> Value {
         self.manifest.map(Manifest::body).unwrap_or_default()
+    }
+}
+
+/// Where else things of a kind may be listed: an attachment is where its gateway is, whatever its document says.
+fn beside(kind: &OciKind, gateways: &[&Sought<'_>]) -> BTreeSet<(Place, String)> {
+    match kind.name {
+        "DrgAttachment" => gateways.iter().flat_map(|gateway| gateway.compartments()).collect(),
+        _ => BTreeSet::new(),
     }
 }
 

@@ -85,7 +85,7 @@ impl OciProvider {
         let id = wanted.id;
         let object = match id.kind.as_str() {
             "RouteTableRules" => route_rules::write(self, wanted, request.uid).await?,
-            "DnsRecords" => records::write(self, wanted, request.uid).await?,
+            "DnsRecords" => records::write(self, wanted, (request.uid, request.version)).await?,
             _ => return Err(refused(id, "there is no such kind")),
         };
         self.learn(

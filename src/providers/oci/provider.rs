@@ -136,6 +136,13 @@ impl OciProvider {
         all.get(id).cloned()
     }
 
+    /// The compartments of what is known at a place.
+    pub(super) fn compartments(&self, place: &Place) -> BTreeSet<String> {
+        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = all.values().filter(|known| known.place == *place);
+        there.map(|known| known.compartment.clone()).collect()
+    }
+
     /// Remembers what this process made: for a few minutes OCI's services may not agree that it is there.
     pub(super) fn made(&self, ocid: &str) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);

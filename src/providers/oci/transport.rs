@@ -20,9 +20,6 @@ use super::api::Exchange;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// No list has pages of this size; what has is no answer of OCI.
-const LARGEST_ANSWER: usize = 64 << 20;
-
 /// Why there is no transport.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
@@ -50,21 +47,27 @@ pub struct HttpsOptions {
     pub connect_timeout: Duration,
     /// Certificate authorities in PEM form, which are trusted instead of the system's.
     pub authority: Option<Vec<u8>>,
+    /// Bytes of an answer's body; a larger one is an error.
+    pub largest_answer: usize,
 }
 
 impl Default for HttpsOptions {
-    /// The time that Oracle's own clients give a connection.
+    /// The time that Oracle's own clients give a connection; no list has pages of this size, and what has is no answer of OCI.
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
             authority: None,
+            largest_answer: 64 << 20,
         }
     }
 }
 
 /// HTTP/1.1 with TLS.
 #[derive(Clone)]
-pub struct Https(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Https {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    largest_answer: usize,
+}
 
 impl Https {
     /// A transport.
@@ -88,7 +91,10 @@ impl Https {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(20))
             .build(connector);
-        Ok(Self(client))
+        Ok(Self {
+            client,
+            largest_answer: options.largest_answer,
+        })
     }
 }
 
@@ -123,7 +129,7 @@ impl Exchange for Https {
             if uri.scheme() != Some(&http::uri::Scheme::HTTPS) && !is_near(host) {
                 return Err(Box::new(NotSent(Box::new(Plain(host.to_owned())))) as Failure);
             }
-            let answer = self.0.request(request.map(Full::new)).await.map_err(|error| {
+            let answer = self.client.request(request.map(Full::new)).await.map_err(|error| {
                 if error.is_connect() {
                     Box::new(NotSent(Box::new(error))) as Failure
                 } else {
@@ -131,14 +137,14 @@ impl Exchange for Https {
                 }
             })?;
             let (head, body) = answer.into_parts();
-            let body = Limited::new(body, LARGEST_ANSWER).collect().await?.to_bytes();
+            let body = Limited::new(body, self.largest_answer).collect().await?.to_bytes();
             Ok(http::Response::from_parts(head, body))
         })
     }
 }
 
 /// This machine, or its own link.
-fn is_near(host: &str) -> bool {
+pub fn is_near(host: &str) -> bool {
     if host == "localhost" {
         return true;
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::api::{Answer, Call};
-use super::error::{OciError, ServiceError, redact};
+use super::error::{OciError, ServiceError, redact, request_id};
 use crate::providers::pause;
 
 pub(super) const REQUEST_ID: &str = "opc-request-id";
@@ -75,7 +75,7 @@ pub(super) fn read(
             code: redact(word("code")),
             message: redact(word("message")),
             operation: call.operation,
-            request_id: redact(&text(REQUEST_ID).unwrap_or_else(|| {
+            request_id: request_id(&text(REQUEST_ID).unwrap_or_else(|| {
                 let sent = sent.get(REQUEST_ID).and_then(|id| id.to_str().ok());
                 sent.unwrap_or_default().to_owned()
             })),

@@ -246,7 +246,12 @@ impl OciProvider {
         }
         if called(By::Blocks) {
             for field in kind.all_fields().filter(|field| field.call == By::Blocks) {
-                if let Some(value) = wanted.spec.get(field.name).filter(|value| !value.is_null()) {
+                let value = wanted.spec.get(field.name).filter(|value| !value.is_null());
+                let differs = |value: &&Value| spec.get(field.name) != Some(*value);
+                if let Some(value) = value.filter(differs) {
+                    if blocks::follows(field.name, &wanted.spec) {
+                        continue;
+                    }
                     let steps = blocks::steps(kind.name, field.name, value, spec.get(field.name));
                     live = self.take_steps(subject, live, steps).await?;
                 }

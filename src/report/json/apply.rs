@@ -12,6 +12,17 @@ use crate::plan::Plan;
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplyReport {
+    /// The only step, or the last one.
+    #[serde(flatten)]
+    pub last: StepReport,
+    /// With `--wait`, the steps of upgrades that were taken before that, in order; empty where there was but one.
+    pub steps_before: Vec<StepReport>,
+}
+
+/// What one step of an apply came to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepReport {
     /// The plan that was applied.
     pub plan: PlanReport,
     /// What came of the changes that were tried.
@@ -50,8 +61,16 @@ pub struct NotReadyReport {
 /// Form and version of an apply's outcome.
 pub const APPLY: &str = "fleetwright.dev/apply/v1";
 
-/// The JSON view of an apply.
-pub fn apply(made: &Plan, outcome: &Outcome, diagnostics: &[Diagnostic]) -> Versioned<ApplyReport> {
+/// The JSON view of an apply, after these steps.
+pub fn apply(last: StepReport, steps_before: Vec<StepReport>) -> Versioned<ApplyReport> {
+    Versioned {
+        form: APPLY,
+        contents: ApplyReport { last, steps_before },
+    }
+}
+
+/// The JSON view of one step.
+pub fn step(made: &Plan, outcome: &Outcome, diagnostics: &[Diagnostic]) -> StepReport {
     let results = made
         .changes
         .iter()
@@ -72,24 +91,21 @@ pub fn apply(made: &Plan, outcome: &Outcome, diagnostics: &[Diagnostic]) -> Vers
             })
         })
         .collect();
-    Versioned {
-        form: APPLY,
-        contents: ApplyReport {
-            plan: plan(made, diagnostics).contents,
-            results,
-            not_ready: outcome
-                .not_ready
-                .iter()
-                .map(|(id, message)| NotReadyReport {
-                    object: object(id),
-                    message: message.clone(),
-                })
-                .collect(),
-            inventory_errors: outcome
-                .inventory_errors
-                .iter()
-                .map(|error| crate::report::chain(error))
-                .collect(),
-        },
+    StepReport {
+        plan: plan(made, diagnostics).contents,
+        results,
+        not_ready: outcome
+            .not_ready
+            .iter()
+            .map(|(id, message)| NotReadyReport {
+                object: object(id),
+                message: message.clone(),
+            })
+            .collect(),
+        inventory_errors: outcome
+            .inventory_errors
+            .iter()
+            .map(|error| crate::report::chain(error))
+            .collect(),
     }
 }

@@ -8,24 +8,28 @@ mod apply;
 mod disruption;
 mod doctor;
 mod explanation;
+mod ignored;
 mod plan;
 mod status;
+mod upgrade;
 mod validation;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::admission::{ADMISSION, AdmissionReport, CauseReport, DefaultReport, JudgedReport, admission};
-pub use self::apply::{APPLY, ApplyReport, NotReadyReport, ResultReport, apply};
+pub use self::apply::{APPLY, ApplyReport, NotReadyReport, ResultReport, StepReport, apply, step};
 pub use self::disruption::{
     CountReport, DisruptionReport, DisruptionTotals, PoolRolloutReport, disruption, disruption_totals,
 };
 pub use self::doctor::{DOCTOR, DoctorReport, FindingReport, doctor};
 pub use self::explanation::{EXPLANATION, ExplainedReport, ExplanationReport, OriginReport, explanation};
 pub use self::plan::{
-    ChangeReport, FieldReport, HeldReport, NeedReport, PLAN, PlanReport, RefusalReport, Summary, WaitReport, plan,
+    ChangeReport, FieldReport, HeldReport, NeedReport, PLAN, PlanReport, RefusalReport, Summary, TypedReport,
+    WaitReport, plan,
 };
 pub use self::status::{ClusterReport, ObjectStatusReport, STATUS, StatusReport, SuspendedReport, SyncReport, status};
+pub use self::upgrade::{PoolUpgradeReport, UpgradeReport, upgrade};
 pub use self::validation::{KindReport, VALIDATION, ValidationReport, validation};
 use crate::diag::Diagnostic;
 use crate::plan::change::Action;

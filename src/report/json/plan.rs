@@ -4,14 +4,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ignored::{self, IgnoredReport, NarrowedReport};
 use super::{
-    DiagnosticReport, DisruptionReport, DisruptionTotals, ObjectReport, UnitReport, Versioned, action, disruption,
-    disruption_totals, object, unit,
+    DiagnosticReport, DisruptionReport, DisruptionTotals, ObjectReport, UnitReport, UpgradeReport, Versioned, action,
+    disruption, disruption_totals, object, unit, upgrade,
 };
 use crate::diag::Diagnostic;
 use crate::plan::Plan;
 use crate::plan::change::{Block, Change, Preview, Reason};
-use crate::plan::guards;
+use crate::plan::origins::{SetBy, Typed};
 use crate::plan::preconditions::Met;
 use crate::report::plan_text::{BlockText, Totals};
 
@@ -29,12 +30,19 @@ pub struct PlanReport {
     pub warnings: Vec<String>,
     /// What guards refuse.
     pub refusals: Vec<RefusalReport>,
+    /// Clusters on their way to another release, which takes steps.
+    pub upgrades: Vec<UpgradeReport>,
     /// Units that are left alone.
     pub held: Vec<HeldReport>,
     /// What has to be there and is not made here, for what is about to be made.
     pub needs: Vec<NeedReport>,
     /// What all that goes ahead costs those who run on the clusters.
     pub disruption: DisruptionTotals,
+    /// Differences that rules say to pass over.
+    pub ignored: Vec<IgnoredReport>,
+    /// What part of the plan this is; absent where it is all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<NarrowedReport>,
     /// Problems in the fleet files.
     pub diagnostics: Vec<DiagnosticReport>,
 }
@@ -57,6 +65,8 @@ pub struct Summary {
     pub waiting: usize,
     /// Objects that are as they should be.
     pub unchanged: usize,
+    /// Fields that differ and are passed over by rules.
+    pub ignored: usize,
     /// Whether all there is to change moved by itself.
     pub drift_only: bool,
 }
@@ -79,6 +89,9 @@ pub struct ChangeReport {
     pub fields: Vec<FieldReport>,
     /// What keeps it from being made; empty when it goes ahead.
     pub waits: Vec<WaitReport>,
+    /// Where the unit is typed, of an object that is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typed: Option<TypedReport>,
     /// What it costs those who run on the cluster; absent where nobody would notice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disruption: Option<DisruptionReport>,
@@ -102,6 +115,27 @@ pub struct FieldReport {
     /// When, RFC 3339, where recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
+    /// Where the fleet files say so; absent where no single line does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typed: Option<TypedReport>,
+}
+
+/// A line of the fleet files.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TypedReport {
+    /// Path relative to the fleet directory, with `/`.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1.
+    pub column: u32,
+    /// The commit that set the line since the fleet was last applied; absent where the line is older, or is in no commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The first line of that commit's message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }
 
 /// Why a change waits.
@@ -109,7 +143,7 @@ pub struct FieldReport {
 #[serde(rename_all = "camelCase")]
 pub struct WaitReport {
     /// `guard`, `unknown`, `notManaged`, `conflict`, `dependency`, `terminating`, `invalid`, `precondition`,
-    /// `noProvider`.
+    /// `upgrade`, `noProvider`.
     pub by: &'static str,
     /// In words.
     pub message: String,
@@ -147,6 +181,8 @@ pub struct NeedReport {
     pub what: String,
     /// `yes`, `no`, `unchecked`.
     pub met: &'static str,
+    /// What of it does not fit, or why nobody looked.
+    pub why: Vec<String>,
     /// Who needs it.
     pub units: Vec<UnitReport>,
 }
@@ -169,10 +205,11 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                 forget: totals.forget,
                 waiting: totals.waiting,
                 unchanged: totals.unchanged,
+                ignored: plan.ignored.len(),
                 drift_only: plan.is_drift_only(),
             },
             changes: plan.changes.iter().map(|one| change(one, plan)).collect(),
-            warnings: guards::warnings(&plan.changes),
+            warnings: plan.warnings(),
             refusals: plan
                 .refusals
                 .iter()
@@ -183,6 +220,7 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                     objects: refusal.objects.iter().map(object).collect(),
                 })
                 .collect(),
+            upgrades: plan.courses.iter().map(upgrade).collect(),
             held: plan
                 .held
                 .iter()
@@ -201,18 +239,40 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                         Met::No => "no",
                         Met::Unchecked => "unchecked",
                     },
+                    why: need.why.clone(),
                     units: need.units.iter().map(unit).collect(),
                 })
                 .collect(),
             disruption: disruption_totals(&plan.forecast.totals),
+            ignored: ignored::ignored(plan),
+            narrowed: ignored::narrowed(plan),
             diagnostics: super::diagnostics(diagnostics),
         },
+    }
+}
+
+fn typed(typed: &Typed) -> TypedReport {
+    let commit = match &typed.commit {
+        Some(SetBy::Commit { id, subject }) => Some((id.to_string(), subject.clone())),
+        Some(SetBy::Worktree) | None => None,
+    };
+    let (commit, subject) = commit.unzip();
+    TypedReport {
+        file: typed.span.file.to_string(),
+        line: typed.span.line,
+        column: typed.span.column,
+        commit,
+        subject,
     }
 }
 
 fn change(change: &Change, plan: &Plan) -> ChangeReport {
     ChangeReport {
         disruption: plan.forecast.changes.get(&change.id).map(disruption),
+        typed: match change.reason {
+            Reason::New => plan.origins.units.get(&change.unit).map(typed),
+            _ => None,
+        },
         unit: unit(&change.unit),
         object: object(&change.id),
         action: action(change.action),
@@ -244,6 +304,7 @@ fn change(change: &Change, plan: &Plan) -> ChangeReport {
                 after: field.after.clone(),
                 manager: field.owner.as_ref().map(|owner| owner.manager.clone()),
                 time: field.owner.as_ref().and_then(|owner| owner.time.clone()),
+                typed: plan.origins.field(&change.id, &field.field).map(typed),
             })
             .collect(),
         waits: change
@@ -259,6 +320,7 @@ fn change(change: &Change, plan: &Plan) -> ChangeReport {
                     Block::Terminating { .. } => "terminating",
                     Block::Invalid { .. } => "invalid",
                     Block::Precondition { .. } => "precondition",
+                    Block::Upgrade { .. } => "upgrade",
                     Block::LeftAlone { .. } => "leftAlone",
                     Block::Contested { .. } => "contested",
                     Block::Ignored => "ignored",

@@ -8,10 +8,12 @@
 mod differences;
 mod kinds;
 mod normal;
+mod record_set;
 
 pub use self::differences::{FieldDifference, differences};
 pub use self::kinds::KINDS;
 pub use self::normal::{normal_item, normal_spec, without_nulls};
+pub use self::record_set::RecordSet;
 
 /// Prefix of the freeform tags by which we know our resources. A document may hold no such tag of its own.
 pub const TAG_PREFIX: &str = "fleetwright-";

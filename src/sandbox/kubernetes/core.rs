@@ -67,6 +67,10 @@ fn secret(object: &mut Value) {
 fn service(object: &mut Value) {
     let Some(entries) = object.as_object_mut() else { return };
     let spec = entries.entry("spec").or_insert_with(|| json!({}));
+    // What has another form is refused later, by its schema.
+    if !spec.is_object() {
+        return;
+    }
     put(spec, "type", json!("ClusterIP"));
     put(spec, "sessionAffinity", json!("None"));
     let kind = spec["type"].as_str().unwrap_or_default().to_owned();
@@ -82,7 +86,8 @@ fn service(object: &mut Value) {
     if kind == "LoadBalancer" && spec["allocateLoadBalancerNodePorts"].is_null() {
         spec["allocateLoadBalancerNodePorts"] = json!(true);
     }
-    for port in spec["ports"].as_array_mut().into_iter().flatten() {
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten().filter(|port| port.is_object()) {
         put(port, "protocol", json!("TCP"));
         let number = port["port"].clone();
         if port["targetPort"].is_null() || port["targetPort"] == 0 || port["targetPort"] == "" {
@@ -132,7 +137,7 @@ pub(super) fn prepare(kind: &Kind, object: &mut Value, address: &str) {
         }
         ("", "services") => {
             let spec = &mut object["spec"];
-            if spec["type"] != "ExternalName" {
+            if spec.is_object() && spec["type"] != "ExternalName" {
                 put(spec, "clusterIP", json!(address));
                 spec["clusterIPs"] = json!([spec["clusterIP"]]);
                 if spec["ipFamilies"].is_null() {
@@ -159,6 +164,10 @@ pub(super) fn validate(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<
             let wants_ports = object["spec"]["type"] != "ExternalName" && object["spec"]["clusterIP"] != "None";
             if wants_ports && object["spec"]["ports"].as_array().is_none_or(Vec::is_empty) {
                 causes.push(Cause::required("spec.ports", ""));
+            }
+            let ports = object["spec"]["ports"].as_array().into_iter().flatten();
+            for (i, port) in ports.enumerate().filter(|(_, port)| !port.is_object()) {
+                causes.push(Cause::invalid(format!("spec.ports[{i}]"), port, "must be an object"));
             }
             if let Some(old) = old {
                 unchanged(

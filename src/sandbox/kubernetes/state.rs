@@ -15,7 +15,7 @@ use crate::schema::Origin;
 /// So many events are kept for watches and for the later pages of lists.
 const WINDOW: usize = 5_000;
 /// And no more than so many bytes of objects that are no longer so: a fleet has many servers.
-const WINDOW_BYTES: usize = 8 << 20;
+const WINDOW_BYTES: usize = 2 << 20;
 /// The row that holds the revision.
 const REVISION: &str = "revision";
 

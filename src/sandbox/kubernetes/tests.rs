@@ -64,6 +64,40 @@ async fn objects_are_created_read_replaced_and_deleted() {
     assert_eq!((code, &gone["message"]), (404, &json!("configmaps \"a\" not found")));
 }
 
+#[tokio::test]
+async fn bodies_of_any_form_are_answered() {
+    let server = server();
+    let services = "/api/v1/namespaces/default/services";
+    let good =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 1}]}});
+    assert_eq!(send(&server, "POST", services, JSON, &good).await.0, 201);
+    let odd = [
+        json!(1),
+        json!([]),
+        json!("x"),
+        json!({"ports": 1}),
+        json!({"ports": [1]}),
+        json!({"ports": [[]]}),
+    ];
+    for spec in odd {
+        let mut service = good.clone();
+        service["metadata"]["name"] = json!("b");
+        service["spec"] = spec.clone();
+        let (code, answer) = send(&server, "POST", services, JSON, &service).await;
+        assert!((400..500).contains(&code), "{spec}: {code} {answer}");
+        let merge = "application/merge-patch+json";
+        let (code, answer) = send(
+            &server,
+            "PATCH",
+            &format!("{services}/a"),
+            merge,
+            &json!({"spec": spec}),
+        )
+        .await;
+        assert!((400..500).contains(&code), "{spec}: {code} {answer}");
+    }
+}
+
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 fn map(name: &str, owners: &Value) -> Value {

@@ -148,6 +148,8 @@ fn blocks(holder: &Record, target: &Record) -> bool {
             | ("NetworkLoadBalancer" | "LoadBalancer", "Instance" | "PrivateIp")
             | ("VnicAttachment" | "PrivateIp" | "Vnic", "Instance" | "Vnic")
             | ("PublicIp", "PrivateIp" | "NatGateway")
+            // Instances go with their pool, and outlive what they were launched by.
+            | ("Instance", "InstancePool" | "InstanceConfiguration")
             | ("WorkRequest" | "InstancePool", _) => false,
             _ => true,
         }

@@ -28,6 +28,16 @@ pub(super) const COMMON: Life = Life {
     unmakes: 1,
 };
 
+/// Of what shows no state: it is there or not.
+pub(super) const STATELESS: Life = Life {
+    making: "",
+    ready: "",
+    unmaking: "going",
+    gone: "gone",
+    makes: 0,
+    unmakes: 0,
+};
+
 /// A kind of resource.
 pub(super) struct Kind {
     /// `Vcn`.

@@ -17,6 +17,7 @@ use super::network::security_list::SECURITY_LIST;
 use super::network::subnet::SUBNET;
 use super::network::vcn::VCN;
 use super::network_load_balancer::NETWORK_LOAD_BALANCER;
+use super::pools::{INSTANCE_CONFIGURATION, INSTANCE_POOL};
 use super::work::WORK_REQUEST;
 
 static ALL: &[&Kind] = &[
@@ -39,6 +40,8 @@ static ALL: &[&Kind] = &[
     &VNIC,
     &VNIC_ATTACHMENT,
     &PRIVATE_IP,
+    &INSTANCE_CONFIGURATION,
+    &INSTANCE_POOL,
     &NETWORK_LOAD_BALANCER,
     &LOAD_BALANCER,
     &ZONE,

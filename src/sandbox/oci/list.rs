@@ -19,15 +19,18 @@ type Key = (String, u64);
 
 /// The records of a compartment, or of the parent that the kind's list asks for.
 pub(super) fn list(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
+    records(call, found(state, call)?)
+}
+
+/// The records of the call's kind in the compartment that it names, which pass its filters.
+pub(super) fn found<'a>(state: &'a State, call: &'a Call) -> Result<impl Iterator<Item = &'a Record>, Refusal> {
     let compartment = call.required("compartmentId")?;
     if !state.open(call, compartment) {
         return Err(Refusal::not_found());
     }
-    let found = state
-        .within(call.kind, call.region, compartment)
-        .filter(|record| record.tenancy == call.principal.tenancy)
-        .filter(|record| matches(call, record));
-    records(call, found)
+    let there = state.within(call.kind, call.region, compartment);
+    let ours = there.filter(|record| record.tenancy == call.principal.tenancy);
+    Ok(ours.filter(|record| matches(call, record)))
 }
 
 /// Whether a record passes the query's filters.

@@ -30,6 +30,7 @@ mod models;
 mod network;
 mod network_load_balancer;
 mod picture;
+mod pools;
 mod refusal;
 mod retry;
 mod route;
@@ -53,6 +54,7 @@ fn services() -> &'static [(&'static str, &'static [route::Route])] {
     static SERVICES: &[(&str, &[route::Route])] = &[
         ("20160918", network::routes::ROUTES),
         ("20160918", compute::ROUTES),
+        ("20160918", pools::ROUTES),
         ("20160918", identity_service::ROUTES),
         ("20200501", network_load_balancer::ROUTES),
         ("20170115", load_balancer::ROUTES),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply, body};
-use super::kind::{Kind, Life};
+use super::kind::{Kind, STATELESS};
 use super::list;
 use super::refusal::Refusal;
 use super::state::{Record, State, Then, after, time};
@@ -12,14 +12,7 @@ pub(super) static WORK_REQUEST: Kind = Kind {
     name: "WorkRequest",
     ocid: "workrequest",
     // A work request has a status of its own, and no state.
-    life: Life {
-        making: "",
-        ready: "",
-        unmaking: "going",
-        gone: "gone",
-        makes: 0,
-        unmakes: 0,
-    },
+    life: STATELESS,
     ..Kind::PLAIN
 };
 

@@ -338,8 +338,14 @@ fn published(cluster: &Value, status: &mut Map<String, Value>) -> [Effect; 2] {
     status.insert("kubeadminPassword".to_owned(), json!({"name": password}));
     status.insert("controlPlaneEndpoint".to_owned(), json!({"host": host, "port": port}));
     status.insert("ignitionEndpoint".to_owned(), json!(service("Ignition").0));
-    let config = json!({"apiVersion": "v1", "kind": "Config", "clusters": [{"name": "cluster", "cluster": {"server": format!("https://{host}:{port}")}}],
-        "users": [], "contexts": []});
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "cluster", "cluster": {"server": format!("https://{host}:{port}")}}],
+        "users": [{"name": "admin", "user": {"token": "sandbox"}}],
+        "contexts": [{"name": "admin", "context": {"cluster": "cluster", "user": "admin", "namespace": "default"}}],
+        "current-context": "admin",
+    });
     [
         Effect::Create(secret(cluster, &kubeconfig, "kubeconfig", &config.to_string())),
         Effect::Create(secret(cluster, &password, "password", "sandbox")),

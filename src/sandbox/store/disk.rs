@@ -58,6 +58,12 @@ impl Disk {
     /// # Errors
     /// Where another process has it open ([`InUse`] is the source), where it is of another format, or can't be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // It holds a key, and whatever Secrets somebody puts there.
+        let mut private = std::fs::OpenOptions::new();
+        private.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut private, 0o600);
+        drop(private.open(path).map_err(opened)?);
         let database = Database::builder()
             .set_cache_size(CACHE)
             .create(path)

@@ -91,6 +91,11 @@ impl Definitions {
         self.kinds.is_empty()
     }
 
+    /// The names of the kinds that are defined.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.kinds.keys().map(|(_, kind)| kind.as_str())
+    }
+
     /// What is said of a kind, by its `group/version` and name.
     pub fn find(&self, api_version: &str, kind: &str) -> Lookup<'_> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));

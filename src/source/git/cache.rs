@@ -165,7 +165,17 @@ impl Cache {
         }
     }
 
-    fn packs(&self) -> Vec<PathBuf> {
+    /// Removes the packs that have come since: what they hold is not all of what was fetched. Only with the lock.
+    pub(super) fn forget_packs(&self, before: &[PathBuf]) {
+        for path in self.packs().iter().filter(|path| !before.contains(path)) {
+            let removed = fs::remove_file(path.with_extension("idx")).and_then(|()| fs::remove_file(path));
+            if let Err(error) = removed {
+                tracing::warn!(%error, url = %self.url, "what was fetched in part can't be removed");
+            }
+        }
+    }
+
+    pub(super) fn packs(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.directory.join("objects/pack"));
         let paths = entries.into_iter().flatten().flatten().map(|entry| entry.path());
         paths

@@ -177,6 +177,18 @@ pub enum GitError {
         /// Of what.
         unit: &'static str,
     },
+    /// Not all is there of what was asked for.
+    #[error(
+        "{url} has {name} and not all that it is made of, {missing} for one: a push may be under way, and is waited for"
+    )]
+    Partial {
+        /// Where.
+        url: Location,
+        /// Which reference.
+        name: String,
+        /// An object that is missing.
+        missing: String,
+    },
     /// The fetch failed in another way.
     #[error("{url} can't be fetched")]
     Fetch {
@@ -227,6 +239,32 @@ pub enum GitError {
         #[source]
         source: Said,
     },
+}
+
+impl GitError {
+    /// One word, of those by which fetches are counted.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Remote { .. } | Self::Authorities { .. } => "misconfigured",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Stalled { .. } => "stalled",
+            Self::Certificate { .. } => "certificate",
+            Self::HostKey { .. } => "host_key",
+            Self::Credentials { .. } => "credentials",
+            Self::NoRepository { .. } => "no_repository",
+            Self::Moved { .. } => "moved",
+            Self::Empty { .. } => "empty",
+            Self::Absent { .. } | Self::Ambiguous { .. } | Self::NoCommit { .. } => "absent",
+            Self::Deadline { .. } => "deadline",
+            Self::TooMuch { .. } => "too_much",
+            Self::Partial { .. } => "partial",
+            Self::Fetch { .. } => "failed",
+            Self::Signature { .. } => "signature",
+            Self::NoPath { .. } => "no_path",
+            Self::Cache { .. } => "cache",
+            Self::Damaged { .. } => "damaged",
+        }
+    }
 }
 
 fn seconds(duration: &Duration) -> String {

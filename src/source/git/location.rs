@@ -3,6 +3,7 @@
 //! Invariant: holds no secret, so that it can be shown anywhere.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use url::Url;
@@ -66,6 +67,12 @@ impl Location {
     /// The port; 0 for a file.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where on this machine it is; none of one that is elsewhere.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        let url = Url::parse(&self.text).ok().filter(|url| url.scheme() == "file")?;
+        url.to_file_path().ok()
     }
 
     /// Whether the host is this machine.
@@ -181,6 +188,8 @@ mod tests {
         assert_eq!(parse("ssh://git@example.org:2222/x").port(), 2222);
         let file = parse("file:///srv/git/fleet.git/");
         assert_eq!((file.scheme(), file.name(), file.host()), (Scheme::File, "fleet", ""));
+        assert_eq!(file.directory().as_deref(), Some("/srv/git/fleet.git/".as_ref()));
+        assert_eq!(ssh.directory(), None);
     }
 
     #[test]

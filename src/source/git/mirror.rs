@@ -77,6 +77,7 @@ impl Mirror {
         let repository = self.cache.open()?;
         let place = Place::Commit(Commit {
             repository: self.cache.directory.clone(),
+            path: self.remote.path.clone(),
             origin: Origin {
                 revision: fetched.commit.clone(),
                 standing: Standing::Committed,

@@ -23,6 +23,7 @@ mod signature;
 mod transfer;
 mod tree;
 mod turn;
+mod whole;
 
 pub use self::advance::{Advance, Allowed, Refusal, advance};
 pub use self::error::{GitError, Phase, Said};

@@ -47,6 +47,17 @@ impl Selection {
             Self::Commit(_) => false,
         }
     }
+
+    /// Whether versions are selected.
+    pub fn is_of_versions(&self) -> bool {
+        matches!(self, Self::Versions(_))
+    }
+
+    /// Whether versions are selected, and the tag `new` is of a higher one than the tag `old`.
+    pub fn is_higher(&self, old: &str, new: &str) -> bool {
+        let of = |reference: &str| version(reference.strip_prefix(TAGS)?);
+        self.is_of_versions() && of(old).zip(of(new)).is_some_and(|(old, new)| old < new)
+    }
 }
 
 /// Why a text selects nothing.

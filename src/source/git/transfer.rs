@@ -24,7 +24,7 @@ use super::location::Scheme;
 use super::remote::{Credentials, Proxy, Remote};
 use super::selection::{Listed, NoChoice, Selection, choose};
 use super::turn::Turn;
-use super::{global, known_hosts};
+use super::{global, known_hosts, whole};
 use crate::resource::Digest;
 
 /// What a selection has come to; the copy holds it and all that it is made of.
@@ -176,13 +176,22 @@ impl Transfer<'_> {
             .proxy_options(self.proxy())
             .update_fetchhead(false)
             .download_tags(git2::AutotagOption::None);
+        for one in &wanted {
+            self.is_whole_there(repository, one)?;
+        }
+        let before = self.cache.packs();
         connection
             .remote()
             .download(&specs, Some(&mut options))
             .map_err(|error| self.failure(&error))?;
         drop(options);
         for one in &wanted {
-            self.remember(repository, one)?;
+            if let Err(error) = self.remember(repository, one) {
+                if matches!(error, GitError::Partial { .. }) {
+                    self.cache.forget_packs(&before);
+                }
+                return Err(error);
+            }
         }
         match (by_id, wanted.first()) {
             (Some(id), _) if repository.find_commit(id).is_ok() => Ok(Selected {
@@ -206,6 +215,25 @@ impl Transfer<'_> {
         Ok(heads.iter().map(listed).collect())
     }
 
+    /// Refuses what a repository on this machine has in part: of what it lacks and of what the copy lacks libgit2 says the same.
+    fn is_whole_there(&self, repository: &Repository, one: &Listed) -> Result<(), GitError> {
+        let known = repository.refname_to_id(&reference_of(&one.name)).ok();
+        let missing = self.remote.location.directory().and_then(|directory| {
+            let there = Repository::open(directory).ok()?;
+            // What else is wrong with it, the fetch tells.
+            whole::missing(&there, one.id, known).ok()?
+        });
+        missing.map_or(Ok(()), |missing| Err(self.partial(one, missing)))
+    }
+
+    fn partial(&self, one: &Listed, missing: Oid) -> GitError {
+        GitError::Partial {
+            url: self.remote.location.clone(),
+            name: one.name.clone(),
+            missing: missing.to_string(),
+        }
+    }
+
     /// Keeps what was received, and lets the next fetch say that it is here.
     fn remember(&self, repository: &Repository, one: &Listed) -> Result<(), GitError> {
         if repository.find_object(one.id, None).is_err() {
@@ -214,8 +242,17 @@ impl Transfer<'_> {
                 source: Said(format!("the server has not sent {}", one.name)),
             });
         }
+        let name = reference_of(&one.name);
+        let known = repository.refname_to_id(&name).ok();
+        let missing = match known {
+            Some(known) if known == one.id => Ok(None),
+            known => whole::missing(repository, one.id, known),
+        };
+        if let Some(missing) = missing.map_err(|error| self.cache.damaged(&error))? {
+            return Err(self.partial(one, missing));
+        }
         repository
-            .reference(&reference_of(&one.name), one.id, true, "fetched")
+            .reference(&name, one.id, true, "fetched")
             .map(drop)
             .map_err(|error| self.cache.damaged(&error))
     }

@@ -1,8 +1,8 @@
 //! Cluster API Provider OCI's controller between a real kube-apiserver and the sandbox's OCI server.
 //!
 //! The controller, its webhooks and its OCI clients are upstream's (`tests/capoci`). Played by the tests is what Cluster
-//! API's own controller does: it makes a Cluster the owner of its OCICluster. OCICluster is not among the kinds that
-//! fleetwright's templates make; here it is an extra manifest of the fleet, or is applied as the same field manager.
+//! API's own controller does: it makes a Cluster the owner of its OCICluster. That is what our templates make of a
+//! `selfManaged` cluster, or an extra manifest of the fleet, or is applied as the same field manager.
 
 mod bench;
 mod controller;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Ran, Workplace};
 use crate::ssa_reference::upstream;
+use crate::support::kubeadm_crds;
 use bench::{Bench, COMPARTMENT, Cloud, IDENTITIES, REGION};
 
 /// The four roles of subnets that the webhook wants, and whether they are public. All but the last have a group in our
@@ -88,6 +89,39 @@ kind: Network
 metadata: {name: shared}
 spec: {region: REGION, compartment: COMPARTMENT, preset: self-managed, vcn: 10.77.0.0/20}
 ---
+";
+
+const SELF_MANAGED: &str = "
+kind: Fleet
+metadata: {name: machines}
+spec:
+  defaults:
+    tenancy: TENANCY
+    compartment: COMPARTMENT
+    region: REGION
+    identity: machines
+    version: 1.31.1
+    poolDefaults: {shape: VM.Standard.E5.Flex, ocpus: 1, image: ocid1.image.oc1.eu-frankfurt-1.aaaa1}
+---
+kind: ManagementCluster
+metadata: {name: m}
+spec:
+  region: REGION
+  context: test
+  identities: {machines: {type: UserPrincipal, principalSecret: SPACE/oci-user}}
+---
+kind: Environment
+metadata: {name: dev}
+---
+kind: Cluster
+metadata: {name: NAME}
+spec:
+  environment: dev
+  kind: selfManaged
+  network: {vcn: 10.79.0.0/20}
+  controlPlane: {healthCheck: {}}
+  pools: {a: {replicas: 2, failureDomain: \"1\", nodeLabels: {tier: web}, taints: [tier=web:NoSchedule], healthCheck: {maxUnhealthy: 40%}}}
+  patches: {OCICluster: {clientOverrides: OVERRIDES}}
 ";
 
 /// The VCN of a cluster on the fleet's network.
@@ -164,6 +198,20 @@ impl<'a> Fleet<'a> {
         Self { place, bench, cloud }
     }
 
+    /// A fleet of one self-managed cluster on a network of its own.
+    fn self_managed(bench: &'a Bench, cloud: &'a Cloud, space: &str, name: &str) -> Self {
+        let place = Workplace::new(&[]);
+        let text = SELF_MANAGED.replace("TENANCY", cloud.tenancy()).replace("SPACE", space);
+        let text = text.replace("COMPARTMENT", COMPARTMENT).replace("REGION", REGION);
+        let overrides = cloud.overrides().to_string();
+        place.write(
+            "fleet.yaml",
+            &text.replace("NAME", name).replace("OVERRIDES", &overrides),
+        );
+        place.run(&["lock"]).exits(0);
+        Self { place, bench, cloud }
+    }
+
     fn run(&self, args: &[&str]) -> Ran {
         let kubeconfig = self.bench.login.kubeconfig.display().to_string();
         let (url, config) = (self.cloud.url(), self.cloud.config());
@@ -234,6 +282,41 @@ async fn clusters_on_our_network_get_ready_and_what_was_written_is_not_drift() {
     let changes: Vec<_> = changes.map(|it| (&it["action"], &it["object"]["kind"])).collect();
     let (create, kind) = (json!("create"), json!("OCICluster"));
     assert_eq!(changes, [(&create, &kind); 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_self_managed_cluster_gets_ready_on_a_network_that_its_file_has_made() {
+    let Some(bench) = Bench::shared() else { return };
+    let (cloud, source, name) = (Cloud::start().await, "capoci-source", "capoci-machines");
+    let space = &format!("clusters-{name}");
+    let definitions = kubeadm_crds().expect("what the controller was built with");
+    bench
+        .login
+        .kubectl_in(&["create", "--validate=false", "-f", "-"], definitions);
+    let served = |kind: &str| bench.login.try_kubectl(&["get", kind, "-A"], "").status.success();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !(served("kubeadmcontrolplanes") && served("kubeadmconfigtemplates")) {
+        assert!(std::time::Instant::now() < deadline, "kubeadm's kinds are not served");
+    }
+    bench.login.kubectl(&["create", "namespace", source]);
+    let secret = cloud.secret(source).to_string();
+    bench.login.kubectl_in(&["create", "-f", "-"], &secret);
+    let fleet = Fleet::self_managed(bench, &cloud, source, name);
+    fleet.run(&["apply", "--yes"]).exits(0);
+    fleet.is_settled();
+    let ours = cloud.living();
+
+    bench.adopt(space, name);
+    let live = bench.ready(&cloud, space, name);
+    assert_eq!(live["spec"]["controlPlaneEndpoint"]["port"], 6443);
+    let mut now = cloud.living();
+    assert_eq!(now.remove("NetworkLoadBalancer").map(|all| all.len()), Some(1));
+    assert_eq!(now, ours);
+    fleet.is_settled();
+    fleet.run(&["apply", "--yes"]).exits(0);
+    assert_eq!(bench.live(space, name), live);
+    bench.delete(&cloud, space, name);
+    assert_eq!(cloud.living(), ours);
 }
 
 /// Rules in full: the controller completes, and by that takes over, a list in which one says less.

@@ -10,50 +10,7 @@ use fleetwright::ops::{self, LoadOptions, LoadedFleet};
 use fleetwright::resource::Revision;
 
 use super::NOW;
-
-const FLEET: &str = "
-kind: Fleet
-metadata: {name: acme}
-spec:
-  compartments:
-    platform: ocid1.compartment.oc1..aaaaaaaaplatform
-    clusters: ocid1.compartment.oc1..aaaaaaaaclusters
-  addresses: {pools: {us-ashburn-1: 10.16.0.0/12}, perCluster: 20, exclude: [10.16.0.0/16]}
-  defaults:
-    tenancy: ocid1.tenancy.oc1..aaaaaaaaacme
-    compartment: clusters
-    region: us-ashburn-1
-    baseDomain: acme.example
-    version: 4.19.12
-    pullSecret: {from: fleetwright/pull-secret}
-    etcd: {storageClass: fast}
-    network: {peerWith: management}
-  limits: {deletes: 1000}
-";
-
-const REST: &str = "---
-kind: ManagementCluster
-metadata: {name: m}
-spec:
-  region: us-ashburn-1
-  context: test
-  dialect: oci
-  operatorVersion: \"4.20\"
-  nodePortAddress: hcp.acme.example
-  cidrs: [10.16.0.0/16]
-  network:
-    vcn: ocid1.vcn.oc1.iad.amaaaaaamanagementvcn
-    compartment: platform
-    routeTables: [ocid1.routetable.oc1.iad.aaaaaaaamanagementnodes]
----
-kind: Environment
-metadata: {name: dev}
-spec: {availability: single}
----
-kind: NodePoolProfile
-metadata: {name: general}
-spec: {shape: VM.Standard.E5.Flex, ocpus: 4, memoryInGBs: 32, replicas: 2}
-";
+use crate::sandbox_fleet::world::FLEET;
 
 /// Names that clusters have.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -126,7 +83,8 @@ impl Wish {
             .map(|name| format!("{{cluster: {name}, reason: it was a test}}"))
             .collect();
         let gone = format!("  decommission: [{}]\n", gone.join(", "));
-        write(directory, "fleet.yaml", &format!("{FLEET}{gone}{REST}"));
+        let limit = FLEET.replace("{deletes: 200}", "{deletes: 1000}");
+        write(directory, "fleet.yaml", &limit.replace("MORE", gone.trim_end()));
         for (name, cluster) in &self.clusters {
             let mut pools = String::new();
             for (pool, replicas) in &cluster.pools {

@@ -93,7 +93,6 @@ impl World {
             met: Met::default(),
         };
         world.sandbox.faults().resume();
-        // Every third run is that of two replicas, one of which stands by.
         for number in 0..world.replicas() {
             let started = world.start(number);
             world.daemons.push(started);
@@ -101,14 +100,23 @@ impl World {
         world
     }
 
+    /// Every third run is that of two replicas, one of which stands by, and every third that of three who share the units.
+    fn parts(&self) -> &'static [Part] {
+        match self.seed % 3 {
+            0 => &[Part::Whole; 2],
+            1 => &[Part::Share; 3],
+            _ => &[],
+        }
+    }
+
     fn replicas(&self) -> usize {
-        if self.seed.is_multiple_of(3) { 2 } else { 1 }
+        self.parts().len().max(1)
     }
 
     fn start(&self, number: usize) -> Running {
-        let holder = (self.replicas() > 1).then(|| Holder {
+        let holder = self.parts().get(number).map(|part| Holder {
             name: format!("daemon-{number}"),
-            part: Part::Whole,
+            part: *part,
             timing: Timing::default(),
         });
         let options = Options {

@@ -58,7 +58,10 @@ fn what_kubectl_helm_and_flux_made_is_adopted_and_a_line_removed_in_git_is_remov
     assert!(
         planned
             .stdout
-            .contains("@ NodePool clusters-adopted/adopted-a  exists, made by someone else"),
+            .contains("@ HostedCluster clusters-adopted/adopted  exists, made by someone else")
+            && planned
+                .stdout
+                .contains("@ NodePool clusters-adopted/adopted-a  the same\n"),
         "{}",
         planned.stdout
     );
@@ -115,7 +118,7 @@ fn a_found_object_that_differs_shows_how_before_it_is_taken_over() {
     assert!(
         planned
             .stdout
-            .contains("~ .spec.replicas: 6 → 2  set by kubectl-client-side-apply, 20"),
+            .contains("~ .spec.replicas: 6 → 2  was set by kubectl-client-side-apply, 20"),
         "{}",
         planned.stdout
     );

@@ -28,7 +28,7 @@ fn a_field_that_another_manager_applies_is_refused_named_forced_or_yielded() {
     let refused = stage.run(&["plan"]).exits(3);
     let says = |what: &str| assert!(refused.stdout.contains(what), "{what} is not in\n{}", refused.stdout);
     says(
-        "~ NodePool clusters-conflict/conflict-a  drift: changed by someone else\n      ~ .spec.replicas: 5 → 2  set by cluster-autoscaler, 20",
+        "~ NodePool clusters-conflict/conflict-a  drift: changed by someone else\n      ~ .spec.replicas: 5 → 2  was set by cluster-autoscaler, 20",
     );
     says(".spec.replicas is owned by field manager cluster-autoscaler");
     says("{kind: NodePool, field: spec.replicas, manager: cluster-autoscaler, action: force}");

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::Stage;
 use super::said::Said;
+use super::sync::with_crds;
+use super::wait::until;
 
 /// A daemon at work on a stage's fleet.
 pub(super) struct Daemon {
@@ -212,6 +214,7 @@ fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_c
     let Some(stage) = Stage::of("fought", rules, &["fought"]) else {
         return;
     };
+    with_crds(&stage);
     let of_a = |replicas: u32| {
         let a = format!("a: {{profile: general, replicas: {replicas}}}");
         stage.cluster("fought", &[&a, "b: {profile: general, replicas: 3}"]);
@@ -236,6 +239,42 @@ fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_c
     let status = daemon.status();
     assert_eq!(status["units"]["cluster fought"]["state"], "refused", "{status}");
 
+    // Another field of the same object is mended, and this one is neither written nor given up.
+    let label = r#"{"metadata": {"labels": {"fleetwright.dev/environment": "prod"}}}"#;
+    stage.kubectl(
+        "fought",
+        &["patch", "nodepool", "fought-a", "--type=merge", "-p", label],
+    );
+    let mended = "--for=jsonpath={.metadata.labels.fleetwright\\.dev/environment}=dev";
+    stage.kubectl("fought", &["wait", "nodepool", "fought-a", mended, "--timeout=120s"]);
+    let fought = stage.get("fought", "nodepool", "fought-a");
+    assert_eq!(fought["spec"]["replicas"], 9, "{fought}");
+    daemon.says(&["cluster fought", "refused", "`.spec.replicas`"]);
+    until("the ClusterSync names the field and who writes it", || {
+        let got = [
+            "get",
+            "clustersync",
+            "fought.fought",
+            "-n",
+            "fleetwright-system",
+            "-o",
+            "json",
+        ];
+        let sync: Value = serde_json::from_slice(&stage.login.try_kubectl(&got, "").stdout).ok()?;
+        let conditions = sync["status"]["conditions"].as_array()?;
+        let stalled = conditions.iter().find(|condition| condition["type"] == "Stalled")?;
+        let said = stalled["message"].as_str()?;
+        let field = &sync["status"]["drift"]["objects"][0]["fields"][0];
+        let is_named =
+            field["field"] == ".spec.replicas" && field["manager"] == "kubectl" && field["contested"] == true;
+        let is_all =
+            is_named && stalled["status"] == "True" && said.contains("`.spec.replicas`") && said.contains("kubectl");
+        is_all.then_some(())
+    });
+    let planned = stage.run(&["plan", "--cluster", "fought"]);
+    let said = "`.spec.replicas` is written again by kubectl as often as it is mended; the daemon leaves it alone";
+    assert!(planned.stdout.contains(said), "{}", planned.stdout);
+
     // A commit is a new wish; what is passed over is not even drift.
     of_a(6);
     has_replicas(&stage, "fought-a", 6);
@@ -246,6 +285,11 @@ fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_c
 
 /// Commits all of the fleet, and gives the commit.
 pub(super) fn commit(stage: &Stage, message: &str) -> git2::Oid {
+    commit_with(stage, message, |_| None)
+}
+
+/// The same, with a signature of what is committed, if there is to be one.
+pub(super) fn commit_with(stage: &Stage, message: &str, sign: impl Fn(&str) -> Option<String>) -> git2::Oid {
     let fleet = stage.place.fleet();
     let repository = git2::Repository::open(&fleet)
         .or_else(|_| git2::Repository::init(&fleet))
@@ -259,9 +303,18 @@ pub(super) fn commit(stage: &Stage, message: &str) -> git2::Oid {
     let author = git2::Signature::now("a", "a@example.com").expect("an author");
     let parent = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
     let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
-    repository
-        .commit(Some("HEAD"), &author, &author, message, &tree, &parents)
-        .expect("a commit")
+    let content = repository.commit_create_buffer(&author, &author, message, &tree, &parents);
+    let content = content.expect("a commit");
+    let content = content.as_str().expect("text");
+    let Some(signature) = sign(content) else {
+        let commit = repository.commit(Some("HEAD"), &author, &author, message, &tree, &parents);
+        return commit.expect("a commit");
+    };
+    let commit = repository.commit_signed(content, &signature, None).expect("a commit");
+    let head = repository.find_reference("HEAD").expect("a head");
+    let branch = head.symbolic_target().ok().flatten().expect("a branch").to_owned();
+    repository.reference(&branch, commit, true, message).expect("a branch");
+    commit
 }
 
 #[test]
@@ -293,6 +346,75 @@ fn a_repository_is_followed_and_never_back() {
     let mut daemon = Daemon::start(&stage, &["--git", &url]);
     daemon.says(&["does not come into force", "is older than"]);
     has_replicas(&stage, "followed-a", 5);
+    daemon.ends();
+}
+
+#[test]
+fn a_daemon_that_starts_at_a_broken_commit_keeps_what_was_in_force() {
+    let Some(stage) = Stage::new("restarted") else { return };
+    let first = commit(&stage, "first");
+    let url = format!("file://{}", stage.place.fleet().display());
+    let mut daemon = Daemon::start(&stage, &["--git", &url]);
+    daemon.says(&["looked at", "cluster restarted", "in sync"]);
+    daemon.ends();
+    stage.place.write(
+        "clusters/restarted.yaml",
+        "kind: Cluster\nmetadata: {name: restarted}\nspec: {pols: []}\n",
+    );
+    commit(&stage, "a broken one");
+    stage.kubectl(
+        "restarted",
+        &[
+            "patch",
+            "nodepool",
+            "restarted-a",
+            "--type=merge",
+            "-p",
+            "{\"spec\": {\"replicas\": 9}}",
+        ],
+    );
+    let mut daemon = Daemon::start(&stage, &["--git", &url]);
+    daemon.says(&["does not come into force", "errors"]);
+    has_replicas(&stage, "restarted-a", 2);
+    let status = daemon.status();
+    assert_eq!(status["revision"], first.to_string(), "{status}");
+    assert!(
+        status["sourceError"]
+            .as_str()
+            .is_some_and(|error| error.contains("errors")),
+        "{status}"
+    );
+    daemon.ends();
+}
+
+#[test]
+fn history_that_was_rewritten_is_taken_only_by_one_who_is_told_so() {
+    let Some(stage) = Stage::new("rewritten") else { return };
+    let first = commit(&stage, "first");
+    stage.cluster(
+        "rewritten",
+        &["a: {profile: general, replicas: 5}", "b: {profile: general}"],
+    );
+    commit(&stage, "second");
+    let url = format!("file://{}", stage.place.fleet().display());
+    let mut daemon = Daemon::start(&stage, &["--git", &url]);
+    daemon.says(&["looked at", "cluster rewritten", "in sync"]);
+    // Another second one is pushed over it.
+    let repository = git2::Repository::open(stage.place.fleet()).expect("the repository");
+    let back = repository.find_object(first, None).expect("the first commit");
+    repository.reset(&back, git2::ResetType::Soft, None).expect("a reset");
+    stage.cluster(
+        "rewritten",
+        &["a: {profile: general, replicas: 6}", "b: {profile: general}"],
+    );
+    let other = commit(&stage, "another second");
+    daemon.says(&["does not come into force", "--allow-rewritten"]);
+    has_replicas(&stage, "rewritten-a", 5);
+    daemon.ends();
+    let mut daemon = Daemon::start(&stage, &["--git", &url, "--allow-rewritten"]);
+    has_replicas(&stage, "rewritten-a", 6);
+    daemon.says(&["looked at", "cluster rewritten", "in sync"]);
+    assert_eq!(daemon.status()["revision"], other.to_string());
     daemon.ends();
 }
 

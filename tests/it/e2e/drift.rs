@@ -47,12 +47,12 @@ fn drift_is_shown_with_its_author_and_mended_alone() {
     let planned = stage.run(&["plan", "--detailed-exitcode"]).exits(4);
     let says = |what: &str| assert!(planned.stdout.contains(what), "{what} is not in\n{}", planned.stdout);
     says(
-        "~ NodePool clusters-drift/drift-a  drift: changed by someone else\n      ~ .spec.replicas: 9 → 2  set by somebody, 20",
+        "~ NodePool clusters-drift/drift-a  drift: changed by someone else\n      ~ .spec.replicas: 9 → 2  was set by somebody, 20",
     );
     says("+ NodePool clusters-drift/drift-b  was deleted by someone else: made again");
-    says("~ .metadata.labels.fleetwright.dev/environment: \"prod\" → \"dev\"  set by kubectl-label, 20");
+    says("~ .metadata.labels.fleetwright.dev/environment: \"prod\" → \"dev\"  was set by kubectl-label, 20");
     says(
-        "~ NodePool clusters-calm/calm-a  drift: changed by someone else\n      ~ .spec.replicas: 7 → 2  set by kubectl, time not recorded",
+        "~ NodePool clusters-calm/calm-a  drift: changed by someone else\n      ~ .spec.replicas: 7 → 2  was set by kubectl, time not recorded",
     );
     says("Plan: 1 to create, 3 to update; 6 unchanged.");
     // What nobody asked of us is none of our business.

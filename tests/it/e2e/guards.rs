@@ -87,3 +87,93 @@ fn a_control_plane_leaves_out_no_minor_version_and_never_goes_down() {
     assert!(image.as_str().is_some_and(|image| image.contains("4.20.3")), "{image}");
     stage.is_settled();
 }
+
+#[test]
+fn no_run_and_no_day_disrupts_more_nodes_than_the_cap() {
+    let Some(stage) = Stage::of("nodes", "  limits: {disruptedNodes: 2}", &["nodes"]) else {
+        return;
+    };
+    stage.run(&["apply", "--yes"]).exits(0);
+    // Pool a has two nodes, pool b three.
+    let both = || {
+        stage.cluster(
+            "nodes",
+            &[
+                "a: {profile: general, config: [kubelet]}",
+                "b: {profile: general, replicas: 3, config: [kubelet]}",
+            ],
+        );
+    };
+    both();
+    is_refused(
+        &stage,
+        "node-cap",
+        &[
+            "this would replace, update or take away 5 nodes; the cap is 2",
+            "raise limits.disruptedNodes in the Fleet document",
+        ],
+    );
+    let json = stage.run(&["plan", "-o", "json"]).exits(3).json();
+    assert_eq!(json["refusals"][0]["guard"], "node-cap", "{json}");
+    let comment = stage.run(&["plan", "-o", "markdown"]).exits(3).stdout;
+    assert!(comment.contains("**Refused** (`node-cap`)"), "{comment}");
+
+    // One pool is within it; the other is not, the same day.
+    stage.cluster(
+        "nodes",
+        &[
+            "a: {profile: general, config: [kubelet]}",
+            "b: {profile: general, replicas: 3}",
+        ],
+    );
+    stage.run(&["apply", "--yes"]).exits(0);
+    stage.fleet("  limits: {disruptedNodes: 4}");
+    both();
+    is_refused(
+        &stage,
+        "daily-node-cap",
+        &["within 24 hours", "its cap, 4", "wait until a day has passed"],
+    );
+    stage.fleet("  limits: {disruptedNodes: 5}");
+    stage.run(&["apply", "--yes"]).exits(0);
+    stage.is_settled();
+}
+
+#[test]
+fn what_is_protected_outlives_the_commit_that_takes_it_away() {
+    let Some(stage) = Stage::of("kept-on", "    protectUntil: 2099-12-31T00:00:00Z", &["kept-on"]) else {
+        return;
+    };
+    stage.run(&["apply", "--yes"]).exits(0);
+    let document = std::fs::read_to_string(stage.place.fleet().join("clusters/kept-on.yaml")).expect("the cluster");
+    let take_away = |more: &str| {
+        stage.fleet(&format!(
+            "{more}\n  limits: {{deletes: 50}}\n  decommission: [{{cluster: kept-on, reason: gone}}]"
+        ));
+        stage.place.run(&["lock"]).exits(0);
+    };
+    let why = [
+        "cluster kept-on is protected until 2099-12-31T00:00:00Z",
+        "put it back with an earlier `protectUntil`",
+    ];
+    stage.without_cluster("kept-on");
+    take_away("    protectUntil: 2099-12-31T00:00:00Z");
+    is_refused(&stage, "protect-until", &why);
+    // The protection and the cluster in one commit.
+    take_away("");
+    is_refused(&stage, "protect-until", &why);
+
+    // The way that the text names: what is lifted first is remembered without any other change.
+    stage.fleet("");
+    stage.place.write("clusters/kept-on.yaml", &document);
+    stage.place.run(&["lock"]).exits(0);
+    let applied = stage.run(&["apply", "--yes"]).exits(0);
+    assert!(applied.stdout.contains("Nothing to do"), "{}", applied.stdout);
+    stage.without_cluster("kept-on");
+    take_away("");
+    let planned = stage.run(&["plan"]).exits(0).stdout;
+    assert!(
+        !planned.contains("refused") && planned.contains("to delete"),
+        "{planned}"
+    );
+}

@@ -258,6 +258,42 @@ fn one_who_was_stopped_past_its_lease_wakes_and_changes_nothing() {
     stage.is_settled();
 }
 
+/// The fleet's Lease: who holds it, since when and when that was last renewed.
+fn lease(stage: &Stage) -> Option<(String, jiff::Timestamp, jiff::Timestamp)> {
+    let label = format!("fleetwright.dev/lease={}", stage.uid());
+    let leases = stage.login.get(&["leases", "-n", "fleetwright-system", "-l", &label]);
+    let spec = list(&leases["items"]).first()?["spec"].clone();
+    let time = |name: &str| spec[name].as_str()?.parse().ok();
+    Some((text(&spec["holderIdentity"]), time("acquireTime")?, time("renewTime")?))
+}
+
+#[test]
+fn the_next_takes_over_once_the_lease_is_over_and_no_sooner() {
+    let Some(stage) = Stage::new("inherited") else { return };
+    const LEASE: i64 = 3;
+    let held = ["--replicas", "standby", "--lease-duration", "3s"];
+    let mut first = Replica::start(&stage, "first", &held);
+    first.says(&["Leads"]);
+    let mut second = Replica::start(&stage, "second", &held);
+    second.says(&["StandsBy"]);
+    first.signal("-KILL");
+    first.child.wait().expect("an end");
+    // Nobody renews it any more: this is its last time.
+    let (holder, _, renewed) = lease(&stage).expect("a lease");
+    assert!(holder.starts_with("first"), "{holder}");
+    second.says(&["Leads"]);
+    let (holder, acquired, _) = lease(&stage).expect("a lease");
+    assert!(holder.starts_with("second"), "{holder}");
+    let took = acquired.duration_since(renewed);
+    assert!(
+        took >= jiff::SignedDuration::from_secs(LEASE),
+        "while it was held still: {took}"
+    );
+    // A look or two of the one who stands by, and room for a busy machine.
+    assert!(took <= jiff::SignedDuration::from_secs(3 * LEASE), "{took}");
+    second.ends();
+}
+
 #[test]
 fn one_who_ends_hands_over_at_once() {
     let Some(stage) = Stage::new("handed") else { return };

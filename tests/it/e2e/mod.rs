@@ -1,6 +1,7 @@
 //! From fleet files to a real API server and back, by the program itself, as people and other programs run it.
 
 mod adopt;
+mod canary;
 mod conflict;
 mod crash;
 mod daemon;
@@ -10,9 +11,11 @@ mod drift;
 mod endurance;
 pub(crate) mod form;
 mod guards;
+mod ignore;
 mod in_cluster;
 mod lease;
 mod moved;
+mod mutated;
 mod output;
 mod prune;
 mod rbac;
@@ -21,9 +24,11 @@ mod recovery;
 mod revision;
 mod said;
 mod scope;
+mod source;
 mod sync;
 mod telemetry;
 mod terminal;
+mod upgrade;
 mod wait;
 mod whole;
 
@@ -230,7 +235,7 @@ impl Stage {
         let mut writes = Vec::new();
         for (verb, path) in self.login.requests_since(mark) {
             let (path, query) = path.split_once('?').unwrap_or((&path, ""));
-            let reads = verb == "get" || verb == "list" || query.contains("dryRun=All");
+            let reads = ["get", "list", "watch"].contains(&verb.as_str()) || query.contains("dryRun=All");
             if !reads && !path.contains("/fleetwright-system") {
                 let parts: Vec<&str> = path.rsplitn(3, '/').collect();
                 writes.push(format!("{verb} {}/{}", parts[1], parts[0]));

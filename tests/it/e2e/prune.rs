@@ -82,7 +82,7 @@ fn a_cluster_that_does_not_render_is_left_alone_and_holds_up_no_other() {
         return;
     };
     stage.run(&["apply", "--yes"]).exits(0);
-    let built_in = include_str!("../../../templates/node-pools.yaml.j2");
+    let built_in = include_str!("../../../templates/1/node-pools.yaml.j2");
     let template = format!(
         "{{% if cluster.objectName == 'partial-bad' %}}{{{{ cluster.noSuchField.at.all }}}}{{% endif %}}\n{built_in}"
     );

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::daemon::{Daemon, has_replicas};
+use super::daemon::{Daemon, commit, has_replicas};
+use super::wait::until;
 use super::{FLEET, Stage, text};
 use crate::fleet_support::repository;
 use crate::support::ApiServer;
@@ -22,10 +23,15 @@ pub(super) fn install(stage: &Stage) {
 
 /// A stage on the server that all tests share, with the CRDs.
 pub(super) fn installed(name: &str) -> Option<Stage> {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
     let stage = Stage::new(name)?;
-    INSTALLED.get_or_init(|| install(&stage));
+    with_crds(&stage);
     Some(stage)
+}
+
+/// Has the shared server have them.
+pub(super) fn with_crds(stage: &Stage) {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| install(stage));
 }
 
 /// Pools `a` and `b` of the stage's cluster, so many nodes each.
@@ -320,6 +326,33 @@ fn a_refusal_is_told_and_a_unit_that_went_is_told_of_no_more() {
 }
 
 #[test]
+fn a_cap_on_nodes_is_waited_for_visibly_and_lifted_by_what_the_plan_says() {
+    let Some(stage) = installed("rolls") else { return };
+    stage.fleet("  limits: {disruptedNodes: 1}");
+    let mut daemon = Daemon::start(&stage, &[]);
+    says(&stage, ".status.state", "InSync");
+    stage.cluster(
+        "rolls",
+        &[
+            "a: {profile: general, config: [kubelet]}",
+            "b: {profile: general, replicas: 3}",
+        ],
+    );
+    says(&stage, ".status.state", "Refused");
+    let refused = cluster_sync(&stage);
+    let stalled = condition(&refused, "Stalled");
+    assert_eq!(stalled["status"], "True", "{refused}");
+    assert!(text(&stalled["message"]).contains("2 nodes; the cap is 1"), "{stalled}");
+    daemon.says(&["refused", "cluster rolls", "the cap is 1"]);
+    assert!(stage.get("rolls", "nodepool", "rolls-a")["spec"]["config"].is_null());
+
+    stage.fleet("  limits: {disruptedNodes: 2}");
+    says(&stage, ".status.state", "InSync");
+    stage.is_settled();
+    daemon.ends();
+}
+
+#[test]
 fn who_cannot_read_whether_it_is_suspended_writes_nothing() {
     let Some(stage) = installed("unread") else { return };
     let user = ApiServer::shared().expect("the server").login_without_rights();
@@ -358,5 +391,37 @@ fn without_the_crds_all_goes_on_and_when_they_come_they_are_used() {
     says(&stage, ".status.state", "InSync");
     stage.run(&["suspend", "bare", "--reason", "a freeze"]).exits(0);
     says(&stage, ".status.state", "Suspended");
+    daemon.ends();
+}
+
+#[test]
+fn rewritten_history_is_refused_by_what_is_told_of_the_fleet_where_the_copy_is_gone() {
+    let Some(stage) = installed("forgetful") else { return };
+    let first = commit(&stage, "first");
+    pools(&stage, 4, 3);
+    let second = commit(&stage, "second");
+    let url = format!("file://{}", stage.place.fleet().display());
+    let mut daemon = Daemon::start(&stage, &["--git", &url]);
+    daemon.says(&["looked at", "cluster forgetful", "in sync"]);
+    until("it is told", || {
+        let path = "jsonpath={.status.revision}";
+        let told = ["get", "fleetstatus", "forgetful", "-n", NAMESPACE, "-o", path];
+        let told = stage.login.try_kubectl(&told, "").stdout;
+        (told == second.to_string().as_bytes()).then_some(())
+    });
+    daemon.ends();
+    std::fs::remove_dir_all(stage.place.path().join(".cache")).expect("the copy");
+    let repository = git2::Repository::open(stage.place.fleet()).expect("the repository");
+    let back = repository.find_object(first, None).expect("the first commit");
+    repository.reset(&back, git2::ResetType::Soft, None).expect("a reset");
+    pools(&stage, 6, 3);
+    commit(&stage, "another second");
+
+    let mut daemon = Daemon::start(&stage, &["--git", &url]);
+    daemon.says(&["does not come into force", "--allow-rewritten"]);
+    has_replicas(&stage, "forgetful-a", 4);
+    daemon.ends();
+    let daemon = Daemon::start(&stage, &["--git", &url, "--allow-rewritten"]);
+    has_replicas(&stage, "forgetful-a", 6);
     daemon.ends();
 }

@@ -118,3 +118,20 @@ fn only_what_is_signed_is_planned_when_signers_are_named() {
     assert!(ran.stdout.is_empty());
     assert!(ran.stderr.contains("is refused, and nothing of it was read") && ran.stderr.contains("it is not signed"));
 }
+
+#[test]
+fn how_much_a_server_may_send_is_said_and_kept_to() {
+    let (place, _) = committed();
+    let url = format!("file://{}", place.path().display());
+    let elsewhere = Workplace::new(&[]);
+    let plan = ["validate", "--git", &url, "--path", "fleet", "--git-max-size"];
+    let ran = elsewhere.run(&[&plan[..], &["1KiB"]].concat()).exits(1);
+    assert!(
+        ran.stderr.contains("sends more than 1024 bytes in one fetch"),
+        "{}",
+        ran.stderr
+    );
+    elsewhere.run(&[&plan[..], &["20MiB"]].concat()).exits(0);
+    let ran = elsewhere.run(&[&plan[..], &["20"]].concat()).exits(1);
+    assert!(ran.stderr.contains("KiB, MiB, GiB"), "{}", ran.stderr);
+}

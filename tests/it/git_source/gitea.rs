@@ -1,9 +1,10 @@
 //! Over http, from a real Gitea.
 
 use fleetwright::resource::{Revision, Secret};
-use fleetwright::source::git::{Advance, Allowed, Credentials, GitError, Refusal, Remote, advance};
+use fleetwright::source::git::{Advance, Allowed, Credentials, GitError, KnownHosts, Refusal, Remote, advance};
 use git2::{Cred, PushOptions, RemoteCallbacks};
 
+use super::signed::SshKeys;
 use super::{Upstream, chain, fetched, mirror, read, refused, texts};
 use crate::cli::Workplace;
 use crate::support::Gitea;
@@ -124,4 +125,46 @@ fn a_fleet_is_read_from_gitea_while_its_branch_moves_is_rewritten_and_goes() {
     remote.location = gitea.url("none").parse().unwrap();
     let error = refused(&mirror(&local.beside("cache"), remote));
     assert!(matches!(error, GitError::NoRepository { .. }), "{}", chain(&error));
+}
+
+#[test]
+fn a_fleet_is_read_over_ssh_from_gitea_by_a_key_that_it_knows() {
+    let Some(keys) = SshKeys::new() else { return };
+    let host = keys.make("host", &["-t", "ed25519"], "");
+    let ours = keys.make("ours", &["-t", "ed25519"], "");
+    keys.make("stranger", &["-t", "ed25519"], "");
+    let Some(gitea) = Gitea::start_with_ssh(&keys.0.path().join("host")) else {
+        return;
+    };
+    gitea.make("fleet");
+    let local = Upstream::new();
+    let first = local.commit("main", &[("fleet.yaml", "kind: Fleet\n")]);
+    push(&gitea, &local, &["refs/heads/main:refs/heads/main"]);
+    gitea.add_key(&ours);
+    let (url, place) = gitea.ssh_url("fleet");
+    let with = |key: &str, host: &str| {
+        let mut remote = Remote::new(url.parse().unwrap());
+        remote.credentials = Credentials::SshKey {
+            key: Secret::new(std::fs::read_to_string(keys.0.path().join(key)).unwrap()),
+            passphrase: None,
+        };
+        remote.known_hosts = Some(KnownHosts::parse(&format!("{place} {host}")).unwrap());
+        mirror(&local.beside("cache"), remote)
+    };
+    let at = with("ours", &host);
+    let good = fetched(&at);
+    assert_eq!((&good.commit, good.name.as_str()), (&first, "refs/heads/main"));
+    assert_eq!(texts(&read(&at, &good)), [("fleet.yaml", "kind: Fleet\n")]);
+    let second = local.commit("main", &[("clusters/a.yaml", "kind: Cluster\n")]);
+    push(&gitea, &local, &["refs/heads/main:refs/heads/main"]);
+    assert_eq!(fetched(&at).commit, second);
+
+    let error = refused(&with("stranger", &host));
+    assert!(
+        matches!(error, GitError::Credentials { given: true, .. }),
+        "{}",
+        chain(&error)
+    );
+    let error = refused(&with("ours", &ours));
+    assert!(matches!(error, GitError::HostKey { .. }), "{}", chain(&error));
 }

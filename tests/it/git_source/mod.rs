@@ -4,9 +4,10 @@
 mod command;
 mod file;
 mod gitea;
+mod halfway;
 mod hostile;
 mod server;
-mod signed;
+pub(crate) mod signed;
 mod ssh;
 
 use std::path::{Path, PathBuf};

@@ -20,14 +20,14 @@ use super::{SILENCE, Upstream, chain, mirror, refused};
 const NEVER: Duration = Duration::from_secs(120);
 
 /// A server that answers each request by a function. With `hold` it takes one request a connection, and keeps that open.
-struct Server {
+pub(super) struct Server {
     port: u16,
     /// What was asked for, a message a request.
     requests: Receiver<String>,
 }
 
 impl Server {
-    fn start(answer: impl Fn(&str, &mut TcpStream) + Send + 'static, hold: bool) -> Self {
+    pub(super) fn start(answer: impl Fn(&str, &mut TcpStream) + Send + 'static, hold: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (send, requests) = channel();
@@ -52,7 +52,7 @@ impl Server {
         Self { port, requests }
     }
 
-    fn remote(&self) -> Remote {
+    pub(super) fn remote(&self) -> Remote {
         Remote::new(format!("http://127.0.0.1:{}/fleet.git", self.port).parse().unwrap())
     }
 }
@@ -83,7 +83,7 @@ fn request(stream: &mut TcpStream) -> Option<String> {
     Some(head)
 }
 
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     format!("{:04x}{text}", text.len() + 4)
 }
 

@@ -44,10 +44,10 @@ fn is_there(program: &str) -> bool {
 }
 
 /// SSH keys in a directory of their own.
-pub(super) struct SshKeys(pub(super) TempDir);
+pub(crate) struct SshKeys(pub(crate) TempDir);
 
 impl SshKeys {
-    pub(super) fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         if !is_there("ssh-keygen") {
             return skip("there is no ssh-keygen: install openssh-client");
         }
@@ -55,7 +55,7 @@ impl SshKeys {
     }
 
     /// Makes a key; its public half.
-    pub(super) fn make(&self, name: &str, kind: &[&str], passphrase: &str) -> String {
+    pub(crate) fn make(&self, name: &str, kind: &[&str], passphrase: &str) -> String {
         let path = self.0.path().join(name);
         let mut command = Command::new("ssh-keygen");
         run(
@@ -71,7 +71,8 @@ impl SshKeys {
             .to_owned()
     }
 
-    fn sign(&self, name: &str, purpose: &str, payload: &[u8]) -> String {
+    /// Signs by such a key, as Git does for the purpose `git`.
+    pub(crate) fn sign(&self, name: &str, purpose: &str, payload: &[u8]) -> String {
         let mut command = Command::new("ssh-keygen");
         command
             .args(["-q", "-Y", "sign", "-n", purpose, "-f"])

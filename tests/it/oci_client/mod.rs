@@ -2,6 +2,7 @@
 //!
 //! The keys under `keys/` were made for these tests and are known to nobody; their passphrase is `opensesame`.
 
+mod by_command;
 mod calls;
 mod cloud;
 mod credentials;

@@ -130,3 +130,27 @@ async fn an_update_of_another_version_or_another_resource_is_refused() {
         "{refused}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_under_a_delete_is_looked_at_again_and_goes_only_while_it_is_ours() {
+    let world = World::new();
+    let network = vcn(&world, "net", "10.0.0.0/16");
+    let live = world.create(&network).await;
+    let id = world.manifest(&network).id;
+    let path = format!("/20160918/vcns/{}", live.uid);
+
+    // Somebody takes it for themselves in that very moment.
+    world.meddle(&path, json!({"freeformTags": {}}));
+    let refused = world.delete(&id).await.unwrap_err().to_string();
+    assert!(refused.contains("no mark of ours"), "{refused}");
+    assert_eq!(world.server.living()["Vcn"].len(), 1);
+
+    let other = vcn(&world, "other", "10.1.0.0/16");
+    let live = world.create(&other).await;
+    world.meddle(
+        &format!("/20160918/vcns/{}", live.uid),
+        json!({"displayName": "renamed"}),
+    );
+    world.delete(&world.manifest(&other).id).await.unwrap();
+    world.until_gone(&world.manifest(&other).id).await;
+}

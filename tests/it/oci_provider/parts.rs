@@ -1,6 +1,6 @@
 //! Parts of what belongs to others, and load balancers with theirs.
 
-use fleetwright::providers::{Observed, Provider as _};
+use fleetwright::providers::{Observed, Provider as _, ProviderError};
 use fleetwright::resource::OwnerMark;
 use fleetwright::resource::mark::OWNER_ANNOTATION;
 use serde_json::{Value, json};
@@ -66,6 +66,14 @@ async fn our_rules_come_and_go_in_a_route_table_of_somebody_else() {
         next.observe(&[], &[&entry]).await.objects[&id],
         Observed::Present(_)
     ));
+    // So it is where the other process ended before it could write down that it had made them.
+    let begun = fleetwright::inventory::Entry {
+        uid: None,
+        ..entry.clone()
+    };
+    let later = world.another("fleet-1", Default::default());
+    let seen = later.observe(&[], &[&begun]).await;
+    assert!(matches!(&seen.objects[&id], Observed::Present(live) if table["id"] == *live.uid));
     next.delete(&id).await.unwrap();
     assert!(matches!(next.provider.read(&id, "v1").await, Observed::Absent));
     let shown = world.act("GET", &path, &Value::Null);
@@ -108,6 +116,19 @@ async fn records_are_marked_beside_themselves() {
     assert_eq!(world.differences(&second, &seen).len(), 2);
     world.update(&second).await.unwrap();
     assert_eq!(world.differences(&second, &world.observe_one(&second).await), []);
+
+    // Written by somebody else since they were seen: what was decided on that is not written over it.
+    let zone = "/20180115/zones/example.com/records";
+    let rrset = format!("{zone}/api.example.com/A");
+    let theirs = json!({"items": [{"domain": "api.example.com", "rtype": "A", "ttl": 300, "rdata": "10.0.0.9"}]});
+    let Observed::Present(seen) = world.observe_one(&first).await else {
+        panic!("they are there")
+    };
+    world.act("PUT", &rrset, &theirs);
+    let written = world.write_over(&first, &seen).await;
+    assert!(matches!(written, Err(ProviderError::Stale(_))), "{written:?}");
+    assert!(world.act("GET", &rrset, &Value::Null).to_string().contains("10.0.0.9"));
+    world.update(&second).await.unwrap();
 
     // Another fleet sees records that are not its own, and leaves them alone.
     let other = world.another("fleet-2", Default::default());

@@ -49,6 +49,8 @@ pub(super) struct Way {
     server: Arc<OciServer>,
     /// Answers to lose: method, and a part of the path.
     lose: Mutex<Vec<(&'static str, &'static str)>>,
+    /// What somebody changes in the moment before the next delete: path, and the body of the PUT.
+    meddle: Mutex<Option<(String, Value)>>,
     /// What was sent: method and path.
     pub(super) sent: Mutex<Vec<(String, String)>>,
 }
@@ -61,6 +63,10 @@ impl Exchange for Way {
         async move {
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
             self.sent.lock().unwrap().push((method.clone(), path.clone()));
+            let meddled = self.meddle.lock().unwrap().take_if(|_| method == "DELETE");
+            if let Some((path, body)) = meddled {
+                somebody(&self.server, "PUT", &path, &body);
+            }
             let (parts, body) = self.server.call(request).await.into_parts();
             let bytes = body.collect().await?.to_bytes();
             let mut lose = self.lose.lock().unwrap();
@@ -102,6 +108,7 @@ impl World {
         let way = Arc::new(Way {
             server: Arc::clone(&server),
             lose: Mutex::default(),
+            meddle: Mutex::default(),
             sent: Mutex::default(),
         });
         let key = KeyMaterial {
@@ -133,6 +140,11 @@ impl World {
             clock,
             ocids: Mutex::default(),
         }
+    }
+
+    /// Has somebody change a resource in the moment before the next delete.
+    pub(super) fn meddle(&self, path: &str, body: Value) {
+        *self.way.meddle.lock().unwrap() = Some((path.to_owned(), body));
     }
 
     /// Loses the next answer to such a request.
@@ -186,10 +198,25 @@ impl World {
         self.write_as(document, uid, 0).await
     }
 
+    /// Writes over what was seen, if it still is as it was.
+    pub(super) async fn write_over(&self, document: &Value, seen: &LiveObject) -> Result<LiveObject, ProviderError> {
+        let seen = (seen.uid.as_str(), seen.version.as_str());
+        self.send(document, Some(seen), 0).await
+    }
+
     pub(super) async fn write_as(
         &self,
         document: &Value,
         uid: Option<&str>,
+        incarnation: u32,
+    ) -> Result<LiveObject, ProviderError> {
+        self.send(document, uid.map(|uid| (uid, "")), incarnation).await
+    }
+
+    async fn send(
+        &self,
+        document: &Value,
+        seen: Option<(&str, &str)>,
         incarnation: u32,
     ) -> Result<LiveObject, ProviderError> {
         let body = self.resolved(document);
@@ -198,8 +225,8 @@ impl World {
             id: &id,
             api_version: OCI_API_VERSION,
             body: &body,
-            version: uid.map(|_| ""),
-            uid,
+            version: seen.map(|(_, version)| version),
+            uid: seen.map(|(uid, _)| uid),
             force: false,
             managed_fields: None,
             incarnation,
@@ -293,18 +320,22 @@ impl World {
 
     /// A call of somebody else.
     pub(super) fn act(&self, method: &str, path: &str, body: &Value) -> Value {
-        let principal = Principal {
-            tenancy: identity().principal().tenancy.clone(),
-            user: "ocid1.user.oc1..somebodyelse".to_owned(),
-        };
-        match self.server.act(&principal, REGION, method, path, body) {
-            Ok(answer) => answer,
-            Err(refusal) => panic!("{method} {path}: {refusal:?}"),
-        }
+        somebody(&self.server, method, path, body)
     }
 
     pub(super) fn ocid(&self, kind: &str, name: &str) -> String {
         self.ocids.lock().unwrap()[&oci_id(kind, name)].clone()
+    }
+}
+
+fn somebody(server: &OciServer, method: &str, path: &str, body: &Value) -> Value {
+    let principal = Principal {
+        tenancy: identity().principal().tenancy.clone(),
+        user: "ocid1.user.oc1..somebodyelse".to_owned(),
+    };
+    match server.act(&principal, REGION, method, path, body) {
+        Ok(answer) => answer,
+        Err(refusal) => panic!("{method} {path}: {refusal:?}"),
     }
 }
 

@@ -323,7 +323,7 @@ async fn of_two_of_a_name_the_one_that_is_said_is_taken() {
     let body = json!({"cidrBlocks": plan.vcn, "dnsLabel": plan.dns_label});
     let one = make(&world, &mut made, ("Vcn", "a"), body.clone()).await;
     let other = make(&world, &mut made, ("Vcn", "a"), body).await;
-    let template = include_str!("../../../templates/network.yaml.j2");
+    let template = include_str!("../../../templates/1/network.yaml.j2");
     let said = format!(
         "  name: {{{{ name }}}}\n{{% if kind == \"Vcn\" %}}\n  annotations: {{fleetwright.dev/adopt: {other}}}\n{{% endif %}}\n"
     );

@@ -29,6 +29,12 @@ async fn make(world: &World, compartment: &str) -> [String; 3] {
     [vcn, endpoint, workers]
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_example_on_networks_that_exist_is_applied() {
+    let world = World::example("existing-network").await;
+    world.converges().await;
+}
+
 async fn leads_to(world: &World, [vcn, endpoint, workers]: &[String; 3]) {
     let cluster = world
         .get(&hosted_clusters(), "clusters-a", "a")
@@ -136,4 +142,61 @@ fn the_program_does_the_rest_and_says_that_something_is_not_known() {
     assert!(ran.stdout.contains("there is no Vcn `theirs`"), "{}", ran.stdout);
     let ran = world.place.run(&[&["plan"], &args[..]].concat()).exits(1);
     assert!(!ran.stdout.contains("clusters-b"), "b is done: {}", ran.stdout);
+}
+
+/// The OCIDs of what was made, instead of names.
+fn by_ocid([vcn, endpoint, workers]: &[String; 3], rest: &str) -> String {
+    format!(
+        "  network:\n    existing: {{vcn: {vcn}, endpointSubnet: {endpoint}, workerSubnet: {workers}}}\n    machine: {rest}"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_that_does_not_fit_is_refused_before_anything_is_put_on_it() {
+    let mut world = World::of(&[("b", "")]).await;
+    let made = make(&world, CLUSTERS).await;
+    let other = make(&world, CLUSTERS).await;
+    let [vcn, endpoint, workers] = made.clone();
+    let cases = [
+        (
+            "a public endpoint",
+            by_ocid(&made, "10.40.0.0/20\n  endpointAccess: PublicAndPrivate"),
+            "it is private",
+        ),
+        (
+            "a range",
+            by_ocid(&made, "10.50.0.0/20"),
+            "its range 10.40.0.0/20 is not within 10.50.0.0/20",
+        ),
+        (
+            "a VCN",
+            by_ocid(&[other[0].clone(), endpoint, workers], "10.40.0.0/20"),
+            "it is in ocid1.vcn.",
+        ),
+    ];
+    for (what, spec, said) in cases {
+        world.cluster("a", &spec);
+        let planned = world.plan().await;
+        let told = text(&planned);
+        assert!(told.contains("does not fit: ") && told.contains(said), "{what}: {told}");
+        world.apply(&planned, &super::said::Told::default()).await;
+        assert!(
+            world.get(&hosted_clusters(), "clusters-a", "a").await.is_none(),
+            "{what}"
+        );
+    }
+    world.cluster("a", &by_ocid(&made, "10.40.0.0/20"));
+    world.converges().await;
+    assert!(!vcn.is_empty());
+    leads_to(&world, &made).await;
+}
+
+/// Where nothing else of the fleet is in OCI, it is asked all the same.
+#[tokio::test(start_paused = true)]
+async fn networks_by_ocid_are_looked_at_though_nothing_else_needs_oci() {
+    let mut world = World::of(&[("a", NAMED)]).await;
+    let made = make(&world, CLUSTERS).await;
+    world.cluster("a", &by_ocid(&made, "10.50.0.0/20"));
+    let told = text(&world.plan().await);
+    assert!(told.contains("is not within 10.50.0.0/20"), "{told}");
 }

@@ -1,5 +1,6 @@
 //! Both examples under a few schedules of faults: they come to what they come to without, and nothing is made twice.
 
+use fleetwright::plan::ignore::Contested;
 use std::sync::atomic::AtomicBool;
 
 use fleetwright::apply;
@@ -19,6 +20,7 @@ async fn comes_up(world: &World, seed: u64) {
     let options = PlanOptions {
         against: Against::Live(Box::new(world.access.clone())),
         scope: Scope::default(),
+        contested: Contested::new(),
         adopt: false,
         even_suspended: false,
         now: NOW.to_owned(),

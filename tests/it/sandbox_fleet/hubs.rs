@@ -1,5 +1,6 @@
 //! A run for one management cluster of several: what it shares with others has one owner, and the others wait for it.
 
+use fleetwright::plan::ignore::Contested;
 use std::sync::atomic::AtomicBool;
 
 use fleetwright::ops::{self, Access, Against, PlanOptions, Planned, Scope};
@@ -33,6 +34,7 @@ async fn plan(world: &World, hub: &str) -> Planned {
             management_clusters: vec![hub.to_owned()],
             ..Scope::default()
         },
+        contested: Contested::new(),
         adopt: false,
         even_suspended: false,
         now: NOW.to_owned(),
@@ -62,6 +64,72 @@ async fn converges(world: &World, hub: &str) {
         world.pass(60).await;
     }
     panic!("{}", text(&plan(world, hub).await));
+}
+
+/// Looks and does what is granted, as a daemon for one management cluster does; gives what is deleted and what is refused.
+async fn a_round(world: &World, hub: &str) -> (usize, bool) {
+    let mut planned = plan(world, hub).await;
+    ops::grant(&world.loaded, &mut planned).await.expect("the ledgers");
+    let refused = planned
+        .plan
+        .refusals
+        .iter()
+        .any(|refusal| refusal.guard == "daily-delete-cap");
+    let deleted = planned.plan.changes.iter().filter(|change| {
+        change.action == fleetwright::plan::change::Action::Delete
+            && change.id.kind == "HostedCluster"
+            && change.goes_ahead()
+    });
+    let deleted = deleted.count();
+    let options = fleetwright::apply::Options::default();
+    ops::apply(
+        &world.loaded,
+        &planned,
+        options,
+        &Told::default(),
+        &AtomicBool::new(false),
+    )
+    .await;
+    world.pass(60).await;
+    (deleted, refused)
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_them_together_delete_no_more_in_a_day_than_the_fleet_may() {
+    let on = |hub: &str| format!("  managementCluster: {hub}\n  network: {{peerWith: none}}");
+    let (m, n) = (on("m"), on("n"));
+    let clusters = [("a1", &*m), ("a2", &*m), ("b1", &*n), ("b2", &*n)];
+    let mut world = World::with_more(SHARED, &clusters).await;
+    for hub in ["m", "n"] {
+        converges(&world, hub).await;
+    }
+    let names = clusters.map(|(name, _)| name);
+    for name in names {
+        world.place.remove(&format!("clusters/{name}.yaml"));
+    }
+    let listed = names
+        .map(|name| format!("{{cluster: {name}, reason: it was a test}}"))
+        .join(", ");
+    world.fleet(&format!("  decommission: [{listed}]\n{SHARED}"));
+    world.edit("fleet.yaml", |text| text.replace("deletes: 200", "deletes: 2"));
+    for hub in ["m", "n"] {
+        let mut deleted = 0;
+        for _ in 0..6 {
+            let (more, refused) = a_round(&world, hub).await;
+            deleted += more;
+            assert!(refused, "{hub}: the other one has to wait");
+        }
+        assert!(deleted >= 1, "{hub} has its share");
+    }
+    let mut left = Vec::new();
+    for (name, hub) in names.iter().zip(["m", "m", "n", "n"]) {
+        let server = world.sandbox.cluster(hub).await.expect("the API server");
+        let there = server
+            .server()
+            .get(&hosted_clusters(), &format!("clusters-{name}"), name);
+        left.extend(there.expect("an answer").map(|_| *name));
+    }
+    assert_eq!(left.len(), 2, "{left:?}");
 }
 
 #[tokio::test(start_paused = true)]

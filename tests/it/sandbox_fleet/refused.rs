@@ -28,7 +28,7 @@ async fn a_subnet_can_not_move_to_an_availability_domain() {
 async fn dns_labels_stay_as_they_were_made() {
     let mut world = World::of(&[("a", ""), ("b", "")]).await;
     world.converges().await;
-    let template = include_str!("../../../templates/network.yaml.j2");
+    let template = include_str!("../../../templates/1/network.yaml.j2");
     let renamed = template
         .replace("dnsLabel: {{ plan.dnsLabel }}", "dnsLabel: x{{ plan.dnsLabel }}")
         .replace("dnsLabel: {{ subnet.dnsLabel }}", "dnsLabel: x{{ subnet.dnsLabel }}")

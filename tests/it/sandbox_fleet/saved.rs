@@ -1,6 +1,7 @@
 //! Plans that are kept: between one and its apply somebody interferes, and nothing is done; what does not concern it does not
 //! make it stale.
 
+use fleetwright::plan::ignore::Contested;
 use std::path::{Path, PathBuf};
 
 use fleetwright::ops::{self, PlanOptions, Planned, Scope};
@@ -37,6 +38,7 @@ async fn now(world: &World, saved: &SavedPlan) -> (Vec<String>, Standing, Planne
             units: Some(saved.scope()),
             ..Scope::default()
         },
+        contested: Contested::new(),
         adopt: false,
         even_suspended: false,
         now: NOW.to_owned(),
@@ -193,36 +195,43 @@ fn older_form(world: &World) {
     assert!(ops::read_plan(&path, None).is_err());
 }
 
-/// Fifty plans wait in a queue: those of clusters of their own are all applied, whatever was applied before them.
+/// Fifty plans wait in a queue: those of clusters of their own are all applied, whatever was applied before them, and one of a
+/// cluster that another plan has changed is not.
 #[tokio::test(start_paused = true)]
 async fn plans_of_clusters_of_their_own_do_not_make_each_other_stale() {
-    let names: Vec<String> = (0..10).map(|i| format!("c{i}")).collect();
-    let clusters: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
-    let mut world = World::of(&clusters).await;
+    // A region has room for no more than fifty VCNs.
+    let net = "---\nkind: Network\nmetadata: {name: net}\n\
+        spec: {region: us-ashburn-1, managementCluster: m, compartment: clusters, peerWith: none}\n";
+    let alone = "  network: {shared: net}".to_owned();
+    let names: Vec<String> = (0..50).map(|i| format!("c{i}")).collect();
+    let clusters: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), alone.as_str())).collect();
+    let mut world = World::with_more(net, &clusters).await;
     world.converges().await;
     let mut plans = Vec::new();
+    let with_nodes = |nodes: usize| format!("{alone}\n  pools: {{general: {{profile: general, replicas: {nodes}}}}}");
+    let file = world.place.path().join("rival.plan");
+    world.cluster("c7", &with_nodes(99));
+    let rival = ops::save_plan(&world.loaded, &world.plan().await, Allowed::default(), &file).expect("a file");
+    world.cluster("c7", &alone);
     for (i, name) in names.iter().enumerate() {
         let before = std::fs::read_to_string(world.place.fleet().join(format!("clusters/{name}.yaml"))).expect("it");
-        world.cluster(
-            name,
-            &format!("  pools: {{general: {{profile: general, replicas: {}}}}}", i + 3),
-        );
+        world.cluster(name, &with_nodes(i + 3));
         let planned = world.plan().await;
         let file = world.place.path().join(format!("{name}.plan"));
         plans.push(ops::save_plan(&world.loaded, &planned, Allowed::default(), &file).expect("a file"));
         // Each is the plan of a branch of its own.
         world.place.write(&format!("clusters/{name}.yaml"), &before);
-        world.fleet("");
+        world.fleet(net);
     }
     assert!(plans.iter().all(|plan| plan.units.len() == 1), "{plans:#?}");
     for (i, (name, plan)) in names.iter().zip(&plans).enumerate() {
-        world.cluster(
-            name,
-            &format!("  pools: {{general: {{profile: general, replicas: {}}}}}", i + 3),
-        );
+        world.cluster(name, &with_nodes(i + 3));
         let (moved, standing, fresh) = now(&world, plan).await;
         assert_eq!(moved, Vec::<String>::new(), "{name}");
         assert!(standing.open > 0, "{name}");
         world.apply(&fresh, &Told::default()).await;
     }
+    world.cluster("c7", &with_nodes(99));
+    let (_, standing, _) = now(&world, &rival).await;
+    assert!(!standing.moved.is_empty(), "another plan has changed that field");
 }

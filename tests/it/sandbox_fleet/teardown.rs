@@ -5,7 +5,7 @@ use fleetwright::sandbox::oci::LoggedWrite;
 use serde_json::json;
 
 use super::said::{Told, goes_ahead, is_settled, text, unknown};
-use super::world::{CLUSTERS, World};
+use super::world::{OTHERS, World};
 
 /// When something was written, as an index of the log.
 #[track_caller]
@@ -83,7 +83,8 @@ async fn pools_go_first_then_the_control_plane_its_load_balancer_and_the_network
 
 #[tokio::test(start_paused = true)]
 async fn what_somebody_hung_on_a_vcn_blocks_it_and_nothing_else() {
-    let mut world = World::of(&[("a", ""), ("b", "")]).await;
+    // It is in a compartment of its own, of which the fleet knows by another cluster.
+    let mut world = World::of(&[("a", ""), ("b", ""), ("c", "  compartment: others")]).await;
     world.converges().await;
     let vcn = world.ocid("Vcn", "a");
     let shown = world.oci("vcns", &vcn);
@@ -98,7 +99,7 @@ async fn what_somebody_hung_on_a_vcn_blocks_it_and_nothing_else() {
         .last()
         .expect("one")
         .to_string();
-    let body = json!({"compartmentId": CLUSTERS, "vcnId": vcn, "cidrBlock": last, "displayName": "theirs"});
+    let body = json!({"compartmentId": OTHERS, "vcnId": vcn, "cidrBlock": last, "displayName": "theirs"});
     let theirs = world.act("POST", "/20160918/subnets", &body)["id"]
         .as_str()
         .expect("an OCID")

@@ -28,7 +28,8 @@ pub(super) const NOW: &str = "2026-11-21T12:00:00Z";
 /// Runs within which a fleet has to be as its files say, without faults.
 const ROUNDS: usize = 6;
 
-const FLEET: &str = "
+/// A fleet of one management cluster, without its clusters; `MORE` stands for further lines of its spec.
+pub(crate) const FLEET: &str = "
 kind: Fleet
 metadata: {name: acme}
 spec:
@@ -94,6 +95,11 @@ impl World {
             write_cluster(&place, name, spec);
         }
         Self::open(place).await
+    }
+
+    /// A fleet of these files, the lock among them, in a new sandbox.
+    pub(super) async fn of_files(files: &[(&str, &str)]) -> Self {
+        Self::open(Workplace::new(files)).await
     }
 
     /// The same with its state in a directory beside the fleet's, for the program to go on with.
@@ -172,6 +178,14 @@ impl World {
         self.loaded = load(&self.place);
     }
 
+    /// Reads the files again, whatever is wrong with them, and locks what they come to.
+    pub(super) fn reload(&mut self) {
+        let options = load_options(&self.place);
+        let loaded = ops::load(&options).expect("the fleet");
+        ops::write_lock(&loaded, &self.place.fleet()).expect("a lock");
+        self.loaded = ops::load(&options).expect("the fleet again");
+    }
+
     /// Changes a file of the fleet.
     #[track_caller]
     pub(super) fn edit(&mut self, path: &str, change: impl FnOnce(&str) -> String) {
@@ -216,6 +230,7 @@ impl World {
         let options = PlanOptions {
             against: Against::Live(Box::new(self.access.clone())),
             scope: Scope::default(),
+            contested: BTreeMap::new(),
             adopt,
             even_suspended: false,
             now: NOW.to_owned(),

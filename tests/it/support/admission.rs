@@ -1,4 +1,4 @@
-//! An admission webhook that holds writes back until it is told to let them go.
+//! An admission webhook that holds writes back until it is told to let them go, or that changes what is written.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -23,6 +23,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// The webhook; its thread ends with the process.
 pub(crate) struct Holding {
+    kind: &'static str,
     name: String,
     shared: Arc<Shared>,
 }
@@ -39,16 +40,40 @@ struct Now {
     writes: usize,
     dry_runs: usize,
     open: bool,
+    /// JSON Patch of everything that comes by.
+    patch: Option<Value>,
 }
 
 impl Holding {
     /// Holds updates of a kind in a namespace, from now on.
     pub(crate) fn updates(login: &Login, namespace: &str, group: &str, plural: &str) -> Self {
+        Self::registered(login, namespace, (group, plural), None)
+    }
+
+    /// Holds nothing, and patches updates of a kind in a namespace, dry-runs among them.
+    pub(crate) fn patching(login: &Login, namespace: &str, of: (&str, &str), patch: Value) -> Self {
+        Self::registered(login, namespace, of, Some(patch))
+    }
+
+    fn registered(login: &Login, namespace: &str, (group, plural): (&str, &str), patch: Option<Value>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
+        let kind = if patch.is_some() {
+            "MutatingWebhookConfiguration"
+        } else {
+            "ValidatingWebhookConfiguration"
+        };
         let holding = Self {
+            kind,
             name: format!("{namespace}.fleetwright.test"),
-            shared: Arc::default(),
+            shared: Arc::new(Shared {
+                now: Mutex::new(Now {
+                    open: patch.is_some(),
+                    patch,
+                    ..Now::default()
+                }),
+                news: Condvar::new(),
+            }),
         };
         let shared = holding.shared.clone();
         let config = Arc::new(config());
@@ -60,7 +85,7 @@ impl Holding {
         });
         let webhook = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingWebhookConfiguration",
+            "kind": kind,
             "metadata": {"name": holding.name},
             "webhooks": [{
                 "name": holding.name,
@@ -103,7 +128,7 @@ impl Holding {
 
     /// Takes it away from the API server.
     pub(crate) fn remove(&self, login: &Login) {
-        login.kubectl(&["delete", "validatingwebhookconfiguration", &self.name]);
+        login.kubectl(&["delete", self.kind, &self.name]);
     }
 }
 
@@ -128,10 +153,15 @@ impl Shared {
         while let Some(review) = read(&mut stream) {
             let request = &review["request"];
             self.wait(request["dryRun"] == true);
+            let mut response = json!({"uid": request["uid"], "allowed": true});
+            if let Some(patch) = &self.now.lock().expect("no panic").patch {
+                response["patchType"] = json!("JSONPatch");
+                response["patch"] = json!(STANDARD.encode(patch.to_string()));
+            }
             let answer = json!({
                 "apiVersion": "admission.k8s.io/v1",
                 "kind": "AdmissionReview",
-                "response": {"uid": request["uid"], "allowed": true},
+                "response": response,
             });
             let body = answer.to_string();
             let head = format!(

@@ -1,6 +1,7 @@
 //! The upstream CRDs, HyperShift's with the OCI platform patched in: so that a server takes every dialect that we render.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use fleetwright::render::crds::apply_oci_platform;
@@ -26,6 +27,41 @@ pub(crate) fn upstream() -> Option<PathBuf> {
 pub(crate) fn documents() -> Result<&'static str, &'static str> {
     static DOCUMENTS: OnceLock<Result<String, String>> = OnceLock::new();
     DOCUMENTS.get_or_init(read).as_deref().map_err(String::as_str)
+}
+
+/// Folders of Cluster API's module that hold what upstream's data lacks, and how the names of its files begin.
+const MODULE_FOLDERS: [(&str, &str); 3] = [
+    ("bootstrap/kubeadm/config/crd/bases", "bootstrap."),
+    ("controlplane/kubeadm/config/crd/bases", "controlplane."),
+    ("config/crd/bases", "addons."),
+];
+
+/// Those of kubeadm and of the add-ons, of the release that the controller in `tests/capoci` is built with.
+pub(crate) fn kubeadm_documents() -> Result<&'static str, &'static str> {
+    static DOCUMENTS: OnceLock<Result<String, String>> = OnceLock::new();
+    DOCUMENTS.get_or_init(read_module).as_deref().map_err(String::as_str)
+}
+
+fn read_module() -> Result<String, String> {
+    let command = ["mod", "download", "-json", "sigs.k8s.io/cluster-api"];
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/capoci");
+    let output = Command::new("go").args(command).current_dir(here).output();
+    let output = output.map_err(|error| format!("there is no Go to fetch Cluster API's definitions with: {error}"))?;
+    let module: Value = serde_json::from_slice(&output.stdout).map_err(|error| format!("go mod download: {error}"))?;
+    let root = module["Dir"]
+        .as_str()
+        .ok_or("Cluster API's definitions can't be fetched")?;
+    let mut documents = Vec::new();
+    for (folder, prefix) in MODULE_FOLDERS {
+        let entries = std::fs::read_dir(Path::new(root).join(folder)).map_err(|error| format!("{folder}: {error}"))?;
+        for entry in entries.filter_map(Result::ok) {
+            if entry.file_name().to_string_lossy().starts_with(prefix) {
+                let text = std::fs::read_to_string(entry.path());
+                documents.push(text.map_err(|error| format!("{}: {error}", entry.path().display()))?);
+            }
+        }
+    }
+    Ok(documents.join("\n---\n"))
 }
 
 fn read() -> Result<String, String> {

@@ -21,9 +21,14 @@ const NOBODY: u32 = 65534;
 pub(crate) struct Gitea {
     _server: Kept,
     port: u16,
+    /// The port of its own SSH server, if it has one.
+    ssh: Option<u16>,
     /// A token of the user's, good for everything.
     pub(crate) token: String,
 }
+
+/// The file of the SSH server's key.
+const HOST_KEY: &str = "host_key";
 
 /// The user's password.
 const PASSWORD: &str = "only-for-tests-1";
@@ -35,12 +40,23 @@ impl Gitea {
     /// Under CI where it can't be had; where it does not start.
     pub(crate) fn start() -> Option<Self> {
         match find() {
-            Ok(assets) => Some(Self::launch(assets)),
+            Ok(assets) => Some(Self::launch(assets, None)),
             Err(reason) => skip(reason),
         }
     }
 
-    fn launch(assets: &Path) -> Self {
+    /// The same, with an SSH server of its own, which has this private key.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub(crate) fn start_with_ssh(host_key: &Path) -> Option<Self> {
+        match find() {
+            Ok(assets) => Some(Self::launch(assets, Some(host_key))),
+            Err(reason) => skip(reason),
+        }
+    }
+
+    fn launch(assets: &Path, host_key: Option<&Path>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("gitea")
             .tempdir()
@@ -54,9 +70,14 @@ impl Gitea {
             (None, us.as_str())
         };
         let config = folder.join("app.ini");
-        fs::write(&config, settings(&folder, assets, port, name)).expect("a file");
+        let ssh = host_key.map(|_| free_port());
+        fs::write(&config, settings(&folder, assets, (port, ssh), name)).expect("a file");
+        let key = folder.join(HOST_KEY);
+        if let Some(host_key) = host_key {
+            fs::copy(host_key, &key).expect("a key");
+        }
         if let Some(user) = user {
-            for path in [&folder, &config] {
+            for path in [&folder, &config, &key].into_iter().filter(|path| path.exists()) {
                 std::os::unix::fs::chown(path, Some(user), Some(user)).expect("to be root");
             }
         }
@@ -112,6 +133,7 @@ impl Gitea {
         let gitea = Self {
             _server: server,
             port,
+            ssh,
             token,
         };
         // It says so a moment before it listens.
@@ -128,6 +150,20 @@ impl Gitea {
     /// The URL of one of the user's repositories.
     pub(crate) fn url(&self, repository: &str) -> String {
         format!("http://127.0.0.1:{}/tester/{repository}.git", self.port)
+    }
+
+    /// The same over ssh, and the server's name in `known_hosts`.
+    pub(crate) fn ssh_url(&self, repository: &str) -> (String, String) {
+        let port = self.ssh.expect("it was started with ssh");
+        let url = format!("ssh://git@127.0.0.1:{port}/tester/{repository}.git");
+        (url, format!("[127.0.0.1]:{port}"))
+    }
+
+    /// Lets a key of the user's in.
+    pub(crate) fn add_key(&self, public: &str) {
+        let body = format!(r#"{{"title": "a key", "key": "{public}"}}"#);
+        let answer = self.call("POST", "/api/v1/user/keys", &body).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     }
 
     /// Makes a private repository.
@@ -173,8 +209,18 @@ impl Gitea {
     }
 }
 
-fn settings(folder: &Path, assets: &Path, port: u16, user: &str) -> String {
+fn settings(folder: &Path, assets: &Path, (port, ssh): (u16, Option<u16>), user: &str) -> String {
     let (folder, assets) = (folder.display(), assets.display());
+    let ssh = match ssh {
+        None => "DISABLE_SSH = true".to_owned(),
+        Some(ssh) => format!(
+            "START_SSH_SERVER = true
+SSH_LISTEN_HOST = 127.0.0.1
+SSH_LISTEN_PORT = {ssh}
+BUILTIN_SSH_SERVER_USER = git
+SSH_SERVER_HOST_KEYS = {folder}/{HOST_KEY}"
+        ),
+    };
     format!(
         "RUN_MODE = prod
 RUN_USER = {user}
@@ -185,7 +231,7 @@ HTTP_ADDR = 127.0.0.1
 HTTP_PORT = {port}
 ROOT_URL = http://127.0.0.1:{port}/
 STATIC_ROOT_PATH = {assets}/static
-DISABLE_SSH = true
+{ssh}
 OFFLINE_MODE = true
 LFS_START_SERVER = false
 [database]

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ rm -rf "$dir"
 #[derive(Debug)]
 pub(crate) struct Kept {
     keeper: Child,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
 }
 
 impl Kept {
@@ -54,7 +55,10 @@ impl Kept {
                 send.send(line).ok();
             }
         });
-        Self { keeper, lines }
+        Self {
+            keeper,
+            lines: Mutex::new(lines),
+        }
     }
 
     /// Waits until the server has said something like this on stderr.
@@ -63,8 +67,9 @@ impl Kept {
     /// Where it ends before, or takes too long.
     pub(crate) fn wait_for(&self, text: &str) {
         let mut said = String::new();
+        let lines = self.lines.lock().expect("no panic");
         loop {
-            match self.lines.recv_timeout(Duration::from_secs(120)) {
+            match lines.recv_timeout(Duration::from_secs(120)) {
                 Ok(line) if line.contains(text) => return,
                 Ok(line) => said = format!("{said}{line}\n"),
                 Err(error) => panic!("waiting for `{text}`: {error}; it said:\n{said}"),

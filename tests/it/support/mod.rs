@@ -17,6 +17,7 @@ mod admission;
 mod assets;
 mod audit;
 mod crds;
+mod echo;
 mod gate;
 mod gitea;
 mod keeper;
@@ -28,6 +29,7 @@ mod sshd;
 pub(crate) use admission::Holding;
 #[allow(unused_imports, reason = "the type of what a test keeps")]
 pub(crate) use audit::{Mark, Sent};
+pub(crate) use echo::Echo;
 pub(crate) use gate::{Behind, Gate};
 pub(crate) use gitea::Gitea;
 #[allow(unused_imports, reason = "the type of what a test keeps")]
@@ -39,6 +41,12 @@ pub(crate) use sshd::Sshd;
 /// The upstream definitions that the shared server has, as YAML documents; the error says what is missing.
 pub(crate) fn crds() -> Result<&'static str, &'static str> {
     crds::documents()
+}
+
+/// The definitions of Cluster API's kinds that upstream's data lacks: kubeadm's and the add-ons'; the error says what is
+/// missing.
+pub(crate) fn kubeadm_crds() -> Result<&'static str, &'static str> {
+    crds::kubeadm_documents()
 }
 
 /// Where kubectl is; the error says what is missing.

@@ -15,7 +15,7 @@ use crate::providers::kubernetes::{NewSync, SyncPart, owner_of, sync_id, unit_of
 use crate::report::chain;
 use crate::resource::UnitId;
 use crate::resource::mark::OWNER_ANNOTATION;
-use crate::sync::annotations::is_suspended;
+use crate::sync::annotations::{PUSHED_AT, is_suspended};
 use crate::sync::suspension::{Place, suspended};
 use crate::sync::{FleetSync, Read, Record, SyncKind, UnitSync, fleet_object, merge_patch, unit_object};
 
@@ -299,6 +299,32 @@ impl Teller {
             match kind {
                 SyncKind::ClusterSync => drop(known.units.remove(name)),
                 SyncKind::FleetStatus => drop(known.fleets.remove(name)),
+            }
+        }
+    }
+
+    /// Tells the other daemons of the fleet that somebody pushed; tried again until there is something to write it to. Nothing
+    /// waits for it, since each looks at the source now and then as well.
+    pub(super) async fn pass_on_push(&mut self, round: &Round) {
+        const KIND: SyncKind = SyncKind::FleetStatus;
+        let pushed = self.desk.board().pushed.clone();
+        if pushed == self.passed_on {
+            return;
+        }
+        let name = fleet_object(&round.loaded.fleet.name);
+        let known = self.known.as_ref().and_then(|known| known.fleets.get(&name));
+        let uid = &round.loaded.revised.fleet;
+        let ours = known.filter(|record| unit_of(record, KIND, uid).is_some());
+        let Some(at) = ours.map(|record| record.uid.clone()) else {
+            return;
+        };
+        let patch = json!({"metadata": {"annotations": {PUSHED_AT: pushed}}});
+        let at = (KIND, name.as_str(), at.as_str());
+        let told = round.provider.patch_sync::<FleetSync>(at, SyncPart::Metadata, patch);
+        match told.await {
+            Ok(_) => self.passed_on = pushed,
+            Err(error) => {
+                tracing::debug!(on = %self.on, error = chain(&error), "the other daemons are not told of a push");
             }
         }
     }

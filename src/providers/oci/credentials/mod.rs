@@ -137,7 +137,7 @@ fn api_key(
         });
     }
     Ok(KeyMaterial {
-        key_id: Secret::new(format!("{tenancy}/{user}/{fingerprint}")),
+        key_id: Secret::unremembered(format!("{tenancy}/{user}/{fingerprint}")),
         key,
         tenancy: Some(tenancy.to_owned()),
     })

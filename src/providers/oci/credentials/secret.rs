@@ -61,6 +61,9 @@ impl SecretKey {
             });
         }
         let (tenancy, user, fingerprint) = (get("tenancy")?, get("user")?, get("fingerprint")?);
+        if let Some(passphrase) = data.get("passphrase") {
+            crate::redact::remember(passphrase.expose());
+        }
         let key =
             PrivateKey::from_pem(get("key")?, data.get("passphrase")).map_err(|source| CredentialsError::Key {
                 place: place.clone(),

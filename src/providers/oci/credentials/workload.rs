@@ -6,7 +6,7 @@
 //! Invariant: the service account's token and the cluster's certificate authority are read anew at each renewal, since the
 //! kubelet renews both.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -53,13 +53,23 @@ impl WorkloadOptions {
         } else {
             host.to_owned()
         };
-        let file = |name: &str| PathBuf::from(SERVICE_ACCOUNT).join(name);
-        Self {
+        let options = Self {
             address: format!("https://{host}:{PORT}"),
-            token_file: file("token"),
-            authority_file: file("ca.crt"),
+            token_file: PathBuf::new(),
+            authority_file: PathBuf::new(),
             exchange: None,
             now,
+        };
+        options.with_account(Path::new(SERVICE_ACCOUNT))
+    }
+
+    /// With the service account whose files are in this folder.
+    #[must_use]
+    pub fn with_account(self, folder: &Path) -> Self {
+        Self {
+            token_file: folder.join("token"),
+            authority_file: folder.join("ca.crt"),
+            ..self
         }
     }
 }

@@ -18,6 +18,13 @@ pub(super) fn vcn_as_created(shown: &mut Map<String, Value>) {
     }
 }
 
+/// Whether a field comes with others: a VCN has IPv6 once a block of ours is added, and to ask for it alone would have OCI add
+/// one of its own.
+pub(in super::super) fn follows(field: &str, wanted: &Map<String, Value>) -> bool {
+    let own = wanted.get("ipv6PrivateCidrBlocks").and_then(Value::as_array);
+    field == "isIpv6Enabled" && own.is_some_and(|blocks| !blocks.is_empty())
+}
+
 /// The actions that bring one list of blocks to what is wanted: what comes is there before what goes.
 pub(in super::super) fn steps(kind: &str, field: &str, wanted: &Value, live: Option<&Value>) -> Vec<Step> {
     let listed = |value: &Value| value.as_array().cloned().unwrap_or_default();
@@ -58,6 +65,15 @@ pub(in super::super) fn steps(kind: &str, field: &str, wanted: &Value, live: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_of_our_own_brings_ipv6_with_it() {
+        let wanted = |blocks: Value| json!({"isIpv6Enabled": true, "ipv6PrivateCidrBlocks": blocks});
+        let follows = |field: &str, blocks| follows(field, wanted(blocks).as_object().unwrap());
+        assert!(follows("isIpv6Enabled", json!(["fd12::/56"])));
+        assert!(!follows("isIpv6Enabled", json!([])));
+        assert!(!follows("ipv6PrivateCidrBlocks", json!(["fd12::/56"])));
+    }
 
     #[test]
     fn a_block_is_added_before_another_is_removed() {

@@ -9,6 +9,7 @@ use super::super::calls::{change, get};
 use super::super::client::Client;
 use super::super::error::OciError;
 use super::encode;
+use crate::resource::Digest;
 use crate::resource::oci::{Item, normal_item};
 
 /// OCI takes so many rules a call.
@@ -136,9 +137,36 @@ async fn act(
     client.call(call).await.map(drop)
 }
 
+/// In this hour of the day the rules of a group are read whatever its tag says: each has its own, which follows from its OCID, so
+/// that all are read once a day by whoever looks all day, and each look reads a few.
+pub(in super::super) fn is_turn(ocid: &str, now: jiff::Timestamp) -> bool {
+    let turn = Digest::of(ocid.as_bytes())
+        .to_hex()
+        .bytes()
+        .fold(0u64, |sum, byte| sum + u64::from(byte))
+        % 24;
+    let hour = now.as_second().rem_euclid(86_400) / 3_600;
+    u64::try_from(hour) == Ok(turn)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_group_has_one_hour_of_the_day() {
+        let hours = |ocid: &str| -> Vec<i64> {
+            let at = |hour: i64| jiff::Timestamp::from_second(hour * 3_600 + 59).unwrap();
+            (0..48).filter(|hour| is_turn(ocid, at(*hour))).collect()
+        };
+        let mut all = std::collections::BTreeSet::new();
+        for number in 0..200 {
+            let hours = hours(&format!("ocid1.networksecuritygroup.oc1.iad.{number}"));
+            assert!(hours.len() == 2 && hours[1] == hours[0] + 24, "{hours:?}");
+            all.insert(hours[0]);
+        }
+        assert!(all.len() > 12, "they are spread: {all:?}");
+    }
 
     #[test]
     fn rules_that_mean_the_same_are_left_alone() {

@@ -10,84 +10,47 @@ use super::super::api::{Place, Service};
 use super::super::calls::{change, get};
 use super::super::document::Document;
 use super::super::error::OciError;
-use super::super::failure::{chain, failed, refused};
+use super::super::failure::{failed, refused};
 use super::super::parts::{others_mark, read_mark, text_mark};
 use super::super::provider::OciProvider;
 use super::super::write::Wanted;
 use super::encode;
 use crate::providers::{LiveObject, Observed, ProviderError};
-use crate::resource::{OwnerMark, ResourceId};
+use crate::report::chain;
+use crate::resource::oci::RecordSet;
+use crate::resource::{Digest, OwnerMark, ResourceId};
 
 /// Seconds that a mark may be cached: nobody asks for it.
 const MARK_TTL: u32 = 3600;
 
-/// One set: a zone, a name in it, a type.
-struct Set {
-    zone: String,
-    domain: String,
-    rtype: String,
-    /// Of a private zone.
-    view: Option<String>,
+fn path(set: &RecordSet) -> String {
+    let [zone, domain, rtype] = [&set.zone, &set.domain, &set.rtype].map(|part| encode(part));
+    format!("/zones/{zone}/records/{domain}/{rtype}")
 }
 
-impl Set {
-    fn of(spec: &Map<String, Value>) -> Option<Self> {
-        let text = |key: &str| spec.get(key)?.as_str().map(str::to_owned);
-        Some(Self {
-            zone: text("zoneNameOrId")?,
-            domain: text("domain")?,
-            rtype: text("rtype")?,
-            view: text("viewId"),
-        })
-    }
+fn query(set: &RecordSet) -> Vec<(&'static str, String)> {
+    set.view
+        .iter()
+        .flat_map(|view| [("scope", "PRIVATE".to_owned()), ("viewId", view.clone())])
+        .collect()
+}
 
-    /// What a record has in place of an OCID: where it is.
-    fn uid(&self) -> String {
-        json!([self.zone, self.domain, self.rtype, self.view]).to_string()
-    }
-
-    fn parse(uid: &str) -> Option<Self> {
-        let (zone, domain, rtype, view) = serde_json::from_str(uid).ok()?;
-        Some(Self {
-            zone,
-            domain,
-            rtype,
-            view,
-        })
-    }
-
-    /// The set that holds the mark of this one.
-    fn mark(&self) -> Self {
-        Self {
-            zone: self.zone.clone(),
-            domain: format!("_fleetwright-{}.{}", self.rtype.to_ascii_lowercase(), self.domain),
-            rtype: "TXT".to_owned(),
-            view: self.view.clone(),
-        }
-    }
-
-    fn path(&self) -> String {
-        format!(
-            "/zones/{}/records/{}/{}",
-            encode(&self.zone),
-            encode(&self.domain),
-            encode(&self.rtype)
-        )
-    }
-
-    fn query(&self) -> Vec<(&'static str, String)> {
-        self.view
-            .iter()
-            .flat_map(|view| [("scope", "PRIVATE".to_owned()), ("viewId", view.clone())])
-            .collect()
-    }
+/// What a set holds, in short: it is changed only where it is as it was seen, since lists give no etags.
+fn version(items: &[Value]) -> String {
+    let part = |record: &Value| {
+        let parts = ["rdata", "ttl"].map(|key| record.get(key).map(Value::to_string).unwrap_or_default());
+        parts.join(" ")
+    };
+    let mut parts: Vec<String> = items.iter().map(part).collect();
+    parts.sort_unstable();
+    Digest::of_parts(parts.iter().map(|part| part.as_bytes())).to_hex()
 }
 
 /// The records of a set; none where there are none. That the zone can't be seen is an error.
-async fn records(provider: &OciProvider, place: &Place, set: &Set) -> Result<Vec<Value>, OciError> {
+async fn records(provider: &OciProvider, place: &Place, set: &RecordSet) -> Result<Vec<Value>, OciError> {
     let path = format!("/zones/{}/records", encode(&set.zone));
     let mut call = get(Service::Dns, place, "GetZoneRecords", path);
-    call.query = set.query();
+    call.query = query(set);
     call.query.push(("domain", set.domain.clone()));
     call.query.push(("rtype", set.rtype.clone()));
     let same = |record: &Value, key: &str, wanted: &str| {
@@ -105,7 +68,7 @@ async fn records(provider: &OciProvider, place: &Place, set: &Set) -> Result<Vec
 async fn marked(
     provider: &OciProvider,
     place: &Place,
-    set: &Set,
+    set: &RecordSet,
     id: &ResourceId,
 ) -> Result<Option<OwnerMark>, OciError> {
     let marks = records(provider, place, &set.mark()).await?;
@@ -121,14 +84,14 @@ async fn marked(
 async fn owner(
     provider: &OciProvider,
     place: &Place,
-    set: &Set,
+    set: &RecordSet,
     id: &ResourceId,
 ) -> Result<Option<OwnerMark>, OciError> {
     let mark = marked(provider, place, set, id).await?;
     Ok(mark.filter(|mark| mark.fleet == provider.fleet))
 }
 
-fn document(id: &ResourceId, place: &Place, set: &Set, mark: Option<OwnerMark>, items: Vec<Value>) -> LiveObject {
+fn document(id: &ResourceId, place: &Place, set: &RecordSet, mark: Option<OwnerMark>, items: Vec<Value>) -> LiveObject {
     let mut spec = Map::new();
     let texts = [
         ("region", Some(&place.region)),
@@ -143,10 +106,11 @@ fn document(id: &ResourceId, place: &Place, set: &Set, mark: Option<OwnerMark>, 
             spec.insert(key.to_owned(), text.as_str().into());
         }
     }
+    let seen = version(&items);
     spec.insert("items".to_owned(), items.into());
     let mut status = Map::new();
     status.insert("id".to_owned(), set.uid().into());
-    Document { id, mark, spec, status }.into_live(&set.uid(), None)
+    Document { id, mark, spec, status }.into_live(&set.uid(), Some(&seen))
 }
 
 /// What is there of it.
@@ -157,80 +121,117 @@ pub(in super::super) async fn read(
     spec: Option<&Value>,
     uid: Option<&str>,
 ) -> Observed {
-    let named = spec.and_then(Value::as_object).and_then(Set::of);
-    let Some(set) = uid.and_then(Set::parse).or(named) else {
+    let named = spec.and_then(Value::as_object).and_then(RecordSet::of);
+    let Some(set) = uid.and_then(RecordSet::parse).or(named) else {
         return Observed::Absent;
     };
     let items = match records(provider, place, &set).await {
         Ok(items) => items,
         Err(error) => return Observed::Unknown(chain(&error)),
     };
-    if items.is_empty() {
-        return Observed::Absent;
-    }
     match marked(provider, place, &set, id).await {
+        // The mark of ours stands before the set does, and after it.
+        Ok(mark) if items.is_empty() && mark.as_ref().is_none_or(|mark| mark.fleet != provider.fleet) => {
+            Observed::Absent
+        }
         Ok(mark) => Observed::Present(document(id, place, &set, mark, items)),
         Err(error) => Observed::Unknown(chain(&error)),
     }
 }
 
-/// Writes the mark, then the set.
+/// Writes the mark, then the set, where that is as it was seen.
 pub(in super::super) async fn write(
     provider: &OciProvider,
     wanted: &Wanted<'_>,
-    uid: Option<&str>,
+    (uid, seen): (Option<&str>, Option<&str>),
 ) -> Result<LiveObject, ProviderError> {
     let Wanted {
         id, place, spec, mark, ..
     } = wanted;
-    let set = Set::of(spec).ok_or_else(|| refused(id, "zone, domain or type is missing"))?;
+    let set = RecordSet::of(spec).ok_or_else(|| refused(id, "zone, domain or type is missing"))?;
     if uid.is_some_and(|uid| uid != set.uid()) {
         return Err(refused(id, "its zone, domain and type can't be changed in place"));
     }
     let read = |error| failed("read", id, error);
-    if uid.is_none() && !records(provider, place, &set).await.map_err(read)?.is_empty() {
+    let there = records(provider, place, &set).await.map_err(read)?;
+    if uid.is_none() && !there.is_empty() {
         let owner = owner(provider, place, &set, id).await.map_err(read)?;
         // What carries our mark was made by an earlier run whose answer was lost.
         if owner.is_none() {
             return Err(ProviderError::Exists(Box::new((*id).clone())));
         }
     }
-    let text = text_mark(&provider.fleet, id, &mark.unit);
+    let seen = seen
+        .filter(|seen| !seen.is_empty())
+        .map_or_else(|| version(&there), str::to_owned);
+    let stale = || ProviderError::Stale(Box::new((*id).clone()));
+    if version(&there) != seen {
+        return Err(stale());
+    }
     let marking = set.mark();
-    let rdata = format!("\"{text}\"");
+    let rdata = format!("\"{}\"", text_mark(&provider.fleet, id, &mark.unit));
     let item = json!({"domain": marking.domain, "rtype": "TXT", "ttl": MARK_TTL, "rdata": rdata});
-    put(provider, id, place, &marking, json!([item])).await?;
-    let items: Vec<Value> = spec
-        .get("items")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|item| {
-            let mut item = item.clone();
-            if let Some(item) = item.as_object_mut() {
-                item.entry("domain").or_insert_with(|| set.domain.as_str().into());
-                item.entry("rtype").or_insert_with(|| set.rtype.as_str().into());
+    put(provider, place, &marking, &json!([item]), None)
+        .await
+        .map_err(|error| failed("write", id, error))?;
+    let items = items(spec, &set);
+    for _ in 0..ATTEMPTS {
+        let etag = etag(provider, place, &set).await.map_err(read)?;
+        if version(&records(provider, place, &set).await.map_err(read)?) != seen {
+            return Err(stale());
+        }
+        match put(provider, place, &set, &items, etag).await {
+            Ok(()) => {
+                let items = records(provider, place, &set).await.map_err(read)?;
+                return Ok(document(id, place, &set, Some(mark.clone()), items));
             }
-            item
-        })
-        .collect();
-    put(provider, id, place, &set, items.into()).await?;
-    let items = records(provider, place, &set).await.map_err(read)?;
-    Ok(document(id, place, &set, Some(mark.clone()), items))
+            // An etag may be that of the whole zone.
+            Err(error) if error.is_stale() => {}
+            Err(error) => return Err(failed("write", id, error)),
+        }
+    }
+    Err(stale())
+}
+
+/// Writes of one set, where something else of its zone changes meanwhile.
+const ATTEMPTS: usize = 5;
+
+fn items(spec: &Map<String, Value>, set: &RecordSet) -> Value {
+    let items = spec.get("items").and_then(Value::as_array);
+    let items = items.into_iter().flatten().map(|item| {
+        let mut item = item.clone();
+        if let Some(item) = item.as_object_mut() {
+            item.entry("domain").or_insert_with(|| set.domain.as_str().into());
+            item.entry("rtype").or_insert_with(|| set.rtype.as_str().into());
+        }
+        item
+    });
+    items.collect()
+}
+
+/// The etag of what is there; none where nothing is.
+async fn etag(provider: &OciProvider, place: &Place, set: &RecordSet) -> Result<Option<String>, OciError> {
+    let mut call = get(Service::Dns, place, "GetRRSet", path(set));
+    call.query = query(set);
+    match provider.client.call(call).await {
+        Ok(answer) => Ok(answer.etag),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn put(
     provider: &OciProvider,
-    id: &ResourceId,
     place: &Place,
-    set: &Set,
-    items: Value,
-) -> Result<(), ProviderError> {
+    set: &RecordSet,
+    items: &Value,
+    etag: Option<String>,
+) -> Result<(), OciError> {
     let body = Some(json!({"items": items}));
-    let mut call = change(Service::Dns, place, "UpdateRRSet", Method::PUT, set.path(), body);
-    call.query = set.query();
-    let answer = provider.client.call(call).await;
-    answer.map(drop).map_err(|error| failed("write", id, error))
+    let mut call = change(Service::Dns, place, "UpdateRRSet", Method::PUT, path(set), body);
+    call.query = query(set);
+    call.if_match = etag;
+    provider.client.call(call).await.map(drop)
 }
 
 /// Deletes the set, then its mark.
@@ -240,7 +241,7 @@ pub(in super::super) async fn delete(
     place: &Place,
     uid: &str,
 ) -> Result<(), ProviderError> {
-    let set = Set::parse(uid).ok_or_else(|| refused(id, "what was recorded of it is no set of records"))?;
+    let set = RecordSet::parse(uid).ok_or_else(|| refused(id, "what was recorded of it is no set of records"))?;
     let owner = owner(provider, place, &set, id).await;
     if owner.map_err(|error| failed("read", id, error))?.is_none() {
         let left = records(provider, place, &set).await;
@@ -251,8 +252,8 @@ pub(in super::super) async fn delete(
         };
     }
     for set in [&set, &set.mark()] {
-        let mut call = change(Service::Dns, place, "DeleteRRSet", Method::DELETE, set.path(), None);
-        call.query = set.query();
+        let mut call = change(Service::Dns, place, "DeleteRRSet", Method::DELETE, path(set), None);
+        call.query = query(set);
         match provider.client.call(call).await {
             Ok(_) => {}
             Err(error) if error.is_not_found() => {}

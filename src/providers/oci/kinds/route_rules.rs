@@ -13,12 +13,13 @@ use super::super::api::{Place, Service};
 use super::super::calls::{change, get};
 use super::super::document::Document;
 use super::super::error::OciError;
-use super::super::failure::{chain, failed, refused};
+use super::super::failure::{failed, refused};
 use super::super::parts::{WORD, others_mark, read_mark, text_mark};
 use super::super::provider::OciProvider;
 use super::super::write::Wanted;
 use super::encode;
 use crate::providers::{LiveObject, Observed, ProviderError};
+use crate::report::chain;
 use crate::resource::oci::{Item, normal_item};
 use crate::resource::{OwnerMark, ResourceId};
 
@@ -147,8 +148,18 @@ pub(in super::super) async fn read(
     tables: &Tables,
 ) -> Observed {
     let named = spec.and_then(|spec| spec.get("routeTableId")?.as_str());
-    let Some(ocid) = uid.or(named) else {
-        return Observed::Absent;
+    let found;
+    let ocid = match uid.or(named) {
+        Some(ocid) => ocid,
+        // Recorded before they were made, and not known to have been made: whoever was at it may have got that far.
+        None => match holder(provider, id, place).await {
+            Ok(Some(ocid)) => {
+                found = ocid;
+                &found
+            }
+            Ok(None) => return Observed::Absent,
+            Err(error) => return Observed::Unknown(chain(&error)),
+        },
     };
     let table = match tables.get(provider, place, ocid).await {
         Ok(table) => table,
@@ -178,6 +189,23 @@ pub(in super::super) async fn read(
     let mut marks = in_the_way.iter().filter_map(split);
     let others = marks.find_map(|(_, text)| others_mark(text, &provider.fleet, id));
     Observed::Present(document(id, place, ocid, others, in_the_way, etag))
+}
+
+/// The table, among those of the compartment that is recorded, that holds rules with our mark.
+async fn holder(provider: &OciProvider, id: &ResourceId, place: &Place) -> Result<Option<String>, OciError> {
+    let (Some(known), Some(route)) = (provider.known(id), super::route("RouteTable")) else {
+        return Ok(None);
+    };
+    let tables = provider.list(route, place, &known.compartment).await?;
+    let holds = |shown: &Value| {
+        let rules = shown.get("routeRules").and_then(Value::as_array);
+        let mut rules = rules.into_iter().flatten();
+        rules.any(|rule| mark_of(provider, id, rule).is_some())
+    };
+    Ok(tables
+        .into_iter()
+        .find(|table| holds(&table.shown))
+        .map(|table| table.ocid))
 }
 
 /// Exchanges our rules for those that are wanted. With an OCID that was read, rules of others that go to the same

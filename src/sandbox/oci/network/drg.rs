@@ -253,21 +253,22 @@ pub(super) fn detach_connection(state: &mut State, call: &Call, connection: &str
 /// The attachments of a DRG, those of connections among them.
 pub(in super::super) fn all_attachments(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     let drg = state.get(call, &DRG, call.param(0))?;
+    let held = state.held(&drg.id, &DRG_ATTACHMENT);
+    list::records(call, held.filter(|it| !it.gone() && is_of_type(call, it)))
+}
+
+/// The attachments in a compartment.
+pub(in super::super) fn list_attachments(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
+    let found = list::found(state, call)?;
+    list::records(call, found.filter(|it| is_of_type(call, it)))
+}
+
+/// Whether an attachment is of the type that is asked for.
+fn is_of_type(call: &Call, attachment: &Record) -> bool {
     let wanted = call.query.get("attachmentType").map(String::as_str);
-    let of_type = |record: &&Record| {
-        let kind = record
-            .body
-            .get("networkDetails")
-            .and_then(|details| details.get("type")?.as_str());
-        wanted.is_none_or(|wanted| wanted == "ALL" || Some(wanted) == kind)
-    };
-    list::records(
-        call,
-        state
-            .held(&drg.id, &DRG_ATTACHMENT)
-            .filter(|it| !it.gone())
-            .filter(of_type),
-    )
+    let details = attachment.body.get("networkDetails");
+    let kind = details.and_then(|details| details.get("type")?.as_str());
+    wanted.is_none_or(|wanted| wanted == "ALL" || Some(wanted) == kind)
 }
 
 fn prepare_table(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refusal> {

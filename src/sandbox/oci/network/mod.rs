@@ -1,5 +1,6 @@
 //! Networking: VCNs and what is in them.
 
+mod blocks;
 pub(super) mod dhcp;
 pub(super) mod drg;
 pub(super) mod gateway;

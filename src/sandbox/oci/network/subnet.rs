@@ -91,7 +91,7 @@ fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refu
 }
 
 /// Whether a block lies within the VCN, and beside its other subnets.
-fn place(state: &State, vcn: &Record, text: &str, but: Option<&str>) -> Result<Ipv4Net, Refusal> {
+pub(super) fn place(state: &State, vcn: &Record, text: &str, but: Option<&str>) -> Result<Ipv4Net, Refusal> {
     if text.is_empty() {
         return Err(Refusal::missing("cidrBlock"));
     }
@@ -104,11 +104,11 @@ fn place(state: &State, vcn: &Record, text: &str, but: Option<&str>) -> Result<I
     let clash = state
         .held(&vcn.id, &SUBNET)
         .filter(|subnet| !subnet.gone() && Some(&*subnet.id) != but)
-        .find(|subnet| self::block(subnet).is_some_and(|other| cidr::overlap(&block, &other)));
+        .find(|subnet| blocks(subnet).iter().any(|other| cidr::overlap(&block, other)));
     match clash {
         Some(subnet) => Err(Refusal::invalid(format!(
             "cidrBlock: {block} overlaps {} of the subnet {}",
-            subnet.text("cidrBlock"),
+            texts(&subnet.body, "ipv4CidrBlocks").collect::<Vec<_>>().join(", "),
             subnet.id
         ))),
         None => Ok(block),
@@ -136,17 +136,25 @@ fn change(state: &mut State, call: &Call, subnet: &Record, fields: &mut Body) ->
     settled(vcn)?;
     if let Some(text) = fields.get("cidrBlock").and_then(Value::as_str) {
         let block = place(state, vcn, text, Some(&subnet.id))?;
-        let outside = taken(state, &subnet.id).find(|address| !block.contains(address));
-        if let Some(address) = outside {
-            return Err(Refusal::conflict(format!("cidrBlock: {address} is in use")));
-        }
+        holds_what_is_in_use(state, &subnet.id, &[block])?;
         fields.insert("ipv4CidrBlocks".to_owned(), json!([block]));
     }
     attached(state, call, fields, subnet.text("vcnId"))
 }
 
-fn block(subnet: &Record) -> Option<Ipv4Net> {
-    subnet.text("cidrBlock").parse().ok()
+/// The IPv4 CIDRs of a subnet.
+pub(super) fn blocks(subnet: &Record) -> Vec<Ipv4Net> {
+    let blocks = texts(&subnet.body, "ipv4CidrBlocks");
+    blocks.filter_map(|block| block.parse().ok()).collect()
+}
+
+/// Whether every address that is in use in a subnet lies in one of these.
+pub(super) fn holds_what_is_in_use(state: &State, subnet: &str, blocks: &[Ipv4Net]) -> Result<(), Refusal> {
+    let is_outside = |address: &Ipv4Addr| !blocks.iter().any(|block| block.contains(address));
+    match taken(state, subnet).find(is_outside) {
+        Some(address) => Err(Refusal::conflict(format!("cidrBlock: {address} is in use"))),
+        None => Ok(()),
+    }
 }
 
 /// The addresses that are in use in a subnet.
@@ -168,13 +176,17 @@ fn taken<'a>(state: &'a State, subnet: &'a str) -> impl Iterator<Item = Ipv4Addr
 /// An address of a subnet: the one asked for, or the first that is free.
 pub(in super::super) fn address(state: &State, subnet: &Record, wanted: &str) -> Result<Ipv4Addr, Refusal> {
     let taken: std::collections::BTreeSet<_> = taken(state, &subnet.id).collect();
-    let block = block(subnet).ok_or_else(|| Refusal::invalid("the subnet has no IPv4 CIDR"))?;
+    let blocks = blocks(subnet);
     if wanted.is_empty() {
-        return cidr::free(&block, |address| taken.contains(&address))
+        let mut free = blocks
+            .iter()
+            .filter_map(|block| cidr::free(block, |address| taken.contains(&address)));
+        return free
+            .next()
             .ok_or_else(|| Refusal::limit(format!("the subnet {} has no free address", subnet.id)));
     }
     match wanted.parse() {
-        Ok(address) if block.contains(&address) && !taken.contains(&address) => Ok(address),
+        Ok(address) if blocks.iter().any(|block| block.contains(&address)) && !taken.contains(&address) => Ok(address),
         _ => Err(Refusal::invalid(format!(
             "{wanted} is no free address of the subnet {}",
             subnet.id

@@ -3,19 +3,18 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
-use super::super::call::{Call, Reply, body, text, texts};
+use super::super::call::{Call, body, texts};
 use super::super::cidr;
 use super::super::generic;
 use super::super::kind::Kind;
-use super::super::models::{self, Body};
+use super::super::models::Body;
 use super::super::refusal::Refusal;
-use super::super::state::{Record, State, Then, after};
-use super::super::work;
+use super::super::state::{Record, State};
+use super::blocks;
 use super::dhcp::DHCP_OPTIONS;
 use super::label;
 use super::route_table::ROUTE_TABLE;
 use super::security_list::SECURITY_LIST;
-use super::subnet::SUBNET;
 
 pub(in super::super) static VCN: Kind = Kind {
     name: "Vcn",
@@ -27,9 +26,6 @@ pub(in super::super) static VCN: Kind = Kind {
     dies,
     ..Kind::PLAIN
 };
-
-/// Seconds that a VCN is `UPDATING` when its CIDRs change.
-const CIDR_CHANGE: i64 = 3;
 
 fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refusal> {
     let blocks = match (fields.remove("cidrBlock"), fields.get("cidrBlocks")) {
@@ -55,9 +51,9 @@ fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refu
         let domain = format!("{label}.oraclevcn.com");
         fields.insert("vcnDomainName".to_owned(), domain.into());
     }
-    if fields.remove("isIpv6Enabled") == Some(Value::Bool(true)) {
-        let number = state.next();
-        let block = format!("2603:c020:{:x}:{:x}00::/56", (number >> 8) & 0xffff, number & 0xff);
+    let of_oracle = fields.get("isOracleGuaAllocationEnabled") != Some(&Value::Bool(false));
+    if fields.remove("isIpv6Enabled") == Some(Value::Bool(true)) && of_oracle {
+        let block = blocks::of_oracle(state.next());
         fields.insert("ipv6CidrBlocks".to_owned(), json!([block]));
     }
     fields.remove("isOracleGuaAllocationEnabled");
@@ -65,7 +61,7 @@ fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refu
     Ok(())
 }
 
-fn disjoint(state: &State, fields: &Body) -> Result<(), Refusal> {
+pub(super) fn disjoint(state: &State, fields: &Body) -> Result<(), Refusal> {
     let blocks: Vec<_> = texts(fields, "cidrBlocks")
         .map(|text| cidr::network("cidrBlocks", text))
         .collect::<Result<_, _>>()?;
@@ -151,78 +147,4 @@ pub(super) fn blocks(vcn: &Record) -> Vec<Ipv4Net> {
     texts(&vcn.body, "cidrBlocks")
         .filter_map(|text| text.parse().ok())
         .collect()
-}
-
-pub(in super::super) fn add_cidr(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
-    let fields = details(call, "AddVcnCidrDetails")?;
-    change_cidrs(state, call, |blocks| {
-        blocks.push(text(&fields, "cidrBlock").to_owned());
-        Ok(())
-    })
-}
-
-pub(in super::super) fn modify_cidr(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
-    let fields = details(call, "ModifyVcnCidrDetails")?;
-    change_cidrs(state, call, |blocks| {
-        let original = text(&fields, "originalCidrBlock");
-        let Some(block) = blocks.iter_mut().find(|block| *block == original) else {
-            return Err(Refusal::invalid(format!("{original} is no CIDR of this VCN")));
-        };
-        text(&fields, "newCidrBlock").clone_into(block);
-        Ok(())
-    })
-}
-
-pub(in super::super) fn remove_cidr(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
-    let fields = details(call, "RemoveVcnCidrDetails")?;
-    change_cidrs(state, call, |blocks| {
-        let block = text(&fields, "cidrBlock");
-        let before = blocks.len();
-        blocks.retain(|other| other != block);
-        match (before == blocks.len(), blocks.is_empty()) {
-            (true, _) => Err(Refusal::invalid(format!("{block} is no CIDR of this VCN"))),
-            (_, true) => Err(Refusal::invalid("the last CIDR of a VCN can't be removed")),
-            _ => Ok(()),
-        }
-    })
-}
-
-fn details(call: &Call, model: &str) -> Result<Body, Refusal> {
-    let mut fields = call.body.clone();
-    models::check(model, &mut fields)?;
-    Ok(fields)
-}
-
-fn change_cidrs(
-    state: &mut State,
-    call: &Call,
-    change: impl FnOnce(&mut Vec<String>) -> Result<(), Refusal>,
-) -> Result<Reply, Refusal> {
-    let vcn = generic::writable(state, call)?;
-    let id = vcn.id.clone();
-    let mut blocks: Vec<_> = texts(&vcn.body, "cidrBlocks").map(str::to_owned).collect();
-    change(&mut blocks)?;
-    let first = blocks.first().cloned().unwrap_or_default();
-    let fields = body([("cidrBlock", first.into()), ("cidrBlocks", json!(blocks))]);
-    disjoint(state, &fields)?;
-    let parsed: Vec<Ipv4Net> = blocks.iter().filter_map(|block| block.parse().ok()).collect();
-    let outside = state.held(&id, &SUBNET).filter(|subnet| subnet.lives()).find(|subnet| {
-        let block: Option<Ipv4Net> = subnet.text("cidrBlock").parse().ok();
-        block.is_some_and(|block| !parsed.iter().any(|parsed| parsed.contains(&block)))
-    });
-    if let Some(subnet) = outside {
-        return Err(Refusal::conflict(format!(
-            "Subnet {} is in the CIDR that goes",
-            subnet.id
-        )));
-    }
-    generic::record_write(state, call, &id);
-    generic::set(state, &id, "lifecycleState", "UPDATING");
-    let mut changed = fields;
-    changed.insert("lifecycleState".to_owned(), "AVAILABLE".into());
-    state.schedule(&id, [(after(call.now, CIDR_CHANGE), Then::Set(changed))]);
-    let request = work::begun(state, call, &id, CIDR_CHANGE);
-    Ok(Reply::done(&id)
-        .status(http::StatusCode::ACCEPTED)
-        .work_request(request))
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod network;
+mod pools;
 mod services;
 
 use std::sync::{Arc, OnceLock};

@@ -291,3 +291,70 @@ async fn a_vcn_is_updating_while_its_cidrs_change() {
         .await;
     assert_eq!(removed.code(), "Conflict", "a subnet is in it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn blocks_of_a_subnet_come_and_go() {
+    let client = Client::new();
+    let vcn = client.vcn("10.0.0.0/16").await;
+    let made = client.make("subnets", &vcn, json!({"cidrBlock": "10.0.1.0/24"})).await;
+    let other = client.make("subnets", &vcn, json!({"cidrBlock": "10.0.2.0/24"})).await;
+    client.pass(5).await;
+    let path = format!("subnets/{}", made.id());
+    let act = async |action: &str, body: Value| {
+        let answer = client.post(&format!("{path}/actions/{action}"), body).await;
+        client.pass(5).await;
+        answer
+    };
+    let blocks = async || client.get(&path).await.body["ipv4CidrBlocks"].clone();
+    let overlapping = act("addIpv4Cidr", json!({"ipv4CidrBlock": "10.0.2.128/25"})).await;
+    assert_eq!(overlapping.code(), "InvalidParameter");
+    let outside = act("addIpv4Cidr", json!({"ipv4CidrBlock": "10.1.0.0/24"})).await;
+    assert_eq!(outside.code(), "InvalidParameter");
+    assert_eq!(
+        act("addIpv4Cidr", json!({"ipv4CidrBlock": "10.0.3.0/24"})).await.status,
+        202
+    );
+    assert_eq!(blocks().await, json!(["10.0.1.0/24", "10.0.3.0/24"]));
+    let larger = json!({"originalCidrBlock": "10.0.3.0/24", "newCidrBlock": "10.0.4.0/23"});
+    assert_eq!(act("modifyIpv4Cidr", larger).await.status, 202);
+    assert_eq!(
+        act("removeIpv4Cidr", json!({"ipv4CidrBlock": "10.0.1.0/24"}))
+            .await
+            .status,
+        202
+    );
+    assert_eq!(blocks().await, json!(["10.0.4.0/23"]));
+    let last = act("removeIpv4Cidr", json!({"ipv4CidrBlock": "10.0.4.0/23"})).await;
+    assert_eq!(last.code(), "InvalidParameter");
+    // What has become free may be taken by another.
+    let taken = json!({"ipv4CidrBlock": "10.0.1.0/24"});
+    let other = format!("subnets/{}/actions/addIpv4Cidr", other.id());
+    assert_eq!(client.post(&other, taken).await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vcn_has_ipv6_blocks_of_oracle_s_and_of_its_own() {
+    let client = Client::new();
+    let vcn = client.vcn("10.0.0.0/16").await;
+    let path = format!("vcns/{vcn}");
+    let act = async |action: &str, body: Value| {
+        let answer = client.post(&format!("{path}/actions/{action}"), body).await;
+        client.pass(5).await;
+        answer
+    };
+    let own = json!({"ipv6PrivateCidrBlock": "fd12:3456:789a::/56"});
+    assert_eq!(act("addIpv6Cidr", own.clone()).await.status, 202);
+    assert_eq!(act("addIpv6Cidr", own).await.code(), "InvalidParameter");
+    let of_oracle = json!({"isOracleGuaAllocationEnabled": true});
+    assert_eq!(act("addIpv6Cidr", of_oracle.clone()).await.status, 202);
+    assert_eq!(act("addIpv6Cidr", of_oracle).await.status, 409);
+    let shown = client.get(&path).await.body;
+    assert_eq!(shown["ipv6PrivateCidrBlocks"], json!(["fd12:3456:789a::/56"]));
+    let block = shown["ipv6CidrBlocks"][0].as_str().expect("a block").to_owned();
+    assert_eq!(act("removeIpv6Cidr", json!({"ipv6CidrBlock": block})).await.status, 202);
+    assert_eq!(client.get(&path).await.body["ipv6CidrBlocks"], json!([]));
+    assert_eq!(
+        act("removeIpv6Cidr", json!({"ipv6CidrBlock": block})).await.code(),
+        "InvalidParameter"
+    );
+}

@@ -154,7 +154,7 @@ fn looking(lacking: &mut Lacking) {
     let looks = |right: &Right| {
         let serves = right.resource.starts_with('/') && right.resource != "/version";
         let by_name = right.verb == "get" && ["namespaces", "priorityclasses"].contains(&right.resource.as_str());
-        serves || by_name || (right.verb == "list" && right.resource != "leases")
+        serves || by_name || (right.verb == "list" && !["leases", "secrets"].contains(&right.resource.as_str()))
     };
     lacking.miss(&["plan"], looks, |_| {});
 }
@@ -174,6 +174,8 @@ fn making(lacking: &mut Lacking) {
     // In a namespace that is there, what is missing is looked for by its name.
     let by_name = |right: &Right| right.verb == "get" && INSIDE.contains(&right.resource.as_str());
     lacking.miss(&["plan"], by_name, without_objects);
+    // A control plane is made of a release that its operator manages.
+    lacking.miss(&["plan"], |right| right.is_on("supported-versions"), without_objects);
     lacking.stage.run(APPLY).exits(0);
     let updates = |right: &Right| right.verb == "update";
     lacking.miss(APPLY, updates, |stage| {
@@ -289,9 +291,13 @@ fn following(lacking: &mut Lacking) {
             daemon.says(&words);
         }
     }
+    // What is copied is followed by its name.
+    assert!(watches.iter().any(|without| without.right.is("secrets", "watch")));
     let told = daemon.status()["notFollowed"].as_object().expect("a map").len();
     assert_eq!(told, watches.len() - SYNCS.len(), "{}", daemon.status());
     daemon.ends();
+    let words = ["a watch ended", "secrets", "403"];
+    lacking.daemon_says(&words, |right| right.is("secrets", "list"), |_| {}, |_, _| {});
 }
 
 /// Each time a little further: what was deleted stays so.

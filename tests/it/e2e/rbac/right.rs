@@ -30,6 +30,11 @@ impl Right {
         self.resource == resource && self.verb == verb
     }
 
+    /// Whether it is on one object alone, of this name.
+    pub(super) fn is_on(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name)
+    }
+
     fn rule(&self) -> Value {
         if self.resource.starts_with('/') {
             return json!({"nonResourceURLs": [self.resource], "verbs": [self.verb]});

@@ -2,6 +2,7 @@
 //! said, and it goes on by itself.
 
 mod api_server;
+mod away;
 mod disk;
 mod git;
 mod storm;

@@ -1,0 +1,84 @@
+//! Where what a plan changes was typed, and by which commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::load::LoadedFleet;
+use super::plan::Planned;
+use super::tracer::Tracer;
+use crate::plan::change::{Change, Reason};
+use crate::plan::origins::{Origins, SetBy, Typed};
+use crate::resource::{Revision, UnitId};
+use crate::source::{LineSetBy, SourceError, blame};
+
+/// Units that are looked into: a reader goes through no more, and each takes a while.
+const UNITS: usize = 200;
+
+/// Looks for what the files changed, of the first units. `since` is what the plan was compared with; none: what was last
+/// applied.
+///
+/// # Errors
+/// Where the repository can't be read; the places are known all the same.
+pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revision>) -> Result<(), SourceError> {
+    let (mut origins, mut tracer) = (Origins::default(), Tracer::new(loaded));
+    let mut units: BTreeSet<&UnitId> = BTreeSet::new();
+    for change in planned.plan.changes.iter().filter(|change| is_of_the_files(change)) {
+        if units.len() == UNITS && !units.contains(&change.unit) {
+            continue;
+        }
+        units.insert(&change.unit);
+        if change.reason == Reason::New {
+            if !origins.units.contains_key(&change.unit)
+                && let Some(span) = tracer.unit(&change.unit)
+            {
+                origins.units.insert(change.unit.clone(), Typed { span, commit: None });
+            }
+            continue;
+        }
+        for field in &change.fields {
+            let path = field.field.trim_start_matches('.');
+            if let Some(span) = tracer.field(&change.unit, &change.id, path) {
+                let of_object = origins.fields.entry(change.id.clone()).or_default();
+                of_object.insert(field.field.clone(), Typed { span, commit: None });
+            }
+        }
+    }
+    let mut lines: BTreeMap<Arc<str>, BTreeSet<u32>> = BTreeMap::new();
+    for typed in origins.all_mut() {
+        let span = &typed.span;
+        lines.entry(span.file.clone()).or_default().insert(span.line);
+    }
+    let applied = || last_applied(planned, &units);
+    let since = since.cloned().or_else(applied);
+    let set = blame(loaded.tree(), &lines, since.as_ref());
+    if let Ok(set) = &set {
+        for typed in origins.all_mut() {
+            let by = set.get(&(typed.span.file.clone(), typed.span.line));
+            typed.commit = by.map(|by| match by {
+                LineSetBy::Commit { id, subject } => SetBy::Commit {
+                    id: id.clone(),
+                    subject: subject.clone(),
+                },
+                LineSetBy::Worktree => SetBy::Worktree,
+            });
+        }
+    }
+    planned.plan.origins = origins;
+    set.map(drop)
+}
+
+fn is_of_the_files(change: &Change) -> bool {
+    matches!(change.reason, Reason::Changed | Reason::New)
+}
+
+/// The oldest revision that any of these units was last applied from; none where one was never.
+fn last_applied(planned: &Planned, units: &BTreeSet<&UnitId>) -> Option<Revision> {
+    let recorded = |unit: &&UnitId| {
+        let of_unit = planned.inventories.iter().filter(|((_, known), _)| known == *unit);
+        of_unit
+            .map(|(_, stored)| (stored.inventory.revision_time, stored.inventory.revision.clone()))
+            .min()
+    };
+    let all: Option<Vec<_>> = units.iter().map(recorded).collect();
+    all?.into_iter().min().map(|(_, revision)| revision)
+}

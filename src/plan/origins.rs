@@ -1,0 +1,53 @@
+//! Where what a plan changes was typed, and by which commit.
+//!
+//! Invariant: says only what is known. A field without an entry follows from something that no single line says.
+
+use std::collections::BTreeMap;
+
+use crate::diag::Span;
+use crate::resource::{ResourceId, Revision, UnitId};
+
+/// Where one thing was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typed {
+    /// The place in the fleet files.
+    pub span: Span,
+    /// What set that line since the fleet was last applied; none where that is not known, or the line is older.
+    pub commit: Option<SetBy>,
+}
+
+/// What set a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetBy {
+    /// A commit.
+    Commit {
+        /// Its id.
+        id: Revision,
+        /// The first line of its message.
+        subject: String,
+    },
+    /// Nobody has committed it yet.
+    Worktree,
+}
+
+/// The places of a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    /// Of fields, as the plan names them: `.spec.replicas`.
+    pub fields: BTreeMap<ResourceId, BTreeMap<String, Typed>>,
+    /// Of units that the plan makes.
+    pub units: BTreeMap<UnitId, Typed>,
+}
+
+impl Origins {
+    /// Where a field was typed.
+    pub fn field(&self, id: &ResourceId, field: &str) -> Option<&Typed> {
+        self.fields.get(id)?.get(field)
+    }
+
+    /// All of them, to be completed.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Typed> {
+        let fields = self.fields.values_mut().flat_map(BTreeMap::values_mut);
+        fields.chain(self.units.values_mut())
+    }
+}

@@ -1,0 +1,230 @@
+//! One field's way: its value before and after on one line where they fit, who had set it, and which line of the files does.
+
+use std::fmt::{self, Write as _};
+
+use serde_json::Value;
+
+use crate::plan::change::{Change, FieldDiff, Reason};
+use crate::plan::origins::{SetBy, Typed};
+use crate::report::style::{Style, Tone};
+use crate::resource::Target;
+use crate::resource::mark::{MANAGED_BY_LABEL, OWNER_ANNOTATION, OwnerMark};
+
+/// Longest value shown on one line, in characters.
+const LONGEST: usize = 100;
+/// The same of a member of a set, which is its own name.
+const LONGEST_MEMBER: usize = 240;
+/// What is shown of a long value before the place where it differs.
+const BEFORE: usize = 30;
+
+/// Writes one field of a change.
+pub(super) fn write(
+    out: &mut String,
+    field: &FieldDiff,
+    change: &Change,
+    typed: Option<&Typed>,
+    style: Style,
+) -> fmt::Result {
+    let typed = typed.map_or_else(String::new, |typed| format!("  {}", origin(typed)));
+    let owner = style.paint(Tone::Faint, format!("{typed}{}", owner(field, change)));
+    let (path, is_member) = match field.field.rsplit_once("[=") {
+        Some((list, member)) if member.ends_with(']') => (format!("{list}[]"), true),
+        _ => (field.field.clone(), false),
+    };
+    let mark = path.strip_prefix(".metadata.annotations.") == Some(OWNER_ANNOTATION);
+    let shown = |value: &Value| {
+        let of_mark = mark.then(|| value.as_str().and_then(|text| OwnerMark::parse(text).ok()));
+        match of_mark.flatten() {
+            Some(mark) => format!("{} of fleet {}", mark.unit, mark.fleet),
+            None => cut(&value.to_string(), if is_member { LONGEST_MEMBER } else { LONGEST }),
+        }
+    };
+    match (&field.before, &field.after) {
+        (None, Some(after)) => {
+            writeln!(
+                out,
+                "      {} {path}: {}{owner}",
+                style.paint(Tone::Good, "+"),
+                shown(after)
+            )
+        }
+        (Some(before), None) => {
+            writeln!(
+                out,
+                "      {} {path}: {}{owner}",
+                style.paint(Tone::Bad, "-"),
+                shown(before)
+            )
+        }
+        (Some(before), Some(after)) => {
+            let sign = style.paint(Tone::Warn, "~");
+            if let (Value::String(before), Value::String(after)) = (before, after) {
+                if before.contains('\n') || after.contains('\n') {
+                    writeln!(out, "      {sign} {path}:{owner}")?;
+                    return lines(out, before, after, style);
+                }
+                if !mark && before.chars().count().max(after.chars().count()) > LONGEST {
+                    let (before, after) = around(before, after);
+                    return writeln!(out, "      {sign} {path}: {before} → {after}{owner}");
+                }
+            }
+            writeln!(out, "      {sign} {path}: {} → {}{owner}", shown(before), shown(after))
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+/// Who set what is there, as far as that is of interest and known.
+fn owner(field: &FieldDiff, change: &Change) -> String {
+    match (&field.owner, change.reason) {
+        (Some(owner), _) => {
+            let when = owner.time.as_deref().unwrap_or("time not recorded");
+            format!("  was set by {}, {when}", owner.manager)
+        }
+        // It is so of every field there: the change says it once.
+        (None, Reason::Drifted) if change.id.target == Target::Oci => String::new(),
+        (None, Reason::Drifted) if field.before.is_none() => {
+            "  was removed; by whom and when is not recorded".to_owned()
+        }
+        (None, Reason::Drifted) => "  by whom and when is not recorded".to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+/// The lines that differ, and two on either side.
+fn lines(out: &mut String, before: &str, after: &str, style: Style) -> fmt::Result {
+    let diff = similar::TextDiff::from_lines(before, after);
+    for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
+        for line in hunk.to_string().lines() {
+            let tone = match line.as_bytes().first() {
+                Some(b'+') => Tone::Good,
+                Some(b'-') => Tone::Bad,
+                _ => Tone::Faint,
+            };
+            writeln!(out, "          {}", style.paint(tone, visible(line)))?;
+        }
+    }
+    Ok(())
+}
+
+/// `clusters/a.yaml:12, commit 1a2b3c4d5e: Raise the replicas`
+pub(super) fn origin(typed: &Typed) -> String {
+    let place = format!("{}:{}", typed.span.file, typed.span.line);
+    match &typed.commit {
+        None => place,
+        Some(SetBy::Worktree) => format!("{place}, not committed"),
+        Some(SetBy::Commit { id, subject }) => {
+            let id = id.as_str();
+            format!("{place}, commit {}: {}", id.get(..10).unwrap_or(id), visible(subject))
+        }
+    }
+}
+
+/// Both of two long texts from shortly before the place where they differ.
+fn around(before: &str, after: &str) -> (String, String) {
+    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(BEFORE);
+    let shown = |text: &str| {
+        let rest: String = text.chars().skip(from).collect();
+        let left_out = if from > 0 { "…" } else { "" };
+        cut(&Value::from(format!("{left_out}{rest}")).to_string(), LONGEST)
+    };
+    (shown(before), shown(after))
+}
+
+/// A value on one line, cut where it is long.
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((cut, _)) => format!("{}… ({} characters)", &text[..cut], text.chars().count()),
+        None => text.to_owned(),
+    }
+}
+
+/// Whether it is one of the labels and annotations by which we know our objects, put on for the first time: every adoption
+/// has the same handful.
+pub(super) fn is_new_mark(field: &FieldDiff) -> bool {
+    let names = field
+        .field
+        .strip_prefix(".metadata.labels.")
+        .or_else(|| field.field.strip_prefix(".metadata.annotations."));
+    field.before.is_none() && names.is_some_and(|name| name.starts_with("fleetwright.dev/") || name == MANAGED_BY_LABEL)
+}
+
+/// A line of a live object's text: it must not steer the terminal.
+fn visible(line: &str) -> String {
+    line.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                c.escape_unicode().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::change::Action;
+    use crate::plan::change::tests::change;
+    use crate::resource::{ClusterName, FleetUid, UnitId};
+
+    fn shown(path: &str, before: Option<Value>, after: Option<Value>) -> String {
+        let diff = FieldDiff {
+            field: path.to_owned(),
+            before,
+            after,
+            owner: None,
+            replaces: false,
+        };
+        let mut text = String::new();
+        write(
+            &mut text,
+            &diff,
+            &change("a", "NodePool", "a", Action::Update),
+            None,
+            Style::Plain,
+        )
+        .unwrap();
+        text.trim().to_owned()
+    }
+
+    #[test]
+    fn of_long_values_that_part_is_shown_which_differs() {
+        let long = |end: &str| Some(json!(format!("{}{end}", "x".repeat(150))));
+        let text = shown(".spec.a", long("one"), long("two"));
+        let same = "x".repeat(30);
+        assert_eq!(text, format!("~ .spec.a: \"…{same}one\" → \"…{same}two\""));
+        let text = shown(".spec.a", Some(json!("y".repeat(150))), long(""));
+        assert!(text.contains("yy… (152 characters) → \"xx"), "{text}");
+    }
+
+    #[test]
+    fn a_member_of_a_set_is_told_once() {
+        let rule = json!({"protocol": "6", "source": "10.0.0.0/8"});
+        let path = format!(".spec.rules[={rule}]");
+        assert_eq!(
+            shown(&path, None, Some(rule.clone())),
+            format!("+ .spec.rules[]: {rule}")
+        );
+    }
+
+    #[test]
+    fn of_an_owner_mark_it_is_told_whose_it_is() {
+        let id = change("a", "NodePool", "a", Action::Update).id;
+        let mark = |cluster: &str| {
+            let unit = UnitId::Cluster(ClusterName::new(cluster));
+            Some(json!(
+                OwnerMark::for_object(&FleetUid::new("f"), &unit, &id).to_annotation()
+            ))
+        };
+        let path = format!(".metadata.annotations.{OWNER_ANNOTATION}");
+        assert_eq!(
+            shown(&path, mark("a"), mark("b")),
+            "~ .metadata.annotations.fleetwright.dev/owner: cluster a of fleet f → cluster b of fleet f"
+        );
+    }
+}

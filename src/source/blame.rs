@@ -1,0 +1,160 @@
+//! Which commit set a line.
+//!
+//! Invariant: a line is ascribed to a commit only where the history that was walked shows it. How far back is walked is
+//! bounded, and so is the number of files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use git2::{BlameOptions, Commit, ErrorCode, Oid, Repository, Sort};
+
+use super::origin::{OPEN, commit_id, discover, failed, head, prefix};
+use super::{Place, SourceError, Tree};
+use crate::resource::Revision;
+
+/// Files that are looked into at most: each is a walk of its own.
+const FILES: usize = 48;
+/// Commits that are walked through where no earlier revision is known.
+const COMMITS: usize = 500;
+/// The longest subject that is given, in characters.
+const SUBJECT: usize = 72;
+
+/// What set a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LineSetBy {
+    /// A commit.
+    Commit {
+        /// Its id.
+        id: Revision,
+        /// The first line of its message, cut where it is long, without control characters.
+        subject: String,
+    },
+    /// It is in the directory, and in no commit.
+    Worktree,
+}
+
+/// Tells what set some lines (from 1) of a tree's files after a revision. Lines that are as old, or of which it is not known,
+/// are left out; so is everything where there is no repository.
+///
+/// # Errors
+/// Where the repository can't be read.
+pub fn blame(
+    tree: &Tree,
+    lines: &BTreeMap<Arc<str>, BTreeSet<u32>>,
+    since: Option<&Revision>,
+) -> Result<BTreeMap<(Arc<str>, u32), LineSetBy>, SourceError> {
+    let (repository, folder, newest) = match &tree.place {
+        Place::Directory(directory) => {
+            let Some(repository) = discover(&directory.root)? else {
+                return Ok(BTreeMap::new());
+            };
+            let folder = repository
+                .workdir()
+                .and_then(|workdir| prefix(workdir, &directory.root));
+            let newest = head(&repository)?.map(|commit| commit.id());
+            (repository, folder, newest)
+        }
+        Place::Commit(commit) => {
+            let repository = Repository::open_bare(&commit.repository).map_err(failed(OPEN))?;
+            let newest = commit_id(&repository, &commit.origin.revision);
+            (repository, Some(commit.path.clone()), newest)
+        }
+    };
+    let (Some(folder), Some(newest)) = (folder, newest) else {
+        return Ok(BTreeMap::new());
+    };
+    let walk = Walk {
+        repository: &repository,
+        newest,
+        oldest: oldest(&repository, newest, since).map_err(failed("walk the history"))?,
+        in_directory: matches!(tree.place, Place::Directory(_)),
+    };
+    let mut found = BTreeMap::new();
+    for (file, lines) in lines.iter().take(FILES) {
+        let Some((i, text)) = tree.files.iter().enumerate().find(|(_, known)| known.path == *file) else {
+            continue;
+        };
+        let real = match &tree.place {
+            Place::Directory(directory) => directory.real.get(i).unwrap_or(file),
+            Place::Commit(_) => file,
+        };
+        let path = Path::new(&folder).join(&**real);
+        // What is in no commit yet has no history.
+        let Ok(set) = walk.file(&path, text.text.as_bytes(), lines) else {
+            continue;
+        };
+        found.extend(set.into_iter().map(|(line, set)| ((file.clone(), line), set)));
+    }
+    Ok(found)
+}
+
+/// Where the walk ends.
+fn oldest(repository: &Repository, newest: Oid, since: Option<&Revision>) -> Result<Option<Oid>, git2::Error> {
+    if let Some(since) = since.and_then(|since| commit_id(repository, since)) {
+        return match repository.merge_base(newest, since) {
+            Ok(common) => Ok(Some(common)),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+    }
+    let mut commits = repository.revwalk()?;
+    commits.set_sorting(Sort::TOPOLOGICAL)?;
+    commits.simplify_first_parent()?;
+    commits.push(newest)?;
+    commits.nth(COMMITS).transpose()
+}
+
+struct Walk<'a> {
+    repository: &'a Repository,
+    newest: Oid,
+    oldest: Option<Oid>,
+    in_directory: bool,
+}
+
+impl Walk<'_> {
+    fn file(&self, path: &Path, text: &[u8], lines: &BTreeSet<u32>) -> Result<BTreeMap<u32, LineSetBy>, git2::Error> {
+        let mut options = BlameOptions::new();
+        options.newest_commit(self.newest);
+        if let Some(oldest) = self.oldest {
+            options.oldest_commit(oldest);
+        }
+        let committed = self.repository.blame_file(path, Some(&mut options))?;
+        let changed = match self.in_directory {
+            true => Some(committed.blame_buffer(text)?),
+            false => None,
+        };
+        let blame = changed.as_ref().unwrap_or(&committed);
+        let mut found = BTreeMap::new();
+        for line in lines {
+            let Some(hunk) = usize::try_from(*line).ok().and_then(|line| blame.get_line(line)) else {
+                continue;
+            };
+            let id = hunk.final_commit_id();
+            if id.is_zero() {
+                found.insert(*line, LineSetBy::Worktree);
+            } else if Some(id) != self.oldest {
+                let commit = self.repository.find_commit(id)?;
+                found.insert(
+                    *line,
+                    LineSetBy::Commit {
+                        id: Revision::new(id.to_string()),
+                        subject: subject(&commit),
+                    },
+                );
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn subject(commit: &Commit<'_>) -> String {
+    let subject = String::from_utf8_lossy(commit.summary_bytes().unwrap_or_default()).into_owned();
+    let visible = subject.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let cut: String = visible.clone().take(SUBJECT).collect();
+    if visible.count() > SUBJECT {
+        format!("{cut}…")
+    } else {
+        cut
+    }
+}

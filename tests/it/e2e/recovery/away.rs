@@ -1,0 +1,75 @@
+//! A management cluster that does not answer: what is placed on others goes on.
+
+use serde_json::{Value, json};
+
+use super::{SELDOM, in_sync, wish};
+use crate::e2e::Stage;
+use crate::e2e::daemon::{Daemon, has_replicas};
+use crate::e2e::wait::until;
+
+const OTHER: &str = "
+kind: ManagementCluster
+metadata: {name: other}
+spec: {region: us-ashburn-1, context: other, dialect: none, nodePortAddress: api.other.example}
+---
+kind: Cluster
+metadata: {name: lost}
+spec: {environment: dev, managementCluster: other, pools: [general]}
+";
+
+/// A kubeconfig with one context more, of a server that nobody is.
+fn kubeconfig(stage: &Stage) -> String {
+    let text = std::fs::read_to_string(&stage.login.kubeconfig).expect("the kubeconfig");
+    let mut config: Value = serde_yaml::from_str(&text).expect("YAML");
+    let more = json!({
+        "clusters": {"name": "other", "cluster": {"server": "https://127.0.0.1:1"}},
+        "users": {"name": "other", "user": {"token": "x"}},
+        "contexts": {"name": "other", "context": {"cluster": "other", "user": "other"}},
+    });
+    for (list, entry) in more.as_object().expect("lists") {
+        config[list].as_array_mut().expect("a list").push(entry.clone());
+    }
+    let path = stage.place.path().join("both.kubeconfig");
+    std::fs::write(&path, config.to_string()).expect("a kubeconfig");
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+#[test]
+fn one_that_does_not_answer_holds_up_its_own_clusters_and_no_other() {
+    let Some(stage) = Stage::new("reached") else { return };
+    stage.run(&["apply", "--yes"]).exits(0);
+    stage.place.write("other.yaml", OTHER);
+    stage.cluster("fresh", &["a: {profile: general}"]);
+    let fresh = std::fs::read_to_string(stage.place.fleet().join("clusters/fresh.yaml")).expect("the file");
+    let placed = fresh.replace("spec:\n", "spec:\n  managementCluster: m\n");
+    stage.place.write("clusters/fresh.yaml", &placed);
+    stage.place.run(&["lock"]).exits(0);
+    let both = kubeconfig(&stage);
+    let daemon = [
+        "daemon",
+        "--listen",
+        "127.0.0.1:0",
+        "--verbose",
+        "--poll",
+        "1s",
+        "--kubeconfig",
+        &both,
+    ];
+    let mut daemon = Daemon::run(stage.place.command(&[&daemon[..], &SELDOM].concat()));
+    in_sync(&stage, &mut daemon);
+    let error = |unit: &str| {
+        until("both are looked at", || {
+            let status = daemon.status();
+            status["units"][unit]["error"].as_str().map(str::to_owned)
+        })
+    };
+    assert!(error("cluster lost").contains("other"));
+    // It was never seen, and may be recorded there.
+    assert!(error("cluster fresh").contains("may be recorded on other"));
+    assert!(!stage.is_there("fresh", "hostedcluster", "fresh"));
+
+    wish(&stage, 5, 3);
+    has_replicas(&stage, "reached-a", 5);
+    in_sync(&stage, &mut daemon);
+    daemon.ends();
+}

@@ -1,0 +1,139 @@
+//! Why a plan changes something: the line of the fleet files, and the commit that set it.
+
+use serde_json::{Value, json};
+
+use crate::cli::Workplace;
+use crate::plan_against::{commit_as, committed, edit};
+
+/// `object field file:line commit` of every field that says where it is typed.
+fn typed(plan: &Value) -> Vec<String> {
+    let changes = plan["changes"].as_array().expect("changes").iter();
+    changes
+        .flat_map(|change| {
+            let name = change["object"]["name"].as_str().unwrap_or_default();
+            let fields = change["fields"].as_array().cloned().unwrap_or_default();
+            let said = |field: &Value| {
+                let typed = &field["typed"];
+                let place = format!("{}:{}", typed["file"].as_str()?, typed["line"]);
+                Some(format!(
+                    "{name} {} {place} {}",
+                    field["field"].as_str()?,
+                    typed["subject"]
+                ))
+            };
+            fields.iter().filter_map(said).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn of_base(place: &Workplace, base: &str) -> Value {
+    place.run(&["plan", "--against", base, "-o", "json"]).exits(0).json()
+}
+
+/// Where a text stands in a file, from 1.
+fn line(place: &Workplace, file: &str, text: &str) -> usize {
+    let whole = std::fs::read_to_string(place.fleet().join(file)).expect("the file");
+    whole.lines().position(|line| line.contains(text)).expect("the line") + 1
+}
+
+#[test]
+fn a_field_is_traced_to_its_line_and_to_the_commit_that_set_it() {
+    let place = committed();
+    let first = commit_as(&place, "as it was");
+    edit(
+        &place,
+        "clusters/prod.yaml",
+        "memory: {profile: memory, replicas: 6}",
+        "memory: {profile: memory, replicas: 7}",
+    );
+    commit_as(&place, "Give search a node more\n\nIt was slow.");
+    // A line above moves it, and another commit has nothing to do with it.
+    edit(
+        &place,
+        "clusters/prod.yaml",
+        "kind: Cluster\nmetadata: {name: orders}",
+        "# ours\nkind: Cluster\nmetadata: {name: orders}",
+    );
+    commit_as(&place, "Say whose they are");
+
+    let plan = of_base(&place, &format!("git:{first}"));
+    let at = line(&place, "clusters/prod.yaml", "replicas: 7");
+    assert_eq!(
+        typed(&plan),
+        [format!(
+            "search-memory .spec.replicas clusters/prod.yaml:{at} \"Give search a node more\""
+        )]
+    );
+    let text = place
+        .run(&["plan", "--against", &format!("git:{first}")])
+        .exits(0)
+        .stdout;
+    let wanted = format!(".spec.replicas: 6 → 7  clusters/prod.yaml:{at}, commit ");
+    assert!(
+        text.contains(&wanted) && text.contains(": Give search a node more\n"),
+        "{text}"
+    );
+
+    // What is in no commit says so; what was committed before the base has no commit to show.
+    edit(
+        &place,
+        "clusters/prod.yaml",
+        "memory: {profile: memory, replicas: 7}",
+        "memory: {profile: memory, replicas: 8}",
+    );
+    let text = place.run(&["plan", "--against", "git:HEAD"]).exits(0).stdout;
+    let wanted = format!(".spec.replicas: 7 → 8  clusters/prod.yaml:{at}, not committed\n");
+    assert!(text.contains(&wanted), "{text}");
+}
+
+#[test]
+fn an_edit_of_a_profile_is_shown_at_the_profile_for_every_pool() {
+    let place = committed();
+    edit(&place, "profiles.yaml", "memoryInGBs: 128", "memoryInGBs: 256");
+    commit_as(&place, "More memory");
+    let said = typed(&of_base(&place, "git:HEAD~1"));
+    let at = line(&place, "profiles.yaml", "memoryInGBs: 256");
+    assert!(said.len() > 2, "{said:?}");
+    for one in said.iter().filter(|one| one.contains("memoryInGBs")) {
+        assert!(one.ends_with(&format!("profiles.yaml:{at} \"More memory\"")), "{one}");
+    }
+}
+
+#[test]
+fn what_the_sandbox_was_last_given_is_where_the_history_begins() {
+    let place = committed();
+    edit(
+        &place,
+        "clusters/dev.yaml",
+        "spare: {profile: small, replicas: 1",
+        "spare: {profile: small, replicas: 2",
+    );
+    commit_as(&place, "Before the first apply");
+    place.run(&["apply", "--sandbox", "--yes", "--quiet"]).exits(0);
+    place.write(
+        "clusters/new.yaml",
+        "kind: Cluster\nmetadata: {name: shiny}\nspec: {environment: dev, region: us-ashburn-1, pools: [small]}\n",
+    );
+    edit(
+        &place,
+        "clusters/dev.yaml",
+        "spare: {profile: small, replicas: 2",
+        "spare: {profile: small, replicas: 3",
+    );
+    commit_as(&place, "Add shiny");
+    let plan = place.run(&["plan", "--sandbox", "-o", "json"]).exits(0).json();
+    let at = line(&place, "clusters/dev.yaml", "spare: {profile: small, replicas: 3");
+    assert_eq!(
+        typed(&plan),
+        [format!(
+            "team-c-spare .spec.replicas clusters/dev.yaml:{at} \"Add shiny\""
+        )]
+    );
+    let changes = plan["changes"].as_array().expect("changes");
+    let created: Vec<&Value> = changes.iter().filter(|change| change["action"] == "create").collect();
+    assert!(!created.is_empty());
+    for change in created {
+        assert_eq!(change["typed"]["file"], json!("clusters/new.yaml"), "{change}");
+        assert_eq!(change["typed"]["subject"], json!("Add shiny"), "{change}");
+    }
+}
