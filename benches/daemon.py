@@ -15,7 +15,6 @@ Runs in folders of its own, which are removed at the end. Needs Git, the program
 CRDs (--upstream).
 """
 
-import argparse
 import hashlib
 import hmac
 import http.client
@@ -28,7 +27,6 @@ import ssl
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -38,6 +36,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benches/peers"))
 
+from bench import Fleet, main  # noqa: E402
 from server import TOKEN, Server  # noqa: E402
 
 SECRET = "only-for-benches"
@@ -55,7 +54,7 @@ class Daemon:
 
     def __enter__(self):
         self.log = self.bench.folder / f"{self.name}.log"
-        url = f"file://{self.bench.fleet}"
+        url = f"file://{self.bench.fleet.path}"
         command = [self.bench.o.binary, "daemon", "--listen", "127.0.0.1:0", "--verbose", "--git", url, *self.args]
         self.began = time.perf_counter()
         with open(self.log, "w") as log:
@@ -182,27 +181,21 @@ class Live:
 
 class Bench:
     def __init__(self, options, folder):
-        self.o, self.folder, self.fleet = options, folder, folder / "data/fleet"
+        self.o, self.folder = options, folder
+        self.fleet = Fleet(options.binary, folder, options.clusters)
         self.nodes = {}
 
     def run(self):
-        subprocess.run(
-            [ROOT / "benches/peers/gen.py", self.folder / "data", str(self.o.clusters), "fleet"],
-            check=True,
-            stderr=subprocess.DEVNULL,
-        )
-        self._fleetwright("lock", env=os.environ)
-        self._git("init", "-q", "-b", "main")
-        self._commit("all of them")
+        self.fleet.locked()
         crds = [
             *sorted((self.o.upstream / "hypershift/crds").glob("*Default.crd.yaml")),
             *sorted((ROOT / "deploy/crds").glob("*.yaml")),
         ]
         with Server(self.o.assets, crds) as server:
             self.environment = {**server.environment, "XDG_CACHE_HOME": str(self.folder / "cache")}
-            server.kubectl("create", "-f", self.folder / "data/sources")
+            server.kubectl("create", "-f", self.fleet.data / "sources")
             began = time.perf_counter()
-            self._fleetwright("apply", "--yes", "--concurrency", "16", env=self.environment)
+            self.fleet.run("apply", "--yes", "--concurrency", "16", env=self.environment)
             print(f"applied in {time.perf_counter() - began:.1f} s", file=sys.stderr)
             self._starts()
             self._idle()
@@ -289,12 +282,8 @@ class Bench:
     def _change(self):
         """Commits to more nodes for one cluster; gives its pool, and how many."""
         number = random.randrange(self.o.clusters)
-        file = self.fleet / f"clusters/c{number:05d}.yaml"
         replicas = self.nodes[number] = self.nodes.get(number, 10) + 1
-        text = file.read_text()
-        changed = re.sub(r"pools: .*", f"pools: {{workers: {{profile: workers, replicas: {replicas}}}, infra: {{profile: infra}}}}", text)
-        file.write_text(changed)
-        self._commit(f"change {number}")
+        self.fleet.change([number], replicas, f"change {number}")
         return f"c{number:05d}-workers", replicas
 
     def _tell_of_push(self, address):
@@ -303,18 +292,6 @@ class Bench:
         headers = {"X-Hub-Signature-256": f"sha256={proof}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"http://{address}/webhook", body, headers)
         urllib.request.urlopen(request, timeout=60).read()
-
-    def _commit(self, message):
-        self._git("add", ".")
-        identity = ["-c", "user.name=bench", "-c", "user.email=bench@bench.invalid", "-c", "gc.auto=0"]
-        self._git(*identity, "commit", "-q", "-m", message)
-
-    def _git(self, *args):
-        subprocess.run(["git", "-C", self.fleet, *args], check=True)
-
-    def _fleetwright(self, *args, env):
-        command = [self.o.binary, *args, "--quiet", "--fleet", self.fleet]
-        subprocess.run(command, check=True, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def spread(seconds):
@@ -327,23 +304,5 @@ def tell(name, value, wanted):
     print(f"{name:52} {value}{f'; {wanted}' if wanted else ''}", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    path = lambda text: Path(text).resolve()
-    parser.add_argument("binary", type=path)
-    parser.add_argument("--clusters", type=int, default=1000)
-    parser.add_argument("--idle", type=int, default=60, help="seconds")
-    parser.add_argument("--commits", type=int, default=20)
-    parser.add_argument("--drifts", type=int, default=200)
-    parser.add_argument("--assets", type=path, default=path(os.environ.get("KUBEBUILDER_ASSETS", ROOT / "target/testenv")))
-    upstream = os.environ.get("FLEETWRIGHT_UPSTREAM", ROOT.parent / "shared/upstream")
-    parser.add_argument("--upstream", type=path, default=path(upstream))
-    options = parser.parse_args()
-    loads = " ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(f"{options.clusters} clusters, {6 * options.clusters} objects; {os.cpu_count()} CPUs; load average before: {loads}")
-    with tempfile.TemporaryDirectory(prefix="fleetwright-bench-") as folder:
-        Bench(options, Path(folder)).run()
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, {"idle": 60, "commits": 20, "drifts": 200}, Bench)

@@ -20,6 +20,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use fleetwright::fleet::model::Fleet;
 use fleetwright::fleet::{self, Lock, Seed, SourceFile, objects};
 use fleetwright::inventory::{Entry, InventoryKey, UnitInventory};
+use fleetwright::plan::upgrade::Staged;
 use fleetwright::plan::{self, DesiredUnit, Inputs, Revised};
 use fleetwright::providers::{Kind, LiveObject, Observation, Observed, Sensitive, Stored};
 use fleetwright::render::{self, Rendered, TemplateSet};
@@ -74,6 +75,7 @@ struct Files {
 
 fn seed() -> Seed {
     Seed {
+        templates: 1,
         entropy: [7; 16],
         now: NOW.parse().expect("a time"),
     }
@@ -154,7 +156,9 @@ fn rendering(c: &mut Criterion) {
     let rendered = render::render(&fleet, &templates);
     let mut before = fleet.clone();
     let one = before.clusters.values_mut().next().expect("a cluster");
-    one.fips = !one.fips;
+    if let Some(hosted) = one.hosted_mut() {
+        hosted.fips = !hosted.fips;
+    }
     let earlier = render::Earlier {
         fleet: &before,
         rendered: &rendered,
@@ -334,6 +338,8 @@ impl Applied {
             },
             newer: &BTreeMap::new(),
             suspended: BTreeMap::new(),
+            staged: &Staged::default(),
+            contested: &BTreeMap::new(),
             adopt: false,
             now: NOW,
         })

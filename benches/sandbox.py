@@ -6,13 +6,14 @@ its work are part of the figures. No budget bounds the calls there; what the def
 is printed beside it.
 """
 
-import os
 import re
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
+
+from bench import measured  # noqa: E402
 
 FLEET = """kind: Fleet
 metadata: {name: bench}
@@ -66,25 +67,13 @@ def fleet(clusters):
     return text
 
 
-def run(command, expect=(0,)):
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output = process.stdout.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in expect:
-        sys.exit(f"{command} ended with {process.returncode}:\n{output[-4000:]}")
-    return seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, output
-
-
 def main():
     binary, clusters = Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 1000
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "fleet"
         directory.mkdir()
         (directory / "fleet.yaml").write_text(fleet(clusters))
-        run([binary, "lock", "--quiet", "--fleet", directory])
+        measured([binary, "lock", "--quiet", "--fleet", directory])
         sandbox = ["--fleet", directory, "--sandbox", Path(folder) / "sandbox", "--no-limits"]
         for name, command in [
             ("apply, first", ["apply", "--yes", *sandbox]),
@@ -93,9 +82,9 @@ def main():
             ("plan, once more", ["plan", "--detailed-exitcode", *sandbox]),
             ("plan, and once more", ["plan", "--detailed-exitcode", *sandbox]),
         ]:
-            seconds, mebibytes, cpu, output = run([str(part) for part in [binary, *command]])
-            print(f"{clusters} clusters: {name}: {seconds:.2f} s, CPU {cpu:.2f} s, {mebibytes:.0f} MiB")
-            for line in output.splitlines():
+            took = measured([binary, *command])
+            print(f"{clusters} clusters: {name}: {took.seconds:.2f} s, CPU {took.cpu:.2f} s, {took.mebibytes:.0f} MiB")
+            for line in took.output.splitlines():
                 if line.startswith(("OCI:", "Applied:", "Nothing to do")):
                     print(f"  {line}")
                 if calls := re.match(r"OCI: (\d+) calls", line):
