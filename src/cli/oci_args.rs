@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::args::PodArgs;
-use crate::ops::{Auth, OciAccess};
+use crate::ops::{Auth, Clock, OciAccess};
 use crate::providers::oci::budget::Rate;
 
 /// How the OCI API is reached.
@@ -105,6 +105,7 @@ impl OciArgs {
             endpoints: self.oci_endpoint.clone(),
             rate: self.oci_calls,
             full: matches!(self.refresh, Refresh::Full),
+            clock: Clock::default(),
         }
     }
 }

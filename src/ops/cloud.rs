@@ -64,6 +64,24 @@ pub struct OciAccess {
     pub rate: Option<Rate>,
     /// Whether details that lists leave out are read of everything.
     pub full: bool,
+    /// By which tags are dated, and by whose hours details are read where `full` does not ask for all of them.
+    pub clock: Clock,
+}
+
+/// Tells the time of day.
+#[derive(Clone)]
+pub struct Clock(pub Now);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(Arc::new(jiff::Timestamp::now))
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Clock").field(&(self.0)()).finish()
+    }
 }
 
 /// Why the OCI API can't be called at all.
@@ -146,7 +164,7 @@ async fn make(
         options.now = now.clone();
         options.budget = access.oci.rate;
         options.metrics = access.metrics.clone();
-        return Ok((provider(options, access, loaded, now), Profiles::Read));
+        return Ok((provider(options, access, loaded), Profiles::Read));
     }
     let mut profiles = Profiles::Read;
     let mut options = ClientOptions::new(Arc::new(Https::new(&HttpsOptions::default())?));
@@ -185,10 +203,10 @@ async fn make(
     {
         options.credentials = tenancies.into_iter().map(|tenancy| (tenancy, own.clone())).collect();
     }
-    Ok((provider(options, access, loaded, now), profiles))
+    Ok((provider(options, access, loaded), profiles))
 }
 
-fn provider(options: ClientOptions, access: &Access, loaded: &LoadedFleet, now: Now) -> OciProvider {
+fn provider(options: ClientOptions, access: &Access, loaded: &LoadedFleet) -> OciProvider {
     let details = if access.oci.full {
         Details::Full
     } else {
@@ -196,7 +214,7 @@ fn provider(options: ClientOptions, access: &Access, loaded: &LoadedFleet, now: 
     };
     let mut own = Options {
         details,
-        now,
+        now: access.oci.clock.0.clone(),
         ..Options::default()
     };
     if access.sandbox.is_some() {

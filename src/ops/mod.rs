@@ -49,7 +49,7 @@ pub use apply::{Leave, apply, leave};
 pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspend, suspensions};
 pub use base::{Base, BaseError};
 pub use caps::{CapError, grant};
-pub use cloud::{Auth, CloudError, OciAccess};
+pub use cloud::{Auth, Clock, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
 pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};

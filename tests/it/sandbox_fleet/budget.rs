@@ -1,9 +1,11 @@
 //! How much is asked of OCI, and how fast.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use fleetwright::ops::Planned;
+use fleetwright::ops::{Clock, Planned};
 use fleetwright::providers::oci::budget::Rate;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::said::{Told, is_settled, text};
@@ -26,37 +28,48 @@ fn asked(planned: &Planned) -> BTreeMap<&'static str, u64> {
     asked
 }
 
+/// At some hour of a day.
+fn at(hour: i64) -> Clock {
+    let time = Timestamp::from_second(hour * 3_600 + 59).expect("a time");
+    Clock(Arc::new(move || time))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_plan_without_changes_asks_for_lists_and_for_what_is_in_none() {
+    const RULES: &str = "ListNetworkSecurityGroupSecurityRules";
     let mut world = World::with_more(ALONE, &[("a", ""), ("b", "")]).await;
     world.converges().await;
     let groups = world.sandbox.oci().living()["NetworkSecurityGroup"].len() as u64;
     assert!(groups > 0);
-    let before = world.sandbox.oci().calls();
-    let planned = world.plan().await;
-    assert!(is_settled(&planned), "{}", text(&planned));
-    let counted = asked(&planned);
-    for (operation, count) in &counted {
-        let served = world.sandbox.oci().calls()[*operation] - before.get(*operation).copied().unwrap_or(0);
-        assert_eq!(served, *count, "{operation}");
+    let mut rules_read = Vec::new();
+    for hour in 0..24 {
+        world.access.oci.clock = at(hour);
+        let before = world.sandbox.oci().calls();
+        let planned = world.plan().await;
+        assert!(is_settled(&planned), "{}", text(&planned));
+        let mut counted = asked(&planned);
+        for (operation, count) in &counted {
+            let served = world.sandbox.oci().calls()[*operation] - before.get(*operation).copied().unwrap_or(0);
+            assert_eq!(served, *count, "{operation}");
+        }
+        rules_read.push(counted.remove(RULES).unwrap_or(0));
+        // The management cluster's route table is others', and in no list of ours: it is read, once for all clusters.
+        let reads: Vec<_> = counted
+            .iter()
+            .filter(|(operation, _)| !operation.starts_with("List"))
+            .collect();
+        assert_eq!(reads, [(&"GetRouteTable", &1)], "{counted:#?}");
+        // Two compartments, and not two clusters, are what lists are by.
+        assert!(counted.values().all(|count| *count <= 2), "{counted:#?}");
     }
-    // The management cluster's route table is others', and in no list of ours: it is read, once for all clusters.
-    let reads: Vec<_> = counted
-        .iter()
-        .filter(|(operation, _)| !operation.starts_with("List"))
-        .collect();
-    assert_eq!(reads, [(&"GetRouteTable", &1)], "{counted:#?}");
-    assert!(
-        !counted.contains_key("ListNetworkSecurityGroupSecurityRules"),
-        "{counted:#?}"
-    );
-    // Two compartments, and not two clusters, are what lists are by.
-    assert!(counted.values().all(|count| *count <= 2), "{counted:#?}");
+    // Each group has its hour of the day, in which its rules are read though its tag says that they are as they were left.
+    assert_eq!(rules_read.iter().sum::<u64>(), groups, "{rules_read:?}");
+    assert!(rules_read.contains(&0), "{rules_read:?}");
 
     world.access.oci.full = true;
     let planned = world.plan().await;
     let in_full = asked(&planned);
-    assert_eq!(in_full["ListNetworkSecurityGroupSecurityRules"], groups, "{in_full:#?}");
+    assert_eq!(in_full[RULES], groups, "{in_full:#?}");
 }
 
 #[tokio::test(start_paused = true)]
