@@ -16,11 +16,14 @@ use crate::resource::{OciId, UnitId};
 struct Use<'a> {
     /// OCID of the VCN that it is to be in.
     vcn: Option<&'a str>,
-    /// Ranges of which one has to hold its own; any where empty.
-    within: &'a [String],
+    /// Ranges of machines: a VCN has to hold them, and of a subnet they have to hold its own.
+    machine: &'a [String],
     /// Whether something in it gets a public address.
     public: bool,
 }
+
+/// What to do where OCI did not answer for it.
+const UNANSWERED: &str = "mend the OCID, or let the identity that looks read what is there";
 
 /// Looks at one.
 pub(super) async fn look(
@@ -36,9 +39,13 @@ pub(super) async fn look(
             met: Met::No,
             why: vec![crate::report::chain(&error)],
         },
-        // A 404 may hide what is there.
-        Err(error @ (LookupError::Kind(_) | LookupError::Call { .. } | LookupError::NoTenancy(_))) => {
-            Finding::unchecked(crate::report::chain(&error))
+        // A 404 may hide what is there, and may be of an OCID that nothing has.
+        Err(error @ LookupError::Call { .. }) => Finding {
+            met: Met::Unknown,
+            why: vec![crate::report::chain(&error), UNANSWERED.to_owned()],
+        },
+        Err(error @ (LookupError::Kind(_) | LookupError::NoTenancy(_))) => {
+            Finding::of(Met::Unchecked, crate::report::chain(&error))
         }
     }
 }
@@ -53,9 +60,10 @@ async fn found(
         resource,
         region,
         role,
-        within,
+        machine,
         vcn,
         public,
+        ..
     } = precondition
     else {
         return Ok(Finding::plain(Met::Unchecked));
@@ -73,12 +81,14 @@ async fn found(
     };
     let used = Use {
         vcn: vcn.as_deref(),
-        within,
+        machine,
         public: *public,
     };
     let why = misfits(&shown, &used);
-    let met = if why.is_empty() { Met::Yes } else { Met::No };
-    Ok(Finding { met, why })
+    if why.is_empty() {
+        return Ok(Finding::of(Met::Yes, shape(&ocid, &shown)));
+    }
+    Ok(Finding { met: Met::No, why })
 }
 
 fn tenancy(unit: &UnitId, loaded: &LoadedFleet) -> Option<String> {
@@ -110,11 +120,18 @@ fn misfits(shown: &Value, used: &Use<'_>) -> Vec<String> {
     {
         why.push(format!("it is in {own}, not in {wanted}"));
     }
-    if let Some(own) = text("cidrBlock")
-        && !used.within.is_empty()
-        && !used.within.iter().any(|range| holds(range, own))
-    {
-        why.push(format!("its range {own} is not within {}", used.within.join(", ")));
+    let own = ranges(shown);
+    if shown.get("vcnId").is_some() {
+        for range in own.iter().filter(|range| lies_outside(range, used.machine)) {
+            why.push(format!("its range {range} is not within {}", used.machine.join(", ")));
+        }
+    } else {
+        for range in used.machine.iter().filter(|range| lies_outside(range, &own)) {
+            why.push(format!(
+                "machines are to be in {range}, and it has {} alone",
+                own.join(", ")
+            ));
+        }
     }
     if used.public && shown.get("prohibitPublicIpOnVnic") == Some(&Value::Bool(true)) {
         why.push("it is private: nothing in it gets a public address, and the endpoint is to have one".to_owned());
@@ -122,13 +139,43 @@ fn misfits(shown: &Value, used: &Use<'_>) -> Vec<String> {
     why
 }
 
-/// Ranges that are none are said elsewhere.
-fn holds(range: &str, own: &str) -> bool {
-    let parse = |text: &str| text.parse::<ipnet::IpNet>();
-    match (parse(range), parse(own)) {
-        (Ok(range), Ok(own)) => range.contains(&own),
-        _ => true,
-    }
+/// The ranges of a VCN or subnet, of both families.
+fn ranges(shown: &Value) -> Vec<String> {
+    const ONE: [&str; 2] = ["cidrBlock", "ipv6CidrBlock"];
+    const SEVERAL: [&str; 3] = ["cidrBlocks", "ipv4CidrBlocks", "ipv6CidrBlocks"];
+    let several = SEVERAL.iter().filter_map(|key| shown.get(key)?.as_array()).flatten();
+    let one = ONE.iter().filter_map(|key| shown.get(key));
+    let mut found: Vec<String> = several
+        .chain(one)
+        .filter_map(|range| Some(range.as_str()?.to_owned()))
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Whether none of these holds a range. Where none is of its family, nothing was said of that; ranges that are none are told
+/// elsewhere.
+fn lies_outside(range: &str, of: &[String]) -> bool {
+    let parse = |text: &str| text.parse::<ipnet::IpNet>().ok();
+    let Some(range) = parse(range) else { return false };
+    let mut of = of
+        .iter()
+        .filter_map(|one| parse(one))
+        .filter(|one| one.addr().is_ipv4() == range.addr().is_ipv4());
+    let mut peers = of.by_ref().peekable();
+    peers.peek().is_some() && !peers.any(|one| one.contains(&range))
+}
+
+/// What was found, in words.
+fn shape(ocid: &str, shown: &Value) -> String {
+    let name = shown.get("displayName").and_then(Value::as_str).unwrap_or_default();
+    let access = match shown.get("prohibitPublicIpOnVnic").and_then(Value::as_bool) {
+        Some(true) => ", private",
+        Some(false) => ", public",
+        None => "",
+    };
+    format!("`{name}`, {ocid}, {}{access}", ranges(shown).join(", "))
 }
 
 #[cfg(test)]
@@ -139,16 +186,16 @@ mod tests {
 
     const ANY: Use<'_> = Use {
         vcn: None,
-        within: &[],
+        machine: &[],
         public: false,
     };
 
     #[test]
     fn a_subnet_fits_where_nothing_speaks_against_it() {
-        let within = ["10.0.0.0/16".to_owned()];
+        let machine = ["10.0.0.0/16".to_owned()];
         let used = Use {
             vcn: Some("ocid1.vcn.oc1..a"),
-            within: &within,
+            machine: &machine,
             public: true,
         };
         let shown = json!({"cidrBlock": "10.0.64.0/20", "vcnId": "ocid1.vcn.oc1..a", "lifecycleState": "AVAILABLE",
@@ -161,11 +208,43 @@ mod tests {
     }
 
     #[test]
+    fn a_vcn_holds_what_machines_are_to_be_in_and_a_subnet_is_held_by_it() {
+        let machine = ["10.0.0.0/20".to_owned(), "fd00:1::/56".to_owned()];
+        let used = Use {
+            machine: &machine,
+            ..ANY
+        };
+        let vcn = |ranges: Value| misfits(&json!({"cidrBlocks": ranges, "ipv6CidrBlocks": ["fd00:1::/48"]}), &used);
+        assert_eq!(vcn(json!(["10.9.0.0/16", "10.0.0.0/16"])), Vec::<String>::new());
+        assert_eq!(
+            vcn(json!(["10.9.0.0/16"])),
+            ["machines are to be in 10.0.0.0/20, and it has 10.9.0.0/16, fd00:1::/48 alone"]
+        );
+        let subnet = |ranges: Value| {
+            misfits(
+                &json!({"vcnId": "v", "cidrBlock": "10.0.1.0/24", "ipv6CidrBlocks": ranges}),
+                &used,
+            )
+        };
+        assert_eq!(subnet(json!(["fd00:1::/64"])), Vec::<String>::new());
+        assert_eq!(
+            subnet(json!(["fd00:2::/64"])),
+            ["its range fd00:2::/64 is not within 10.0.0.0/20, fd00:1::/56"]
+        );
+        // A family of which nothing is said may have any range.
+        let used = Use {
+            machine: &machine[..1],
+            ..ANY
+        };
+        assert!(misfits(&json!({"vcnId": "v", "ipv6CidrBlock": "fd00:2::/64"}), &used).is_empty());
+    }
+
+    #[test]
     fn each_point_that_does_not_fit_is_named() {
-        let within = ["10.1.0.0/16".to_owned()];
+        let machine = ["10.1.0.0/16".to_owned()];
         let used = Use {
             vcn: Some("ocid1.vcn.oc1..a"),
-            within: &within,
+            machine: &machine,
             public: true,
         };
         let shown = json!({"cidrBlock": "10.0.64.0/20", "vcnId": "ocid1.vcn.oc1..b", "lifecycleState": "TERMINATING",

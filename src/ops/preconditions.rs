@@ -50,7 +50,9 @@ pub(super) async fn check(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen, ac
                 (Precondition::Existing { .. }, Ok(oci), _, Some(unit)) => {
                     existing::look(precondition, unit, loaded, oci).await
                 }
-                (Precondition::Existing { .. }, Err(why), ..) if !why.is_empty() => Finding::unchecked(why.clone()),
+                (Precondition::Existing { .. }, Err(why), ..) if !why.is_empty() => {
+                    Finding::of(Met::Unchecked, why.clone())
+                }
                 (_, _, Some(provider), _) => Finding::plain(is_met(precondition, provider, seen, on.as_ref()).await),
                 _ => Finding::plain(Met::Unchecked),
             };

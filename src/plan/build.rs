@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::change::{Action, Block, Change};
+use super::change::{Action, Block, Change, Reason};
 use super::decide::{self, Context};
 use super::dependents::block_dependents;
 use super::disruption::Forecast;
@@ -222,7 +222,9 @@ impl Plan {
 
     /// Whether all there is to change moved by itself.
     pub fn is_drift_only(&self) -> bool {
-        self.has_changes() && self.pending().all(Change::is_drift)
+        // What names something that was taken away follows it.
+        let follows = |change: &Change| change.is_drift() || change.reason == Reason::ReferenceChanged;
+        self.pending().any(Change::is_drift) && self.pending().all(follows)
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Reason {
     Drifted,
     /// What it is copied from changed; nobody touched the copy.
     SourceChanged,
+    /// What it names by its OCID or name is made anew; nobody touched what names it.
+    ReferenceChanged,
     /// It exists, made by someone else.
     Found,
     /// It exists, marked as ours, and no inventory knows it.

@@ -11,7 +11,7 @@ use super::change::{
 use super::cloud;
 use super::conflict::{Resolution, forced, resolve};
 use super::ignore::{self, IgnoredField, Rules};
-use super::known::{Known, Open, restore};
+use super::known::{KNOWN_AFTER_APPLY, Known, Open, restore};
 use super::mask::{is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
@@ -131,7 +131,13 @@ pub(super) fn wanted(
             };
             write_whole(&mut change, manifest, entry, context);
         }
-        Some(Observed::Present(live)) => return present(change, manifest, live, entry, (context, ignored)),
+        Some(Observed::Present(live)) => {
+            let mut change = present(change, manifest, live, entry, (context, ignored))?;
+            if change.reason == Reason::Drifted && is_all_to_come(&change) {
+                change.reason = Reason::ReferenceChanged;
+            }
+            return Some(change);
+        }
     }
     if matches!(change.blocks.last(), Some(Block::NoProvider)) {
         // What it would be is known all the same: it is shown as a create that waits.
@@ -447,6 +453,15 @@ pub(super) fn owners(object: &Value) -> Vec<Value> {
 }
 
 /// Whether all that differs was last set by ourselves.
+/// Whether each field that changes is to name something that is still to be made.
+fn is_all_to_come(change: &Change) -> bool {
+    let names = |field: &FieldDiff| {
+        let after = field.after.as_ref();
+        after.is_some_and(|after| after.to_string().contains(KNOWN_AFTER_APPLY))
+    };
+    !change.unresolved.is_empty() && !change.fields.is_empty() && change.fields.iter().all(names)
+}
+
 fn is_all_ours(fields: &[FieldDiff]) -> bool {
     let is_ours = |field: &FieldDiff| field.owner.as_ref().is_some_and(|owner| owner.manager == MANAGER);
     !fields.is_empty() && fields.iter().all(is_ours)

@@ -10,14 +10,16 @@ use serde::Serialize;
 use super::build::Plan;
 use super::change::{Action, Block};
 use crate::render::Precondition;
-use crate::resource::{OciId, UnitId};
+use crate::resource::{OciId, ResourceId, UnitId};
 
 /// Whether it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Met {
-    /// It is not.
+    /// It is not, or does not fit.
     No,
+    /// Whoever has it was asked, and did not say.
+    Unknown,
     /// Nothing here can look at it.
     Unchecked,
     /// It is.
@@ -29,7 +31,7 @@ pub enum Met {
 pub struct Finding {
     /// Whether it is there.
     pub met: Met,
-    /// What of it does not fit, or why nobody looked; nothing where it is plainly there or not.
+    /// What it is; what of it does not fit; or why that is not known. Nothing where it is plainly there or not.
     pub why: Vec<String>,
 }
 
@@ -39,13 +41,10 @@ impl Finding {
         Self { met, why: Vec::new() }
     }
 
-    /// It could not be looked at.
-    pub fn unchecked(why: impl Into<String>) -> Self {
+    /// One with its reason.
+    pub fn of(met: Met, why: impl Into<String>) -> Self {
         let why = vec![why.into()];
-        Self {
-            met: Met::Unchecked,
-            why,
-        }
+        Self { met, why }
     }
 }
 
@@ -57,7 +56,7 @@ pub struct Need {
     pub met: Met,
     /// In words.
     pub what: String,
-    /// What of it does not fit, or why nobody looked; nothing where it is plainly there or not.
+    /// What it is; what of it does not fit; or why that is not known. Nothing where it is plainly there or not.
     pub why: Vec<String>,
     /// The units that need it.
     pub units: BTreeSet<UnitId>,
@@ -76,27 +75,45 @@ fn runs(kind: &str) -> bool {
     matches!(kind, "HostedCluster" | "NodePool")
 }
 
-/// Takes what was found: it is kept in the plan, and what is not there, or does not fit, holds up the control planes and
-/// pools that need it.
+/// Takes what was found: it is kept in the plan, and what is not there, does not fit or is not known to holds up the control
+/// planes and pools that need it.
 pub fn settle(plan: &mut Plan, found: impl IntoIterator<Item = (UnitId, Precondition, Finding)>) {
     let mut needs: BTreeMap<(Finding, String), BTreeSet<UnitId>> = BTreeMap::new();
     for (unit, precondition, finding) in found {
-        needs.entry((finding, words(&precondition))).or_default().insert(unit);
+        let what = words(&precondition);
+        if let Some(block) = block(&what, &finding) {
+            let concerned = plan.changes.iter_mut().filter(|change| {
+                change.goes_ahead() && change.writes() && change.unit == unit && concerns(&precondition, &change.id)
+            });
+            for change in concerned {
+                change.blocks.push(block.clone());
+            }
+        }
+        needs.entry((finding, what)).or_default().insert(unit);
     }
     plan.needs = needs
         .into_iter()
         .map(|((Finding { met, why }, what), units)| Need { met, what, why, units })
         .collect();
-    for need in plan.needs.iter().filter(|need| need.met == Met::No) {
-        let concerned = plan.changes.iter_mut().filter(|change| {
-            change.goes_ahead() && change.writes() && runs(&change.id.kind) && need.units.contains(&change.unit)
-        });
-        for change in concerned {
-            change.blocks.push(Block::Precondition {
-                what: need.what.clone(),
-                lacks: need.why.clone(),
-            });
-        }
+}
+
+fn block(what: &str, finding: &Finding) -> Option<Block> {
+    match finding.met {
+        Met::No => Some(Block::Precondition {
+            what: what.to_owned(),
+            lacks: finding.why.clone(),
+        }),
+        Met::Unknown => Some(Block::Unknown {
+            reason: sentence(what, &finding.why),
+        }),
+        Met::Unchecked | Met::Yes => None,
+    }
+}
+
+fn concerns(precondition: &Precondition, id: &ResourceId) -> bool {
+    match precondition {
+        Precondition::Existing { pool: Some(pool), .. } => id.kind == "NodePool" && id.name == *pool,
+        _ => runs(&id.kind),
     }
 }
 
@@ -149,21 +166,19 @@ fn words(precondition: &Precondition) -> String {
             resource,
             region,
             role,
-            within,
+            machine,
             ..
         } => {
             let what = match resource {
                 OciId::Known(ocid) => ocid.as_str(),
                 OciId::Named(lookup) => &lookup.name,
             };
-            let range = if within.is_empty() {
-                String::new()
-            } else {
-                format!(", within {}", within.join(", "))
-            };
+            let ranges = machine.join(", ");
             match role.as_str() {
-                "vcn" => format!("the VCN {what} in {region}"),
-                role => format!("the subnet {what} in {region}, for {role}{range}"),
+                "vcn" if machine.is_empty() => format!("the VCN {what} in {region}"),
+                "vcn" => format!("the VCN {what} in {region}, with {ranges} in it"),
+                role if machine.is_empty() => format!("the subnet {what} in {region}, for {role}"),
+                role => format!("the subnet {what} in {region}, for {role}, within {ranges}"),
             }
         }
     }
@@ -173,6 +188,7 @@ fn words(precondition: &Precondition) -> String {
 mod tests {
     use super::*;
     use crate::plan::change::tests::{change, plan};
+    use crate::resource::Ocid;
 
     #[test]
     fn what_is_not_there_holds_up_what_runs_on_it_and_nothing_else() {
@@ -195,7 +211,7 @@ mod tests {
                 (
                     units[2].clone(),
                     Precondition::OciPlatform,
-                    Finding::unchecked("no rights"),
+                    Finding::of(Met::Unchecked, "no rights"),
                 ),
             ],
         );
@@ -207,5 +223,36 @@ mod tests {
             .collect();
         assert_eq!(going, ["ns", "b", "c-x"]);
         assert_eq!(plan.needs.len(), 2);
+    }
+
+    #[test]
+    fn what_was_asked_for_and_not_told_is_not_known_and_a_pools_own_subnet_is_that_pools_matter() {
+        let changes = vec![
+            change("a", "HostedCluster", "a", Action::Create),
+            change("a", "NodePool", "a-x", Action::Create),
+            change("a", "NodePool", "a-y", Action::Create),
+        ];
+        let unit = changes[0].unit.clone();
+        let mut plan = plan(changes);
+        let existing = Precondition::Existing {
+            resource: OciId::Known(Ocid::new("ocid1.subnet.oc1.iad.x")),
+            region: "us-ashburn-1".to_owned(),
+            role: "pool x".to_owned(),
+            machine: Vec::new(),
+            vcn: None,
+            public: false,
+            pool: Some("a-x".to_owned()),
+        };
+        settle(&mut plan, [(unit, existing, Finding::of(Met::Unknown, "404"))]);
+        let blocked: Vec<_> = plan.changes.iter().filter(|change| !change.goes_ahead()).collect();
+        assert_eq!(blocked.len(), 1);
+        assert_eq!(blocked[0].id.name, "a-x");
+        let Block::Unknown { reason } = &blocked[0].blocks[0] else {
+            panic!("{:?}", blocked[0].blocks)
+        };
+        assert_eq!(
+            reason,
+            "the subnet ocid1.subnet.oc1.iad.x in us-ashburn-1, for pool x: 404"
+        );
     }
 }

@@ -48,14 +48,17 @@ pub enum Precondition {
         resource: OciId,
         /// OCI region id.
         region: String,
-        /// `vcn`, `endpoint`, `workers`.
+        /// `vcn`, `endpoint`, `workers`, `pool NAME`.
         role: String,
-        /// Ranges of which one holds the subnet's; of any range where empty.
-        within: Vec<String>,
-        /// The VCN that a subnet is in; of a VCN none.
+        /// The machine networks of the cluster: a VCN holds each of them, and of a subnet for workers each range is within one
+        /// of them. Where empty, any ranges will do.
+        machine: Vec<String>,
+        /// The VCN that a subnet is in, where that is not one of ours; of a VCN none.
         vcn: Option<OciId>,
         /// Whether something in the subnet is to have a public address.
         public: bool,
+        /// The NodePool that alone uses the subnet; none where the whole cluster does.
+        pool: Option<String>,
     },
     /// The security rules of the management cluster's VCN admit the network that is peered with it.
     Peering {
@@ -92,10 +95,17 @@ pub(super) fn of_cluster(
         | (NetworkSource::Shared { .. }, Some(NetworkSource::Existing(existing)))
             if on_oci =>
         {
-            let machine = cluster.network.machine.iter().map(ToString::to_string).collect();
-            needs.extend(there(existing, &cluster.region, machine, cluster.has_public_endpoint()));
+            needs.extend(there(
+                existing,
+                &cluster.region,
+                &machine(cluster),
+                cluster.has_public_endpoint(),
+            ));
         }
         _ => {}
+    }
+    if let Some(hosted) = hosted.filter(|_| on_oci && matches!(cluster.manage, Manage::All | Manage::Pools)) {
+        needs.extend(of_pools(cluster, hosted, shared));
     }
     needs.sort();
     needs.dedup();
@@ -109,7 +119,7 @@ pub(super) fn of_network(network: &Network) -> Vec<Precondition> {
             peering(&network.object_name, plan).into_iter().collect()
         }
         NetworkSource::Existing(existing) => {
-            let mut needs = there(existing, &network.region, Vec::new(), false);
+            let mut needs = there(existing, &network.region, &[], false);
             needs.sort();
             needs
         }
@@ -154,29 +164,50 @@ fn secrets(cluster: &Cluster, hosted: &Hosted, needs: &mut Vec<Precondition>) {
 }
 
 /// The parts of an existing network.
-fn there(existing: &ExistingNetwork, region: &str, machine: Vec<String>, public: bool) -> Vec<Precondition> {
-    let vcn = Precondition::Existing {
-        resource: existing.vcn.clone(),
-        region: region.to_owned(),
-        role: "vcn".to_owned(),
-        within: Vec::new(),
-        vcn: None,
-        public: false,
-    };
-    let subnet = |resource: &OciId, role: &str, within: Vec<String>, public: bool| Precondition::Existing {
-        resource: resource.clone(),
-        region: region.to_owned(),
-        role: role.to_owned(),
-        within,
-        vcn: Some(existing.vcn.clone()),
-        public,
-    };
+fn there(existing: &ExistingNetwork, region: &str, machine: &[String], public: bool) -> Vec<Precondition> {
+    let one =
+        |resource: &OciId, role: &str, machine: &[String], vcn: Option<&OciId>, public: bool| Precondition::Existing {
+            resource: resource.clone(),
+            region: region.to_owned(),
+            role: role.to_owned(),
+            machine: machine.to_vec(),
+            vcn: vcn.cloned(),
+            public,
+            pool: None,
+        };
+    let vcn = Some(&existing.vcn);
     let endpoint = existing.endpoint_subnet.as_ref();
     let workers = existing.worker_subnet.as_ref();
-    std::iter::once(vcn)
-        .chain(endpoint.map(|id| subnet(id, "endpoint", Vec::new(), public)))
-        .chain(workers.map(|id| subnet(id, "workers", machine, false)))
+    std::iter::once(one(&existing.vcn, "vcn", machine, None, false))
+        .chain(endpoint.map(|id| one(id, "endpoint", &[], vcn, public)))
+        .chain(workers.map(|id| one(id, "workers", machine, vcn, false)))
         .collect()
+}
+
+/// The subnets that pools name for themselves.
+fn of_pools(cluster: &Cluster, hosted: &Hosted, shared: Option<&Network>) -> Vec<Precondition> {
+    let vcn = match (&cluster.network.source, shared.map(|network| &network.source)) {
+        (NetworkSource::Existing(existing), _)
+        | (NetworkSource::Shared { .. }, Some(NetworkSource::Existing(existing))) => Some(existing.vcn.clone()),
+        _ => None,
+    };
+    let pools = hosted.node_pools.values();
+    let named = pools.filter_map(|pool| Some((pool, pool.subnet.clone()?)));
+    named
+        .map(|(pool, subnet)| Precondition::Existing {
+            resource: OciId::Known(subnet),
+            region: cluster.region.clone(),
+            role: format!("pool {}", pool.name),
+            machine: machine(cluster),
+            vcn: vcn.clone(),
+            public: false,
+            pool: Some(pool.object_name.clone()),
+        })
+        .collect()
+}
+
+fn machine(cluster: &Cluster) -> Vec<String> {
+    cluster.network.machine.iter().map(ToString::to_string).collect()
 }
 
 fn published(

@@ -116,7 +116,7 @@ struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    fn add(&mut self, existing: &'a ExistingNetwork, cluster: &Cluster) {
+    fn add(&mut self, existing: &'a ExistingNetwork, cluster: &'a Cluster) {
         let new = cluster.network.machine.iter().filter(|range| range.addr().is_ipv4());
         let first = new.clone().next().copied();
         let new: Vec<IpNet> = new.filter(|range| !self.ranges.contains(range)).copied().collect();
@@ -137,6 +137,13 @@ impl<'a> Standing<'a> {
             if let OciId::Known(ocid) = id {
                 self.subnets.entry(ocid).or_insert((range, false)).1 |= public;
             }
+        }
+        let pools = cluster
+            .hosted()
+            .into_iter()
+            .flat_map(|hosted| hosted.node_pools.values());
+        for ocid in pools.filter_map(|pool| pool.subnet.as_ref()) {
+            self.subnets.entry(ocid).or_insert((range, false));
         }
     }
 

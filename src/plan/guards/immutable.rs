@@ -132,13 +132,13 @@ impl Guard for Immutable {
         let mut refusals: Vec<Refusal> = Vec::new();
         for ((unit, fields, lift), mut objects) in refused.clone() {
             let mut message = format!("{} can't be changed in place: {}", named(&objects), fields.join(", "));
-            if fields.iter().any(|field| ADDRESSES.contains(field)) && moved.insert(unit) {
+            if fields.iter().any(|field| OF_ALL.contains(field)) && moved.insert(unit) {
                 let others =
                     network(changes, unit).filter(|id| !refused.values().flatten().any(|covered| covered == *id));
                 let before = objects.len();
                 objects.extend(others.cloned());
                 if objects.len() > before {
-                    message.push_str("; without it the rest of its network does not go to other addresses");
+                    message.push_str("; without it the rest of its network stays as it is");
                 }
             }
             refusals.push(Refusal {
@@ -152,8 +152,14 @@ impl Guard for Immutable {
     }
 }
 
-/// Fields that hold the addresses of nodes.
-const ADDRESSES: [&str; 2] = [".spec.networking.machineNetwork", ".spec.cidrBlock"];
+/// Fields that the rest of a network is made for: the addresses of nodes, and whether the internet reaches them. Gateways and rules
+/// that go while the subnets stay would cut off what is in them.
+const OF_ALL: [&str; 4] = [
+    ".spec.networking.machineNetwork",
+    ".spec.cidrBlock",
+    ".spec.prohibitInternetIngress",
+    ".spec.prohibitPublicIpOnVnic",
+];
 
 /// Whether a subnet would have other addresses, and not more or fewer of those that it has: what has one of them keeps it.
 fn moves(change: &Change, diff: &FieldDiff) -> bool {
@@ -171,7 +177,7 @@ fn network<'a>(changes: &'a [Change], unit: &UnitId) -> impl Iterator<Item = &'a
         change.unit == *unit
             && change.id.target == Target::Oci
             && change.goes_ahead()
-            && (change.action, change.reason) == (Action::Update, Reason::Changed)
+            && matches!(change.reason, Reason::New | Reason::Changed | Reason::Removed)
     });
     of_it.map(|change| &change.id)
 }

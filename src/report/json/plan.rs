@@ -81,7 +81,8 @@ pub struct ChangeReport {
     pub object: ObjectReport,
     /// `create`, `update`, `adopt`, `delete`, `forget`, `leave`.
     pub action: &'static str,
-    /// `new`, `vanished`, `changed`, `drifted`, `sourceChanged`, `found`, `unrecorded`, `removed`, `gone`, `moved`, `unseen`.
+    /// `new`, `vanished`, `changed`, `drifted`, `sourceChanged`, `referenceChanged`, `found`, `unrecorded`, `removed`,
+    /// `gone`, `moved`, `unseen`.
     pub reason: &'static str,
     /// How the fields are known: `predicted`, `confirmed` (by the server's dry-run), `server`, `document`.
     pub preview: &'static str,
@@ -179,9 +180,9 @@ pub struct HeldReport {
 pub struct NeedReport {
     /// In words.
     pub what: String,
-    /// `yes`, `no`, `unchecked`.
+    /// `yes`, `no` (missing, or does not fit), `unknown` (asked for, and not told), `unchecked`.
     pub met: &'static str,
-    /// What of it does not fit, or why nobody looked.
+    /// What was found; what of it does not fit; or why that is not known.
     pub why: Vec<String>,
     /// Who needs it.
     pub units: Vec<UnitReport>,
@@ -237,6 +238,7 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                     met: match need.met {
                         Met::Yes => "yes",
                         Met::No => "no",
+                        Met::Unknown => "unknown",
                         Met::Unchecked => "unchecked",
                     },
                     why: need.why.clone(),
@@ -282,6 +284,7 @@ fn change(change: &Change, plan: &Plan) -> ChangeReport {
             Reason::Changed => "changed",
             Reason::Drifted => "drifted",
             Reason::SourceChanged => "sourceChanged",
+            Reason::ReferenceChanged => "referenceChanged",
             Reason::Found => "found",
             Reason::Unrecorded => "unrecorded",
             Reason::Removed => "removed",

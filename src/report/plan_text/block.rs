@@ -83,6 +83,7 @@ pub(super) fn reason(change: &Change) -> &'static str {
         }
         Reason::Drifted => "drift: changed by someone else",
         Reason::SourceChanged => "what it is copied from changed",
+        Reason::ReferenceChanged => "what it refers to is made anew",
         Reason::Found => "exists, made by someone else",
         Reason::Unrecorded => "is marked as ours, and is in no inventory",
         Reason::Removed => "no longer in the fleet files",

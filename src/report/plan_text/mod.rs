@@ -166,7 +166,13 @@ impl PlanText {
     /// What has to be there and is not ours to make.
     fn needs(&self, out: &mut String, plan: &Plan) -> fmt::Result {
         let style = self.style;
-        for need in plan.needs.iter().filter(|need| need.met != Met::Yes) {
+        // What is there is worth a line where there is more to say of it than that.
+        let told = || {
+            plan.needs
+                .iter()
+                .filter(|need| need.met != Met::Yes || !need.why.is_empty())
+        };
+        for need in told() {
             let for_whom = match (need.units.len(), need.units.first()) {
                 (1, Some(unit)) => unit.to_string(),
                 (n, _) => format!("{n} clusters"),
@@ -174,12 +180,14 @@ impl PlanText {
             let (tone, word) = match need.met {
                 Met::No if need.why.is_empty() => (Tone::Bad, "missing:"),
                 Met::No => (Tone::Bad, "does not fit:"),
-                Met::Unchecked | Met::Yes => (Tone::Faint, "needed, not checked:"),
+                Met::Unknown => (Tone::Bad, "needed, not known:"),
+                Met::Unchecked => (Tone::Faint, "needed, not checked:"),
+                Met::Yes => (Tone::Faint, "found:"),
             };
             let what = crate::plan::preconditions::sentence(&need.what, &need.why);
             writeln!(out, "{} {what} (for {for_whom})", style.paint(tone, word))?;
         }
-        if plan.needs.iter().any(|need| need.met != Met::Yes) {
+        if told().next().is_some() {
             writeln!(out)?;
         }
         Ok(())

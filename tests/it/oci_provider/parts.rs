@@ -147,6 +147,16 @@ async fn records_are_marked_beside_themselves() {
     let left = world.act("GET", "/20180115/zones/example.com/records", &Value::Null);
     assert!(!left.to_string().contains("fleetwright"), "{left}");
 
+    // Where the mark would stand, somebody keeps something: neither that nor the set is written.
+    let beside = format!("{zone}/_fleetwright-a.api.example.com/TXT");
+    let theirs = json!({"items": [{"domain": "_fleetwright-a.api.example.com", "rtype": "TXT", "ttl": 300, "rdata": "\"theirs\""}]});
+    world.act("PUT", &beside, &theirs);
+    let refused = world.write(&first, None).await.expect_err("a refusal").to_string();
+    assert!(refused.contains("`theirs`, which is not ours"), "{refused}");
+    let left = world.act("GET", zone, &Value::Null).to_string();
+    assert!(left.contains("theirs") && !left.contains("10.0.0.1"), "{left}");
+    world.act("DELETE", &beside, &Value::Null);
+
     let nowhere = world.document(
         "DnsRecords",
         "lost",

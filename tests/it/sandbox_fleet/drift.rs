@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::said::{goes_ahead, is_settled, text};
 use super::world::World;
+use fleetwright::plan::change::Reason;
 
 /// The operations of our writes since, with the names of what they are of.
 pub(super) fn since(world: &World, from: usize) -> Vec<String> {
@@ -149,4 +150,35 @@ async fn a_peering_that_somebody_ended_is_refused_until_its_rest_is_gone() {
         &world.ocid("LocalPeeringGateway", "a-management"),
     );
     assert_eq!(near["peeringStatus"], "PEERED");
+}
+
+/// The route table was touched by nobody: it names what somebody deleted.
+#[tokio::test(start_paused = true)]
+async fn what_names_something_that_is_made_anew_has_not_drifted() {
+    let world = World::of(&[("a", "")]).await;
+    world.converges().await;
+    let gateway = world.ocid("NatGateway", "a");
+    world.act("DELETE", &format!("/20160918/natGateways/{gateway}"), &Value::Null);
+    world.pass(5).await;
+    let planned = world.plan().await;
+    let reason = |kind: &str, name: &str| {
+        let mut changes = planned.plan.changes.iter();
+        changes
+            .find(|change| change.id.kind == kind && change.id.name == name)
+            .map(|change| change.reason)
+    };
+    assert_eq!(reason("NatGateway", "a"), Some(Reason::Vanished), "{}", text(&planned));
+    assert_eq!(
+        reason("RouteTable", "a-private"),
+        Some(Reason::ReferenceChanged),
+        "{}",
+        text(&planned)
+    );
+    assert!(
+        text(&planned).contains("what it refers to is made anew"),
+        "{}",
+        text(&planned)
+    );
+    world.converges().await;
+    assert_ne!(world.ocid("NatGateway", "a"), gateway);
 }

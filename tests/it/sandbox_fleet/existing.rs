@@ -200,3 +200,44 @@ async fn networks_by_ocid_are_looked_at_though_nothing_else_needs_oci() {
     let told = text(&world.plan().await);
     assert!(told.contains("is not within 10.50.0.0/20"), "{told}");
 }
+
+/// An OCID that OCI has no answer for: mistyped, or hidden from whoever looks.
+#[tokio::test(start_paused = true)]
+async fn a_subnet_that_oci_does_not_answer_for_holds_up_what_is_to_be_put_on_it_and_nothing_else() {
+    let mut world = World::of(&[("a", NAMED)]).await;
+    let made = make(&world, CLUSTERS).await;
+    let [vcn, endpoint, _] = made.clone();
+    let nowhere = "ocid1.subnet.oc1.iad.aaaaaaaanowhere7k2m9x4n7q3w8v5t".to_owned();
+    let fits = by_ocid(&made, "10.40.0.0/20");
+    world.cluster("a", &by_ocid(&[vcn, endpoint, nowhere.clone()], "10.40.0.0/20"));
+    let planned = world.plan().await;
+    let told = text(&planned);
+    assert!(
+        told.contains("needed, not known: ") && told.contains("mend the OCID"),
+        "{told}"
+    );
+    assert!(unknown(&planned)["HostedCluster/a"].contains(&nowhere), "{told}");
+    world.apply(&planned, &super::said::Told::default()).await;
+    assert!(world.get(&hosted_clusters(), "clusters-a", "a").await.is_none());
+
+    // Of a pool's own subnet that pool alone is held up.
+    let pools = format!(
+        "{fits}\n  pools:\n    general: {{profile: general}}\n    other: {{profile: general, subnet: {nowhere}}}"
+    );
+    world.cluster("a", &pools);
+    let planned = world.plan().await;
+    let told = text(&planned);
+    let reasons = unknown(&planned);
+    assert_eq!(reasons.keys().collect::<Vec<_>>(), ["NodePool/a-other"], "{told}");
+    assert!(reasons["NodePool/a-other"].contains("for pool other"), "{reasons:#?}");
+    // What was found is shown.
+    let found = format!("found: the subnet {}", made[2]);
+    assert!(
+        told.contains(&found) && told.contains("10.40.0.0/20, private"),
+        "{told}"
+    );
+    world.apply(&planned, &super::said::Told::default()).await;
+    let kind = node_pools();
+    assert!(world.get(&kind, "clusters-a", "a-general").await.is_some());
+    assert!(world.get(&kind, "clusters-a", "a-other").await.is_none());
+}

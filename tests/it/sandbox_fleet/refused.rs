@@ -55,6 +55,26 @@ async fn dns_labels_stay_as_they_were_made() {
     assert!(world.our_writes(from).is_empty(), "{:#?}", world.our_writes(from));
 }
 
+/// Its internet gateway and the rules that let traffic in would go, and the subnets stay open to what no longer comes.
+#[tokio::test(start_paused = true)]
+async fn a_public_network_does_not_become_half_a_private_one() {
+    let public = "  network: {preset: hosted-public}";
+    let mut world = World::of(&[("a", public), ("b", "")]).await;
+    world.converges().await;
+    world.cluster("a", "  network: {preset: hosted-private}");
+    let planned = world.plan().await;
+    let refusals = &planned.plan.refusals;
+    let refusal = refusals
+        .iter()
+        .find(|refusal| refusal.message.contains("rest of its network stays as it is"));
+    let refusal = refusal.unwrap_or_else(|| panic!("{}", text(&planned)));
+    let of = |kind: &str| refusal.objects.iter().any(|id| id.kind == kind);
+    assert!(of("Subnet") && of("InternetGateway"), "{:#?}", refusal.objects);
+    let from = world.written();
+    world.apply(&planned, &super::said::Told::default()).await;
+    assert!(world.our_writes(from).is_empty(), "{:#?}", world.our_writes(from));
+}
+
 /// By the program itself: what it says, and how it ends.
 #[test]
 fn the_program_refuses_it_with_its_exit_code() {

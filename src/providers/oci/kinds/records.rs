@@ -72,11 +72,7 @@ async fn marked(
     id: &ResourceId,
 ) -> Result<Option<OwnerMark>, OciError> {
     let marks = records(provider, place, &set.mark()).await?;
-    let texts = || {
-        marks
-            .iter()
-            .filter_map(|record| Some(record.get("rdata")?.as_str()?.trim_matches('"')))
-    };
+    let texts = || marks.iter().filter_map(unquoted);
     let ours = texts().find_map(|text| read_mark(text, &provider.fleet, id));
     Ok(ours.or_else(|| texts().find_map(|text| others_mark(text, &provider.fleet, id))))
 }
@@ -168,12 +164,7 @@ pub(in super::super) async fn write(
     if version(&there) != seen {
         return Err(stale());
     }
-    let marking = set.mark();
-    let rdata = format!("\"{}\"", text_mark(&provider.fleet, id, &mark.unit));
-    let item = json!({"domain": marking.domain, "rtype": "TXT", "ttl": MARK_TTL, "rdata": rdata});
-    put(provider, place, &marking, &json!([item]), None)
-        .await
-        .map_err(|error| failed("write", id, error))?;
+    write_mark(provider, wanted, &set.mark()).await?;
     let items = items(spec, &set);
     for _ in 0..ATTEMPTS {
         let etag = etag(provider, place, &set).await.map_err(read)?;
@@ -191,6 +182,36 @@ pub(in super::super) async fn write(
         }
     }
     Err(stale())
+}
+
+/// Writes our mark beside the set, unless it stands there; over nothing that is not ours.
+async fn write_mark(provider: &OciProvider, wanted: &Wanted<'_>, marking: &RecordSet) -> Result<(), ProviderError> {
+    let Wanted { id, place, mark, .. } = wanted;
+    let read = |error| failed("read", id, error);
+    let text = text_mark(&provider.fleet, id, &mark.unit);
+    for _ in 0..ATTEMPTS {
+        let etag = etag(provider, place, marking).await.map_err(read)?;
+        let there = records(provider, place, marking).await.map_err(read)?;
+        let mut texts = there.iter().map(|record| unquoted(record).unwrap_or_default());
+        if let Some(others) = texts.find(|text| read_mark(text, &provider.fleet, id).is_none()) {
+            let why = format!("{} holds `{others}`, which is not ours", marking.domain);
+            return Err(refused(id, why));
+        }
+        if there.len() == 1 && there.first().and_then(unquoted) == Some(text.as_str()) {
+            return Ok(());
+        }
+        let item = json!({"domain": marking.domain, "rtype": "TXT", "ttl": MARK_TTL, "rdata": format!("\"{text}\"")});
+        match put(provider, place, marking, &json!([item]), etag).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_stale() => {}
+            Err(error) => return Err(failed("write", id, error)),
+        }
+    }
+    Err(ProviderError::Stale(Box::new((*id).clone())))
+}
+
+fn unquoted(record: &Value) -> Option<&str> {
+    Some(record.get("rdata")?.as_str()?.trim_matches('"'))
 }
 
 /// Writes of one set, where something else of its zone changes meanwhile.
@@ -252,13 +273,29 @@ pub(in super::super) async fn delete(
         };
     }
     for set in [&set, &set.mark()] {
+        remove(provider, id, place, set).await?;
+    }
+    Ok(())
+}
+
+/// Deletes one set, as it stands: what somebody puts there meanwhile is looked at again.
+async fn remove(provider: &OciProvider, id: &ResourceId, place: &Place, set: &RecordSet) -> Result<(), ProviderError> {
+    for _ in 0..ATTEMPTS {
+        let mut look = get(Service::Dns, place, "GetRRSet", path(set));
+        look.query = query(set);
         let mut call = change(Service::Dns, place, "DeleteRRSet", Method::DELETE, path(set), None);
         call.query = query(set);
+        call.if_match = match provider.client.call(look).await {
+            Ok(answer) => answer.etag,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(failed("read", id, error)),
+        };
         match provider.client.call(call).await {
-            Ok(_) => {}
-            Err(error) if error.is_not_found() => {}
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) if error.is_stale() => {}
             Err(error) => return Err(failed("delete", id, error)),
         }
     }
-    Ok(())
+    Err(ProviderError::Stale(Box::new(id.clone())))
 }
