@@ -112,6 +112,8 @@ const BOUNDS: Bounds = Bounds {
     head_time: Duration::from_secs(10),
     body_time: Duration::from_secs(10),
     connections: 64,
+    per_peer: 24,
+    lasts: Some(Duration::from_secs(40)),
 };
 /// The loop comes round at least so often, so that probes see that it does.
 const PULSE: Duration = Duration::from_secs(15);
@@ -163,6 +165,9 @@ struct Daemon {
     unseen: Option<BTreeSet<UnitId>>,
     /// A look at the source that is under way; never more than one.
     looks: JoinSet<Looked>,
+    looks_begun: u64,
+    /// Requests, each with how many looks had begun when it was made.
+    waiting: Vec<(u64, Ask)>,
     batches: JoinSet<Ended>,
     running: BTreeMap<u64, Running>,
     begun: u64,
@@ -195,6 +200,8 @@ impl Daemon {
             recorded: BTreeSet::new(),
             unseen: None,
             looks: JoinSet::new(),
+            looks_begun: 0,
+            waiting: Vec::new(),
             batches: JoinSet::new(),
             running: BTreeMap::new(),
             begun: 0,
@@ -297,7 +304,9 @@ impl Daemon {
         let units: BTreeSet<UnitId> = units.filter(|unit| scope.holds(unit)).cloned().collect();
         let names: BTreeSet<String> = units.iter().map(ToString::to_string).collect();
         self.options.board.report().units.retain(|name, _| names.contains(name));
-        self.unseen.get_or_insert_with(|| units.clone());
+        // What has gone from files and records is not waited for.
+        let unseen = self.unseen.get_or_insert_with(|| units.clone());
+        unseen.retain(|unit| units.contains(unit));
         self.requests.keep(&units);
         if self.is_recorded_known {
             let wanted = loaded.rendered.units.keys();
@@ -315,8 +324,13 @@ impl Daemon {
 
     /// Finds out anew which units are ours.
     fn divide(&mut self) {
+        let acted = self.replica.acts();
         if self.replica.divide() {
             self.take_ours();
+        }
+        if !acted && self.replica.acts() {
+            // Whoever worked before may have been told of a commit that is not here yet.
+            self.poll.ask(self.now());
         }
         self.options.board.report().leases = self.replica.standings();
         self.check_caught_up();
@@ -351,15 +365,42 @@ impl Daemon {
         }
     }
 
-    /// Does what somebody asked for by an annotation: looks at the source and at what is meant, at once. What is under way
-    /// of that begins nothing more: it may have been suspended.
+    /// Hears what somebody asked for by an annotation. What is under way of what is meant begins nothing more, for it may have been
+    /// suspended. Who waits for an answer gets one by what the source holds now: it is looked at first.
     fn hear(&mut self, ask: Ask) {
-        let Some(loaded) = self.in_force.clone() else { return };
-        let on = ask.on.clone();
-        let is_there = |unit: &UnitId| loaded.recorded_on(unit).is_none_or(|there| there == on);
-        self.look_at_all(|unit| ask.unit.as_ref().map_or_else(|| is_there(unit), |meant| meant == unit));
-        if let Some(token) = ask.token {
+        self.look_at_what_is_meant(&ask);
+        if ask.token.is_some() {
+            // Only the last of several is told of.
+            let is_other = |(_, other): &(u64, Ask)| (&other.on, &other.unit) != (&ask.on, &ask.unit);
+            self.waiting.retain(is_other);
+            self.waiting.push((self.looks_begun, ask));
             self.poll.ask(self.now());
+        }
+    }
+
+    /// Does what was asked for before the look at the source that has ended began, whatever that found.
+    fn hear_what_waited(&mut self) {
+        let ended = self.looks_begun;
+        let waiting = std::mem::take(&mut self.waiting);
+        let (due, waiting) = waiting.into_iter().partition(|(begun, _)| *begun < ended);
+        self.waiting = waiting;
+        for (_, ask) in due {
+            self.answer(ask);
+        }
+    }
+
+    fn look_at_what_is_meant(&mut self, ask: &Ask) {
+        let Some(loaded) = self.in_force.clone() else { return };
+        let is_there = |unit: &UnitId| loaded.recorded_on(unit).is_none_or(|there| there == ask.on);
+        self.look_at_all(|unit| ask.unit.as_ref().map_or_else(|| is_there(unit), |meant| meant == unit));
+    }
+
+    /// Looks at what is meant, and tells it to who asked.
+    fn answer(&mut self, ask: Ask) {
+        let Some(loaded) = self.in_force.clone() else { return };
+        self.look_at_what_is_meant(&ask);
+        let is_there = |unit: &UnitId| loaded.recorded_on(unit).is_none_or(|there| there == ask.on);
+        if let Some(token) = ask.token {
             match ask.unit {
                 Some(unit) => self.requests.ask(&unit, token),
                 None => {
@@ -417,7 +458,7 @@ impl Daemon {
                     board.note(&unit, report);
                     self.tell(&unit, looked.facts, ended.began);
                     self.queue.end(&unit, looked.end, now);
-                    if let Some(unseen) = &mut self.unseen {
+                    if let Some(unseen) = self.unseen.as_mut().filter(|_| looked.end != End::Unreached) {
                         unseen.remove(&unit);
                     }
                 }

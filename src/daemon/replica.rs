@@ -131,6 +131,11 @@ impl Replica {
         changed
     }
 
+    /// Whether something is held.
+    pub(super) fn acts(&self) -> bool {
+        self.acts
+    }
+
     /// Whether the inventories are to be read although no unit is due: the only one that is ours may be one that no file
     /// names any more. Says so once, until it is told that they could not be read.
     pub(super) fn asks_for_inventories(&mut self) -> bool {

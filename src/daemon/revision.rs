@@ -17,6 +17,7 @@ use super::tell::FleetFacts;
 use crate::diag::Severity;
 use crate::ops::LoadedFleet;
 use crate::report::chain;
+use crate::resource::UnitId;
 
 /// What a look at the source came to: none where it holds what it did.
 pub(super) type Looked = Result<Option<News>, String>;
@@ -26,6 +27,7 @@ impl Daemon {
     /// for it.
     pub(super) fn begin_to_look(&mut self) {
         self.poll.begin();
+        self.looks_begun += 1;
         let source = self.options.source.clone();
         let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
         let telemetry = self.options.telemetry.clone();
@@ -45,6 +47,7 @@ impl Daemon {
             true => Found::Failed,
         };
         self.poll.looked(found, self.now());
+        self.hear_what_waited();
         if self.options.source.is_of_before() {
             // It is in force again; now for what has come since.
             self.poll.ask(self.now());
@@ -141,32 +144,22 @@ impl Daemon {
         let scope = self.scope();
         self.tellers
             .serve(&self.desk, loaded.scope(&scope).management_clusters());
-        if before
-            .as_ref()
-            .is_some_and(|before| before.fleet.suspend != loaded.fleet.suspend)
-        {
-            // What is suspended from now on is not to be written by what is under way.
-            self.look_at_all(|_| true);
-        }
         self.keep_units();
         let now = self.now();
-        let mut changed = BTreeSet::new();
-        for (unit, rendered) in &loaded.rendered.units {
-            let known = before.as_ref().and_then(|before| before.rendered.units.get(unit));
-            // The first looks after a start are due already, and nobody has asked for them.
-            if before.is_some() && known.is_none_or(|known| known.digest != rendered.digest) {
-                self.insist(unit);
-                changed.insert(unit.clone());
-            }
-        }
-        self.options.telemetry.awaits_plans(&loaded.revised.revision, changed);
-        // What was refused may be allowed now.
-        if before
+        // The first looks after a start are due already, and nobody has asked for them.
+        let mut changed = before
             .as_ref()
-            .is_some_and(|before| !before.fleet.has_policies_of(&loaded.fleet))
-        {
-            loaded.rendered.units.keys().for_each(|unit| self.insist(unit));
+            .map(|before| changed(before, &loaded))
+            .unwrap_or_default();
+        if let Some(before) = &before {
+            // What is suspended from now on, or has other limits, is not to be written by what is under way; and what was
+            // refused may be allowed now.
+            let is_all = before.fleet.suspend != loaded.fleet.suspend || !before.fleet.has_policies_of(&loaded.fleet);
+            // What was begun with goes by files that no longer hold: a revert ends what it reverts.
+            self.look_at_all(|unit| is_all || changed.contains(unit));
         }
+        changed.retain(|unit| loaded.rendered.units.contains_key(unit));
+        self.options.telemetry.awaits_plans(&loaded.revised.revision, changed);
         // What left the files, or whose removal was committed to.
         for (_, unit) in self
             .recorded
@@ -180,6 +173,17 @@ impl Daemon {
         self.availability.follow(loaded, names, access, telemetry);
         self.follow().await;
     }
+}
+
+/// The units of which the files say something else than before, or nothing any more.
+fn changed(before: &LoadedFleet, now: &LoadedFleet) -> BTreeSet<UnitId> {
+    let (before, now) = (&before.rendered.units, &now.rendered.units);
+    let is_same = |unit: &UnitId| match (before.get(unit), now.get(unit)) {
+        (Some(before), Some(now)) => before.digest == now.digest,
+        _ => false,
+    };
+    let units = before.keys().chain(now.keys());
+    units.filter(|unit| !is_same(unit)).cloned().collect()
 }
 
 /// Refuses a revision with errors in it.

@@ -114,6 +114,8 @@ pub struct Repository {
     looked_at: Mutex<Option<Fetched>>,
     /// Whether that is what an earlier run had in force.
     is_of_before: AtomicBool,
+    /// What is in force: known here too, for the copy may be damaged and made anew.
+    took: Mutex<Option<Fetched>>,
 }
 
 impl Repository {
@@ -124,6 +126,7 @@ impl Repository {
             allowed,
             looked_at: Mutex::new(None),
             is_of_before: AtomicBool::new(false),
+            took: Mutex::new(None),
         }
     }
 
@@ -142,7 +145,7 @@ impl Repository {
     /// Where it may go from what is in force. Of versions the higher one is the newer, on whatever branch it was made.
     fn allowed(&self, mirror: &Mirror, fetched: &Fetched, now: Timestamp) -> Allowed {
         let is_higher = || {
-            let before = self.kept(mirror, now)?;
+            let before = self.kept(mirror, now).or_else(|| locked(&self.took).clone())?;
             Some(self.options.selection.is_higher(&before.name, &fetched.name))
         };
         Allowed {
@@ -157,8 +160,12 @@ impl Repository {
     }
 
     fn looked_at(&self) -> MutexGuard<'_, Option<Fetched>> {
-        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.looked_at)
     }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Source for Repository {
@@ -174,7 +181,8 @@ impl Source for Repository {
         }
         self.is_of_before.store(false, Ordering::Relaxed);
         let fetched = mirror.fetch(now)?;
-        if let Some(before) = mirror.kept_revision(&self.in_force())? {
+        let took = locked(&self.took).as_ref().map(|took| took.commit.clone());
+        if let Some(before) = mirror.kept_revision(&self.in_force())?.or(took) {
             let standing = mirror.relation(&before, &fetched.commit)?;
             let allowed = self.allowed(&mirror, &fetched, now);
             let step = advance(Some(&before), &fetched.commit, standing, allowed)?;
@@ -194,7 +202,10 @@ impl Source for Repository {
 
     fn took(&self) -> Result<(), SourceFailure> {
         match self.looked_at().clone() {
-            Some(fetched) => Ok(ops::mirror(&self.options)?.keep(&self.in_force(), &fetched)?),
+            Some(fetched) => {
+                *locked(&self.took) = Some(fetched.clone());
+                Ok(ops::mirror(&self.options)?.keep(&self.in_force(), &fetched)?)
+            }
             None => Ok(()),
         }
     }

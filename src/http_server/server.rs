@@ -1,7 +1,8 @@
 //! The server: connections, and what bounds them.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::http::StatusCode;
@@ -33,6 +34,11 @@ pub struct Bounds {
     pub body_time: Duration,
     /// Connections at once: further ones wait until one ends.
     pub connections: usize,
+    /// Connections of one address at once: further ones are closed, so that no client takes the place of all others.
+    pub per_peer: usize,
+    /// How long a connection lasts, whatever goes on in it; none: as long as both like. Where there is an end to it, it is for one
+    /// request alone.
+    pub lasts: Option<Duration>,
 }
 
 impl Default for Bounds {
@@ -43,6 +49,8 @@ impl Default for Bounds {
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(60),
             connections: 1024,
+            per_peer: 1024,
+            lasts: None,
         }
     }
 }
@@ -111,6 +119,44 @@ impl Drop for Server {
     }
 }
 
+/// How many connections each address has.
+#[derive(Clone, Debug, Default)]
+struct Peers(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+/// The place of one of them.
+struct OfPeer {
+    peers: Peers,
+    peer: IpAddr,
+}
+
+impl Peers {
+    /// One more; none where there are as many as there may be.
+    fn enter(&self, peer: IpAddr, at_most: usize) -> Option<OfPeer> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(peer).or_default();
+        if *count >= at_most {
+            return None;
+        }
+        *count += 1;
+        Some(OfPeer {
+            peers: self.clone(),
+            peer,
+        })
+    }
+}
+
+impl Drop for OfPeer {
+    fn drop(&mut self) {
+        let mut all = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.peer);
+            }
+        }
+    }
+}
+
 /// What each connection needs.
 #[derive(Clone)]
 struct Listening {
@@ -122,6 +168,7 @@ struct Listening {
 impl Listening {
     async fn accept(self, listener: TcpListener, connections: TaskTracker) {
         let free = Arc::new(Semaphore::new(self.bounds.connections));
+        let peers = Peers::default();
         let next = async || {
             let place = free.clone().acquire_owned().await.map_err(std::io::Error::other)?;
             let (stream, peer) = listener.accept().await?;
@@ -134,10 +181,17 @@ impl Listening {
             };
             match accepted {
                 Ok((place, stream, peer)) => {
+                    let Some(of_peer) = peers.enter(peer.ip(), self.bounds.per_peer) else {
+                        continue;
+                    };
                     let listening = self.clone();
                     connections.spawn(async move {
-                        listening.serve(stream, peer).await;
-                        drop(place);
+                        let served = listening.serve(stream, peer);
+                        match listening.bounds.lasts {
+                            Some(lasts) => drop(timeout(lasts, served).await),
+                            None => served.await,
+                        }
+                        drop((place, of_peer));
                     });
                 }
                 Err(error) => {
@@ -156,6 +210,7 @@ impl Listening {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.bounds.head_time)
+            .keep_alive(self.bounds.lasts.is_none())
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         tokio::select! {
@@ -351,6 +406,42 @@ mod tests {
         let mut text = String::new();
         silent.read_to_string(&mut text).await.unwrap();
         assert!(!text.contains("200"), "{text}");
+        server.end().await;
+    }
+
+    #[tokio::test]
+    async fn an_address_has_so_many_places_and_none_for_good() {
+        let bounds = Bounds {
+            per_peer: 1,
+            lasts: Some(Duration::from_millis(100)),
+            ..Bounds::default()
+        };
+        let server = Server::listen(Arc::new(Echo), (Ipv4Addr::LOCALHOST, 0).into(), bounds);
+        let server = server.await.unwrap();
+        let mut watch = connect(&server, "GET /watch HTTP/1.1\r\nhost: h\r\n\r\n").await;
+        let mut first = [0; 1];
+        watch.read_exact(&mut first).await.unwrap();
+        let mut text = String::new();
+        let mut second = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).await.unwrap();
+        second.read_to_string(&mut text).await.ok();
+        assert_eq!(text, "", "closed, and not answered");
+        // The first would go on for ever; then there is room again, for one request each.
+        watch.read_to_string(&mut text).await.ok();
+        let hello = "POST /x HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nhello";
+        let answer = loop {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).await.unwrap();
+            let mut answer = String::new();
+            if stream.write_all(hello.as_bytes()).await.is_ok() {
+                stream.read_to_string(&mut answer).await.ok();
+            }
+            if !answer.is_empty() {
+                break answer;
+            }
+        };
+        assert!(
+            answer.ends_with("hello") && answer.contains("connection: close"),
+            "{answer}"
+        );
         server.end().await;
     }
 }

@@ -53,6 +53,26 @@ pub enum Allowance {
     Objects(u64),
 }
 
+/// The object of a change that disrupts nodes, by the name under which it is entered.
+fn object_of(name: &str) -> &str {
+    let ends = name.strip_suffix(GOES);
+    ends.or_else(|| name.rsplit_once(TO).map(|(object, _)| object))
+        .unwrap_or(name)
+}
+
+/// Between an object and the digest of what becomes of it.
+const TO: &str = " to ";
+/// After an object that goes.
+const GOES: &str = " goes";
+
+/// The name under which a change of an object is entered that disrupts nodes: the same change once, however often it is tried.
+pub fn disruption(object: &str, becomes: Option<&str>) -> String {
+    match becomes {
+        Some(digest) => format!("{object}{TO}{digest}"),
+        None => format!("{object}{GOES}"),
+    }
+}
+
 impl Ledger {
     /// Forgets what no longer counts.
     pub fn expire(&mut self, now: Timestamp) {
@@ -63,16 +83,20 @@ impl Ledger {
     }
 
     /// Enters changes that disrupt nodes, in the order of names and as far as so many a day allow, and gives those that may
-    /// not be made. What was granted before is granted again, for nothing.
+    /// not be made. What was granted before is granted again for nothing, unless the object has been granted another change
+    /// since: there and back again replaces its nodes each time.
     pub fn grant_nodes(&mut self, wanted: &BTreeMap<String, u64>, allowance: u64, now: Timestamp) -> Vec<String> {
         self.expire(now);
         let mut refused = Vec::new();
         for (name, &nodes) in wanted {
-            if self.disruptions.contains_key(name) {
+            let known = self.disruptions.get(name);
+            if known.is_some_and(|known| self.is_last(name, known)) {
                 continue;
             }
+            let earlier = known.map_or(0, |known| known.nodes);
             let taken: u64 = self.disruptions.values().map(|disrupted| disrupted.nodes).sum();
             if taken.saturating_add(nodes) <= allowance {
+                let nodes = earlier.saturating_add(nodes);
                 self.disruptions.insert(name.clone(), Disrupted { at: now, nodes });
             } else {
                 refused.push(name.clone());
@@ -81,22 +105,32 @@ impl Ledger {
         refused
     }
 
+    /// Whether nothing else was granted to the object of a change since that change was.
+    fn is_last(&self, name: &str, granted: &Disrupted) -> bool {
+        let same = |other: &&String| *other != name && object_of(other) == object_of(name);
+        let others = self.disruptions.iter().filter(|(other, _)| same(other));
+        others.map(|(_, other)| other.at).all(|at| at < granted.at)
+    }
+
     /// Enters what may be deleted, in the order of names, and gives what may not. What was granted before is granted again:
-    /// a delete that was cut off goes on.
+    /// a delete that was cut off goes on. What has grown since counts for what it has grown by.
     pub fn grant(&mut self, wanted: &BTreeMap<String, u64>, allowance: Allowance, now: Timestamp) -> Vec<String> {
         self.expire(now);
         let mut refused = Vec::new();
         for (name, &objects) in wanted {
-            if self.deletes.contains_key(name) {
+            let known = self.deletes.get(name).cloned();
+            let grown = objects.saturating_sub(known.as_ref().map_or(0, |known| known.objects));
+            if known.is_some() && grown == 0 {
                 continue;
             }
             let taken: u64 = self.deletes.values().map(|deleted| deleted.objects).sum();
             let fits = match allowance {
-                Allowance::Count(n) => (self.deletes.len() as u64) < n,
-                Allowance::Objects(n) => taken + objects <= n,
+                Allowance::Count(n) => known.is_some() || (self.deletes.len() as u64) < n,
+                Allowance::Objects(n) => taken.saturating_add(grown) <= n,
             };
             if fits {
-                self.deletes.insert(name.clone(), Deleted { at: now, objects });
+                let at = known.map_or(now, |known| known.at);
+                self.deletes.insert(name.clone(), Deleted { at, objects });
             } else {
                 refused.push(name.clone());
             }
@@ -149,6 +183,45 @@ mod tests {
         assert!(
             ledger.grant(&wanted(&["c"]), Allowance::Count(1), at(24)).is_empty(),
             "deletes are others"
+        );
+    }
+
+    #[test]
+    fn there_and_back_again_counts_each_time() {
+        let name = |digest: &str| disruption("NodePool a on m", Some(digest));
+        let mut ledger = Ledger::default();
+        let mut grant =
+            |digest: &str, hour: i64| ledger.grant_nodes(&wanted(&[&name(digest)]), 35, at(hour)).is_empty();
+        assert!(grant("b", 0));
+        assert!(grant("b", 1), "it was cut off, and goes on");
+        assert!(grant("a", 2));
+        assert!(grant("b", 3), "30 of 35");
+        assert!(!grant("a", 4));
+        assert!(grant("b", 5), "goes on");
+        let other = disruption("NodePool aa on m", Some("a"));
+        assert_eq!(ledger.grant_nodes(&wanted(&[&other]), 45, at(6)), Vec::<String>::new());
+        assert!(
+            ledger.grant_nodes(&wanted(&[&name("b")]), 45, at(7)).is_empty(),
+            "another's change is none of its own"
+        );
+        let gone = disruption("NodePool a on m", None);
+        assert_eq!(ledger.grant_nodes(&wanted(&[&gone]), 45, at(8)), [gone]);
+    }
+
+    #[test]
+    fn what_has_grown_since_it_was_granted_counts_for_that() {
+        let mut ledger = Ledger::default();
+        let of = |objects: u64| BTreeMap::from([("a".to_owned(), objects)]);
+        assert!(ledger.grant(&of(10), Allowance::Objects(15), at(0)).is_empty());
+        assert!(
+            ledger.grant(&of(4), Allowance::Objects(15), at(1)).is_empty(),
+            "goes on"
+        );
+        assert_eq!(ledger.grant(&of(16), Allowance::Objects(15), at(2)), ["a"]);
+        assert!(ledger.grant(&of(15), Allowance::Objects(15), at(3)).is_empty());
+        assert!(
+            ledger.grant(&of(99), Allowance::Count(1), at(4)).is_empty(),
+            "one is one"
         );
     }
 

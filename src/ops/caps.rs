@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::load::LoadedFleet;
 use super::plan::Planned;
 use crate::fleet::model::Cap;
-use crate::inventory::ledger::{Allowance, Ledger};
+use crate::inventory::ledger::{self, Allowance, Ledger};
 use crate::plan::change::{Action, Change};
 use crate::plan::disruption::{disrupted, nodes_of};
 use crate::plan::graph::Cycle;
@@ -127,10 +127,9 @@ async fn settle_nodes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -
 
 /// What a change counts as: the same change once, however often it is tried.
 fn disruption(change: &Change) -> String {
-    match change.payload.digest {
-        Some(digest) => format!("{} on {} to {digest}", change.id, change.id.target),
-        None => format!("{} on {} goes", change.id, change.id.target),
-    }
+    let object = format!("{} on {}", change.id, change.id.target);
+    let becomes = change.payload.digest.map(|digest| digest.to_string());
+    ledger::disruption(&object, becomes.as_deref())
 }
 
 async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<(), CapError> {

@@ -371,7 +371,8 @@ fn newer_units(
             Ancestry::Backward => true,
             Ancestry::Same | Ancestry::Forward | Ancestry::Diverged => false,
             // Of two commits of which one is not in this clone, their times are all there is to go by.
-            Ancestry::Unknown => time > 0 && loaded.revised.time > 0 && time > loaded.revised.time,
+            // Programs commit more than once a second.
+            Ancestry::Unknown => time > 0 && loaded.revised.time > 0 && time >= loaded.revised.time,
         };
         if behind {
             newer.insert(unit.clone(), recorded.clone());
@@ -393,7 +394,8 @@ fn suspended_units(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> 
     let not_read = Read::Unknown("it was not looked at".to_owned());
     let mut units = BTreeMap::new();
     for (on, unit) in wanted.chain(seen.inventories.keys().cloned()) {
-        if !view.holds(&unit) {
+        // Of what does not answer more is not known than this.
+        if !view.holds(&unit) || seen.away.contains_key(&on) {
             continue;
         }
         let read = seen.syncs.get(&on).unwrap_or(&not_read);

@@ -150,7 +150,8 @@ impl Telemetry {
             self.registry.count(&metric::CHANGES, labels, f64::from(*times));
         }
         for (unit, looked) in units {
-            let failed = looked.end == End::Failed;
+            // What could not be looked at is neither in sync nor anything else that is good to hear.
+            let failed = matches!(looked.end, End::Failed | End::Unreached);
             let state = if failed { FAILED } else { name(&looked.state) };
             self.ended(unit, state, time, fleet);
             let mut now = self.now();

@@ -41,6 +41,9 @@ pub(super) const BOUNDS: Bounds = Bounds {
     head_time: Duration::from_secs(10),
     body_time: Duration::from_secs(10),
     connections: 32,
+    // An ingress has one address for all, and what is closed here is lost: its sender has to wait.
+    per_peer: 32,
+    lasts: Some(Duration::from_secs(30)),
 };
 
 /// Rung when the source is to be looked at now; rung often before somebody hears it, it counts once.
