@@ -35,7 +35,7 @@ mod webhook;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -258,8 +258,11 @@ impl Daemon {
     fn insist(&mut self, unit: &UnitId) {
         let now = self.now();
         self.queue.insist(unit, now);
-        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
-        corrections.forget(unit);
+        self.corrections().forget(unit);
+    }
+
+    fn corrections(&self) -> MutexGuard<'_, Corrections> {
+        self.corrections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has live objects followed; where that fails, it is tried again when the source is looked at next.
@@ -307,6 +310,7 @@ impl Daemon {
                 failed: loaded.failed.keys().cloned().collect(),
             });
         }
+        self.corrections().keep(&units);
         self.queue.keep(&units, self.began.elapsed());
         self.options.telemetry.keep(&units);
         self.replica.place(&units, loaded, &self.recorded);
@@ -329,6 +333,7 @@ impl Daemon {
         if self.replica.claims().is_open() {
             return;
         }
+        self.corrections().keep(ours);
         self.queue.only(ours, now);
         self.options.telemetry.keep(ours);
         self.desk.retain(ours);

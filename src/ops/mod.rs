@@ -51,6 +51,7 @@ pub use base::{Base, BaseError};
 pub use caps::{CapError, grant};
 pub use cloud::{Auth, Clock, CloudError, OciAccess};
 pub use connect::{Access, AccessError, Held};
+pub use contests::{Fought, fought};
 pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};
 pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, Token, fetch, mirror};
