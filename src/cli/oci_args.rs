@@ -104,6 +104,7 @@ impl OciArgs {
             service_account: Some(pod.service_account.clone()),
             endpoints: self.oci_endpoint.clone(),
             rate: self.oci_calls,
+            budget: None,
             full: matches!(self.refresh, Refresh::Full),
             clock: Clock::default(),
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tracing::{Instrument as _, info_span};
 
-use super::corrections::Corrections;
+use super::corrections::{Corrections, Recalled};
 use super::facts::{self, UnitFacts};
 use super::queue::End;
 use super::state::{State, Step, determine_states, next_step};
@@ -128,7 +128,9 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
     let mut planned = ops::plan(&work.loaded, &options).instrument(info_span!("plan")).await?;
-    let held_next = leave_drift(work, &mut planned)?;
+    let recalled = recall(work, &planned, units);
+    let mut held_next = leave_drift(work, &mut planned)?;
+    held_next.extend(recalled);
     if work.applies {
         ops::grant(&work.loaded, &mut planned).await?;
     }
@@ -189,6 +191,36 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
         away: planned.away,
         tally,
     })
+}
+
+/// Takes over what an earlier daemon, or another, had found to be fought over, where these units are looked at for the first
+/// time. Gives those of which the next plan holds such fields.
+fn recall(work: &Work, planned: &Planned, units: &BTreeSet<UnitId>) -> Vec<UnitId> {
+    let now = jiff::Timestamp::now();
+    let mut corrections = work.corrections();
+    let mut recalled = Vec::new();
+    for unit in units.iter().filter(|unit| !planned.unreached.contains_key(*unit)) {
+        if !corrections.asks_for(unit) {
+            continue;
+        }
+        let Some(fought) = ops::fought(&work.loaded, &planned.plan, &planned.syncs, unit) else {
+            continue;
+        };
+        let fields: Vec<Recalled> = fought
+            .into_iter()
+            .map(|fought| Recalled {
+                id: fought.id,
+                field: fought.field,
+                age: Duration::try_from(now.duration_since(fought.since)).unwrap_or_default(),
+            })
+            .collect();
+        if !fields.is_empty() {
+            tracing::info!(%unit, fields = fields.len(), "fields were fought over before this daemon began");
+            recalled.push(unit.clone());
+        }
+        corrections.recall(unit, fields, work.now);
+    }
+    recalled
 }
 
 /// Leaves alone what moved by itself and is not to be mended, or not again. Gives the units of which the next plan leaves

@@ -1,13 +1,13 @@
 //! What was mended how often: nobody mends for ever against somebody who will not stop.
 //!
 //! Invariant: pure; time is what the caller says it is. What was mended too often is left alone and named, until its files
-//! change or it has been left in peace for a while. That is a field, and the rest of its object goes on being mended. May
-//! depend on `plan`.
+//! change or it has been left in peace for a while. That is a field, and the rest of its object goes on being mended. What an
+//! earlier daemon had found out so and told is taken over, once for each unit. May depend on `plan`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::plan::change::{Block, Change, OwnedBy, Reason};
+use crate::plan::change::{Block, Change, NOBODY_RECORDED, OwnedBy, Reason};
 use crate::plan::ignore::Contested;
 use crate::resource::{ResourceId, UnitId};
 
@@ -26,6 +26,17 @@ const ITSELF: &str = "the object";
 #[derive(Debug, Default)]
 pub(super) struct Corrections {
     objects: BTreeMap<ResourceId, Mended>,
+    /// Units of which nothing is taken over any more: that was done, or they have begun anew since.
+    recalled: BTreeSet<UnitId>,
+}
+
+/// A field that was fought over, as an earlier daemon told it.
+#[derive(Clone, Debug)]
+pub(super) struct Recalled {
+    pub(super) id: ResourceId,
+    pub(super) field: OwnedBy,
+    /// How long ago that was first seen.
+    pub(super) age: Duration,
 }
 
 #[derive(Debug)]
@@ -59,6 +70,24 @@ impl Corrections {
             (!fields.is_empty()).then(|| (id.clone(), fields))
         };
         self.objects.iter().filter_map(of_object).collect()
+    }
+
+    /// Whether what was told of a unit before is to be taken over still.
+    pub(super) fn asks_for(&self, unit: &UnitId) -> bool {
+        !self.recalled.contains(unit)
+    }
+
+    /// Takes over what was fought over of a unit when it was last told of. A field that has been fought over for long was tried
+    /// again after each peace: it is left alone for what remains of the present one, so that restarts neither begin the fight
+    /// nor put its end off.
+    pub(super) fn recall(&mut self, unit: &UnitId, fields: Vec<Recalled>, now: Duration) {
+        self.recalled.insert(unit.clone());
+        for Recalled { id, field, age } in fields {
+            let left = PEACE.saturating_sub(Duration::from_secs(age.as_secs() % PEACE.as_secs()));
+            let mended = self.objects.entry(id).or_insert_with(|| Mended::of(unit));
+            let contested = mended.contested.entry(field.field);
+            contested.or_insert((field.manager, now + left));
+        }
     }
 
     /// What keeps a drifted object from being mended; none where it may be.
@@ -95,11 +124,8 @@ impl Corrections {
 
     /// Notes that an object was mended.
     pub(super) fn note(&mut self, change: &Change, now: Duration) {
-        let mended = self.objects.entry(change.id.clone()).or_insert_with(|| Mended {
-            unit: change.unit.clone(),
-            corrections: VecDeque::new(),
-            contested: BTreeMap::new(),
-        });
+        let mended = self.objects.entry(change.id.clone());
+        let mended = mended.or_insert_with(|| Mended::of(&change.unit));
         let fields = places(change).map(|(field, _)| field).collect();
         mended.corrections.push_back((now, fields));
     }
@@ -107,6 +133,13 @@ impl Corrections {
     /// Begins anew with a unit: its files have changed.
     pub(super) fn forget(&mut self, unit: &UnitId) {
         self.objects.retain(|_, mended| mended.unit != *unit);
+        self.recalled.insert(unit.clone());
+    }
+
+    /// These units are ours from now on. What another daemon has done of the others meanwhile is taken over when they come back.
+    pub(super) fn keep(&mut self, units: &BTreeSet<UnitId>) {
+        self.objects.retain(|_, mended| units.contains(&mended.unit));
+        self.recalled.retain(|unit| units.contains(unit));
     }
 
     /// Drops what no longer counts.
@@ -119,6 +152,14 @@ impl Corrections {
 }
 
 impl Mended {
+    fn of(unit: &UnitId) -> Self {
+        Self {
+            unit: unit.clone(),
+            corrections: VecDeque::new(),
+            contested: BTreeMap::new(),
+        }
+    }
+
     fn expire(&mut self, now: Duration) {
         while self.corrections.front().is_some_and(|(at, _)| *at + WINDOW <= now) {
             self.corrections.pop_front();
@@ -134,7 +175,6 @@ impl Mended {
 
 /// Where it drifted, and who wrote there.
 fn places(change: &Change) -> impl Iterator<Item = (String, String)> {
-    const NOBODY_RECORDED: &str = "somebody who is not recorded";
     let is_gone = change.reason == Reason::Vanished || change.fields.is_empty();
     let itself = is_gone.then(|| (ITSELF.to_owned(), NOBODY_RECORDED.to_owned()));
     let fields = change.fields.iter().filter(move |_| !is_gone).map(|field| {
@@ -258,6 +298,36 @@ mod tests {
         gone.fields.clear();
         assert_eq!(mend(&mut corrections, &gone, 0, 9), 3);
         assert!(corrections.contested().is_empty(), "no field of it is held");
+    }
+
+    #[test]
+    fn what_was_fought_over_before_a_restart_is_left_alone_for_the_rest_of_its_peace() {
+        let change = drifted("x", ".spec.replicas");
+        let recalled = |age| Recalled {
+            id: change.id.clone(),
+            field: OwnedBy {
+                field: ".spec.replicas".to_owned(),
+                manager: "kubectl".to_owned(),
+            },
+            age: at(age),
+        };
+        for (age, peace) in [(0, 1800), (600, 1200), (1800, 1800), (4000, 1400)] {
+            let mut corrections = Corrections::default();
+            assert!(corrections.asks_for(&change.unit));
+            corrections.recall(&change.unit, vec![recalled(age)], at(5));
+            assert!(!corrections.asks_for(&change.unit), "once");
+            assert_eq!(mend(&mut corrections, &change, 5, 20), 0, "{age}");
+            assert_eq!(corrections.contested().len(), 1);
+            assert_eq!(mend(&mut corrections, &change, 5 + peace - 1, 1), 0, "{age}");
+            assert_eq!(mend(&mut corrections, &change, 5 + peace, 1), 1, "{age}");
+        }
+        // What was told before a new wish is of no account.
+        let mut corrections = Corrections::default();
+        corrections.forget(&change.unit);
+        assert!(!corrections.asks_for(&change.unit));
+        // Who gives a unit away and gets it back knows nothing of it.
+        corrections.keep(&BTreeSet::new());
+        assert!(corrections.asks_for(&change.unit));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::inventory::Entry;
 use crate::plan::DesiredUnit;
 use crate::plan::known::{LookUp, LookUps};
 use crate::providers::oci::api::Place;
-use crate::providers::oci::budget::Rate;
+use crate::providers::oci::budget::{Budget, Rate};
 use crate::providers::oci::client::{Client, Options as ClientOptions};
 use crate::providers::oci::credentials::config_file::{self, ConfigFile};
 use crate::providers::oci::credentials::instance::{InstanceOptions, InstancePrincipal, METADATA};
@@ -62,6 +62,8 @@ pub struct OciAccess {
     pub endpoints: Vec<String>,
     /// Calls per tenancy and region; none: the default.
     pub rate: Option<Rate>,
+    /// What all connections draw from together; none: each has a budget of its own.
+    pub budget: Option<Arc<Budget>>,
     /// Whether details that lists leave out are read of everything.
     pub full: bool,
     /// By which tags are dated, and by whose hours details are read where `full` does not ask for all of them.
@@ -163,6 +165,7 @@ async fn make(
         let mut options = sandbox.oci_client(&tenancies)?;
         options.now = now.clone();
         options.budget = access.oci.rate;
+        options.shared_budget = access.oci.budget.clone();
         options.metrics = access.metrics.clone();
         return Ok((provider(options, access, loaded), Profiles::Read));
     }
@@ -174,6 +177,7 @@ async fn make(
     if let Some(rate) = access.oci.rate {
         options.budget = Some(rate);
     }
+    options.shared_budget = access.oci.budget.clone();
     match access.oci.auth {
         Auth::Config => profiles = config(&access.oci, &tenancies, &now, &mut options).await,
         Auth::InstancePrincipal => {

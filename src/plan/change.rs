@@ -177,6 +177,9 @@ pub struct OwnedBy {
     pub manager: String,
 }
 
+/// The manager of a field that no record names one of.
+pub const NOBODY_RECORDED: &str = "somebody who is not recorded";
+
 /// What was read and must still be so when it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -46,13 +46,14 @@ struct Bucket {
 
 /// The buckets.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub struct Budget {
     rate: Rate,
     buckets: Mutex<BTreeMap<Purse, Bucket>>,
 }
 
 impl Budget {
-    pub(super) fn new(rate: Rate) -> Self {
+    /// Full buckets.
+    pub fn new(rate: Rate) -> Self {
         let sane = rate.per_second.is_finite() && rate.per_second > 0.0;
         let rate = Rate {
             per_second: if sane {

@@ -46,6 +46,8 @@ pub struct Options {
     pub endpoints: Endpoints,
     /// Calls per tenancy and region; none: as many as the caller makes.
     pub budget: Option<Rate>,
+    /// A budget that other clients draw from too, in place of one of its own.
+    pub shared_budget: Option<Arc<Budget>>,
     /// How long one call may take, retries included, from when the budget lets it through.
     pub deadline: Duration,
     /// How long one attempt may take.
@@ -70,6 +72,7 @@ impl Options {
             default_credentials: None,
             endpoints: Endpoints::new(),
             budget: Some(Rate::default()),
+            shared_budget: None,
             deadline: Duration::from_secs(120),
             attempt_timeout: Duration::from_secs(30),
             attempts: 8,
@@ -89,7 +92,7 @@ struct Inner {
     identities: BTreeMap<String, Identity>,
     default: Option<Identity>,
     endpoints: Endpoints,
-    budget: Option<Budget>,
+    budget: Option<Arc<Budget>>,
     deadline: Duration,
     attempt_timeout: Duration,
     policy: Policy,
@@ -122,7 +125,9 @@ impl Client {
                 .collect(),
             default: options.default_credentials.map(Identity::new),
             endpoints: options.endpoints,
-            budget: options.budget.map(Budget::new),
+            budget: options
+                .shared_budget
+                .or_else(|| options.budget.map(|rate| Arc::new(Budget::new(rate)))),
             deadline: options.deadline,
             attempt_timeout: options.attempt_timeout,
             policy: Policy {
@@ -197,7 +202,7 @@ impl Client {
     pub fn counts(&self) -> Counts {
         self.0
             .counter
-            .snapshot(self.0.budget.as_ref().map(Budget::left).unwrap_or_default())
+            .snapshot(self.0.budget.as_ref().map(|budget| budget.left()).unwrap_or_default())
     }
 
     /// How far OCI's clock is ahead of ours, where an answer has shown it.

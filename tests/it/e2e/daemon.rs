@@ -59,6 +59,11 @@ impl Daemon {
         self.child.id()
     }
 
+    /// Where it answers probes.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Bytes of memory that it has.
     pub(super) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
@@ -274,6 +279,25 @@ fn what_somebody_writes_again_and_again_is_named_and_left_alone_until_the_next_c
     let planned = stage.run(&["plan", "--cluster", "fought"]);
     let said = "`.spec.replicas` is written again by kubectl as often as it is mended; the daemon leaves it alone";
     assert!(planned.stdout.contains(said), "{}", planned.stdout);
+
+    // One that starts anew does not begin the fight again, and mends the rest as before.
+    daemon.ends();
+    let mark = stage.login.mark();
+    let mut daemon = Daemon::start(&stage, &[]);
+    daemon.says(&["cluster fought", "fields were fought over before this daemon began"]);
+    daemon.says(&["looked at", "cluster fought", "refused", "written again by kubectl"]);
+    let writes = stage.writes_since(mark);
+    assert!(
+        !writes.iter().any(|write| write == "patch nodepools/fought-a"),
+        "{writes:?}"
+    );
+    stage.kubectl(
+        "fought",
+        &["patch", "nodepool", "fought-a", "--type=merge", "-p", label],
+    );
+    stage.kubectl("fought", &["wait", "nodepool", "fought-a", mended, "--timeout=120s"]);
+    let fought = stage.get("fought", "nodepool", "fought-a");
+    assert_eq!(fought["spec"]["replicas"], 9, "{fought}");
 
     // A commit is a new wish; what is passed over is not even drift.
     of_a(6);

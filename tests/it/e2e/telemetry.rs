@@ -11,7 +11,7 @@ use super::daemon::{Daemon, commit, has_replicas};
 use super::wait::until;
 use crate::support::{Gitea, promtool};
 
-const SECRET: &str = "only-for-tests-1";
+pub(super) const SECRET: &str = "only-for-tests-1";
 
 /// Starts a daemon that looks at its source once an hour, and takes webhooks in; gives the address for them too.
 pub(super) fn start(stage: &Stage, more: &[&str]) -> (Daemon, String) {
@@ -113,7 +113,11 @@ fn send(address: &str, headers: &str, body: &[u8]) -> u16 {
 }
 
 fn signed(body: &str) -> String {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), body.as_bytes());
+    signed_with(SECRET, body)
+}
+
+fn signed_with(secret: &str, body: &str) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body.as_bytes());
     let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("x-hub-signature-256: sha256={tag}\r\n")
 }
@@ -130,6 +134,48 @@ fn post(address: &str, headers: &str, body: &str) -> u16 {
 pub(super) fn tell(address: &str, reference: &str) -> u16 {
     let push = format!(r#"{{"ref": "{reference}"}}"#);
     post(address, &signed(&push), &push)
+}
+
+/// The same of a push to the main branch of a repository, by who has this secret.
+pub(super) fn tell_of(address: &str, secret: &str, repository: &str) -> u16 {
+    let push = format!(r#"{{"ref": "refs/heads/main", "repository": {{"full_name": "{repository}"}}}}"#);
+    post(address, &signed_with(secret, &push), &push)
+}
+
+/// Connects, sends this and leaves it at that.
+fn begin(address: &str, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.write_all(request.as_bytes()).expect("a request");
+    stream
+}
+
+#[test]
+fn who_holds_a_connection_open_does_not_keep_it_from_ending() {
+    let Some(stage) = Stage::new("held") else { return };
+    let (mut daemon, address) = start(&stage, &[]);
+    daemon.says(&["looked at", "cluster held", "in sync"]);
+    // A body that comes slowly, a head that does, a connection that is kept for the next scrape, and one that says nothing.
+    let head = "POST /webhook HTTP/1.1\r\nhost: h\r\n";
+    let half = begin(
+        &address,
+        &format!("{head}x-hub-signature-256: 00\r\ncontent-length: 100\r\n\r\n{{"),
+    );
+    let headless = begin(&address, head);
+    let silent = begin(&address, "");
+    let mut kept = begin(daemon.address(), "GET /metrics HTTP/1.1\r\nhost: h\r\n\r\n");
+    let mut first = [0; 12];
+    kept.read_exact(&mut first).expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    let begun = std::time::Instant::now();
+    daemon.ends();
+    let took = begun.elapsed();
+    // That is what Kubernetes is told that it takes, and no measure of speed.
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+    for mut stream in [half, headless, silent, kept] {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).ok();
+        assert!(!String::from_utf8_lossy(&rest).contains(" 202 "), "it was closed");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleetwright::providers::oci::api::{Place, Service};
-use fleetwright::providers::oci::budget::{Purse, Rate};
+use fleetwright::providers::oci::budget::{Budget, Purse, Rate};
 use fleetwright::providers::oci::client::Client;
 use fleetwright::providers::oci::counts::Kind;
 use fleetwright::providers::oci::error::OciError;
@@ -397,6 +397,32 @@ async fn the_budget_is_kept_and_counted() {
     for _ in 0..2 {
         client.call(call(Method::GET, "/vcns")).await.expect("an answer");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_share_a_budget_wait_for_each_other() {
+    let script = Script::new(|_, _| answer(200, &[], &json!([])));
+    let shared = Arc::new(Budget::new(Rate {
+        per_second: 10.0,
+        burst: 20,
+    }));
+    let client = || {
+        let mut options = script.options();
+        options.shared_budget = Some(shared.clone());
+        Client::new(options)
+    };
+    let clients = [client(), client()];
+    let begun = Instant::now();
+    let calls = (0..50).map(|n: usize| clients[n % 2].call(call(Method::GET, "/vcns")));
+    for sent in futures::future::join_all(calls).await {
+        sent.expect("an answer");
+    }
+    let passed = begun.elapsed().as_secs_f64();
+    assert!((2.9..3.2).contains(&passed), "30 calls past the burst took {passed} s");
+    assert_eq!(clients[0].counts().left, clients[1].counts().left);
+    // One that is made later, as for a new revision, does not begin with a full one.
+    client().call(call(Method::GET, "/vcns")).await.expect("an answer");
+    assert!(begun.elapsed().as_secs_f64() > passed + 0.05);
 }
 
 #[tokio::test(start_paused = true)]
