@@ -432,13 +432,17 @@ fn history_that_was_rewritten_is_taken_only_by_one_who_is_told_so() {
         &["a: {profile: general, replicas: 6}", "b: {profile: general}"],
     );
     let other = commit(&stage, "another second");
-    daemon.says(&["does not come into force", "--allow-rewritten"]);
+    daemon.says(&["does not come into force", "--allow-rewritten", &other.to_string()]);
+    // A copy that has to be made anew, and holds nothing of what was in force, is no way round that.
+    std::fs::remove_dir_all(stage.place.path().join(".cache")).expect("the copy");
+    let third = commit(&stage, "a third on top of it");
+    daemon.says(&["does not come into force", "does not hold", &third.to_string()]);
     has_replicas(&stage, "rewritten-a", 5);
     daemon.ends();
     let mut daemon = Daemon::start(&stage, &["--git", &url, "--allow-rewritten"]);
     has_replicas(&stage, "rewritten-a", 6);
     daemon.says(&["looked at", "cluster rewritten", "in sync"]);
-    assert_eq!(daemon.status()["revision"], other.to_string());
+    assert_eq!(daemon.status()["revision"], third.to_string());
     daemon.ends();
 }
 

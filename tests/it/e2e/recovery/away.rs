@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{SELDOM, in_sync, wish};
+use super::{SELDOM, in_sync, measures, wish};
 use crate::e2e::Stage;
 use crate::e2e::daemon::{Daemon, has_replicas};
 use crate::e2e::wait::until;
@@ -67,6 +67,17 @@ fn one_that_does_not_answer_holds_up_its_own_clusters_and_no_other() {
     // It was never seen, and may be recorded there.
     assert!(error("cluster fresh").contains("may be recorded on other"));
     assert!(!stage.is_there("fresh", "hostedcluster", "fresh"));
+    // What nobody has looked at is not told as suspended, nor as looked at.
+    let status = daemon.status();
+    for unit in ["cluster lost", "cluster fresh"] {
+        assert_ne!(status["units"][unit]["state"]["state"], "suspended", "{status}");
+    }
+    assert_eq!(status["caughtUp"], false, "{status}");
+    assert_eq!(daemon.get("/readyz").0, 503);
+    assert!(measures(
+        &daemon,
+        "fleetwright_unit_in_sync{fleet=\"reached\",kind=\"Cluster\",name=\"lost\"} 0"
+    ));
 
     wish(&stage, 5, 3);
     has_replicas(&stage, "reached-a", 5);

@@ -1,4 +1,4 @@
-//! A suspension that comes while a cluster is being written.
+//! A suspension, or a revert, that comes while a cluster is being written.
 
 use super::{SELDOM, in_sync};
 use crate::e2e::daemon::Daemon;
@@ -74,4 +74,35 @@ fn who_suspends_by_commit_while_a_cluster_is_written_sees_no_further_write_begin
         },
         || stage.place.write("fleet.yaml", &fleet),
     );
+}
+
+#[test]
+fn who_reverts_a_commit_while_it_is_written_sees_no_further_write_of_it_begin() {
+    let Some(stage) = Stage::new("reverted") else { return };
+    wish(&stage, 2);
+    let mut daemon = Daemon::start(&stage, &[&SELDOM[..], &["--concurrency", "1"]].concat());
+    in_sync(&stage, &mut daemon);
+    let holding = Holding::updates(
+        &stage.login,
+        "clusters-reverted",
+        "hypershift.openshift.io",
+        "nodepools",
+    );
+    until("the webhook is asked", || {
+        stage.kubectl(
+            "reverted",
+            &["annotate", "nodepool", "reverted-a", "x=y", "--dry-run=server"],
+        );
+        (holding.dry_runs() > 0).then_some(())
+    });
+    wish(&stage, 7);
+    until("the first write is under way", || (holding.writes() > 0).then_some(()));
+    wish(&stage, 2);
+    daemon.says(&["begins nothing more"]);
+    holding.let_go();
+    in_sync(&stage, &mut daemon);
+    assert_eq!(with_replicas(&stage, 2), 6);
+    assert_eq!(holding.writes(), 2, "one was under way, and is taken back");
+    holding.remove(&stage.login);
+    daemon.ends();
 }
