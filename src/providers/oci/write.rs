@@ -19,7 +19,7 @@ use super::step::{Guard, Step};
 use super::tags::{self, Ours, Whose};
 use crate::providers::{ProviderError, WriteRequest, WriteResponse};
 use crate::resource::mark::OWNER_ANNOTATION;
-use crate::resource::oci::{self, Call as By, Change, FieldDifference, TAG_PREFIX, differences};
+use crate::resource::oci::{self, Call as By, Change, FieldDifference, Former, TAG_PREFIX, differences};
 use crate::resource::{Digest, OwnerMark, ResourceId};
 
 /// A document to be written, with all words in it resolved.
@@ -228,7 +228,7 @@ impl OciProvider {
         let Subject { id, kind, route, place } = subject;
         let desired = Value::Object(wanted.spec.clone());
         let spec = live.spec(route, kind, place);
-        let mut found = differences(kind, &desired, &Value::Object(spec.clone()), &[]);
+        let mut found = differences(kind, &desired, &Value::Object(spec.clone()), Former::default());
         // Its rules are no field of what was read.
         found.retain(|difference| field_of(kind, difference).is_none_or(|field| field.call != By::Rules));
         if let Some(difference) = found.iter().find(|difference| difference.change != Change::InPlace) {

@@ -14,7 +14,7 @@ use fleetwright::providers::{
     DeleteRequest, LiveObject, Observation, ObserveRequest, Observed, Provider as _, ProviderError, WriteRequest,
 };
 use fleetwright::resource::mark::OWNER_ANNOTATION;
-use fleetwright::resource::oci::{self, FieldDifference, differences};
+use fleetwright::resource::oci::{self, FieldDifference, Former, differences};
 use fleetwright::resource::reference::{OCI_API_VERSION, Reference, oci_id};
 use fleetwright::resource::{ClusterName, FleetUid, Manifest, OwnerMark, ResourceId, Stewardship, Target, UnitId};
 use fleetwright::sandbox::clock::Clock;
@@ -286,7 +286,7 @@ impl World {
             kind,
             &self.resolved(document)["spec"],
             &live.parse().unwrap()["spec"],
-            &[],
+            Former::default(),
         )
     }
 

@@ -18,6 +18,7 @@ mod rights;
 mod said;
 mod saved;
 mod suspended;
+mod taken_out;
 mod teardown;
 mod upgrade;
 pub(crate) mod world;
