@@ -164,6 +164,7 @@ async fn make(
         options.now = now.clone();
         options.budget = access.oci.rate;
         options.metrics = access.metrics.clone();
+        options.endpoints = addresses(&access.oci.endpoints)?.services;
         return Ok((provider(options, access, loaded), Profiles::Read));
     }
     let mut profiles = Profiles::Read;

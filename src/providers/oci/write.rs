@@ -14,6 +14,7 @@ use super::error::OciError;
 use super::failure::{failed, refused};
 use super::kinds::{self, blocks, group_rules, load_balancer, peering, route};
 use super::provider::{Known, OciProvider, Subject};
+use super::region::of_region;
 use super::services;
 use super::step::{Guard, Step};
 use super::tags::{self, Ours, Whose};
@@ -39,6 +40,7 @@ impl OciProvider {
         let id = request.id;
         let kind = oci::kind(&id.kind).ok_or_else(|| refused(id, "there is no such kind"))?;
         let wanted = self.wanted(id, request.body).await?;
+        self.is_on_course(id, &wanted.place)?;
         let Some(route) = route(&id.kind) else {
             return self.write_part(&request, &wanted).await;
         };
@@ -150,6 +152,9 @@ impl OciProvider {
                 ..
             }) => {
                 if let Some(ocid) = body.get("id").and_then(Value::as_str) {
+                    if let Err(error) = of_region(ocid, place, route.operations.create) {
+                        return Err(self.strayed(id, place, &error));
+                    }
                     self.made(ocid);
                 }
                 if let (Some(work), By::Parts) = (&work_request, parts_call(kind)) {

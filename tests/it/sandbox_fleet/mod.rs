@@ -2,6 +2,7 @@
 //! of them log afterwards, through drift, lost rights, strangers and crashes.
 
 mod adoption;
+mod astray;
 mod budget;
 mod crash;
 mod drift;
