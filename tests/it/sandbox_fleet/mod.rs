@@ -22,4 +22,5 @@ mod suspended;
 mod taken_out;
 mod teardown;
 mod upgrade;
+mod vanished;
 pub(crate) mod world;
