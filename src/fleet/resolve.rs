@@ -176,6 +176,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         ignore: ignore::rules(&index, &spec, &mut problems),
         suspend: suspend::suspensions(&index, seed.now, &mut problems),
         waived: BTreeMap::new(),
+        remake: waivers.remake().clone(),
         incomplete,
     };
     let wide = rules::Wide {

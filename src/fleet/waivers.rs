@@ -1,6 +1,7 @@
 //! Waivers: rules that somebody decided not to follow.
 //!
-//! Invariant: a waiver names a rule that exists, says why, and ends on its day.
+//! Invariant: a waiver names a rule that exists, says why, and ends on its day. One of `vanished`, a guard that asks before a
+//! network is made anew, is of one unit and has a day: it is not to be forgotten in the files.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,12 +13,16 @@ use super::model::Waived;
 use super::node::{Node, SourceFile};
 use super::spec;
 use crate::diag::{Code, Diagnostic, Severity};
-use crate::resource::ClusterName;
+use crate::resource::{ClusterName, ManagementClusterName, NetworkName, UnitId};
+
+/// The rule of the guard that can be waived.
+const VANISHED: &str = "vanished";
 
 /// The waivers that hold now.
 #[derive(Debug, Default)]
 pub(super) struct Waivers {
     holding: Vec<Holding>,
+    remake: BTreeMap<UnitId, Timestamp>,
     relied_on: RefCell<BTreeMap<ClusterName, Waived>>,
 }
 
@@ -44,6 +49,7 @@ impl Waivers {
         };
         let mut found = Vec::new();
         let mut holding = Vec::new();
+        let mut remake = BTreeMap::new();
         for (index, waiver) in waivers.iter().enumerate() {
             let node = places.get(index);
             let mut report = |problem: Diagnostic, key: &str| {
@@ -57,9 +63,10 @@ impl Waivers {
                 .iter()
                 .copied()
                 .find(|code| rule_id(*code) == Some(waiver.rule.as_str()));
-            let Some(code) = code else {
+            let is_of_guard = waiver.rule == VANISHED;
+            if code.is_none() && !is_of_guard {
                 let message = format!("`{}` is no rule", waiver.rule);
-                let known = Code::ALL.iter().filter_map(|code| rule_id(*code));
+                let known = Code::ALL.iter().filter_map(|code| rule_id(*code)).chain([VANISHED]);
                 let mut problem = Diagnostic::new(Code::WaiverExpired, message);
                 problem.hints.extend(did_you_mean(&waiver.rule, known));
                 problem
@@ -67,7 +74,7 @@ impl Waivers {
                     .push("each rule's diagnostic ends with the waiver that would accept it".to_owned());
                 report(problem, "rule");
                 continue;
-            };
+            }
             let mut ends = None;
             if let Some(until) = &waiver.until {
                 match until.parse::<jiff::civil::Date>() {
@@ -86,6 +93,23 @@ impl Waivers {
                     }
                 }
             }
+            let Some(code) = code else {
+                match (named(waiver).as_slice(), ends) {
+                    ([unit], Some(until)) => drop(remake.insert(unit.clone(), until)),
+                    _ => {
+                        let message = "a waiver of `vanished` names one `cluster`, `network` or `managementCluster`, and the \
+                                       day `until` which it is to be made again";
+                        report(Diagnostic::new(Code::MissingKey, message), "rule");
+                    }
+                }
+                continue;
+            };
+            if waiver.network.is_some() || waiver.management_cluster.is_some() {
+                let message = format!("the rule `{}` is of clusters alone", waiver.rule);
+                let hint = "name a `cluster`, or none for all of them";
+                report(Diagnostic::new(Code::NotAllowed, message).hint(hint), "rule");
+                continue;
+            }
             holding.push(Holding {
                 code,
                 cluster: waiver.cluster.clone(),
@@ -94,6 +118,7 @@ impl Waivers {
         }
         let waivers = Self {
             holding,
+            remake,
             relied_on: RefCell::default(),
         };
         (waivers, found)
@@ -127,10 +152,30 @@ impl Waivers {
         true
     }
 
+    /// The units of which may be made again what has vanished, and until when.
+    pub(super) fn remake(&self) -> &BTreeMap<UnitId, Timestamp> {
+        &self.remake
+    }
+
     /// What clusters would have an error without: the first of them that ends, by cluster.
     pub(super) fn relied_on(&self) -> BTreeMap<ClusterName, Waived> {
         self.relied_on.borrow().clone()
     }
+}
+
+/// The units that a waiver names.
+fn named(waiver: &spec::Waiver) -> Vec<UnitId> {
+    let cluster = waiver
+        .cluster
+        .as_deref()
+        .map(|name| UnitId::Cluster(ClusterName::new(name)));
+    let network = waiver
+        .network
+        .as_deref()
+        .map(|name| UnitId::Network(NetworkName::new(name)));
+    let hub = waiver.management_cluster.as_deref();
+    let hub = hub.map(|name| UnitId::ManagementCluster(ManagementClusterName::new(name)));
+    [cluster, network, hub].into_iter().flatten().collect()
 }
 
 /// The beginning of the day after.
@@ -157,6 +202,8 @@ mod tests {
         spec::Waiver {
             rule: "cp-ha-prod".to_owned(),
             cluster: cluster.map(str::to_owned),
+            network: None,
+            management_cluster: None,
             reason: "a test".to_owned(),
             until: until.map(str::to_owned),
         }
@@ -172,6 +219,50 @@ mod tests {
         relied_on
             .map(|(cluster, waived)| format!("{cluster} {} {}", waived.rule, waived.until))
             .collect()
+    }
+
+    #[test]
+    fn what_has_vanished_is_made_again_of_one_unit_and_until_a_day() {
+        let day = Some("2026-12-31");
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let read = |waiver: spec::Waiver| {
+            let (waivers, found) = Waivers::new(&[waiver], None, now, &[]);
+            let units = waivers.remake().iter().map(|(unit, until)| format!("{unit} {until}"));
+            let codes: Vec<Code> = found.iter().map(|problem| problem.code).collect();
+            (units.collect::<Vec<_>>(), codes)
+        };
+        let of = |cluster, until| spec::Waiver {
+            rule: VANISHED.to_owned(),
+            ..waiver(cluster, until)
+        };
+        let network = spec::Waiver {
+            network: Some("shared".to_owned()),
+            ..of(None, day)
+        };
+        let both = spec::Waiver {
+            cluster: Some("a".to_owned()),
+            ..network.clone()
+        };
+        let of_rule = spec::Waiver {
+            rule: "cp-ha-prod".to_owned(),
+            ..network.clone()
+        };
+        assert_eq!(
+            read(of(Some("a"), day)),
+            (vec!["cluster a 2027-01-01T00:00:00Z".to_owned()], vec![])
+        );
+        assert_eq!(
+            read(network),
+            (vec!["network shared 2027-01-01T00:00:00Z".to_owned()], vec![])
+        );
+        assert_eq!(
+            read(of(Some("a"), Some("2026-11-20"))),
+            (vec![], vec![Code::WaiverExpired])
+        );
+        for wrong in [of(Some("a"), None), of(None, day), both] {
+            assert_eq!(read(wrong), (vec![], vec![Code::MissingKey]));
+        }
+        assert_eq!(read(of_rule), (vec![], vec![Code::NotAllowed]));
     }
 
     #[test]

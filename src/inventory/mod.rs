@@ -49,6 +49,10 @@ pub struct OciEntry {
     /// Keys of the freeform tags that we last set: one that is no longer wanted is taken off, one of somebody else's stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The fields that we last set, each as the steps that lead to it below the spec: one that is no longer named is to go, one
+    /// that OCI or somebody else has filled in stays. None in a record of a version that did not keep them: nothing is former then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Vec<String>>,
     /// Where a set of DNS records is, which has no OCID: what a run that was cut off made of it is looked for there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,

@@ -167,6 +167,7 @@ async fn make(
         options.budget = access.oci.rate;
         options.shared_budget = access.oci.budget.clone();
         options.metrics = access.metrics.clone();
+        options.endpoints = addresses(&access.oci.endpoints)?.services;
         return Ok((provider(options, access, loaded), Profiles::Read));
     }
     let mut profiles = Profiles::Read;

@@ -502,6 +502,16 @@ fn protections(inputs: &Inputs<'_>, changes: &[Change]) -> BTreeMap<InventoryKey
     protections
 }
 
+/// Where on OCI something that is recorded was seen.
+fn sighted(inputs: &Inputs<'_>) -> BTreeSet<guards::Place> {
+    let entries = inputs.inventories.values().flat_map(|stored| &stored.inventory.entries);
+    let seen = entries.filter(|entry| matches!(observed(inputs, &entry.id), Some(Observed::Present(_))));
+    let places = seen.filter_map(|entry| entry.oci.as_ref());
+    places
+        .map(|entry| (entry.tenancy.clone(), entry.region.clone()))
+        .collect()
+}
+
 /// Asks the guards.
 fn refuse(changes: &mut [Change], inputs: &Inputs<'_>, protect_until: &BTreeMap<UnitId, Timestamp>) -> Vec<Refusal> {
     let fleet = inputs.fleet;
@@ -515,7 +525,10 @@ fn refuse(changes: &mut [Change], inputs: &Inputs<'_>, protect_until: &BTreeMap<
     for ((_, unit), stored) in inputs.inventories {
         *recorded_of.entry(unit.clone()).or_default() += stored.inventory.entries.len();
     }
+    let sighted = sighted(inputs);
     let facts = Facts {
+        remake: &fleet.remake,
+        sighted: &sighted,
         limits: &fleet.limits,
         decommission: &fleet.decommission,
         units: &units,

@@ -6,7 +6,7 @@ use super::change::{Action, Block, Body, Change, FieldDiff, Ownership, Preview, 
 use super::ignore::{self, About, IgnoredField};
 use super::known::restore;
 use crate::inventory::{Entry, OciEntry};
-use crate::resource::oci::{self, FieldDifference, RecordSet};
+use crate::resource::oci::{self, FieldDifference, Former, RecordSet};
 use crate::resource::{Manifest, Stewardship};
 
 /// The document is there: nothing to do, or an update, or an adoption.
@@ -23,12 +23,16 @@ pub(super) fn present(
         change.blocks.push(Block::Invalid { message });
         return Some(change);
     };
-    let former = entry
-        .and_then(|entry| entry.oci.as_ref())
-        .map_or(&[][..], |entry| &entry.tags);
-    if let Some(left) = ignore::oci(about, &change, kind, (&wanted, live), former) {
-        ignored.extend(left.ignored);
-        wanted = left.document;
+    let recorded = entry.and_then(|entry| entry.oci.as_ref());
+    let mut former = recorded.map_or_else(Former::default, |entry| Former {
+        tags: &entry.tags,
+        fields: &entry.fields,
+    });
+    let left = ignore::oci(about, &change, kind, (&wanted, live), former);
+    if let Some(left) = &left {
+        ignored.extend_from_slice(&left.ignored);
+        wanted = left.document.clone();
+        former.fields = &left.former;
     }
     let differences = oci::differences(kind, &wanted["spec"], &live["spec"], former);
     if manifest.stewardship == Stewardship::Observed {
@@ -62,7 +66,10 @@ pub(super) fn present(
     change.preview = Preview::Predicted;
     change.fields = differences.into_iter().map(field_diff).collect();
     restore(&mut wanted, &change.unresolved);
-    take_off(&mut wanted, former);
+    take_off(&mut wanted, former.tags);
+    if let Some(spec) = wanted["spec"].as_object_mut() {
+        oci::say_outright(kind, spec, former);
+    }
     change.payload.body = Body::Plain(wanted.to_string().into_boxed_str());
     Some(change)
 }
@@ -92,17 +99,21 @@ pub(super) fn field_diff(difference: FieldDifference) -> FieldDiff {
     }
 }
 
-/// What the record should keep of a document beside its OCID: where it is, and the tags that are ours.
+/// What the record should keep of a document beside its OCID: where it is, and the fields and tags that are ours.
 pub(super) fn entry(document: &Value, before: Option<&OciEntry>, made_again: bool) -> OciEntry {
     let spec = &document["spec"];
     let text = |name: &str| spec[name].as_str().map(str::to_owned);
     let tags = spec["freeformTags"].as_object();
+    let kind = document["kind"].as_str().and_then(oci::kind);
     OciEntry {
         region: text("region").unwrap_or_default(),
         compartment: text("compartmentId").unwrap_or_default(),
         tenancy: text("tenancy"),
         incarnation: before.map_or(0, |entry| entry.incarnation) + u32::from(made_again),
         tags: tags.into_iter().flat_map(|tags| tags.keys().cloned()).collect(),
+        fields: kind
+            .zip(spec.as_object())
+            .map_or_else(Vec::new, |(kind, spec)| oci::named(kind, spec)),
         at: spec.as_object().and_then(RecordSet::of).map(|set| set.uid()),
         adopted: before.is_some_and(|entry| entry.adopted),
     }

@@ -112,6 +112,7 @@ impl World {
                 ignore: Ignore::default(),
                 suspend: Suspensions::default(),
                 waived: BTreeMap::new(),
+                remake: BTreeMap::new(),
                 incomplete: false,
             },
             desired: BTreeMap::new(),

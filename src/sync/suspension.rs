@@ -221,6 +221,7 @@ mod tests {
             incomplete: false,
             suspend,
             waived: BTreeMap::new(),
+            remake: BTreeMap::new(),
         }
     }
 

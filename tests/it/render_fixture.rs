@@ -293,6 +293,7 @@ pub(crate) fn fleet(clusters: impl IntoIterator<Item = Cluster>) -> Fleet {
         ignore: fleetwright::fleet::model::Ignore::default(),
         suspend: fleetwright::fleet::model::Suspensions::default(),
         waived: BTreeMap::new(),
+        remake: BTreeMap::new(),
         incomplete: false,
     }
 }

@@ -200,6 +200,31 @@ fn the_program_applies_over_http_and_has_nothing_to_do_then() {
     served.end();
 }
 
+/// The server's own address is that of one region: who leaves the other's name out of `--oci-endpoint` is told.
+#[test]
+fn an_address_of_another_region_is_told_and_nothing_is_made_there() {
+    let place = Workplace::copy_of(&repository("fleet"));
+    let served = Served::start(&place, &["--fleet", "fleet"]);
+    let right = endpoint(&served);
+    let wrong = served.says("oci url:").to_owned();
+    let with = |command: &[&str], endpoint: &str| {
+        let args = [&reached(endpoint)[..], &["--oci-config", "box/oci/config"]].concat();
+        [command, &args[..]]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let run = |args: Vec<String>| place.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    run(with(&["apply", "--yes"], &right)).exits(0);
+    let ran = run(with(&["plan"], &wrong)).exits(1);
+    assert!(ran.stdout.contains("which is of eu-frankfurt-1"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("--oci-endpoint"), "{}", ran.stdout);
+    run(with(&["apply", "--yes"], &wrong)).exits(1);
+    run(with(&["plan", "--detailed-exitcode"], &right)).exits(0);
+    served.end();
+}
+
 /// The keys of the fleet's identities, out of the Secrets that its management clusters hold.
 #[test]
 fn a_key_in_a_secret_signs_what_the_program_asks_of_oci() {

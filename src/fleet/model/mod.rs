@@ -59,6 +59,8 @@ pub struct Fleet {
     pub suspend: Suspensions,
     /// Clusters that resolved only because a waiver holds: the first of those that end.
     pub waived: BTreeMap<ClusterName, Waived>,
+    /// Units of which may be made again what has vanished from OCI, and until when.
+    pub remake: BTreeMap<UnitId, Timestamp>,
     /// Whether the file set as a whole is unusable, so that nothing may be concluded from what is absent.
     pub incomplete: bool,
 }
@@ -79,6 +81,7 @@ impl Fleet {
     pub fn has_policies_of(&self, other: &Self) -> bool {
         self.limits == other.limits
             && self.decommission == other.decommission
+            && self.remake == other.remake
             && self.conflicts == other.conflicts
             && self.drift == other.drift
             && self.ignore == other.ignore

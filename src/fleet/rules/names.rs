@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Facts, Wide};
 use crate::diag::{Code, Diagnostic};
 use crate::fleet::check::did_you_mean;
+use crate::fleet::kind::Kind;
 use crate::fleet::model::{Cluster, Hosted};
 use crate::fleet::node::Place;
 use crate::fleet::problems::Problems;
@@ -128,21 +129,31 @@ pub(super) fn hosted((_, hosted): (&Cluster, &Hosted), facts: &Facts<'_>, proble
 pub(super) fn fleet(wide: &Wide<'_>, problems: &mut Problems<'_>) {
     let nodes = wide.index.fleet_spec().and_then(|fleet| fleet.get("waivers"));
     for (index, waiver) in wide.spec.waivers.iter().flatten().enumerate() {
-        let Some(name) = waiver.cluster.as_deref() else {
-            continue;
+        let names_of = |kind: Kind| -> Vec<&str> {
+            let named = wide.index.named.keys().filter(|(of, _)| *of == kind);
+            named.map(|(_, name)| *name).collect()
         };
-        let node = nodes
-            .and_then(|nodes| nodes.item(index))
-            .and_then(|node| node.get("cluster"));
-        if let (false, Some(node)) = (wide.index.clusters.contains_key(name), node) {
-            let mut problem = Diagnostic::new(
-                Code::WaiverExpired,
-                format!("a waiver for `{name}`, which is no cluster"),
-            );
-            problem
-                .hints
-                .extend(did_you_mean(name, wide.index.clusters.keys().copied()));
-            problems.add(problem, node.place);
+        let clusters: Vec<&str> = wide.index.clusters.keys().copied().collect();
+        let of_one = [
+            ("cluster", &waiver.cluster, "cluster", clusters),
+            ("network", &waiver.network, "network", names_of(Kind::Network)),
+            (
+                "managementCluster",
+                &waiver.management_cluster,
+                "management cluster",
+                names_of(Kind::ManagementCluster),
+            ),
+        ];
+        for (key, name, what, known) in of_one {
+            let node = nodes.and_then(|nodes| nodes.item(index)).and_then(|node| node.get(key));
+            if let (Some(name), Some(node)) = (name.as_deref(), node)
+                && !known.contains(&name)
+            {
+                let message = format!("a waiver for `{name}`, which is no {what}");
+                let mut problem = Diagnostic::new(Code::WaiverExpired, message);
+                problem.hints.extend(did_you_mean(name, known.into_iter()));
+                problems.add(problem, node.place);
+            }
         }
     }
 }

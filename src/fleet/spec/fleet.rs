@@ -140,10 +140,15 @@ pub(in crate::fleet) struct Decommission {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::fleet) struct Waiver {
-    /// The rule's id, as its diagnostic names it.
+    /// The rule's id, as its diagnostic names it. `vanished` lets what has vanished from OCI be made again: of the one
+    /// cluster, network or management cluster that is named, and until a day.
     pub(in crate::fleet) rule: String,
     /// The cluster; all of them where absent.
     pub(in crate::fleet) cluster: Option<String>,
+    /// A network; of `vanished` alone.
+    pub(in crate::fleet) network: Option<String>,
+    /// A management cluster; of `vanished` alone.
+    pub(in crate::fleet) management_cluster: Option<String>,
     /// Why.
     #[schemars(length(min = 1))]
     pub(in crate::fleet) reason: String,

@@ -141,6 +141,12 @@ impl Guard for Immutable {
                     message.push_str("; without it the rest of its network stays as it is");
                 }
             }
+            let held = objects.iter().flat_map(|id| held_on_to(changes, id, &fields));
+            let held: Vec<ResourceId> = held.filter(|id| !objects.contains(id)).cloned().collect();
+            if !held.is_empty() {
+                message.push_str(&format!("; {} stays, since it holds on to that", named(&held)));
+                objects.extend(held);
+            }
             refusals.push(Refusal {
                 guard: self.name(),
                 message,
@@ -152,11 +158,35 @@ impl Guard for Immutable {
     }
 }
 
+/// What a refused change would have let go of, and is deleted in the same plan: OCI would keep it from that.
+fn held_on_to<'a>(
+    changes: &'a [Change],
+    id: &'a ResourceId,
+    fields: &'a [&str],
+) -> impl Iterator<Item = &'a ResourceId> {
+    let refused = changes.iter().filter(move |change| change.id == *id);
+    let diffs = refused.flat_map(|change| &change.fields);
+    let before = diffs.filter(|diff| fields.contains(&diff.field.as_str()));
+    let named = before.filter_map(|diff| diff.before.as_ref()?.as_str());
+    named.flat_map(move |ocid| {
+        let is_it = |change: &&Change| change.precondition.as_ref().is_some_and(|seen| seen.uid == *ocid);
+        let goes = |change: &&Change| change.action == Action::Delete && change.goes_ahead();
+        changes
+            .iter()
+            .filter(goes)
+            .filter(is_it)
+            .map(|change| &change.id)
+            .collect::<Vec<_>>()
+    })
+}
+
 /// Fields that the rest of a network is made for: the addresses of nodes, and whether the internet reaches them. Gateways and rules
 /// that go while the subnets stay would cut off what is in them.
-const OF_ALL: [&str; 4] = [
+const OF_ALL: [&str; 6] = [
     ".spec.networking.machineNetwork",
     ".spec.cidrBlock",
+    ".spec.ipv6PrivateCidrBlocks",
+    ".spec.isIpv6Enabled",
     ".spec.prohibitInternetIngress",
     ".spec.prohibitPublicIpOnVnic",
 ];
@@ -196,8 +226,8 @@ fn named(objects: &[ResourceId]) -> String {
 mod tests {
     use super::super::tests::World;
     use super::*;
-    use crate::plan::change::FieldDiff;
     use crate::plan::change::tests::change;
+    use crate::plan::change::{FieldDiff, Precondition};
 
     fn update(kind: &str, field: &str) -> Change {
         let mut change = change("a", kind, "a", Action::Update);
@@ -318,6 +348,33 @@ mod tests {
         let passed: Vec<&str> = fixed.into_iter().filter(|field| !is_refused(field)).collect();
         let stopped: Vec<&str> = open.into_iter().filter(|field| is_refused(field)).collect();
         assert_eq!((passed, stopped), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_a_gateway_holds_on_to_stays_with_it() {
+        let mut gateway = update("NatGateway", ".spec.publicIpId");
+        gateway.id.target = Target::Oci;
+        gateway.fields[0].before = Some("ocid1.publicip.oc1.iad.a".into());
+        gateway.fields[0].after = None;
+        gateway.fields[0].replaces = true;
+        let mut gone = ["ocid1.publicip.oc1.iad.a", "ocid1.publicip.oc1.iad.b"].map(|ocid| {
+            let mut address = change("a", "PublicIp", ocid, Action::Delete);
+            address.precondition = Some(Precondition {
+                uid: ocid.to_owned(),
+                version: String::new(),
+            });
+            address
+        });
+        let [held, _] = &gone;
+        let refusals = World::new().check(&Immutable, &[gateway.clone(), held.clone(), gone[1].clone()]);
+        assert_eq!(
+            refusals[0].objects,
+            [gateway.id.clone(), held.id.clone()],
+            "{refusals:?}"
+        );
+        gone[0].blocks.push(crate::plan::change::Block::NotManaged);
+        let refusals = World::new().check(&Immutable, &[gateway.clone(), gone[0].clone()]);
+        assert_eq!(refusals[0].objects, [gateway.id], "what does not go anyway");
     }
 
     #[test]

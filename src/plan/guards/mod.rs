@@ -20,6 +20,7 @@ mod shrunken;
 pub mod supported_release;
 mod suspended;
 mod upgradeable;
+mod vanished;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,7 @@ use serde::Serialize;
 
 pub use protect_until::PROTECT_UNTIL;
 pub use suspended::SUSPENDED;
+pub use vanished::Place;
 
 use super::change::{Block, Change, FieldDiff};
 use super::upgrade::Course;
@@ -51,6 +53,10 @@ pub struct Facts<'a> {
     pub protect_until: &'a BTreeMap<UnitId, Timestamp>,
     /// Clusters that resolved only because a waiver held when the files were read.
     pub waived: &'a BTreeMap<ClusterName, Waived>,
+    /// Units that may be made again although they have vanished, and until when.
+    pub remake: &'a BTreeMap<UnitId, Timestamp>,
+    /// Where on OCI something that is recorded was seen.
+    pub sighted: &'a BTreeSet<Place>,
     /// How control planes come to the release that the files want.
     pub courses: &'a BTreeMap<UnitId, Course>,
     /// The time.
@@ -98,6 +104,7 @@ pub fn all() -> &'static [&'static dyn Guard] {
         &older_revision::OlderRevision,
         &not_ours::NotOurs,
         &adoption::Adoption,
+        &vanished::Vanished,
         &immutable::Immutable,
         &release_step::ReleaseStep,
         &upgradeable::Upgradeable,
@@ -194,6 +201,8 @@ mod tests {
         pub(super) recorded_of: BTreeMap<UnitId, usize>,
         pub(super) protect_until: BTreeMap<UnitId, Timestamp>,
         pub(super) waived: BTreeMap<ClusterName, Waived>,
+        pub(super) remake: BTreeMap<UnitId, Timestamp>,
+        pub(super) sighted: BTreeSet<Place>,
         pub(super) courses: BTreeMap<UnitId, Course>,
         pub(super) now: Timestamp,
     }
@@ -216,6 +225,8 @@ mod tests {
                 recorded_of: BTreeMap::new(),
                 protect_until: BTreeMap::new(),
                 waived: BTreeMap::new(),
+                remake: BTreeMap::new(),
+                sighted: BTreeSet::new(),
                 courses: BTreeMap::new(),
                 now: Timestamp::UNIX_EPOCH,
             }
@@ -239,6 +250,8 @@ mod tests {
                 recorded_of: &self.recorded_of,
                 protect_until: &self.protect_until,
                 waived: &self.waived,
+                remake: &self.remake,
+                sighted: &self.sighted,
                 courses: &self.courses,
                 now: self.now,
             }

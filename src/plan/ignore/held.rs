@@ -8,7 +8,7 @@ use crate::plan::change::{Change, FieldDiff};
 use crate::plan::cloud::field_diff;
 use crate::plan::decide::{MANAGER, is_predecessor, shown};
 use crate::plan::drift::is_below;
-use crate::resource::oci::{self, OciKind, Shape};
+use crate::resource::oci::{self, Former, OciKind, Shape};
 use crate::resource::pointer::{Reach, Token};
 use crate::resource::{FieldPath, FleetUid, PathElement};
 use crate::schema::Schema;
@@ -20,6 +20,8 @@ pub(in crate::plan) struct Left {
     pub(in crate::plan) document: Value,
     /// The differences that are none.
     pub(in crate::plan) ignored: Vec<IgnoredField>,
+    /// What of an OCI document we set before, and is not left.
+    pub(in crate::plan) former: Vec<Vec<String>>,
 }
 
 /// Of a Kubernetes object. `forced` is what would come of the whole document, where that can be told. None where no rule
@@ -56,6 +58,7 @@ pub(in crate::plan) fn kubernetes(
     Some(Left {
         document: held.document,
         ignored,
+        former: Vec::new(),
     })
 }
 
@@ -132,13 +135,21 @@ pub(in crate::plan) fn oci(
     change: &Change,
     kind: &'static OciKind,
     (document, live): (&Value, &Value),
-    former: &[String],
+    former: Former<'_>,
 ) -> Option<Left> {
     let mut fields = Vec::new();
-    for pointer in about
-        .rules()
-        .filter_map(|rule| rule.pointer.as_ref().filter(|_| rule.manager.is_none()))
-    {
+    let pointers = || {
+        about
+            .rules()
+            .filter_map(|rule| rule.pointer.as_ref().filter(|_| rule.manager.is_none()))
+    };
+    // What was set before, and is no longer named, is found in no document.
+    let is_left = |steps: &Vec<String>| {
+        let names: Vec<&str> = ["spec"].into_iter().chain(steps.iter().map(String::as_str)).collect();
+        pointers().any(|pointer| pointer.may_hold(&names))
+    };
+    let all_stay = !former.fields.iter().any(is_left);
+    for pointer in pointers() {
         if let [Token::Name(first), Token::Name(name), rest @ ..] = pointer.tokens()
             && &**first == "spec"
             && let Some(field) = kind.field(name)
@@ -149,11 +160,12 @@ pub(in crate::plan) fn oci(
         }
     }
     // Most of a fleet is as it should be, and no rule has anything to do with it.
-    let differences = |document: &Value| oci::differences(kind, &document["spec"], &live["spec"], former);
-    let all = if fields.is_empty() {
+    let differences =
+        |document: &Value, former: Former<'_>| oci::differences(kind, &document["spec"], &live["spec"], former);
+    let all = if fields.is_empty() && all_stay {
         Vec::new()
     } else {
-        differences(document)
+        differences(document, former)
     };
     if all.is_empty() {
         return None;
@@ -162,10 +174,17 @@ pub(in crate::plan) fn oci(
     for (field, rest) in fields {
         leave(&mut left["spec"], &live["spec"], field.name, (field.shape, rest));
     }
-    if left == *document {
+    if left == *document && all_stay {
         return None;
     }
-    let stay = differences(&left);
+    let kept: Vec<Vec<String>> = former.fields.iter().filter(|steps| !is_left(steps)).cloned().collect();
+    let stay = differences(
+        &left,
+        Former {
+            fields: &kept,
+            ..former
+        },
+    );
     let mut fields = Vec::new();
     for difference in all.into_iter().filter(|difference| !stay.contains(difference)) {
         let mut rules = about.rules();
@@ -183,6 +202,7 @@ pub(in crate::plan) fn oci(
     Some(Left {
         document: left,
         ignored: fields,
+        former: kept,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::plan::change::{Action, Change, OwnedBy};
 use crate::plan::tests::{NOW, World, applied, cluster, manifest, present, schema, short};
 use crate::plan::{Plan, confirm};
 use crate::providers::Observed;
+use crate::resource::oci::Former;
 use crate::resource::{ClusterName, Manifest, Pointer, Target, oci as kinds};
 use crate::ssa;
 
@@ -272,6 +273,11 @@ fn on_oci(pointer: &str, kind: &str, documents: (Value, Value), former: &[&str])
         rules: vec![rule(Some(pointer), None)],
         is_broken: false,
     };
+    let tags: Vec<String> = former.iter().map(|&key| key.to_owned()).collect();
+    let former = Former {
+        tags: &tags,
+        fields: &[],
+    };
     left_on_oci((&ignore, None), kind, documents, former)
 }
 
@@ -280,7 +286,7 @@ fn left_on_oci(
     (ignore, fought): (&Ignore, Option<&str>),
     kind: &str,
     (wanted, live): (Value, Value),
-    former: &[&str],
+    former: Former<'_>,
 ) -> Option<(Value, Vec<String>)> {
     let mut of = change("a", kind, "a", Action::Update);
     of.id.target = Target::Oci;
@@ -291,9 +297,8 @@ fn left_on_oci(
     let contested = Contested::from([(of.id.clone(), fought.into_iter().collect())]);
     let rules = Rules::new(ignore, &contested);
     let about = rules.about(&of.id, &of.unit);
-    let former: Vec<String> = former.iter().map(|&key| key.to_owned()).collect();
     let documents = (&json!({"spec": wanted}), &json!({"spec": live}));
-    let left = super::oci(&about, &of, kinds::kind(kind).unwrap(), documents, &former)?;
+    let left = super::oci(&about, &of, kinds::kind(kind).unwrap(), documents, former)?;
     let fields = left.ignored.into_iter().map(|field| field.diff.field).collect();
     Some((left.document["spec"].clone(), fields))
 }
@@ -306,9 +311,15 @@ fn on_oci_what_is_fought_over_is_left_too() {
     );
     let none = Ignore::default();
     let field = r#".spec.routeRules[={"destination":"0.0.0.0/0"}]"#;
-    let (left, fields) = left_on_oci((&none, Some(field)), "RouteTable", documents.clone(), &[]).unwrap();
+    let (left, fields) = left_on_oci((&none, Some(field)), "RouteTable", documents.clone(), Former::default()).unwrap();
     assert_eq!((left, fields.len()), (json!({"displayName": "x"}), 1));
-    let (left, fields) = left_on_oci((&none, Some(".spec.displayName")), "RouteTable", documents, &[]).unwrap();
+    let (left, fields) = left_on_oci(
+        (&none, Some(".spec.displayName")),
+        "RouteTable",
+        documents,
+        Former::default(),
+    )
+    .unwrap();
     assert_eq!(left["routeRules"], json!([]), "the rest is put right");
     assert_eq!(fields, [".spec.displayName"]);
 }
@@ -347,4 +358,24 @@ fn on_oci_a_field_is_left_out_and_what_that_would_take_away_is_named_as_it_is() 
     );
     let (left, fields) = on_oci("/spec/routeRules", "RouteTable", rules, &[]).unwrap();
     assert_eq!((left, fields.len()), (json!({"displayName": "x"}), 1));
+}
+
+#[test]
+fn on_oci_what_was_taken_out_of_the_files_is_left_where_a_rule_says_so() {
+    let live = json!({"publicIpId": "p", "blockTraffic": true});
+    let fields = [vec!["publicIpId".to_owned()], vec!["blockTraffic".to_owned()]];
+    let former = Former {
+        tags: &[],
+        fields: &fields,
+    };
+    let left = |pointer: &str| {
+        let ignore = Ignore {
+            rules: vec![rule(Some(pointer), None)],
+            is_broken: false,
+        };
+        left_on_oci((&ignore, None), "NatGateway", (json!({}), live.clone()), former)
+    };
+    let (_, ignored) = left("/spec/publicIpId").unwrap();
+    assert_eq!(ignored, [".spec.publicIpId"]);
+    assert!(left("/spec/routeTableId").is_none());
 }

@@ -73,6 +73,7 @@ impl OciProvider {
         let known = self
             .known(id)
             .ok_or_else(|| refused(id, "where it is was never learned"))?;
+        self.is_on_course(id, &known.place)?;
         let (Some(kind), Some(route)) = (oci::kind(&id.kind), route(&id.kind)) else {
             return self.delete_part(id, &known.place, request.uid).await;
         };

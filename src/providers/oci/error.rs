@@ -55,6 +55,20 @@ pub enum OciError {
         /// Why.
         source: EndpointError,
     },
+    /// Another region answered.
+    #[error(
+        "{operation} for {asked} was answered with {ocid}, which is of {of}: the address (--oci-endpoint) leads elsewhere"
+    )]
+    Elsewhere {
+        /// The operation.
+        operation: &'static str,
+        /// The region that was asked.
+        asked: String,
+        /// The OCID in the answer.
+        ocid: String,
+        /// What it is of.
+        of: String,
+    },
     /// The answer, or the call itself, makes no sense.
     #[error("{operation}: {what}")]
     Nonsense {
@@ -104,6 +118,7 @@ impl OciError {
             | Self::Transport { .. }
             | Self::Credentials { .. }
             | Self::Endpoint { .. }
+            | Self::Elsewhere { .. }
             | Self::Nonsense { .. } => None,
         }
     }
@@ -144,7 +159,8 @@ impl OciError {
         match self {
             Self::Service(error) => error.status >= 500,
             Self::Deadline { sent, .. } | Self::Transport { sent, .. } | Self::Nonsense { sent, .. } => *sent,
-            Self::Credentials { .. } | Self::Endpoint { .. } => false,
+            // What it did there can't be looked up here.
+            Self::Credentials { .. } | Self::Endpoint { .. } | Self::Elsewhere { .. } => false,
         }
     }
 }

@@ -30,6 +30,7 @@ mod lookup;
 mod observe;
 mod parts;
 mod provider;
+mod region;
 mod retry;
 mod services;
 mod shelf;

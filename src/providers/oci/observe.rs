@@ -1,7 +1,8 @@
 //! Observation: one LIST for each kind in each compartment, and little besides.
 //!
 //! What a list does not hold is absent only where that list could be read; what the inventory knows by its OCID is asked
-//! for by that, too, before it is called absent. A list that fails makes unknown what should have been in it, and nothing else.
+//! for by that, too, before it is called absent; and that only where the place has shown that it is the region that was
+//! asked (see `region`). A list that fails makes unknown what should have been in it, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::document::{ADOPT_ANNOTATION, Document, Live, Phase};
 use super::kinds::route_rules::Tables;
 use super::kinds::{Route, group_rules, route};
 use super::provider::{Details, Known, OciProvider, Subject};
+use super::region::Proofs;
 use super::services::{self, OracleService};
 use super::shelf::{Found, Shelf};
 use super::tags;
@@ -65,6 +67,8 @@ impl OciProvider {
             .collect();
         let mut sights: BTreeMap<&ResourceId, Sight> = BTreeMap::new();
         let tables = Tables::default();
+        let mut proofs = Proofs::default();
+        self.begin_anew();
         // In the order in which a network is built: what names a VCN comes after the VCN. Of each kind only its documents
         // are kept, and what later ones refer to.
         for some in oci::KINDS.chunks(AT_A_TIME) {
@@ -79,9 +83,17 @@ impl OciProvider {
                 }
             });
             for (kind, ones, beside, shelves) in join_all(lists).await {
+                for ((place, _), shelf) in &shelves {
+                    if let (Some(route), Ok(shelf)) = (route(kind.name), shelf) {
+                        proofs.note(route.service, place, shelf);
+                    }
+                }
                 for one in ones {
                     let sight = match route(kind.name) {
-                        Some(route) => self.look_for(one, (kind, route), (&shelves, &beside), &sights).await,
+                        Some(route) => {
+                            let lists = (&shelves, &beside, &proofs);
+                            self.look_for(one, (kind, route), lists, &sights).await
+                        }
                         None => Sight::Observed(self.look_for_part(one, &sights, &tables).await),
                     };
                     sights.insert(one.id, sight);
@@ -139,7 +151,7 @@ impl OciProvider {
         &self,
         one: &Sought<'_>,
         (kind, route): (&'static OciKind, &'static Route),
-        (shelves, beside): (&Shelves, &BTreeSet<(Place, String)>),
+        (shelves, beside, proofs): (&Shelves, &BTreeSet<(Place, String)>, &Proofs),
         sights: &BTreeMap<&ResourceId, Sight>,
     ) -> Sight {
         let unknown = |reason: String| Sight::Observed(Observed::Unknown(reason));
@@ -225,7 +237,14 @@ impl OciProvider {
                 name(&body).unwrap_or_default(),
                 ocids.join(", ")
             )),
-            Some(Found::Nothing) | None => Sight::Observed(Observed::Absent),
+            Some(Found::Nothing) | None => {
+                for (place, _) in &compartments {
+                    if let Err(reason) = self.prove(place, proofs).await {
+                        return unknown(reason);
+                    }
+                }
+                Sight::Observed(Observed::Absent)
+            }
         }
     }
 

@@ -8,13 +8,14 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::api::{Place, Service};
+use super::api::Place;
 use super::calls::{get, list_in};
 use super::client::Client;
 use super::credentials::Now;
 use super::document::Live;
 use super::error::OciError;
 use super::kinds::Route;
+use super::region::of_region;
 use super::services::{self, OracleService};
 use crate::providers::{
     DeleteRequest, Observation, ObserveRequest, Observed, Provider, ProviderError, WriteRequest, WriteResponse,
@@ -80,6 +81,8 @@ pub struct OciProvider {
     pub(super) options: Options,
     known: Mutex<BTreeMap<ResourceId, Known>>,
     made: Mutex<BTreeSet<String>>,
+    /// Places where a create was answered from another region.
+    pub(super) astray: Mutex<BTreeSet<Place>>,
     services: tokio::sync::Mutex<BTreeMap<Place, Arc<[OracleService]>>>,
 }
 
@@ -110,6 +113,7 @@ impl OciProvider {
             options,
             known: Mutex::default(),
             made: Mutex::default(),
+            astray: Mutex::default(),
             services: tokio::sync::Mutex::default(),
         }
     }
@@ -173,7 +177,10 @@ impl OciProvider {
         } else {
             self.client.call(call).await?
         };
-        Live::new(answer.body, answer.etag).ok_or_else(|| nonsense(route.operations.get, "the answer has no id"))
+        let live = Live::new(answer.body, answer.etag);
+        let live = live.ok_or_else(|| nonsense(route.operations.get, "the answer has no id"))?;
+        of_region(&live.ocid, place, route.operations.get)?;
+        Ok(live)
     }
 
     /// Lists a compartment's resources of a kind.
@@ -188,7 +195,10 @@ impl OciProvider {
         );
         let listed = self.client.list_as(call, |shown| Live::new(shown, None)).await?;
         let live: Option<Vec<Live>> = listed.into_iter().collect();
-        live.ok_or_else(|| nonsense(route.operations.list, "the answer has an item without id"))
+        let live = live.ok_or_else(|| nonsense(route.operations.list, "the answer has an item without id"))?;
+        live.iter()
+            .try_for_each(|live| of_region(&live.ocid, place, route.operations.list))?;
+        Ok(live)
     }
 
     /// The region's services; asked for once.
@@ -197,13 +207,15 @@ impl OciProvider {
         if let Some(services) = cached.get(place) {
             return Ok(Arc::clone(services));
         }
-        let listed = self
-            .client
-            .list(get(Service::Core, place, "ListServices", "/services".to_owned()))
-            .await?;
-        let services: Arc<[OracleService]> = services::parse(&listed).into();
+        let services: Arc<[OracleService]> = services::parse(&self.list_services(place).await?).into();
         cached.insert(place.clone(), Arc::clone(&services));
         Ok(services)
+    }
+
+    /// The same, asked for in any case.
+    pub(super) async fn ask_services(&self, place: &Place) -> Result<Arc<[OracleService]>, OciError> {
+        self.services.lock().await.remove(place);
+        self.services(place).await
     }
 }
 

@@ -85,6 +85,7 @@ impl Policy {
             | OciError::Deadline { .. }
             | OciError::Credentials { .. }
             | OciError::Endpoint { .. }
+            | OciError::Elsewhere { .. }
             | OciError::Nonsense { .. } => return None,
         };
         if attempts >= limit {

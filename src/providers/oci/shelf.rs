@@ -31,6 +31,11 @@ pub(super) enum Found<'a> {
 }
 
 impl Shelf {
+    /// Whether the list held nothing that lives.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Sorts a list; what is gone is left out.
     pub(super) fn new(items: Vec<Live>, kind: &OciKind, fleet: &FleetUid) -> Self {
         let items: Vec<Arc<Live>> = items

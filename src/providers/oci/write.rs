@@ -14,12 +14,13 @@ use super::error::OciError;
 use super::failure::{failed, refused};
 use super::kinds::{self, blocks, group_rules, load_balancer, peering, route};
 use super::provider::{Known, OciProvider, Subject};
+use super::region::of_region;
 use super::services;
 use super::step::{Guard, Step};
 use super::tags::{self, Ours, Whose};
 use crate::providers::{ProviderError, WriteRequest, WriteResponse};
 use crate::resource::mark::OWNER_ANNOTATION;
-use crate::resource::oci::{self, Call as By, Change, FieldDifference, TAG_PREFIX, differences};
+use crate::resource::oci::{self, Call as By, Change, FieldDifference, Former, TAG_PREFIX, differences};
 use crate::resource::{Digest, OwnerMark, ResourceId};
 
 /// A document to be written, with all words in it resolved.
@@ -39,6 +40,7 @@ impl OciProvider {
         let id = request.id;
         let kind = oci::kind(&id.kind).ok_or_else(|| refused(id, "there is no such kind"))?;
         let wanted = self.wanted(id, request.body).await?;
+        self.is_on_course(id, &wanted.place)?;
         let Some(route) = route(&id.kind) else {
             return self.write_part(&request, &wanted).await;
         };
@@ -150,6 +152,9 @@ impl OciProvider {
                 ..
             }) => {
                 if let Some(ocid) = body.get("id").and_then(Value::as_str) {
+                    if let Err(error) = of_region(ocid, place, route.operations.create) {
+                        return Err(self.strayed(id, place, &error));
+                    }
                     self.made(ocid);
                 }
                 if let (Some(work), By::Parts) = (&work_request, parts_call(kind)) {
@@ -228,7 +233,7 @@ impl OciProvider {
         let Subject { id, kind, route, place } = subject;
         let desired = Value::Object(wanted.spec.clone());
         let spec = live.spec(route, kind, place);
-        let mut found = differences(kind, &desired, &Value::Object(spec.clone()), &[]);
+        let mut found = differences(kind, &desired, &Value::Object(spec.clone()), Former::default());
         // Its rules are no field of what was read.
         found.retain(|difference| field_of(kind, difference).is_none_or(|field| field.call != By::Rules));
         if let Some(difference) = found.iter().find(|difference| difference.change != Change::InPlace) {

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::former::{is_said_otherwise, say_outright};
 use super::normal::{normal_items, one_spelling};
-use super::{Call, Change, Field, Item, OciKind, Shape, TAG_PREFIX, without_nulls};
+use super::{Call, Change, Field, Former, Item, OciKind, Shape, TAG_PREFIX, Unset, without_nulls};
 use crate::resource::{FieldPath, PathElement};
 
 /// One field that differs.
@@ -26,18 +27,20 @@ pub struct FieldDifference {
 /// spec does not name, or names with null, may be anything. A field that the kind does not have is a difference that
 /// nothing can mend.
 ///
-/// `former_tags` are keys of freeform tags that we set before: those that are no longer wanted are to go. In the desired
-/// spec, a null for a tag says the same.
-pub fn differences(kind: &OciKind, desired: &Value, live: &Value, former_tags: &[String]) -> Vec<FieldDifference> {
+/// `former` is what we set before: what of it is no longer wanted is to go. In the desired spec, a null for a tag says the
+/// same.
+pub fn differences(kind: &OciKind, desired: &Value, live: &Value, former: Former<'_>) -> Vec<FieldDifference> {
     let empty = Map::new();
     let wanted = desired.as_object().unwrap_or(&empty);
     let found = live.as_object().unwrap_or(&empty);
     let (mut wanted, mut found) = (wanted.clone(), found.clone());
     one_spelling(kind, &mut wanted);
     one_spelling(kind, &mut found);
+    say_outright(kind, &mut wanted, former);
     let mut comparison = Comparison {
+        kind,
         path: FieldPath::new(vec![PathElement::Field("spec".to_owned())]),
-        former_tags,
+        former,
         differences: Vec::new(),
     };
     comparison.map(kind.all_fields(), &wanted, &found);
@@ -50,8 +53,9 @@ pub fn differences(kind: &OciKind, desired: &Value, live: &Value, former_tags: &
 }
 
 struct Comparison<'a> {
+    kind: &'a OciKind,
     path: FieldPath,
-    former_tags: &'a [String],
+    former: Former<'a>,
     differences: Vec<FieldDifference>,
 }
 
@@ -80,11 +84,29 @@ impl Comparison<'_> {
         for field in fields {
             let wanted = desired.get(field.name).filter(|value| !value.is_null());
             let found = live.get(field.name).filter(|value| !value.is_null());
-            let former = matches!(field.shape, Shape::Tags) && !self.former_tags.is_empty();
-            if wanted.is_some() || former || found.is_some_and(|found| is_ended(field, found)) {
+            let tagged = matches!(field.shape, Shape::Tags) && !self.former.tags.is_empty();
+            if wanted.is_some() || tagged || found.is_some_and(|found| is_ended(field, found)) {
                 self.within(field.name, |c| c.field(field, wanted, found));
+            } else if found.is_some_and(|found| *found != Value::Bool(false))
+                && self.can_not_go(field)
+                && !is_said_otherwise(self.kind, field, desired)
+            {
+                self.within(field.name, |c| c.push(found, None, Change::Replace));
             }
         }
+    }
+
+    /// Whether we set a field, here where the comparison is, of which OCI can't be rid.
+    fn can_not_go(&self, field: &Field) -> bool {
+        if field.unset != Unset::Never || self.former.fields.is_empty() {
+            return false;
+        }
+        let here = self.path.elements().iter().skip(1).filter_map(|element| match element {
+            PathElement::Field(name) => Some(name.as_str()),
+            PathElement::Key(_) | PathElement::Value(_) | PathElement::Index(_) => None,
+        });
+        let steps: Vec<&str> = here.chain([field.name]).collect();
+        self.former.holds(&steps)
     }
 
     fn field(&mut self, field: &Field, wanted: Option<&Value>, found: Option<&Value>) {
@@ -105,8 +127,8 @@ impl Comparison<'_> {
             }
             // A reference that is not known yet may stand in place of any shape.
             (_, Some(wanted)) => {
-                // A flag that OCI does not show is off.
-                let off = found.is_none() && *wanted == Value::Bool(false);
+                // A flag that OCI does not show is off, and what it does not show names nothing.
+                let off = found.is_none() && (*wanted == Value::Bool(false) || *wanted == Value::String(String::new()));
                 if !off && found.map(without_nulls).as_ref() != Some(&without_nulls(wanted)) {
                     self.push(found, Some(wanted), verdict(field, found));
                 }
@@ -170,7 +192,7 @@ impl Comparison<'_> {
             }
         }
         let wanted_gone = wanted.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key);
-        let mut gone: Vec<&String> = self.former_tags.iter().chain(wanted_gone).collect();
+        let mut gone: Vec<&String> = self.former.tags.iter().chain(wanted_gone).collect();
         gone.sort();
         gone.dedup();
         for key in gone {
@@ -186,9 +208,10 @@ impl Comparison<'_> {
             let live = found.get(namespace);
             for (key, value) in keys.as_object().into_iter().flatten() {
                 let live = live.and_then(|keys| keys.get(key));
-                if !value.is_null() && live != Some(value) {
+                let after = Some(value).filter(|value| !value.is_null());
+                if live != after {
                     self.within(namespace, |c| {
-                        c.within(key, |c| c.push(live, Some(value), Change::InPlace));
+                        c.within(key, |c| c.push(live, after, Change::InPlace));
                     });
                 }
             }

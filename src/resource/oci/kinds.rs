@@ -1,7 +1,7 @@
 //! The table. What stands here is what OCI's update calls and actions take; the comments say where it is not plain.
 
 use super::Shape::{DefinedTags, Map, Named, Set, Tags, Unseen};
-use super::{Call, Change, Field, Item, OciKind, Shape, States};
+use super::{Call, Change, Field, Item, OciKind, Shape, States, Unset};
 
 /// Every kind, in the order in which a network is built.
 pub const KINDS: &[&OciKind] = &[
@@ -33,6 +33,7 @@ const fn update(name: &'static str) -> Field {
         shape: Shape::Plain,
         once: false,
         in_create: true,
+        unset: Unset::Never,
     }
 }
 
@@ -65,6 +66,10 @@ impl Field {
             ..self
         }
     }
+
+    const fn unset(self, unset: Unset) -> Self {
+        Self { unset, ..self }
+    }
 }
 
 const REGION: Field = Field {
@@ -81,11 +86,16 @@ const LISTED_IN: Field = Field {
     ..replace("compartmentId").of(Unseen).after_create()
 };
 const COMPARTMENT: Field = by(Call::ChangeCompartment, "compartmentId");
-const DISPLAY_NAME: Field = update("displayName");
+// A resource without a name has the one that OCI makes up: the old one is as good.
+const DISPLAY_NAME: Field = update("displayName").unset(Unset::Stays);
 const FREEFORM_TAGS: Field = update("freeformTags").of(Tags);
 const DEFINED_TAGS: Field = update("definedTags").of(DefinedTags);
 const SECURITY_ATTRIBUTES: Field = update("securityAttributes").of(DefinedTags);
-const ROUTE_RULES: Field = update("routeRules").of(Set(Item::RouteRule));
+const ROUTE_RULES: Field = update("routeRules").of(Set(Item::RouteRule)).unset(Unset::Empty);
+
+/// Which of the two sides connects is all one, and none of them can let go: a side that names its peer no longer is as good as
+/// one that never did. A connection that was ended is seen by what OCI shows of it.
+const PEER: Field = by(Call::Connect, "peerId").once().after_create().unset(Unset::Stays);
 
 /// Of all that has a compartment, a name and tags.
 const COMMON: &[Field] = &[REGION, TENANCY, COMPARTMENT, DISPLAY_NAME, FREEFORM_TAGS, DEFINED_TAGS];
@@ -114,13 +124,13 @@ const VCN: OciKind = OciKind {
     common: COMMON,
     fields: &[
         by(Call::Blocks, "cidrBlocks").of(Set(Item::Plain)),
+        // Can be switched on, never off: nor can the last of the blocks go.
         by(Call::Blocks, "ipv6PrivateCidrBlocks").of(Set(Item::Plain)),
-        // Can be switched on, never off.
         by(Call::Blocks, "isIpv6Enabled").once(),
         replace("isOracleGuaAllocationEnabled").of(Unseen),
         replace("byoipv6CidrDetails").of(Unseen),
         replace("dnsLabel"),
-        update("isZprOnly"),
+        update("isZprOnly").unset(Unset::Off),
         SECURITY_ATTRIBUTES,
     ],
     states: NETWORKING,
@@ -147,7 +157,10 @@ const SUBNET: OciKind = OciKind {
         update("cidrBlock"),
         by(Call::Blocks, "ipv4CidrBlocks").of(Set(Item::Plain)),
         update("ipv6CidrBlock"),
-        update("ipv6CidrBlocks").of(Set(Item::Plain)),
+        update("ipv6CidrBlocks").of(Set(Item::Plain)).unset(Unset::Empty),
+        // Without these three OCI falls back to those that the VCN was born with: options of no domain, a table that leads nowhere,
+        // and a list that lets SSH in from everywhere. No file describes them, and nodes are cut off, or open, by a line that is
+        // missing: whoever wants them names them.
         update("dhcpOptionsId"),
         replace("dnsLabel"),
         replace("prohibitInternetIngress"),
@@ -172,7 +185,7 @@ const NAT_GATEWAY: OciKind = OciKind {
     common: COMMON,
     fields: &[
         replace("vcnId"),
-        update("blockTraffic"),
+        update("blockTraffic").unset(Unset::Off),
         replace("publicIpId"),
         update("routeTableId"),
     ],
@@ -185,8 +198,8 @@ const SERVICE_GATEWAY: OciKind = OciKind {
     common: COMMON,
     fields: &[
         replace("vcnId"),
-        update("services").of(Set(Item::Service)),
-        update("blockTraffic").after_create(),
+        update("services").of(Set(Item::Service)).unset(Unset::Empty),
+        update("blockTraffic").after_create().unset(Unset::Off),
         update("routeTableId"),
     ],
     states: NETWORKING,
@@ -222,8 +235,12 @@ const SECURITY_LIST: OciKind = OciKind {
     common: COMMON,
     fields: &[
         replace("vcnId"),
-        update("ingressSecurityRules").of(Set(Item::SecurityRule)),
-        update("egressSecurityRules").of(Set(Item::SecurityRule)),
+        update("ingressSecurityRules")
+            .of(Set(Item::SecurityRule))
+            .unset(Unset::Empty),
+        update("egressSecurityRules")
+            .of(Set(Item::SecurityRule))
+            .unset(Unset::Empty),
     ],
     states: NETWORKING,
     blocked_by: &["Subnet"],
@@ -236,7 +253,8 @@ const NETWORK_SECURITY_GROUP: OciKind = OciKind {
         replace("vcnId"),
         by(Call::Rules, "securityRules")
             .of(Set(Item::SecurityRule))
-            .after_create(),
+            .after_create()
+            .unset(Unset::Empty),
     ],
     states: NETWORKING,
     blocked_by: &["Vnic", "NetworkLoadBalancer", "NetworkSecurityGroup"],
@@ -257,12 +275,7 @@ const DHCP_OPTIONS: OciKind = OciKind {
 const LOCAL_PEERING_GATEWAY: OciKind = OciKind {
     name: "LocalPeeringGateway",
     common: COMMON,
-    fields: &[
-        replace("vcnId"),
-        update("routeTableId"),
-        by(Call::Connect, "peerId").once().after_create(),
-        SECURITY_ATTRIBUTES,
-    ],
+    fields: &[replace("vcnId"), update("routeTableId"), PEER, SECURITY_ATTRIBUTES],
     states: NETWORKING,
     blocked_by: &["RouteTable"],
 };
@@ -294,7 +307,7 @@ const DRG_ATTACHMENT: OciKind = OciKind {
         update("drgRouteTableId"),
         update("exportDrgRouteDistributionId").after_create(),
         update("drgNatPolicyId"),
-        update("doesPreserveOriginalRoutesWithNat"),
+        update("doesPreserveOriginalRoutesWithNat").unset(Unset::Off),
     ],
     states: States {
         ready: &["ATTACHED"],
@@ -317,8 +330,11 @@ const REMOTE_PEERING_CONNECTION: OciKind = OciKind {
     common: COMMON,
     fields: &[
         replace("drgId"),
-        by(Call::Connect, "peerId").once().after_create(),
-        by(Call::Connect, "peerRegionName").once().after_create(),
+        PEER,
+        by(Call::Connect, "peerRegionName")
+            .once()
+            .after_create()
+            .unset(Unset::Stays),
     ],
     states: NETWORKING,
     blocked_by: &[],
@@ -327,7 +343,11 @@ const REMOTE_PEERING_CONNECTION: OciKind = OciKind {
 const PUBLIC_IP: OciKind = OciKind {
     name: "PublicIp",
     common: COMMON,
-    fields: &[replace("lifetime"), replace("publicIpPoolId"), update("privateIpId")],
+    fields: &[
+        replace("lifetime"),
+        replace("publicIpPoolId"),
+        update("privateIpId").unset(Unset::Blank),
+    ],
     states: States {
         ready: &["AVAILABLE", "ASSIGNED", "UNASSIGNED"],
         moving: &["PROVISIONING", "ASSIGNING", "UNASSIGNING"],
@@ -349,12 +369,16 @@ const NETWORK_LOAD_BALANCER: OciKind = OciKind {
         replace("assignedPrivateIpv4").of(Unseen),
         replace("assignedIpv6").of(Unseen),
         replace("subnetIpv6Cidr").of(Unseen),
-        update("isPreserveSourceDestination"),
-        update("isSymmetricHashEnabled"),
+        update("isPreserveSourceDestination").unset(Unset::Off),
+        update("isSymmetricHashEnabled").unset(Unset::Off),
         update("nlbIpVersion"),
-        by(Call::Parts, "networkSecurityGroupIds").of(Set(Item::Plain)),
-        by(Call::Parts, "backendSets").of(Named(BACKEND_SET)),
-        by(Call::Parts, "listeners").of(Named(LISTENER)),
+        by(Call::Parts, "networkSecurityGroupIds")
+            .of(Set(Item::Plain))
+            .unset(Unset::Empty),
+        by(Call::Parts, "backendSets")
+            .of(Named(BACKEND_SET))
+            .unset(Unset::Empty),
+        by(Call::Parts, "listeners").of(Named(LISTENER)).unset(Unset::Empty),
         SECURITY_ATTRIBUTES,
     ],
     states: States {
@@ -372,11 +396,11 @@ const BACKEND_SET: &[Field] = &[
     update("healthChecker").of(Map(HEALTH_CHECKER)),
     update("ipVersion"),
     update("isPreserveSource"),
-    update("isFailOpen"),
-    update("isInstantFailoverEnabled"),
+    update("isFailOpen").unset(Unset::Off),
+    update("isInstantFailoverEnabled").unset(Unset::Off),
     update("isInstantFailoverTcpResetEnabled"),
-    update("areOperationallyActiveBackendsPreferred"),
-    update("backends").of(Set(Item::Backend)),
+    update("areOperationallyActiveBackendsPreferred").unset(Unset::Off),
+    update("backends").of(Set(Item::Backend)).unset(Unset::Empty),
 ];
 const HEALTH_CHECKER: &[Field] = &[
     update("protocol"),
@@ -397,7 +421,7 @@ const LISTENER: &[Field] = &[
     update("port"),
     update("protocol"),
     update("ipVersion"),
-    update("isPpv2Enabled"),
+    update("isPpv2Enabled").unset(Unset::Off),
     update("tcpIdleTimeout"),
     update("udpIdleTimeout"),
     update("l3IpIdleTimeout"),

@@ -6,11 +6,13 @@
 //! May depend on `resource` alone.
 
 mod differences;
+mod former;
 mod kinds;
 mod normal;
 mod record_set;
 
 pub use self::differences::{FieldDifference, differences};
+pub use self::former::{Former, named, say_outright};
 pub use self::kinds::KINDS;
 pub use self::normal::{normal_item, normal_spec, without_nulls};
 pub use self::record_set::RecordSet;
@@ -119,6 +121,21 @@ pub enum Item {
     Backend,
 }
 
+/// What becomes of a field that a document named, and names no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unset {
+    /// It is as a replacement: OCI has no value that takes it away, or falls back to one of its own that no file describes.
+    Never,
+    /// It is set to nothing: an empty list or map.
+    Empty,
+    /// It is set to `false`, which is what OCI has where nobody says anything.
+    Off,
+    /// It is set to an empty text, by which OCI lets go of what it names.
+    Blank,
+    /// Nothing: OCI goes on with what it has, and that is no loss.
+    Stays,
+}
+
 /// One field.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -134,6 +151,21 @@ pub struct Field {
     pub once: bool,
     /// Whether the create takes it; what it does not take is set by a call of its own right after.
     pub in_create: bool,
+    /// What becomes of it once no document names it any more.
+    pub unset: Unset,
+}
+
+impl Field {
+    /// The value that takes it away.
+    fn unset_to(&self) -> Option<serde_json::Value> {
+        match (self.unset, self.shape) {
+            (Unset::Empty, Shape::Named(_)) => Some(serde_json::Map::new().into()),
+            (Unset::Empty, _) => Some(Vec::<serde_json::Value>::new().into()),
+            (Unset::Off, _) => Some(false.into()),
+            (Unset::Blank, _) => Some("".into()),
+            (Unset::Never | Unset::Stays, _) => None,
+        }
+    }
 }
 
 impl OciKind {

@@ -103,7 +103,7 @@ const NOT_OURS: &[(&str, &str)] = &[
 
 #[expect(clippy::needless_pass_by_value, reason = "called with literals")]
 fn spec_differences(kind_name: &str, desired: Value, live: Value) -> Vec<(String, Change)> {
-    differences(kind(kind_name).unwrap(), &desired, &live, &[])
+    differences(kind(kind_name).unwrap(), &desired, &live, Former::default())
         .into_iter()
         .map(|difference| (difference.path.to_string(), difference.change))
         .collect()
@@ -251,7 +251,7 @@ fn rules_are_sets_in_a_normal_form() {
         []
     );
     live["securityRules"][1]["tcpOptions"]["destinationPortRange"]["max"] = 6444.into();
-    let found = differences(kind("NetworkSecurityGroup").unwrap(), &wanted, &live, &[]);
+    let found = differences(kind("NetworkSecurityGroup").unwrap(), &wanted, &live, Former::default());
     assert_eq!(found.len(), 2);
     assert_eq!(
         found[0].before.as_ref().unwrap()["tcpOptions"]["destinationPortRange"]["max"],
@@ -302,9 +302,13 @@ fn tags_of_others_stay_and_former_ones_of_ours_go() {
         "fleetwright-id".to_owned(),
         "gone".to_owned(),
     ];
+    let former = Former {
+        tags: &former,
+        fields: &[],
+    };
     let paths = |found: Vec<FieldDifference>| -> Vec<String> { found.iter().map(|d| d.path.to_string()).collect() };
     assert_eq!(
-        paths(differences(subnet, &wanted, &live, &former)),
+        paths(differences(subnet, &wanted, &live, former)),
         [
             ".spec.freeformTags.ours",
             ".spec.freeformTags.old",
@@ -313,10 +317,10 @@ fn tags_of_others_stay_and_former_ones_of_ours_go() {
     );
     let by_null = json!({"freeformTags": {"old": null, "gone": null}});
     assert_eq!(
-        paths(differences(subnet, &by_null, &live, &[])),
+        paths(differences(subnet, &by_null, &live, Former::default())),
         [".spec.freeformTags.old"]
     );
-    assert_eq!(paths(differences(subnet, &json!({}), &live, &former)).len(), 2);
+    assert_eq!(paths(differences(subnet, &json!({}), &live, former)).len(), 2);
 }
 
 #[test]
@@ -395,4 +399,204 @@ fn specs_that_ask_for_the_same_have_one_normal_form() {
     assert_eq!(normal_spec(list, &a), normal_spec(list, &b));
     let c = json!({"egressSecurityRules": [{"protocol": "6", "destination": "a"}]});
     assert_ne!(normal_spec(list, &a), normal_spec(list, &c));
+}
+
+/// What differs once a document that asked for `before` asks for `after`, all as it was made meanwhile.
+#[expect(clippy::needless_pass_by_value, reason = "called with literals")]
+fn taken_out(kind_name: &str, before: Value, after: Value) -> Vec<(String, Change)> {
+    let kind = kind(kind_name).unwrap();
+    let fields = named(kind, before.as_object().unwrap());
+    let former = Former {
+        tags: &[],
+        fields: &fields,
+    };
+    let found = differences(kind, &after, &before, former);
+    // What an update sends says the same outright.
+    let mut said = after.clone();
+    say_outright(kind, said.as_object_mut().unwrap(), former);
+    let in_place = |found: &[FieldDifference]| -> Vec<String> {
+        let in_place = found.iter().filter(|difference| difference.change == Change::InPlace);
+        in_place.map(|difference| difference.path.to_string()).collect()
+    };
+    assert_eq!(
+        in_place(&differences(kind, &said, &before, Former::default())),
+        in_place(&found)
+    );
+    found
+        .into_iter()
+        .map(|difference| (difference.path.to_string(), difference.change))
+        .collect()
+}
+
+#[test]
+fn what_is_taken_out_of_a_document_is_to_go() {
+    let cases = [
+        (
+            "NatGateway",
+            json!({"publicIpId": "p"}),
+            ".spec.publicIpId",
+            Change::Replace,
+        ),
+        (
+            "NatGateway",
+            json!({"blockTraffic": true}),
+            ".spec.blockTraffic",
+            Change::InPlace,
+        ),
+        ("Vcn", json!({"dnsLabel": "a"}), ".spec.dnsLabel", Change::Replace),
+        (
+            "Vcn",
+            json!({"isIpv6Enabled": true}),
+            ".spec.isIpv6Enabled",
+            Change::Replace,
+        ),
+        (
+            "Vcn",
+            json!({"ipv6PrivateCidrBlocks": ["fd00::/56"]}),
+            ".spec.ipv6PrivateCidrBlocks",
+            Change::Replace,
+        ),
+        (
+            "Subnet",
+            json!({"ipv6CidrBlocks": ["fd00::/64"]}),
+            ".spec.ipv6CidrBlocks[=\"fd00::/64\"]",
+            Change::InPlace,
+        ),
+        (
+            "Subnet",
+            json!({"availabilityDomain": "AD-1"}),
+            ".spec.availabilityDomain",
+            Change::Replace,
+        ),
+        (
+            "Subnet",
+            json!({"dhcpOptionsId": "d"}),
+            ".spec.dhcpOptionsId",
+            Change::Replace,
+        ),
+        (
+            "Subnet",
+            json!({"securityListIds": ["s"]}),
+            ".spec.securityListIds",
+            Change::Replace,
+        ),
+        (
+            "Subnet",
+            json!({"definedTags": {"ops": {"cost": "1"}}}),
+            ".spec.definedTags.ops.cost",
+            Change::InPlace,
+        ),
+        (
+            "NetworkLoadBalancer",
+            json!({"networkSecurityGroupIds": ["g"]}),
+            ".spec.networkSecurityGroupIds[=\"g\"]",
+            Change::InPlace,
+        ),
+        (
+            "PublicIp",
+            json!({"privateIpId": "i"}),
+            ".spec.privateIpId",
+            Change::InPlace,
+        ),
+        (
+            "DrgAttachment",
+            json!({"networkDetails": {"routeTableId": "r"}}),
+            ".spec.networkDetails.routeTableId",
+            Change::Replace,
+        ),
+        (
+            "NetworkLoadBalancer",
+            json!({"listeners": {"api": {"port": 6443}}}),
+            ".spec.listeners.api",
+            Change::InPlace,
+        ),
+    ];
+    for (kind, before, path, change) in cases {
+        assert_eq!(
+            taken_out(kind, before.clone(), json!({})),
+            [(path.to_owned(), change)],
+            "{kind}"
+        );
+        assert_eq!(taken_out(kind, before.clone(), before.clone()), [], "{kind}");
+        assert_eq!(
+            spec_differences(kind, json!({}), before),
+            [],
+            "{kind}: nothing is recorded"
+        );
+    }
+    let part = |part: Value| json!({"backendSets": {"api": part}});
+    assert_eq!(
+        taken_out(
+            "NetworkLoadBalancer",
+            part(json!({"policy": "P", "isFailOpen": true, "healthChecker": {"port": 1, "retries": 3}})),
+            part(json!({"policy": "P", "healthChecker": {"port": 1}})),
+        ),
+        [
+            (
+                ".spec.backendSets.api.healthChecker.retries".to_owned(),
+                Change::Replace
+            ),
+            (".spec.backendSets.api.isFailOpen".to_owned(), Change::InPlace),
+        ]
+    );
+}
+
+#[test]
+fn what_is_said_by_another_name_or_is_no_loss_is_not_taken_out() {
+    for (kind, before, after) in [
+        (
+            "Subnet",
+            json!({"cidrBlock": "10.0.0.0/24"}),
+            json!({"ipv4CidrBlocks": ["10.0.0.0/24"]}),
+        ),
+        (
+            "Vcn",
+            json!({"cidrBlock": "10.0.0.0/16"}),
+            json!({"cidrBlocks": ["10.0.0.0/16"]}),
+        ),
+        ("Vcn", json!({"displayName": "a"}), json!({})),
+        ("Subnet", json!({"prohibitInternetIngress": false}), json!({})),
+        ("LocalPeeringGateway", json!({"peerId": "p"}), json!({})),
+        (
+            "Vcn",
+            json!({"region": "r", "tenancy": "t", "compartmentId": "c"}),
+            json!({}),
+        ),
+    ] {
+        let live = before.as_object().unwrap().iter().chain(after.as_object().unwrap());
+        let live: Value = live.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let table = super::kind(kind).unwrap();
+        let fields = named(table, before.as_object().unwrap());
+        let former = Former {
+            tags: &[],
+            fields: &fields,
+        };
+        assert_eq!(differences(table, &after, &live, former), [], "{kind}");
+    }
+}
+
+#[test]
+fn what_takes_a_field_away_is_a_value_that_its_call_can_set() {
+    fn check(kind: &str, field: &Field) {
+        let what = format!("{kind}.{}", field.name);
+        match field.unset {
+            Unset::Empty => assert!(matches!(field.shape, Shape::Set(_) | Shape::Named(_)), "{what}"),
+            Unset::Off | Unset::Blank => assert!(matches!(field.shape, Shape::Plain), "{what}"),
+            Unset::Never | Unset::Stays => return,
+        }
+        assert_eq!(field.change, Change::InPlace, "{what}");
+        assert!(!field.once, "{what}");
+        assert!(
+            matches!(field.call, Call::Update | Call::Blocks | Call::Rules | Call::Parts),
+            "{what}"
+        );
+    }
+    for kind in KINDS {
+        for field in kind.all_fields() {
+            check(kind.name, field);
+            if let Shape::Map(inner) | Shape::Named(inner) = field.shape {
+                inner.iter().for_each(|inner| check(kind.name, inner));
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 mod faults;
 mod kinds;
 mod parts;
+mod region;
 mod rules;
 mod tags;
 mod world;

@@ -9,12 +9,13 @@ use fleetwright::inventory::{Entry, OciEntry};
 use fleetwright::providers::oci::api::{Exchange, Place};
 use fleetwright::providers::oci::client::{Client, Options as ClientOptions};
 use fleetwright::providers::oci::credentials::{Credentials, CredentialsError, KeyMaterial, PrivateKey, Secret};
+use fleetwright::providers::oci::endpoint::Endpoints;
 use fleetwright::providers::oci::{Details, OciProvider, Options};
 use fleetwright::providers::{
     DeleteRequest, LiveObject, Observation, ObserveRequest, Observed, Provider as _, ProviderError, WriteRequest,
 };
 use fleetwright::resource::mark::OWNER_ANNOTATION;
-use fleetwright::resource::oci::{self, FieldDifference, differences};
+use fleetwright::resource::oci::{self, FieldDifference, Former, differences};
 use fleetwright::resource::reference::{OCI_API_VERSION, Reference, oci_id};
 use fleetwright::resource::{ClusterName, FleetUid, Manifest, OwnerMark, ResourceId, Stewardship, Target, UnitId};
 use fleetwright::sandbox::clock::Clock;
@@ -94,17 +95,31 @@ impl World {
     pub(super) fn new() -> Self {
         let clock = Clock::new(Timestamp::from_second(1_800_000_000).unwrap(), 1.0);
         let server = OciServer::new(Arc::new(Memory), clock.clone(), Arc::new(Never), identity()).unwrap();
-        Self::on(Arc::new(server), clock, "fleet-1", Details::Changed)
+        Self::on(Arc::new(server), clock, "fleet-1", (Details::Changed, Endpoints::new()))
     }
 
-    /// Another process, of this fleet or another, on the same server.
-    pub(super) fn another(&self, fleet: &str, details: Details) -> Self {
-        let world = Self::on(Arc::clone(&self.server), self.clock.clone(), fleet, details);
+    /// Another process of this fleet, all of whose calls go to one address.
+    pub(super) fn by_way_of(&self, url: &str) -> Self {
+        let endpoints = Endpoints::new().with_all(url).unwrap();
+        let server = Arc::clone(&self.server);
+        let world = Self::on(server, self.clock.clone(), "fleet-1", (Details::Changed, endpoints));
         *world.ocids.lock().unwrap() = self.ocids.lock().unwrap().clone();
         world
     }
 
-    fn on(server: Arc<OciServer>, clock: Clock, fleet: &str, details: Details) -> Self {
+    /// Another process, of this fleet or another, on the same server.
+    pub(super) fn another(&self, fleet: &str, details: Details) -> Self {
+        let world = Self::on(
+            Arc::clone(&self.server),
+            self.clock.clone(),
+            fleet,
+            (details, Endpoints::new()),
+        );
+        *world.ocids.lock().unwrap() = self.ocids.lock().unwrap().clone();
+        world
+    }
+
+    fn on(server: Arc<OciServer>, clock: Clock, fleet: &str, (details, endpoints): (Details, Endpoints)) -> Self {
         let way = Arc::new(Way {
             server: Arc::clone(&server),
             lose: Mutex::default(),
@@ -120,6 +135,7 @@ impl World {
         let client = Client::new(ClientOptions {
             default_credentials: Some(Arc::new(Key(key))),
             budget: None,
+            endpoints,
             attempts: 1,
             seed: Some(1),
             ..ClientOptions::new(exchange)
@@ -286,7 +302,7 @@ impl World {
             kind,
             &self.resolved(document)["spec"],
             &live.parse().unwrap()["spec"],
-            &[],
+            Former::default(),
         )
     }
 
@@ -329,11 +345,15 @@ impl World {
 }
 
 fn somebody(server: &OciServer, method: &str, path: &str, body: &Value) -> Value {
+    somebody_in(server, REGION, method, path, body)
+}
+
+pub(super) fn somebody_in(server: &OciServer, region: &str, method: &str, path: &str, body: &Value) -> Value {
     let principal = Principal {
         tenancy: identity().principal().tenancy.clone(),
         user: "ocid1.user.oc1..somebodyelse".to_owned(),
     };
-    match server.act(&principal, REGION, method, path, body) {
+    match server.act(&principal, region, method, path, body) {
         Ok(answer) => answer,
         Err(refusal) => panic!("{method} {path}: {refusal:?}"),
     }

@@ -2,6 +2,7 @@
 //! of them log afterwards, through drift, lost rights, strangers and crashes.
 
 mod adoption;
+mod astray;
 mod budget;
 mod crash;
 mod drift;
@@ -18,6 +19,8 @@ mod rights;
 mod said;
 mod saved;
 mod suspended;
+mod taken_out;
 mod teardown;
 mod upgrade;
+mod vanished;
 pub(crate) mod world;

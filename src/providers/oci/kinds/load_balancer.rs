@@ -99,7 +99,7 @@ fn made_or_updated(
 fn differs(field: &str, wanted: &Value, there: &Value) -> bool {
     let alone = |part: &Value| json!({field: {"part": part}});
     let kind = oci::kind("NetworkLoadBalancer");
-    kind.is_none_or(|kind| !oci::differences(kind, &alone(wanted), &alone(there), &[]).is_empty())
+    kind.is_none_or(|kind| !oci::differences(kind, &alone(wanted), &alone(there), oci::Former::default()).is_empty())
 }
 
 #[cfg(test)]

@@ -62,6 +62,9 @@ pub(super) fn as_updated(field: &Field, wanted: &Value, live: Option<&Value>) ->
         Some(live) if partial => over(live, wanted),
         _ => wanted.clone(),
     };
+    if let (Shape::DefinedTags, Some(namespaces)) = (field.shape, value.as_object_mut()) {
+        take_off(namespaces, wanted);
+    }
     if let (Shape::Map(fields), Some(map)) = (field.shape, value.as_object_mut()) {
         // What an attachment attaches is fixed, and its kind still has to be said.
         map.retain(|key, value| {
@@ -69,6 +72,16 @@ pub(super) fn as_updated(field: &Field, wanted: &Value, live: Option<&Value>) ->
         });
     }
     value
+}
+
+/// Takes out the keys that are wanted with null, and the namespaces that have none left.
+fn take_off(namespaces: &mut Map<String, Value>, wanted: &Value) {
+    namespaces.retain(|namespace, keys| {
+        let Some(keys) = keys.as_object_mut() else { return true };
+        let before = keys.len();
+        keys.retain(|key, _| wanted[namespace.as_str()].get(key).is_none_or(|value| !value.is_null()));
+        !keys.is_empty() || before == 0
+    });
 }
 
 /// `wanted` laid over `there`, map by map; lists replace.
@@ -177,6 +190,8 @@ const ROUTES: &[Route] = &[
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::resource::oci::{self, OciKind};
 
@@ -189,6 +204,18 @@ mod tests {
         for route in ROUTES {
             assert!(oci::kind(route.name).is_some_and(OciKind::is_tagged), "{}", route.name);
         }
+    }
+
+    #[test]
+    fn a_defined_tag_that_is_to_go_is_left_out_and_those_of_others_are_sent_again() {
+        let field = oci::kind("Vcn").and_then(|kind| kind.field("definedTags")).unwrap();
+        let live = json!({"ops": {"cost": "1", "theirs": "2"}, "old": {"stage": "3"}});
+        let wanted = json!({"ops": {"cost": null, "team": "4"}, "old": {"stage": null}});
+        assert_eq!(
+            as_updated(field, &wanted, Some(&live)),
+            json!({"ops": {"theirs": "2", "team": "4"}})
+        );
+        assert_eq!(as_updated(field, &wanted, None), json!({"ops": {"team": "4"}}));
     }
 
     #[test]
