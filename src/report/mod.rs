@@ -17,7 +17,7 @@ pub mod sarif;
 pub mod schemas;
 pub mod status_text;
 pub mod style;
-mod units;
+pub(crate) mod units;
 pub mod upgrade_text;
 pub mod verdict;
 
