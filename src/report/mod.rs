@@ -11,6 +11,7 @@ pub mod json;
 pub mod junit;
 mod left_out;
 pub mod markdown;
+mod needs_text;
 pub mod oci_text;
 pub mod plan_text;
 pub mod sarif;
