@@ -25,6 +25,7 @@ mod revision;
 mod said;
 mod scope;
 mod source;
+mod stale;
 mod sync;
 mod telemetry;
 mod terminal;
