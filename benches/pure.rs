@@ -22,7 +22,8 @@ use fleetwright::fleet::{self, Lock, Seed, SourceFile, objects};
 use fleetwright::inventory::{Entry, InventoryKey, UnitInventory};
 use fleetwright::plan::upgrade::Staged;
 use fleetwright::plan::{self, DesiredUnit, Inputs, Revised};
-use fleetwright::providers::{Kind, LiveObject, Observation, Observed, Sensitive, Stored};
+use fleetwright::providers::{Copied, Kind, LiveObject, Observation, Observed, Sensitive, Stored};
+use fleetwright::redact::{redacted, remember};
 use fleetwright::render::{self, Rendered, TemplateSet};
 use fleetwright::resource::{ManagementClusterName, Manifest, Revision, Target, UnitId};
 use fleetwright::schema::Schema;
@@ -280,9 +281,12 @@ impl Applied {
                 .objects
                 .insert(manifest.id.clone(), Observed::Present(object));
             if manifest.canonical().contains("$copyFrom") {
-                observation
-                    .expanded
-                    .insert(manifest.id.clone(), Sensitive::new(expanded(manifest)));
+                let copied = Copied {
+                    document: Sensitive::new(expanded(manifest)),
+                    uid: "uid-of-the-source".to_owned(),
+                    version: "1".to_owned(),
+                };
+                observation.copied.insert(manifest.id.clone(), copied);
             }
             let key = (management(), manifest.unit.clone());
             let stored = inventories.entry(key).or_insert_with(|| Stored {
@@ -468,6 +472,41 @@ fn admitting(c: &mut Criterion) {
     group.finish();
 }
 
+/// A mebibyte of what goes out, as a plan's text has it: no line of it holds a secret, as is mostly so.
+fn text_of_a_plan() -> String {
+    let mut text = String::new();
+    for n in 0.. {
+        if text.len() >= 1 << 20 {
+            break;
+        }
+        text.push_str(&format!(
+            "cluster c{n:05} on management\n  ~ NodePool clusters-c{n:05}/c{n:05}-workers  the fleet files changed\n      \
+             ~ .spec.replicas: 3 → 4  clusters/c{n:05}.yaml:7, commit 1a2b3c4d5e: Give it a node more  was set by \
+             fleetwright, 2026-11-21T12:00:00Z\n"
+        ));
+    }
+    text
+}
+
+/// Last of all: what is remembered is so for the rest of the process. 256 are as many as it remembers.
+fn redacting(c: &mut Criterion) {
+    let mut group = c.benchmark_group("redact a MiB");
+    let text = text_of_a_plan();
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    let mut known = 0;
+    for secrets in [0, 16, 256] {
+        while known < secrets {
+            remember(&format!("a1b2c3d4e5f6a7b8-{known:03}"));
+            known += 1;
+        }
+        assert_eq!(redacted(&text), text, "a secret is in it");
+        group.bench_function(BenchmarkId::new("secrets", secrets), |b| {
+            b.iter(|| redacted(black_box(&text)).len());
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = pure;
     // The largest fleets take seconds a run: ten samples show what there is to see.
@@ -475,6 +514,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3));
-    targets = rendering, planning, merging, compiling, admitting
+    targets = rendering, planning, merging, compiling, admitting, redacting
 }
 criterion_main!(pure);

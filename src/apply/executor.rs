@@ -269,6 +269,7 @@ async fn ask_to_delete<'a>(step: &Step<'a>, provider: &dyn Provider) -> Result<O
         id: &change.id,
         api_version: &change.api_version,
         uid: &precondition.uid,
+        version: &precondition.version,
     };
     provider.delete(request).await?;
     Ok(Some(&precondition.uid))

@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "KIND")]
     only: Vec<String>,
 
-    /// Keep the plan in a file, for `apply FILE` to do just that or nothing; no value is in it, only salted digests
+    /// Keep the plan in a file, for `apply FILE` to do just that or nothing; no value is in it, only salted digests, and of Secrets not even those
     #[arg(long, value_name = "FILE", conflicts_with_all = ["provider", "drift", "only"])]
     out: Option<PathBuf>,
 
@@ -183,10 +183,13 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         };
         let saved = ops::save_plan(&loaded, &planned, allowed, path)?;
         let dirty = if saved.dirty { ", which is no commit" } else { "" };
+        let (changes, these) = match saved.changes.iter().filter(|change| change.goes_ahead).count() {
+            1 => ("1 change".to_owned(), "this"),
+            n => (format!("{n} changes"), "these"),
+        };
         printer.note(&format!(
-            "kept in {}: {} changes of {}{dirty}; `fleetwright apply {0}` makes just these",
+            "kept in {}: {changes} of {}{dirty}; `fleetwright apply {0}` makes just {these}",
             path.display(),
-            saved.changes.iter().filter(|change| change.goes_ahead).count(),
             saved.revision,
         ));
     }

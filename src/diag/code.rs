@@ -112,6 +112,7 @@ codes! {
     ForbiddenObject = "FW0605", Error, "A manifest that must not be rendered: a HostedControlPlane, or a Secret in plain text.";
     NotAdmitted = "FW0606", Error, "An object that an API server would refuse, by the definition of its kind.";
     Definition = "FW0607", Error, "A definition below `schemas/` that can't be used.";
+    StoredTwice = "FW0608", Error, "Of what `admit --old` is given, two objects are the same.";
 }
 
 impl fmt::Display for Code {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Code, Diagnostic, Span};
 use crate::fleet::SourceFile;
 use crate::fleet::objects::{self, Objects, SourceObject};
 use crate::report::admission::{Judged, Remark};
@@ -95,11 +95,8 @@ pub fn admit(options: &AdmitOptions) -> Result<Judgement, AdmitError> {
     let (old, new) = (objects::read(&old_files), objects::read(&files));
     files.extend(old_files);
     problems.extend(old.diagnostics.iter().chain(&new.diagnostics).cloned());
-    let stored: BTreeMap<_, &SourceObject> = old
-        .objects
-        .iter()
-        .map(|object| (identity(&object.value), object))
-        .collect();
+    let (stored, twice) = stored(&old);
+    problems.extend(twice);
     let judge = |object: &SourceObject| {
         let stored = stored.get(&identity(&object.value)).map(|stored| &stored.value);
         let submission = Submission {
@@ -115,6 +112,32 @@ pub fn admit(options: &AdmitOptions) -> Result<Judgement, AdmitError> {
         problems,
         files,
     })
+}
+
+/// The objects that are stored now, by what they are; and those that are there once more. Which of two is stored nobody can
+/// tell, and rules that compare with it would hold for one and not for the other.
+fn stored(old: &Objects) -> (BTreeMap<[&str; 4], &SourceObject>, Vec<Diagnostic>) {
+    let mut stored = BTreeMap::new();
+    let mut twice = Vec::new();
+    for object in &old.objects {
+        let first: &SourceObject = stored.entry(identity(&object.value)).or_insert(object);
+        if !std::ptr::eq(first, object) {
+            let name = [object.text("/metadata/namespace"), object.text("/metadata/name")];
+            let name: Vec<&str> = name.into_iter().filter(|part| !part.is_empty()).collect();
+            let message = format!(
+                "{} {} is stored twice: here, and at {}",
+                object.text("/kind"),
+                name.join("/"),
+                old.place(first)
+            );
+            let problem = Diagnostic::new(Code::StoredTwice, message)
+                .at(&old.place(object))
+                .related(&old.place(first), "the first one")
+                .hint("leave one of the two out of what `--old` names");
+            twice.push(problem);
+        }
+    }
+    (stored, twice)
 }
 
 /// Group, kind, namespace and name.

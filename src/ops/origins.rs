@@ -6,15 +6,17 @@ use std::sync::Arc;
 use super::load::LoadedFleet;
 use super::plan::Planned;
 use super::tracer::Tracer;
+use crate::plan::Plan;
 use crate::plan::change::{Change, Reason};
 use crate::plan::origins::{Origins, SetBy, Typed};
+use crate::report::units::worst_first;
 use crate::resource::{Revision, UnitId};
 use crate::source::{LineSetBy, SourceError, blame};
 
 /// Units that are looked into: a reader goes through no more, and each takes a while.
 const UNITS: usize = 200;
 
-/// Looks for what the files changed, of the first units. `since` is what the plan was compared with; none: what was last
+/// Looks for what the files changed, of the units that a report shows first. `since` is what the plan was compared with; none: what was last
 /// applied.
 ///
 /// # Errors
@@ -22,10 +24,7 @@ const UNITS: usize = 200;
 pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revision>) -> Result<(), SourceError> {
     let (mut origins, mut tracer) = (Origins::default(), Tracer::new(loaded));
     let mut units: BTreeSet<&UnitId> = BTreeSet::new();
-    for change in planned.plan.changes.iter().filter(|change| is_of_the_files(change)) {
-        if units.len() == UNITS && !units.contains(&change.unit) {
-            continue;
-        }
+    for change in looked_into(&planned.plan) {
         units.insert(&change.unit);
         if change.reason == Reason::New {
             if !origins.units.contains_key(&change.unit)
@@ -67,6 +66,13 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
     set.map(drop)
 }
 
+/// What the files changed, of the worst units: they are shown first, and read.
+fn looked_into(plan: &Plan) -> impl Iterator<Item = &Change> {
+    let units = worst_first(plan).into_iter();
+    let of_files = units.filter(|changes| changes.iter().any(is_of_the_files));
+    of_files.take(UNITS).flatten().filter(|change| is_of_the_files(change))
+}
+
 fn is_of_the_files(change: &Change) -> bool {
     matches!(change.reason, Reason::Changed | Reason::New)
 }
@@ -81,4 +87,24 @@ fn last_applied(planned: &Planned, units: &BTreeSet<&UnitId>) -> Option<Revision
     };
     let all: Option<Vec<_>> = units.iter().map(recorded).collect();
     all?.into_iter().min().map(|(_, revision)| revision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::change::Action;
+    use crate::plan::change::tests::{change, plan};
+
+    #[test]
+    fn the_worst_units_are_looked_into_whatever_their_names_are() {
+        let mut changes: Vec<Change> = (0..UNITS)
+            .map(|i| change(&format!("c{i:03}"), "NodePool", "x", Action::Update))
+            .collect();
+        changes.push(change("z", "HostedCluster", "z", Action::Delete));
+        changes.push(change("z", "NodePool", "z-x", Action::Update));
+        let plan = plan(changes);
+        let units: BTreeSet<&str> = looked_into(&plan).map(|change| change.unit.name()).collect();
+        assert_eq!(units.len(), UNITS);
+        assert!(units.contains("z") && !units.contains("c199"), "{units:?}");
+    }
 }

@@ -21,6 +21,8 @@ use super::unread::Unread;
 use crate::diag::Diagnostic;
 use crate::inventory::InventoryKey;
 use crate::plan::admission::Inadmissible;
+use crate::plan::change::Preview;
+use crate::plan::graph::Cycle;
 use crate::plan::ignore::Contested;
 use crate::plan::upgrade::{Way, stage};
 use crate::plan::{self, DesiredUnit, Inputs, Plan};
@@ -178,7 +180,7 @@ pub enum PlanError {
     Cap(#[from] super::caps::CapError),
     /// Objects wait for each other.
     #[error(transparent)]
-    Cycle(#[from] plan::graph::Cycle),
+    Cycle(#[from] Cycle),
 }
 
 /// Makes a plan of what differs between two renderings. Units of which nothing does are not looked into.
@@ -231,7 +233,12 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     };
     preconditions::check(loaded, &mut plan, &seen, access).await;
     supported::refuse(&mut plan, &seen).await?;
-    confirm(&mut plan, &seen).await;
+    confirm(&mut plan, &seen).await?;
+    if plan.changes.iter().any(|change| change.preview == Preview::Server) {
+        // Guards have judged what was predicted; what would be written is what the server answered.
+        with_inputs(loaded, options, &seen, |inputs| plan::judge_answers(&mut plan, inputs))?;
+        supported::refuse(&mut plan, &seen).await?;
+    }
     plan.contests = contests::told(loaded, &plan, &seen.syncs);
     let mut planned = Planned::of(plan, seen, (loaded, &options.scope), &bad)?;
     planned.idle = ignore::idle(loaded, &planned.plan, &options.scope, &options.against);
@@ -243,6 +250,11 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
 
 /// The plan of what was seen.
 pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> Result<Plan, PlanError> {
+    Ok(with_inputs(loaded, options, seen, plan::build)?)
+}
+
+/// What a plan of what was seen is made of.
+fn with_inputs<R>(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen, make: impl FnOnce(&Inputs<'_>) -> R) -> R {
     let view = loaded.scope(&options.scope);
     let newer = newer_units(loaded, &seen.inventories, &view);
     let suspended = match (options.even_suspended, &options.against) {
@@ -264,7 +276,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
             .entry(unit.clone())
             .and_modify(|unit| unit.manifests = manifests);
     }
-    Ok(plan::build(&Inputs {
+    make(&Inputs {
         fleet: &loaded.fleet,
         desired,
         staged: &staged,
@@ -281,7 +293,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
         contested: &options.contested,
         adopt: options.adopt,
         now: &options.now,
-    })?)
+    })
 }
 
 /// Units in scope of which too little was seen, since a management cluster did not answer: those that are recorded there, and
@@ -415,7 +427,7 @@ fn suspended_units(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> 
 const PREVIEWS: usize = 16;
 
 /// Has the server's dry-run confirm what was predicted, for the objects that change and for no other.
-async fn confirm(plan: &mut Plan, seen: &Seen) {
+async fn confirm(plan: &mut Plan, seen: &Seen) -> Result<(), Cycle> {
     let previews = plan
         .changes
         .iter()
@@ -436,5 +448,5 @@ async fn confirm(plan: &mut Plan, seen: &Seen) {
         .collect()
         .await;
     answers.sort_by_key(|(i, _)| *i);
-    plan::confirm::settle(plan, answers, &seen.observed);
+    plan::confirm::settle(plan, answers, &seen.observed)
 }

@@ -338,7 +338,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
     changes.sort_by(|a, b| (&a.unit, rank(&a.id), &a.id).cmp(&(&b.unit, rank(&b.id), &b.id)));
 
     let protect_until = protect_until(inputs);
-    let refusals = refuse(&mut changes, inputs, &protect_until);
+    let refusals = with_facts(inputs, &protect_until, |facts| guards::apply(&mut changes, facts));
     let protections = protections(inputs, &changes);
     let graph = Graph::new(&changes)?;
     block_dependents(&mut changes, &graph)?;
@@ -368,6 +368,17 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
         narrowed: None,
         origins: Origins::default(),
     })
+}
+
+/// Has the guards judge what the server answered instead of what was predicted: that is what would be written.
+///
+/// # Errors
+/// None of a plan that [`build`] made.
+pub fn judge_answers(plan: &mut Plan, inputs: &Inputs<'_>) -> Result<(), Cycle> {
+    let refusals = with_facts(inputs, &protect_until(inputs), |facts| {
+        guards::judge_answers(&plan.changes, facts)
+    });
+    plan.refuse_all(refusals)
 }
 
 /// An object that is not wanted any more: it goes, unless machines are still made by it.
@@ -512,8 +523,12 @@ fn sighted(inputs: &Inputs<'_>) -> BTreeSet<guards::Place> {
         .collect()
 }
 
-/// Asks the guards.
-fn refuse(changes: &mut [Change], inputs: &Inputs<'_>, protect_until: &BTreeMap<UnitId, Timestamp>) -> Vec<Refusal> {
+/// What guards go by.
+fn with_facts<R>(
+    inputs: &Inputs<'_>,
+    protect_until: &BTreeMap<UnitId, Timestamp>,
+    ask: impl FnOnce(&Facts<'_>) -> R,
+) -> R {
     let fleet = inputs.fleet;
     let clusters = fleet.clusters.keys().chain(&fleet.failed).cloned().map(UnitId::Cluster);
     let units: BTreeSet<UnitId> = clusters
@@ -545,5 +560,5 @@ fn refuse(changes: &mut [Change], inputs: &Inputs<'_>, protect_until: &BTreeMap<
         newer: inputs.newer,
         suspended: &inputs.suspended,
     };
-    guards::apply(changes, &facts)
+    ask(&facts)
 }

@@ -1,5 +1,7 @@
 //! One change: what is to be done with one object, why, and what stands in its way.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -76,7 +78,7 @@ pub enum Preview {
 pub struct FieldDiff {
     /// `.spec.replicas`.
     pub field: String,
-    /// What it is now; absent where it is not set. A secret is shown as the keyed digest of its value.
+    /// What it is now; absent where it is not set. Of a secret only that it is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
     /// What it will be; absent where it is removed.
@@ -273,6 +275,12 @@ pub struct Change {
     /// Digest of what is there of an object that is to go: its labels, and what it is to be.
     #[serde(skip)]
     pub seen: Option<Digest>,
+    /// The UID and the version of what its contents are copied from; none for what copies nothing.
+    #[serde(skip)]
+    pub source: Option<Precondition>,
+    /// Fields that the server would set otherwise than the write asks for: a webhook's doing, and nobody's who typed something.
+    #[serde(skip)]
+    pub mutated: BTreeSet<String>,
     /// Whose the live object is; guards read it.
     #[serde(skip)]
     pub ownership: Ownership,
@@ -336,7 +344,7 @@ impl Change {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::plan::graph::Graph;
@@ -363,6 +371,8 @@ pub(crate) mod tests {
             blocks: Vec::new(),
             precondition: None,
             seen: None,
+            mutated: BTreeSet::new(),
+            source: None,
             ownership: Ownership::Ours,
             depends_on: Vec::new(),
             payload: Payload::none(),

@@ -1,10 +1,15 @@
 //! The server's own word on what was predicted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::build::{Plan, Settled};
-use super::change::{Action, Block, Change, OwnedBy, Preview};
+use super::change::{Action, Block, Body, Change, FieldDiff, OwnedBy, Preview};
 use super::decide::{self, payload_value};
+use super::dependents::block_dependents;
+use super::graph::Cycle;
+use super::mask::holds_secrets;
 use crate::inventory::Entry;
 use crate::providers::{Kind, Observation, Observed, ProviderError, Sensitive, WriteResponse};
 use crate::resource::Target;
@@ -27,12 +32,17 @@ pub fn document(change: &Change) -> Option<Sensitive> {
 }
 
 /// Takes the server's answers: a prediction is confirmed, or replaced; what turns out to change nothing is dropped; what
-/// the server would refuse is blocked.
+/// the server would refuse is blocked, and what needs it.
+///
+/// Guards have judged the predictions: where one was replaced, [`super::build::judge_answers`] has them judge again.
+///
+/// # Errors
+/// None of a plan that [`super::build()`] made.
 pub fn settle(
     plan: &mut Plan,
     answers: impl IntoIterator<Item = (usize, Result<WriteResponse, ProviderError>)>,
     observed: &BTreeMap<Target, Observation>,
-) {
+) -> Result<(), Cycle> {
     let mut settled = Vec::new();
     for (i, answer) in answers {
         let Some(change) = plan.changes.get_mut(i) else {
@@ -40,7 +50,7 @@ pub fn settle(
         };
         match answer {
             Ok(response) => {
-                if compare(change, &response, observed, &plan.revised.fleet) == Verdict::NothingChanges {
+                if compare(change, &response, observed) == Verdict::NothingChanges {
                     settled.push(i);
                 }
             }
@@ -62,6 +72,7 @@ pub fn settle(
         }
     }
     drop_changes(plan, &settled);
+    block_dependents(&mut plan.changes, &plan.graph)
 }
 
 #[derive(PartialEq, Eq)]
@@ -70,12 +81,7 @@ enum Verdict {
     Changes,
 }
 
-fn compare(
-    change: &mut Change,
-    response: &WriteResponse,
-    observed: &BTreeMap<Target, Observation>,
-    fleet: &crate::resource::FleetUid,
-) -> Verdict {
+fn compare(change: &mut Change, response: &WriteResponse, observed: &BTreeMap<Target, Observation>) -> Verdict {
     let observation = observed.get(&change.id.target);
     let Some(Observed::Present(live)) = observation.and_then(|seen| seen.objects.get(&change.id)) else {
         return Verdict::Changes;
@@ -99,18 +105,52 @@ fn compare(
     let schema = observation
         .and_then(|seen| seen.schemas.get(&kind))
         .map_or(&open, |schema| schema);
-    let fields = decide::field_diffs(&change.id, &before, &after, schema, fleet);
+    let fields = decide::field_diffs(&change.id, &before, &after, schema);
     // A dry-run answers with the version that it was based on, so that only the contents tell.
     if fields.is_empty() && change.action == Action::Update && decide::owners(&before) == decide::owners(&after) {
         return Verdict::NothingChanges;
     }
-    change.preview = if fields == change.fields {
+    change.mutated = match change.preview {
+        // Nothing was predicted: what it would come to is the server's word alone.
+        Preview::Document => BTreeSet::new(),
+        Preview::Predicted | Preview::Confirmed | Preview::Server => differing(&change.fields, &fields),
+    };
+    change.preview = if fields == change.fields && holds_our_secrets(change, &after) {
         Preview::Confirmed
     } else {
         Preview::Server
     };
     change.fields = fields;
     Verdict::Changes
+}
+
+/// Whether a Secret would hold the values that are asked for: its fields don't show them.
+fn holds_our_secrets(change: &Change, answered: &Value) -> bool {
+    let data = |object: &Value| {
+        object
+            .get("data")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let (true, Body::Secret(asked)) = (holds_secrets(&change.id), &change.payload.body) else {
+        return true;
+    };
+    let answered = data(answered);
+    data(asked.expose())
+        .iter()
+        .all(|(name, value)| answered.get(name) == Some(value))
+}
+
+/// The fields that come to something else than was predicted; of one that keeps its value after all nothing is written.
+fn differing(predicted: &[FieldDiff], answered: &[FieldDiff]) -> BTreeSet<String> {
+    let predicted: BTreeMap<&str, &FieldDiff> = predicted.iter().map(|diff| (diff.field.as_str(), diff)).collect();
+    let other = answered.iter().filter(|diff| {
+        predicted
+            .get(diff.field.as_str())
+            .is_none_or(|known| known.after != diff.after)
+    });
+    other.map(|diff| diff.field.clone()).collect()
 }
 
 /// What the record of a change that changes nothing should say; it may say so already.
@@ -160,4 +200,74 @@ pub(super) fn keep(plan: &mut Plan, stays: impl Fn(usize) -> bool) -> Vec<Change
         .map(|(_, before)| before.into_iter().filter_map(|j| place[j]).collect())
         .collect();
     gone
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::change::tests::{change, plan};
+    use crate::providers::LiveObject;
+
+    fn object(value: &Value) -> LiveObject {
+        LiveObject {
+            uid: "u".to_owned(),
+            version: "7".to_owned(),
+            text: value.to_string().into(),
+        }
+    }
+
+    /// What comes of a change of these predicted fields, for an answer of the server.
+    fn settled(mut predicted: Change, live: &Value, answer: &Value) -> Plan {
+        let observation = Observation {
+            objects: BTreeMap::from([(predicted.id.clone(), Observed::Present(object(live)))]),
+            ..Observation::default()
+        };
+        let observed = BTreeMap::from([(predicted.id.target.clone(), observation)]);
+        predicted.preview = Preview::Predicted;
+        let mut plan = plan(vec![predicted]);
+        let response = WriteResponse { object: object(answer) };
+        settle(&mut plan, [(0, Ok(response))], &observed).unwrap();
+        plan
+    }
+
+    #[test]
+    fn what_a_server_adds_to_a_change_is_told_apart_from_what_was_asked_for() {
+        let mut pool = change("a", "NodePool", "a", Action::Update);
+        pool.fields = vec![FieldDiff {
+            field: ".spec.replicas".to_owned(),
+            before: Some(json!(2)),
+            after: Some(json!(3)),
+            owner: None,
+            replaces: false,
+        }];
+        let live = json!({"spec": {"replicas": 2}});
+        let same = settled(pool.clone(), &live, &json!({"spec": {"replicas": 3}}));
+        assert_eq!(same.changes[0].preview, Preview::Confirmed);
+        assert!(same.changes[0].mutated.is_empty());
+        let more = settled(pool.clone(), &live, &json!({"spec": {"replicas": 3, "arch": "arm64"}}));
+        assert_eq!(more.changes[0].preview, Preview::Server);
+        assert_eq!(more.changes[0].mutated, BTreeSet::from([".spec.arch".to_owned()]));
+        let other = settled(pool, &live, &json!({"spec": {"replicas": 4}}));
+        assert_eq!(other.changes[0].mutated, BTreeSet::from([".spec.replicas".to_owned()]));
+    }
+
+    #[test]
+    fn another_value_of_a_secret_is_not_taken_for_ours() {
+        let mut secret = change("a", "Secret", "a", Action::Update);
+        let (before, after) = (Some(json!("(sensitive)")), Some(json!("(sensitive, changed)")));
+        secret.fields = vec![FieldDiff {
+            field: ".data.a".to_owned(),
+            before,
+            after,
+            owner: None,
+            replaces: false,
+        }];
+        secret.payload.body = Body::Secret(Sensitive::new(json!({"data": {"a": "Mg=="}})));
+        let live = json!({"data": {"a": "MQ=="}});
+        let preview = |answer: Value| settled(secret.clone(), &live, &answer).changes[0].preview;
+        assert_eq!(preview(json!({"data": {"a": "Mg=="}})), Preview::Confirmed);
+        assert_eq!(preview(json!({"data": {"a": "Mw=="}})), Preview::Server);
+    }
 }

@@ -1,6 +1,6 @@
 //! One object at a time: desired, recorded and live → what is to be done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -12,11 +12,11 @@ use super::cloud;
 use super::conflict::{Resolution, forced, resolve};
 use super::ignore::{self, IgnoredField, Rules};
 use super::known::{KNOWN_AFTER_APPLY, Known, Open, restore};
-use super::mask::{is_secret, mask};
+use super::mask::{holds_secrets, is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
 use crate::inventory::Entry;
-use crate::providers::{Kind, LiveObject, Observation, Observed, Sensitive};
+use crate::providers::{Copied, Kind, LiveObject, Observation, Observed, Sensitive};
 use crate::resource::{
     Digest, FleetUid, ManagementClusterName, Manifest, Part, ResourceId, Stewardship, Target, UnitId,
 };
@@ -56,15 +56,15 @@ impl Context<'_> {
         self.observed.get(&manifest.id.target)?.schemas.get(&kind)
     }
 
-    fn expanded(&self, id: &ResourceId) -> Option<&Sensitive> {
-        self.observed.get(&id.target)?.expanded.get(id)
+    fn copied(&self, id: &ResourceId) -> Option<&Copied> {
+        self.observed.get(&id.target)?.copied.get(id)
     }
 
     /// The document that is wanted, with what is copied and what is referred to filled in, and the references that are
     /// known only after an apply.
     fn document(&self, manifest: &Manifest) -> (Sensitive, Open) {
-        let mut document = match self.expanded(&manifest.id) {
-            Some(document) => document.expose().clone(),
+        let mut document = match self.copied(&manifest.id) {
+            Some(copied) => copied.document.expose().clone(),
             None => manifest.body(),
         };
         let open = if manifest.refers() {
@@ -97,6 +97,11 @@ pub(super) fn wanted(
         blocks: Vec::new(),
         precondition: None,
         seen: None,
+        mutated: BTreeSet::new(),
+        source: context.copied(&manifest.id).map(|copied| Precondition {
+            uid: copied.uid.clone(),
+            version: copied.version.clone(),
+        }),
         ownership: Ownership::Nobody,
         depends_on: manifest.depends_on.clone(),
         payload: Payload {
@@ -328,7 +333,7 @@ fn left(
     };
     let schema = schema.cloned().unwrap_or_else(open);
     let forced = || forced(document, live, &schema, context);
-    ignore::kubernetes(about, change, document.expose(), live, &schema, (forced, context.fleet))
+    ignore::kubernetes(about, change, document.expose(), live, &schema, forced)
 }
 
 /// An object that is on its way out is not there for long, whatever its contents.
@@ -362,7 +367,7 @@ fn left_to_others(
         Reason::Found
     };
     if let Some(wanted) = forced(document, live, schema, context) {
-        change.fields = field_diffs(&change.id, live, &wanted, schema, context.fleet);
+        change.fields = field_diffs(&change.id, live, &wanted, schema);
         change.fields.retain(|field| !field.field.starts_with(".metadata."));
         change.preview = Preview::Predicted;
         if change.fields.is_empty() {
@@ -402,10 +407,9 @@ fn predict(
             result,
             force,
         } => {
-            change.fields = field_diffs(&change.id, &before, &result, schema, context.fleet);
+            change.fields = field_diffs(&change.id, &before, &result, schema);
             change.preview = Preview::Predicted;
-            if change.reason == Reason::Drifted && context.expanded(&change.id).is_some() && is_all_ours(&change.fields)
-            {
+            if change.reason == Reason::Drifted && change.source.is_some() && is_all_ours(&change.fields) {
                 change.reason = Reason::SourceChanged;
             }
             change.payload.force = force;
@@ -417,7 +421,7 @@ fn predict(
         }
         Resolution::Refused { conflicts, forced } => {
             if let Some(forced) = forced {
-                change.fields = field_diffs(&change.id, &before, &forced, schema, context.fleet);
+                change.fields = field_diffs(&change.id, &before, &forced, schema);
                 change.preview = Preview::Predicted;
             }
             change.blocks.push(Block::Conflict {
@@ -491,23 +495,20 @@ pub(super) fn is_predecessor(manager: &str, _: ssa::Operation) -> bool {
 }
 
 /// Field by field, secrets masked, with the present value's owner.
-pub(crate) fn field_diffs(
-    id: &ResourceId,
-    before: &Value,
-    after: &Value,
-    schema: &Schema,
-    fleet: &FleetUid,
-) -> Vec<FieldDiff> {
+pub(crate) fn field_diffs(id: &ResourceId, before: &Value, after: &Value, schema: &Schema) -> Vec<FieldDiff> {
     ssa::field_changes(Some(before), after, schema)
         .into_iter()
-        .map(|change| shown(id, before, change, fleet))
+        .map(|change| shown(id, before, change))
         .collect()
 }
 
 /// One field of a live object, a secret masked, with the present value's owner.
-pub(super) fn shown(id: &ResourceId, live: &Value, change: ssa::FieldChange, fleet: &FleetUid) -> FieldDiff {
-    let secret = is_secret(id, &change.field);
-    let show = |value: Value| if secret { mask(fleet, &value) } else { value };
+pub(super) fn shown(id: &ResourceId, live: &Value, change: ssa::FieldChange) -> FieldDiff {
+    let (before, after) = if is_secret(id, &change.field) {
+        mask(change.before.as_ref(), change.after.as_ref())
+    } else {
+        (change.before.clone(), change.after)
+    };
     FieldDiff {
         owner: change
             .before
@@ -518,8 +519,8 @@ pub(super) fn shown(id: &ResourceId, live: &Value, change: ssa::FieldChange, fle
                 time: Some(owner.time).filter(|time| !time.is_empty()),
             }),
         field: change.field.to_string(),
-        before: change.before.map(show),
-        after: change.after.map(show),
+        before,
+        after,
         replaces: false,
     }
 }
@@ -538,6 +539,8 @@ fn recorded(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName) -
         blocks: Vec::new(),
         precondition: None,
         seen: None,
+        mutated: BTreeSet::new(),
+        source: None,
         ownership: Ownership::Nobody,
         depends_on: Vec::new(),
         payload: Payload::none(),
@@ -563,9 +566,14 @@ pub(super) fn undecided(entry: &Entry, unit: &UnitId, recorded_on: &ManagementCl
     }
 }
 
-/// What of an object somebody decides on who lets it go; its status and its bookkeeping are none of that.
-fn seen(live: &Value) -> Digest {
-    let decided = |key: &&String| !matches!(key.as_str(), "metadata" | "status");
+/// What of an object somebody decides on who lets it go; its status and its bookkeeping are none of that. Of a Secret's values
+/// there is no digest: its version tells that they are others.
+fn seen(id: &ResourceId, live: &Value) -> Digest {
+    let decided = |key: &&String| match key.as_str() {
+        "metadata" | "status" => false,
+        "data" | "stringData" => !holds_secrets(id),
+        _ => true,
+    };
     let entries = live.as_object().into_iter().flatten();
     let parts: BTreeMap<&String, &Value> = entries.filter(|(key, _)| decided(key)).collect();
     let whole = serde_json::json!([live.pointer("/metadata/labels"), parts]);
@@ -598,7 +606,7 @@ pub(super) fn unwanted(
                     uid: live.uid.clone(),
                     version: live.version.clone(),
                 });
-                change.seen = Some(seen(&value));
+                change.seen = Some(seen(&entry.id, &value));
             }
             Err(error) => {
                 let reason = format!("the server's answer is no JSON: {error}");

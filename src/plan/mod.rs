@@ -30,6 +30,6 @@ pub mod saved;
 mod tests;
 pub mod upgrade;
 
-pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, Settled, build};
+pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, Settled, build, judge_answers};
 pub use confirm::document;
 pub use decide::MANAGER;

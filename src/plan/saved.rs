@@ -3,7 +3,9 @@
 //! Invariant: what is applied is what was looked at. A saved plan is no list of commands: it says of each unit what its files
 //! came to, and of each object what was there and what was to become of it. A fresh plan is made when it is applied, and held
 //! to that, field by field; resourceVersions and etags are the fresh plan's, so that a write of a status makes nothing stale.
-//! No value is in it, only digests that are salted anew in each.
+//! No value is in it, only digests that are salted anew in each. The salt stands beside them, so that who can guess a value can
+//! try it: of a Secret's values there are no digests either, but the versions of the objects that hold them. A Secret has no
+//! status, so that only another content makes another version of it, or another label.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,8 +13,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::change::{Action, Change, FieldDiff};
+use super::change::{Action, Change, FieldDiff, Precondition};
 use super::known::KNOWN_AFTER_APPLY;
+use super::mask::holds_secrets;
 use super::{Plan, Revised};
 use crate::resource::{Digest, FleetUid, ResourceId, Revision, UnitId};
 
@@ -87,6 +90,12 @@ pub struct SavedChange {
     /// Digest of what was there of an object that is to go.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub seen: Option<Digest>,
+    /// resourceVersion of a Secret that was there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<String>,
+    /// UID and resourceVersion of what a Secret's values are copied from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<[String; 2]>,
     /// By field: digest of what was there, whose it was, and what it was to become.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub fields: BTreeMap<String, SavedField>,
@@ -281,6 +290,7 @@ fn passed_over(before: &SavedChange, fresh: &Plan) -> Option<String> {
 }
 
 fn saved(change: &Change, salt: &str) -> SavedChange {
+    let of_secret = |known: &Option<Precondition>| known.clone().filter(|_| holds_secrets(&change.id));
     SavedChange {
         unit: change.unit.clone(),
         object: change.id.clone(),
@@ -288,6 +298,8 @@ fn saved(change: &Change, salt: &str) -> SavedChange {
         goes_ahead: change.goes_ahead(),
         uid: change.precondition.as_ref().map(|there| there.uid.clone()),
         seen: change.seen.map(|seen| salted(salt, &json!(seen))),
+        version: of_secret(&change.precondition).map(|there| there.version),
+        source: of_secret(&change.source).map(|from| [from.uid, from.version]),
         fields: change
             .fields
             .iter()
@@ -342,6 +354,12 @@ fn difference(before: &SavedChange, change: &Change, salt: &str) -> Option<Strin
     if before.seen != now.seen {
         return Some("it is to go, and was changed since".to_owned());
     }
+    if before.source != now.source {
+        return Some("what it is copied from was changed since".to_owned());
+    }
+    if before.version != now.version {
+        return Some("it was changed since".to_owned());
+    }
     for (path, field) in &before.fields {
         match now.fields.get(path) {
             None => return Some(format!("{path} was to be changed, and is as it should be now")),
@@ -371,7 +389,7 @@ fn done(action: Action) -> &'static str {
 mod tests {
     use super::*;
     use crate::plan::change::tests::{change, plan};
-    use crate::plan::change::{Block, FieldOwner, Precondition};
+    use crate::plan::change::{Block, FieldOwner};
 
     fn update(replicas: u32, manager: &str) -> Change {
         let mut one = change("a", "NodePool", "a-x", Action::Update);
@@ -523,6 +541,28 @@ mod tests {
         assert_eq!(serde_json::from_str::<SavedPlan>(&text).unwrap(), saved);
         let field = |salt: &str| saved_field(&update(3, "kubectl").fields[0], salt).before;
         assert_ne!(field("a"), field("b"));
+    }
+
+    #[test]
+    fn of_a_secret_it_keeps_versions_and_no_digest_of_its_values() {
+        let state = |uid: &str, version: &str| Precondition {
+            uid: uid.to_owned(),
+            version: version.to_owned(),
+        };
+        let secret = |there: &str, source: &str| {
+            let mut secret = change("a", "Secret", "pull-secret", Action::Update);
+            secret.precondition = Some(state("u1", there));
+            secret.source = Some(state("u0", source));
+            secret.fields = update(3, "kubectl").fields;
+            secret
+        };
+        let saved = keep(vec![secret("7", "3")]);
+        assert_eq!(says(&saved, vec![secret("7", "3")]), Vec::<String>::new());
+        let one = |now: Change| says(&saved, vec![now]).pop().unwrap_or_default();
+        assert!(one(secret("8", "3")).ends_with("it was changed since"));
+        assert!(one(secret("7", "4")).ends_with("what it is copied from was changed since"));
+        // Of what may have a status, a version says nothing.
+        assert_eq!(keep(vec![update(3, "kubectl")]).changes[0].version, None);
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl World {
         let observation = Observation {
             objects: self.observed.clone(),
             schemas: BTreeMap::from([(kind, std::sync::Arc::new(schema()))]),
-            expanded: BTreeMap::new(),
+            copied: BTreeMap::new(),
         };
         let desired = self.desired.iter().map(|(unit, manifests)| {
             (

@@ -81,8 +81,19 @@ pub struct Observation {
     pub objects: BTreeMap<ResourceId, Observed>,
     /// Schemas of the kinds seen: by group, version and kind. A kind without one is previewed by the server alone.
     pub schemas: BTreeMap<Kind, Arc<Schema>>,
-    /// Desired documents whose `copyFrom` was filled in, by id: what is really wanted of them. Holds secrets.
-    pub expanded: BTreeMap<ResourceId, Sensitive>,
+    /// Desired documents whose `copyFrom` was filled in, by id: what is really wanted of them.
+    pub copied: BTreeMap<ResourceId, Copied>,
+}
+
+/// A document whose `copyFrom` was filled in. Holds secrets.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// The document.
+    pub document: Sensitive,
+    /// The UID of what was copied.
+    pub uid: String,
+    /// Its resourceVersion.
+    pub version: String,
 }
 
 /// Group, version and kind.
@@ -214,6 +225,8 @@ pub struct DeleteRequest<'a> {
     pub api_version: &'a str,
     /// The UID that was read: another object of that name is left alone.
     pub uid: &'a str,
+    /// resourceVersion or etag that was read: where nothing but somebody's doing moves it, another state of it is left alone.
+    pub version: &'a str,
 }
 
 /// A control plane.

@@ -1,9 +1,12 @@
 //! Which settings of the fleet files a field of what the built-in templates render comes from: so that what is wrong with
 //! an object is shown where somebody can mend it.
 
+/// Settings that a cluster's release comes from.
+const RELEASE: &[&str] = &["version", "ring", "release", "releaseRepository"];
+
 /// Fields of HostedClusters below `spec`, and the settings that they come from.
 const HOSTED_CLUSTER: &[(&str, &[&str])] = &[
-    ("release", &["version", "ring", "release", "releaseRepository"]),
+    ("release", RELEASE),
     ("channel", &["channel", "version"]),
     ("fips", &["fips"]),
     ("controllerAvailabilityPolicy", &["availability"]),
@@ -96,6 +99,10 @@ pub fn of_field(kind: &str, pool: Option<&str>, path: &str) -> Vec<String> {
     if let Some((_, of)) = fits.max_by_key(|(field, _)| field.len()) {
         settings.extend(of.iter().map(|setting| prefix(setting)));
     }
+    if pool.is_some() && is_within(path, "release") {
+        // A pool that names no version of its own runs what its cluster's settings say.
+        settings.extend(RELEASE.iter().map(|setting| (*setting).to_owned()));
+    }
     settings
 }
 
@@ -122,6 +129,10 @@ mod tests {
         assert_eq!(
             of_field("NodePool", Some("gpu"), "spec.taints[0].effect"),
             ["pools.gpu.nodePool.taints", "nodePool.taints", "pools.gpu.taints"]
+        );
+        assert_eq!(
+            of_field("NodePool", Some("gpu"), "spec.release.image")[4..],
+            ["pools.gpu.version", "version", "ring", "release", "releaseRepository"]
         );
         assert_eq!(of_field("HostedCluster", None, "metadata.labels[a.b]"), ["labels"]);
         assert!(of_field("ConfigMap", None, "data").is_empty());

@@ -1,12 +1,14 @@
 //! What a plan costs those who run on the clusters, in words.
 
-use crate::plan::disruption::{Class, Count, Disruption, PoolRollout, Rollout, Totals};
+use crate::plan::disruption::{Class, Count, Disruption, PoolRollout, Rollout, Totals, is_volume};
+use crate::resource::ResourceId;
 
 /// What one change costs; none where nobody would notice, and where the plan says it as a refusal.
-pub fn line(disruption: &Disruption) -> Option<String> {
+pub fn line(disruption: &Disruption, id: &ResourceId) -> Option<String> {
     let mut parts = Vec::new();
     match disruption.class {
         Class::None | Class::InPlace | Class::Refused => return None,
+        Class::DataLoss if is_volume(id) => parts.push("data loss: what is on its volume goes".to_owned()),
         Class::DataLoss => parts.push("data loss: the control plane, its etcd and all nodes go".to_owned()),
         Class::RollingRestart => parts.push("rolling restart".to_owned()),
         Class::ControlPlaneRollout | Class::NodeReplacement => {}
@@ -74,6 +76,7 @@ pub fn totals(totals: &Totals) -> Option<String> {
         nodes: count,
         removed,
         lost,
+        volumes,
         minutes,
     } = *totals;
     if clusters == 0 {
@@ -92,8 +95,10 @@ pub fn totals(totals: &Totals) -> Option<String> {
     if !removed.is_zero() {
         text.push_str(&format!("; {} removed", nodes(removed)));
     }
-    if lost > 0 {
-        text.push_str(&format!("; {} lost with all data", number(lost, "control plane")));
+    for (lost, noun) in [(lost - volumes, "control plane"), (volumes, "volume")] {
+        if lost > 0 {
+            text.push_str(&format!("; {} lost with all data", number(lost, noun)));
+        }
     }
     if !minutes.is_zero() {
         text.push_str(&format!("; the slowest pool takes about {minutes} min"));
@@ -104,6 +109,8 @@ pub fn totals(totals: &Totals) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::change::Action;
+    use crate::plan::change::tests::change;
 
     fn rollout(name: &str, how: Rollout, nodes: Count) -> PoolRollout {
         PoolRollout {
@@ -118,6 +125,10 @@ mod tests {
         }
     }
 
+    fn cluster() -> ResourceId {
+        change("a", "HostedCluster", "a", Action::Update).id
+    }
+
     #[test]
     fn says_what_rolls_and_for_how_long() {
         let disruption = Disruption {
@@ -130,7 +141,7 @@ mod tests {
             ..Disruption::default()
         };
         assert_eq!(
-            line(&disruption).unwrap(),
+            line(&disruption, &cluster()).unwrap(),
             "control-plane rollout; nodes replaced: general (3 nodes, 1 more at a time, about 30 min), \
              gpu (0–1 node, 1 more at a time, about 30 min)"
         );
@@ -138,7 +149,7 @@ mod tests {
             class: Class::InPlace,
             ..Disruption::default()
         };
-        assert_eq!(line(&in_place), None);
+        assert_eq!(line(&in_place, &cluster()), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use super::disruption_text;
 use super::left_out;
+use super::needs_text;
 use super::plan_text::alike::Alike;
 use super::plan_text::{PlanText, Totals, alike_more, listed};
 use super::style::Style;
@@ -17,13 +18,18 @@ use super::verdict::Verdict;
 use crate::diag::{Diagnostic, Severity};
 use crate::plan::Plan;
 use crate::plan::change::Change;
+use crate::plan::preconditions::Met;
 
 /// Bytes of a comment: GitHub takes 65,536 characters, and the marker, counts and notes of others want room.
 const LONGEST: usize = 60 * 1024;
 /// Bytes of what is shown of one unit.
 const LONGEST_UNIT: usize = 12 * 1024;
 /// Bytes that are kept for what comes after the units.
-const TAIL: usize = 4 * 1024;
+const TAIL: usize = 5 * 1024;
+/// Bytes of a sentence: with ten of each kind that comes before the units, more than ten of these are left for the units.
+const LONGEST_LINE: usize = 800;
+/// The same of one that comes after them.
+const LONGEST_HELD: usize = 300;
 
 /// What a comment is about beside the plan.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +75,13 @@ impl Comment<'_> {
         )?;
         refusals(out, plan)?;
         upgrades(out, plan)?;
-        for warning in plan.warnings().iter().take(10) {
-            writeln!(out, "> **Warning:** {}\n", plain(warning))?;
+        needs(out, plan)?;
+        let warnings = plan.warnings();
+        for warning in warnings.iter().take(10) {
+            writeln!(out, "> **Warning:** {}\n", line(warning))?;
+        }
+        if warnings.len() > 10 {
+            writeln!(out, "> …and {}\n", more(warnings.len() - 10, "warning"))?;
         }
         if let Some(line) = disruption_text::totals(&plan.forecast.totals) {
             writeln!(out, "**{}**\n", plain(&line))?;
@@ -86,7 +97,7 @@ impl Comment<'_> {
         .into_iter()
         .flatten()
         {
-            writeln!(out, "{}\n", plain(&line))?;
+            writeln!(out, "{}\n", self::line(&line))?;
         }
         let units = PlanText { style: Style::Plain }.units(plan);
         let mut shown = 0;
@@ -98,25 +109,28 @@ impl Comment<'_> {
             out.push_str(&section);
             shown += 1;
         }
-        // Those that are alike have as many changes each.
-        let cut = units.iter().skip(shown).map(|alike| 1 + alike.others.len());
-        let changes = units.iter().skip(shown);
-        let changes: usize = changes.map(|alike| (1 + alike.others.len()) * alike.first.len()).sum();
-        if changes > 0 {
+        let (mut cut, mut totals) = (0, Totals::of_changes(&[]));
+        for alike in units.iter().skip(shown) {
+            // Those that are alike have as many changes each.
+            let times = 1 + alike.others.len();
+            cut += times;
+            totals.add(&Totals::of_changes(alike.first), times);
+        }
+        if cut > 0 {
+            let units = if cut == 1 {
+                "cluster or network"
+            } else {
+                "clusters and networks"
+            };
             writeln!(
                 out,
-                "…and {} more clusters and networks with {changes} changes, which did not fit: `fleetwright plan` shows them \
-                 all.\n",
-                cut.sum::<usize>(),
+                "…and {cut} more {units}, which did not fit: {}; `fleetwright plan` shows all.\n",
+                totals.parts().join(", "),
             )?;
         }
         for held in plan.held.iter().take(10) {
-            writeln!(
-                out,
-                "- left alone: {}: {}",
-                plain(&held.unit.to_string()),
-                plain(&held.reason)
-            )?;
+            let left = format!("{}: {}", held.unit, held.reason);
+            writeln!(out, "- left alone: {}", line_of(&left, LONGEST_HELD))?;
         }
         if plan.held.len() > 10 {
             writeln!(out, "- and {} more that are left alone", plan.held.len() - 10)?;
@@ -164,10 +178,10 @@ fn ended(text: &str, verdict: Verdict) -> String {
 fn upgrades(out: &mut String, plan: &Plan) -> std::fmt::Result {
     let told = plan.courses.iter();
     let told: Vec<_> = told
-        .filter_map(|(unit, course)| Some((unit, upgrade_text::line(course)?)))
+        .filter_map(|(unit, course)| Some((unit, upgrade_text::line(course, upgrade_text::stop(plan, unit))?)))
         .collect();
-    for (unit, line) in told.iter().take(10) {
-        writeln!(out, "- upgrade of {}: {}", plain(&unit.to_string()), plain(line))?;
+    for (unit, way) in told.iter().take(10) {
+        writeln!(out, "- upgrade of {}", line(&format!("{unit}: {way}")))?;
     }
     if told.len() > 10 {
         writeln!(out, "- and {} more upgrades", told.len() - 10)?;
@@ -178,14 +192,36 @@ fn upgrades(out: &mut String, plan: &Plan) -> std::fmt::Result {
     Ok(())
 }
 
+/// What has to be there and is not ours to make.
+fn needs(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    let open: Vec<_> = plan.needs.iter().filter(|need| need.met != Met::Yes).collect();
+    for need in open.iter().take(10) {
+        writeln!(out, "- {}", line(&needs_text::line(need)))?;
+    }
+    if open.len() > 10 {
+        let rest = &open[10..];
+        let missing = rest.iter().filter(|need| need.met == Met::No).count();
+        writeln!(out, "- and {}, {missing} of them not there", more(rest.len(), "need"))?;
+    }
+    if !open.is_empty() {
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// `1 more warning`, `3 more warnings`.
+fn more(n: usize, noun: &str) -> String {
+    format!("{n} more {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 fn refusals(out: &mut String, plan: &Plan) -> std::fmt::Result {
     for refusal in plan.refusals.iter().take(10) {
         writeln!(
             out,
             "> **Refused** ({}): {}\n>\n> To lift: {}\n",
             code(refusal.guard),
-            plain(&refusal.message),
-            plain(&refusal.lift)
+            line(&refusal.message),
+            line(&refusal.lift)
         )?;
     }
     if plan.refusals.len() > 10 {
@@ -208,10 +244,16 @@ fn section(plan: &Plan, alike: &Alike<'_>) -> String {
         Weight::Update | Weight::Little => "",
     };
     let (text, left_out) = cut(&alike.text);
-    let more = if left_out > 0 {
-        format!("…and {left_out} more lines\n")
-    } else {
-        String::new()
+    let more = match left_out.len() {
+        0 => String::new(),
+        lines => {
+            let begun = left_out.iter().filter(|line| is_head(line)).count();
+            let with = match begun {
+                0 => String::new(),
+                begun => format!(", of {}", self::more(begun, "change")),
+            };
+            format!("…and {}{with}\n", self::more(lines, "line"))
+        }
     };
     let fence = fence(&text);
     let others = if alike.others.is_empty() {
@@ -243,23 +285,23 @@ fn counted(changes: &[Change]) -> String {
     totals.parts().join(", ")
 }
 
-/// Whole lines of a text that fit, and how many do not.
-fn cut(text: &str) -> (String, usize) {
-    if text.len() <= LONGEST_UNIT {
-        return (text.to_owned(), 0);
-    }
-    let mut kept = String::with_capacity(LONGEST_UNIT);
-    let mut lines = text.split_inclusive('\n');
-    let mut left_out = 0;
-    for line in lines.by_ref() {
-        if kept.len() + line.len() > LONGEST_UNIT {
-            left_out = 1;
-            break;
+/// Whole lines of a text that fit, and those that do not.
+fn cut(text: &str) -> (String, Vec<&str>) {
+    let mut kept = String::with_capacity(text.len().min(LONGEST_UNIT));
+    let mut left_out = Vec::new();
+    for line in text.split_inclusive('\n') {
+        if text.len() > LONGEST_UNIT && (!left_out.is_empty() || kept.len() + line.len() > LONGEST_UNIT) {
+            left_out.push(line);
+        } else {
+            kept.push_str(line);
         }
-        kept.push_str(line);
     }
-    left_out += lines.count();
     (kept, left_out)
+}
+
+/// Whether a line is the first of a change: what is said of it stands farther to the right.
+fn is_head(line: &str) -> bool {
+    line.strip_prefix("  ").is_some_and(|rest| !rest.starts_with(' '))
 }
 
 /// Longer than any run of backticks in the text.
@@ -280,23 +322,42 @@ fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
+/// As [`plain`], and not too long.
+fn line(text: &str) -> String {
+    line_of(text, LONGEST_LINE)
+}
+
+fn line_of(text: &str, longest: usize) -> String {
+    let mut plain = String::new();
+    for c in text.chars() {
+        if plain.len() >= longest {
+            plain.push('…');
+            break;
+        }
+        push_plain(&mut plain, c);
+    }
+    plain
+}
+
 /// A sentence: it begins no list, mentions nobody, holds no markup.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' => plain.push(' '),
-            '\\' | '*' | '_' | '[' | ']' | '#' | '|' | '~' => plain.extend(['\\', c]),
-            '<' => plain.push_str("&lt;"),
-            '>' => plain.push_str("&gt;"),
-            '&' => plain.push_str("&amp;"),
-            // Hosts write to whoever is named so.
-            '@' => plain.push_str("@\u{200b}"),
-            c if c.is_control() => {}
-            c => plain.push(c),
-        }
-    }
+    text.chars().for_each(|c| push_plain(&mut plain, c));
     plain
+}
+
+fn push_plain(plain: &mut String, c: char) {
+    match c {
+        '\n' | '\r' => plain.push(' '),
+        '\\' | '*' | '_' | '[' | ']' | '#' | '|' | '~' => plain.extend(['\\', c]),
+        '<' => plain.push_str("&lt;"),
+        '>' => plain.push_str("&gt;"),
+        '&' => plain.push_str("&amp;"),
+        // Hosts write to whoever is named so.
+        '@' => plain.push_str("@\u{200b}"),
+        c if c.is_control() => {}
+        c => plain.push(c),
+    }
 }
 
 fn html(text: &str) -> String {
@@ -305,12 +366,15 @@ fn html(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::json;
 
     use super::*;
     use crate::plan::change::tests::change;
     use crate::plan::change::tests::plan as plan_of;
     use crate::plan::change::{Action, Block, FieldDiff};
+    use crate::plan::preconditions::Need;
 
     const COMMENT: Comment<'_> = Comment {
         fleet: "acme",
@@ -376,10 +440,11 @@ mod tests {
         assert!(text.len() <= LONGEST, "{}", text.len());
         assert!(text.contains("3000 to update"), "{}", &text[..300]);
         let shown = text.matches("<details").count();
-        assert!(
-            shown > 50 && text.contains(&format!("…and {} more clusters", 3000 - shown)),
-            "{shown}"
+        let cut = format!(
+            "…and {0} more clusters and networks, which did not fit: {0} to update; ",
+            3000 - shown
         );
+        assert!(shown > 50 && text.contains(&cut), "{shown}");
 
         let mut one = change("a", "NodePool", "a", Action::Update);
         one.fields.extend((0..2000).map(|_| field(&long, "z")));
@@ -389,5 +454,67 @@ mod tests {
             "{}",
             text.len()
         );
+    }
+
+    #[test]
+    fn of_a_unit_that_is_cut_the_changes_are_counted_too() {
+        let many = (0..300).map(|i| {
+            let mut one = change("a", "NodePool", &format!("a-{i:03}"), Action::Update);
+            one.fields.push(field(&"y".repeat(90), &format!("value {i}")));
+            one
+        });
+        let text = COMMENT.render(&plan_of(many.collect()));
+        assert!(text.contains("<b>cluster a</b>: 300 to update"), "{}", &text[..600]);
+        let shown = text.matches("  ~ NodePool").count();
+        let left = format!(", of {} more changes\n```", 300 - shown);
+        assert!(shown > 10 && shown < 300 && text.contains(&left), "{shown}: {text}");
+    }
+
+    #[test]
+    fn what_units_need_is_said_and_what_is_there_is_not() {
+        let mut plan = plan_of(vec![change("a", "HostedCluster", "a", Action::Create)]);
+        let need = |met: Met, what: &str| Need {
+            met,
+            what: what.to_owned(),
+            why: Vec::new(),
+            units: BTreeSet::from([plan.changes[0].unit.clone()]),
+        };
+        let mut needs = vec![
+            need(Met::No, "Secret sources/pull-secret on m"),
+            need(Met::Unchecked, "a DNS record api.a"),
+            need(Met::Yes, "the API route.openshift.io"),
+        ];
+        needs.extend((0..10).map(|i| need(Met::No, &format!("Secret x{i}"))));
+        plan.needs = needs;
+        let text = COMMENT.render(&plan);
+        assert!(
+            text.contains(
+                "- missing: Secret sources/pull-secret on m (for cluster a)\n- needed, not checked: a DNS record"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("- and 2 more needs, 2 of them not there\n"), "{text}");
+        assert!(!text.contains("route.openshift.io"), "{text}");
+    }
+
+    #[test]
+    fn no_sentence_takes_the_place_of_the_rest() {
+        let mut plan = plan_of(vec![change("a", "NodePool", "a", Action::Update)]);
+        for _ in 0..12 {
+            plan.refusals.push(crate::plan::guards::Refusal {
+                guard: "g",
+                message: "<very> ".repeat(5000),
+                lift: "long ".repeat(5000),
+                objects: Vec::new(),
+            });
+            plan.contests.push("@somebody ".repeat(5000));
+            plan.held.push(crate::plan::Held {
+                unit: plan.changes[0].unit.clone(),
+                reason: "& ".repeat(5000),
+            });
+        }
+        let text = COMMENT.render(&plan);
+        assert!(text.len() <= LONGEST, "{}", text.len());
+        assert!(text.contains("<b>cluster a</b>: 1 to update"), "the changes are there");
     }
 }

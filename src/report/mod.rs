@@ -11,13 +11,14 @@ pub mod json;
 pub mod junit;
 mod left_out;
 pub mod markdown;
+mod needs_text;
 pub mod oci_text;
 pub mod plan_text;
 pub mod sarif;
 pub mod schemas;
 pub mod status_text;
 pub mod style;
-mod units;
+pub(crate) mod units;
 pub mod upgrade_text;
 pub mod verdict;
 

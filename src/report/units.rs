@@ -25,7 +25,7 @@ pub(super) enum Weight {
 }
 
 /// The changes of each unit.
-pub(super) fn worst_first(plan: &Plan) -> Vec<&[Change]> {
+pub(crate) fn worst_first(plan: &Plan) -> Vec<&[Change]> {
     let mut units: Vec<&[Change]> = plan.changes.chunk_by(|a, b| a.unit == b.unit).collect();
     units.sort_by_key(|changes| Reverse((weight(plan, changes), nodes(plan, changes))));
     units

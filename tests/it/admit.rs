@@ -185,6 +185,31 @@ fn objects_are_judged_in_the_servers_words_with_their_places() {
 }
 
 #[test]
+fn what_is_stored_twice_is_told_with_both_places() {
+    let place = place();
+    let first = OLD.split("---\n").next().expect("an object");
+    write(&place, "more/again.yaml", format!("# once more\n{first}").as_bytes());
+    let args = ["admit", "--crd", "gadgets.yaml", "--old", "old.yaml", "--old", "more"];
+    let ran = place.run(&[&args[..], &["objects.yaml"]].concat()).exits(1);
+    assert!(ran.stderr.contains("error[FW0608]"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("more/again.yaml:2:1") && ran.stderr.contains("is stored twice: here, and at old.yaml:1:1"),
+        "{}",
+        ran.stderr
+    );
+    let json = place
+        .run(&[&args[..], &["-o", "json", "objects.yaml"]].concat())
+        .exits(1)
+        .json();
+    let said = &json["diagnostics"][0];
+    assert_eq!(
+        (&said["code"], &said["line"]),
+        (&json!("FW0608"), &json!(2)),
+        "{json:#}"
+    );
+}
+
+#[test]
 fn json_has_the_form_of_its_schema() {
     let args = [
         "admit",

@@ -572,23 +572,33 @@ async fn a_delete_takes_the_object_that_was_meant_and_no_other() {
     };
     let wanted = bench.config_map("c", &json!({}));
     let made = bench.create(&wanted).await.expect("created");
-    let delete = |uid| DeleteRequest {
+    let delete = |uid, version| DeleteRequest {
         id: &wanted.id,
         api_version: "v1",
         uid,
+        version,
     };
     let error = bench
         .provider
-        .delete(delete("00000000-0000-0000-0000-000000000000"))
+        .delete(delete("00000000-0000-0000-0000-000000000000", &made.version))
         .await
         .expect_err("another");
     assert!(matches!(error, ProviderError::Replaced(_)), "{error:?}");
     assert_eq!(bench.get("configmap", "c")["metadata"]["uid"], made.uid.as_str());
-    bench.provider.delete(delete(&made.uid)).await.expect("deleted");
+
+    // What has no status is as it was looked at, or stays.
+    let keep = ["label", "configmap", "c", "keep=me", "-n", &bench.space];
+    bench.login.kubectl(&keep);
+    let error = bench.provider.delete(delete(&made.uid, &made.version)).await;
+    let error = error.expect_err("it was changed since");
+    assert!(matches!(error, ProviderError::Stale(_)), "{error:?}");
+    let live = bench.provider.read(&wanted.id, "v1").await;
+    let now = present(&live).version.clone();
+    bench.provider.delete(delete(&made.uid, &now)).await.expect("deleted");
     assert!(matches!(bench.provider.read(&wanted.id, "v1").await, Observed::Absent));
     bench
         .provider
-        .delete(delete(&made.uid))
+        .delete(delete(&made.uid, &now))
         .await
         .expect("gone already is well");
 }
@@ -679,7 +689,7 @@ async fn secrets_are_copied_and_appear_nowhere() {
         "Secret kp-copy/nowhere, from which it is copied, is not there"
     );
     assert!(matches!(seen.objects[&good.id], Observed::Absent));
-    let expanded = seen.expanded[&good.id].expose();
+    let expanded = seen.copied[&good.id].document.expose();
     assert_eq!(expanded["data"]["password"], shown[1]);
     assert_eq!(expanded.get("$copyFrom"), None);
     let response = bench
@@ -691,7 +701,7 @@ async fn secrets_are_copied_and_appear_nowhere() {
 
     let mut texts = vec![
         format!("{seen:?}", seen = seen.objects),
-        format!("{:?}", seen.expanded),
+        format!("{:?}", seen.copied),
         format!("{response:?}"),
     ];
     let live = bench.observe(&[&good], &[]).await;

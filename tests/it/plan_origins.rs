@@ -137,3 +137,25 @@ fn what_the_sandbox_was_last_given_is_where_the_history_begins() {
         assert_eq!(change["typed"]["subject"], json!("Add shiny"), "{change}");
     }
 }
+
+/// A pool that names no version runs what its cluster's settings say.
+#[test]
+fn a_pool_s_release_is_traced_to_its_cluster_s_version() {
+    let place = committed();
+    let with = |version: &str| {
+        let text = format!(
+            "kind: Cluster\nmetadata: {{name: shiny}}\nspec:\n  environment: dev\n  region: us-ashburn-1\n  version: \
+             {version}\n  pools: [small]\n"
+        );
+        place.write("clusters/new.yaml", &text);
+    };
+    with("4.20.1");
+    commit_as(&place, "Add shiny");
+    with("4.20.3");
+    commit_as(&place, "Upgrade shiny");
+    let said = typed(&of_base(&place, "git:HEAD~1"));
+    for name in ["shiny", "shiny-small"] {
+        let wanted = format!("{name} .spec.release.image clusters/new.yaml:6 \"Upgrade shiny\"");
+        assert!(said.contains(&wanted), "{name}: {said:?}");
+    }
+}

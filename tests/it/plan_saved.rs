@@ -20,7 +20,7 @@ fn a_plan_is_kept_signed_applied_once_and_refused_when_stale() {
     edit(&place, "clusters/prod.yaml", ten, "replicas: 7}, gpu");
     let plan = place.run(&args(&["plan", "--out", "seven.plan"])).exits(0);
     assert!(
-        plan.stderr.contains("kept in seven.plan: 1 changes of worktree:"),
+        plan.stderr.contains("kept in seven.plan: 1 change of worktree:"),
         "{}",
         plan.stderr
     );

@@ -92,6 +92,8 @@ pub struct Totals {
     pub removed: Count,
     /// Objects whose contents are lost.
     pub lost: usize,
+    /// Those of them that are volumes; the others are control planes.
+    pub volumes: usize,
     /// Minutes that the slowest pool takes.
     pub minutes: Count,
 }
@@ -230,6 +232,7 @@ struct Touched<'a> {
     pools: BTreeMap<String, PoolRollout>,
     removed: Count,
     lost: usize,
+    volumes: usize,
 }
 
 impl<'a> Touched<'a> {
@@ -245,6 +248,7 @@ impl<'a> Touched<'a> {
         }
         self.removed += disruption.removed;
         self.lost += usize::from(disruption.class == Class::DataLoss);
+        self.volumes += usize::from(disruption.class == Class::DataLoss && is_volume(&change.id));
     }
 
     fn totals(self) -> Totals {
@@ -254,6 +258,7 @@ impl<'a> Touched<'a> {
             pools: self.pools.len(),
             removed: self.removed,
             lost: self.lost,
+            volumes: self.volumes,
             ..Totals::default()
         };
         for pool in self.pools.values() {
@@ -374,11 +379,17 @@ fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&Resour
     disruption
 }
 
+/// Whether an object is a volume, or the claim to one, which mostly takes it along.
+pub fn is_volume(id: &ResourceId) -> bool {
+    id.group.is_empty() && matches!(id.kind.as_str(), "PersistentVolumeClaim" | "PersistentVolume")
+}
+
 fn of_delete(change: &Change, facts: Facts<'_>) -> Disruption {
     let class = match Part::of(&change.id.kind) {
         // A Cluster and what it stands on go with its control plane, which holds the data.
         Some(Part::Hosted | Part::ControlPlane) => Class::DataLoss,
         Some(Part::Pool) => Class::NodeReplacement,
+        _ if is_volume(&change.id) => Class::DataLoss,
         _ => Class::None,
     };
     // The files don't have it any more: only the live object tells.

@@ -304,6 +304,18 @@ fn deletes_lose_what_they_held() {
 }
 
 #[test]
+fn a_volume_that_goes_takes_what_is_on_it_along() {
+    for kind in ["PersistentVolumeClaim", "PersistentVolume"] {
+        let claim = change("a", kind, "data", Action::Delete);
+        let forecast = said_of(&plan(vec![claim.clone()]), &|_| None);
+        assert_eq!(forecast.changes[&claim.id].class, Class::DataLoss);
+        assert_eq!(forecast.totals.lost, 1);
+        let said = crate::report::disruption_text::line(&forecast.changes[&claim.id], &claim.id);
+        assert_eq!(said.as_deref(), Some("data loss: what is on its volume goes"));
+    }
+}
+
+#[test]
 fn what_is_refused_says_the_way_out_and_costs_nothing() {
     let change = one("HostedCluster", "a", ".spec.networking.serviceNetwork");
     let mut refused = plan(vec![change.clone()]);

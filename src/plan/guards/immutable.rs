@@ -87,8 +87,11 @@ pub(super) fn is_fixed(kind: &str, diff: &FieldDiff) -> bool {
     taken_out || fixed(kind).iter().any(|of| is_within(&diff.field, of))
 }
 
-fn lift(change: &Change) -> &'static str {
-    if change.id.target == Target::Oci && change.fields.iter().any(|diff| diff.field == ".spec.peerId") {
+fn lift(change: &Change, fields: &[&str]) -> &'static str {
+    if fields.iter().any(|field| change.mutated.contains(*field)) {
+        "the files don't ask for that, a mutating webhook of the management cluster adds it: mend the webhook, or have it \
+         pass over this object"
+    } else if change.id.target == Target::Oci && change.fields.iter().any(|diff| diff.field == ".spec.peerId") {
         "a gateway is connected once, and for good: delete it by hand, and before it the routes that lead there; the next \
          run makes it anew, connects it and puts the routes back"
     } else if change.id.target == Target::Oci {
@@ -116,15 +119,17 @@ impl Guard for Immutable {
         // One edit of a network or a layer is one refusal, however many objects have the field.
         let mut refused: BTreeMap<(&UnitId, Vec<&str>, &'static str), Vec<ResourceId>> = BTreeMap::new();
         for change in changes {
-            let is_meant = change.goes_ahead()
-                && matches!(change.action, Action::Update | Action::Adopt)
-                // What OCI can't change in place can't be put back either.
-                && (change.reason != Reason::Drifted || change.fields.iter().any(|diff| diff.replaces));
+            let is_meant = change.goes_ahead() && matches!(change.action, Action::Update | Action::Adopt);
+            // What OCI can't change in place can't be put back either.
+            let is_put_back = change.reason == Reason::Drifted && !change.fields.iter().any(|diff| diff.replaces);
             let fixed = change.fields.iter();
-            let fixed = fixed.filter(|diff| diff.replaces || is_fixed(&change.id.kind, diff) || moves(change, diff));
+            let fixed = fixed
+                .filter(|diff| !is_put_back || change.mutated.contains(&diff.field))
+                .filter(|diff| diff.replaces || is_fixed(&change.id.kind, diff) || moves(change, diff));
             let fields: Vec<&str> = fixed.map(|diff| diff.field.as_str()).collect();
             if is_meant && !fields.is_empty() {
-                let of = (&change.unit, fields, lift(change));
+                let lift = lift(change, &fields);
+                let of = (&change.unit, fields, lift);
                 refused.entry(of).or_default().push(change.id.clone());
             }
         }
@@ -288,7 +293,11 @@ mod tests {
     fn puts_back_what_somebody_else_changed() {
         let mut drifted = update("HostedCluster", ".spec.fips");
         drifted.reason = Reason::Drifted;
-        assert!(World::new().check(&Immutable, &[drifted]).is_empty());
+        assert!(World::new().check(&Immutable, &[drifted.clone()]).is_empty());
+        // What a webhook makes of that is not put back.
+        drifted.mutated.insert(".spec.fips".to_owned());
+        let refusals = World::new().check(&Immutable, &[drifted]);
+        assert!(refusals[0].lift.contains("mend the webhook"), "{refusals:?}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use protect_until::PROTECT_UNTIL;
 pub use suspended::SUSPENDED;
 pub use vanished::Place;
 
-use super::change::{Block, Change, FieldDiff};
+use super::change::{Block, Change, FieldDiff, Preview};
 use super::upgrade::Course;
 use crate::fleet::model::{Decommission, Limits, Waived};
 use crate::resource::{ClusterName, ResourceId, Revision, UnitId};
@@ -160,6 +160,21 @@ pub fn apply(changes: &mut [Change], facts: &Facts<'_>) -> Vec<Refusal> {
     refusals
 }
 
+/// Asks every guard once more, about the changes of which the server's dry-run answered something else than was predicted;
+/// gives what they refuse of those. What was refused before is blocked, and is not refused twice.
+pub fn judge_answers(changes: &[Change], facts: &Facts<'_>) -> Vec<Refusal> {
+    let answered = changes.iter().filter(|change| change.preview == Preview::Server);
+    let answered: BTreeSet<&ResourceId> = answered.map(|change| &change.id).collect();
+    let refusals = all().iter().flat_map(|guard| guard.check(changes, facts));
+    let mut refusals: Vec<Refusal> = refusals
+        .filter(|refusal| refusal.objects.iter().any(|id| answered.contains(id)))
+        .collect();
+    for refusal in &mut refusals {
+        refusal.objects.sort();
+    }
+    refusals
+}
+
 /// `1 object`, `3 objects`.
 fn count(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
@@ -273,5 +288,28 @@ mod tests {
         assert_eq!(refusals.iter().map(|r| r.guard).collect::<Vec<_>>(), ["protected"]);
         assert_eq!(changes[0].blocks, [Block::Guard { guard: "protected" }]);
         assert!(!changes[0].goes_ahead());
+    }
+    #[test]
+    fn what_a_server_answers_is_judged_and_nothing_is_refused_twice() {
+        let world = World::new();
+        let mut answered = change("a", "HostedCluster", "a", Action::Update);
+        answered.fields = vec![FieldDiff {
+            field: ".spec.fips".to_owned(),
+            before: Some(false.into()),
+            after: Some(true.into()),
+            owner: None,
+            replaces: false,
+        }];
+        answered.preview = Preview::Confirmed;
+        let mut changes = [answered, change("b", "HostedCluster", "b", Action::Delete)];
+        assert!(
+            judge_answers(&changes, &world.facts()).is_empty(),
+            "that was judged before"
+        );
+        changes[0].preview = Preview::Server;
+        let refusals = judge_answers(&changes, &world.facts());
+        assert_eq!(refusals.iter().map(|r| r.guard).collect::<Vec<_>>(), ["immutable"]);
+        changes[0].blocks.push(Block::Guard { guard: "immutable" });
+        assert!(judge_answers(&changes, &world.facts()).is_empty());
     }
 }

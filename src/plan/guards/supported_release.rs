@@ -35,14 +35,19 @@ pub fn asked_for(change: &Change) -> Option<(&ManagementClusterName, Version)> {
     let Target::Kubernetes(on) = &change.id.target else {
         return None;
     };
-    let is_new = change.precondition.is_none();
-    let changes = change.fields.iter().any(|diff| diff.field == IMAGE);
-    if change.id.kind != "HostedCluster" || !change.goes_ahead() || !change.writes() || !(is_new || changes) {
+    if change.id.kind != "HostedCluster" || !change.goes_ahead() || !change.writes() {
         return None;
     }
-    let body = document(change)?;
-    let image = body.expose().pointer("/spec/release/image").and_then(Value::as_str)?;
-    Some((on, version(image)?))
+    // What the server's dry-run answered counts, where it was asked.
+    let image = match change.fields.iter().find(|diff| diff.field == IMAGE) {
+        Some(diff) => diff.after.as_ref()?.as_str()?.to_owned(),
+        None if change.precondition.is_none() => {
+            let body = document(change)?;
+            body.expose().pointer("/spec/release/image")?.as_str()?.to_owned()
+        }
+        None => return None,
+    };
+    Some((on, version(&image)?))
 }
 
 /// Refuses control planes of releases that their operators don't name; of an operator that doesn't say nothing is refused.
@@ -70,7 +75,7 @@ mod tests {
 
     use super::*;
     use crate::plan::change::tests::{change, plan};
-    use crate::plan::change::{Action, Body};
+    use crate::plan::change::{Action, Body, FieldDiff, Precondition};
 
     #[test]
     fn refuses_what_the_operator_does_not_name_and_nothing_where_it_says_nothing() {
@@ -86,6 +91,29 @@ mod tests {
         assert_eq!(refused[0].objects, [plan.changes[0].id.clone()]);
         assert!(refused[0].message.contains("manages 4.18 to 4.20"), "{refused:?}");
         assert!(check(&plan, &BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn what_the_server_makes_of_an_update_is_what_counts() {
+        let mut upgrade = change("a", "HostedCluster", "a", Action::Update);
+        let image = |version: &str| Some(json!(format!("registry.example/release:{version}-multi")));
+        let body = json!({"spec": {"release": {"image": image("4.20.3")}}});
+        upgrade.payload.body = Body::Plain(body.to_string().into());
+        upgrade.precondition = Some(Precondition {
+            uid: "u".to_owned(),
+            version: "1".to_owned(),
+        });
+        upgrade.fields = vec![FieldDiff {
+            field: IMAGE.to_owned(),
+            before: image("4.20.1"),
+            after: image("4.21.0"),
+            owner: None,
+            replaces: false,
+        }];
+        assert_eq!(
+            asked_for(&upgrade).map(|(_, version)| version),
+            Some(Version::new(4, 21, 0))
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::plan::decide::{MANAGER, is_predecessor, shown};
 use crate::plan::drift::is_below;
 use crate::resource::oci::{self, Former, OciKind, Shape};
 use crate::resource::pointer::{Reach, Token};
-use crate::resource::{FieldPath, FleetUid, PathElement};
+use crate::resource::{FieldPath, PathElement};
 use crate::schema::Schema;
 use crate::ssa;
 
@@ -32,7 +32,7 @@ pub(in crate::plan) fn kubernetes(
     document: &Value,
     live: &Value,
     schema: &Schema,
-    (forced, fleet): (impl FnOnce() -> Option<Value>, &FleetUid),
+    forced: impl FnOnce() -> Option<Value>,
 ) -> Option<Left> {
     let rules: Vec<&IgnoreRule> = about.rules().collect();
     let held = ssa::hold(document, live, MANAGER, schema, |path, holds_fields| {
@@ -52,7 +52,7 @@ pub(in crate::plan) fn kubernetes(
             Some(Reach::Elsewhere) | None => false,
         });
         if let Some(rule) = by {
-            ignored.push(field(change, rule, shown(&change.id, live, difference, fleet)));
+            ignored.push(field(change, rule, shown(&change.id, live, difference)));
         }
     }
     Some(Left {

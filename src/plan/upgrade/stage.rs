@@ -1,6 +1,6 @@
 //! What is wanted now of clusters that are on their way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use semver::Version;
@@ -77,6 +77,8 @@ impl HeldBack {
                 version: live.version.clone(),
             }),
             seen: None,
+            mutated: BTreeSet::new(),
+            source: None,
             ownership: Ownership::Ours,
             depends_on: self.manifest.depends_on.clone(),
             payload: Payload::none(),

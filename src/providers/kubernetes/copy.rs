@@ -11,14 +11,14 @@ use serde_json::{Map, Value};
 use super::KubernetesProvider;
 use super::discovery::{Discovery, kind_of};
 use super::http::gather;
-use crate::providers::{Observed, Sensitive};
+use crate::providers::{Copied, Observed, Sensitive};
 use crate::resource::{COPY_FROM, Manifest, ResourceId, regions};
 
 /// What is copied: the content, not the names, labels or owners.
 const CONTENT: [&str; 3] = ["data", "binaryData", "type"];
 
 /// What came of each copied document: filled in, or why not.
-pub(super) type Copies = BTreeMap<ResourceId, Result<Sensitive, String>>;
+pub(super) type Copies = BTreeMap<ResourceId, Result<Copied, String>>;
 
 impl KubernetesProvider {
     /// Fills in all that copy; a source that many copy is read once.
@@ -46,7 +46,7 @@ impl KubernetesProvider {
             .iter()
             .map(|(manifest, source, body)| {
                 let filled = source.clone().and_then(|source| match contents.get(&source) {
-                    Some(Ok(content)) => Ok(fill(body, content)),
+                    Some(Ok(content)) => Ok(content.fill(body)),
                     Some(Err(reason)) => Err(reason.clone()),
                     None => Err(format!("{source} was not read")),
                 });
@@ -78,7 +78,13 @@ fn source(manifest: &Manifest, body: &Value) -> Result<ResourceId, String> {
 }
 
 /// The content of a source.
-fn content(id: &ResourceId, observed: Observed) -> Result<Map<String, Value>, String> {
+struct Content {
+    uid: String,
+    version: String,
+    fields: Map<String, Value>,
+}
+
+fn content(id: &ResourceId, observed: Observed) -> Result<Content, String> {
     match observed {
         Observed::Absent => Err(format!("{id}, from which it is copied, is not there")),
         Observed::Unknown(reason) => Err(format!("{id}, from which it is copied, can't be read: {reason}")),
@@ -88,7 +94,11 @@ fn content(id: &ResourceId, observed: Observed) -> Result<Map<String, Value>, St
                 if id.kind == "Secret" {
                     map.get("data").into_iter().for_each(remember);
                 }
-                Ok(map)
+                Ok(Content {
+                    uid: object.uid,
+                    version: object.version,
+                    fields: map,
+                })
             }
             // Without serde's words, which quote what they stumble over.
             _ => Err(format!("{id}, from which it is copied, is no object")),
@@ -142,26 +152,32 @@ fn is_opaque(text: &str) -> bool {
         && regions::find(text).is_none()
 }
 
-/// The document with the content in it. What the document says itself stays; maps are joined.
-fn fill(body: &Value, content: &Map<String, Value>) -> Sensitive {
-    let mut filled = body.clone();
-    if let Some(map) = filled.as_object_mut() {
-        map.remove(COPY_FROM);
-        for (key, value) in content {
-            match (map.get_mut(key), value) {
-                (None, _) => {
-                    map.insert(key.clone(), value.clone());
-                }
-                (Some(Value::Object(own)), Value::Object(copied)) => {
-                    for (name, item) in copied {
-                        own.entry(name.clone()).or_insert_with(|| item.clone());
+impl Content {
+    /// A document with the content in it. What the document says itself stays; maps are joined.
+    fn fill(&self, body: &Value) -> Copied {
+        let mut filled = body.clone();
+        if let Some(map) = filled.as_object_mut() {
+            map.remove(COPY_FROM);
+            for (key, value) in &self.fields {
+                match (map.get_mut(key), value) {
+                    (None, _) => {
+                        map.insert(key.clone(), value.clone());
                     }
+                    (Some(Value::Object(own)), Value::Object(copied)) => {
+                        for (name, item) in copied {
+                            own.entry(name.clone()).or_insert_with(|| item.clone());
+                        }
+                    }
+                    (Some(_), _) => {}
                 }
-                (Some(_), _) => {}
             }
         }
+        Copied {
+            document: Sensitive::new(filled),
+            uid: self.uid.clone(),
+            version: self.version.clone(),
+        }
     }
-    Sensitive::new(filled)
 }
 
 #[cfg(test)]
@@ -189,7 +205,9 @@ mod tests {
             namespace: Some("a".to_owned()),
             name: "b".to_owned(),
         };
-        let filled = fill(&body, &content(&id, Observed::Present(object)).unwrap());
+        let copied = content(&id, Observed::Present(object)).unwrap().fill(&body);
+        assert_eq!((copied.uid.as_str(), copied.version.as_str()), ("u", "1"));
+        let filled = copied.document;
         assert_eq!(
             filled.expose(),
             &json!({"kind": "Secret", "metadata": {"name": "copy"}, "type": "t", "data": {"own": "1", "copied": "3"}})

@@ -1,7 +1,7 @@
 //! Deletes, of one very object.
 
 use ::http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::KubernetesProvider;
 use super::discovery::kind_of;
@@ -11,8 +11,11 @@ use crate::providers::{DeleteRequest, Observed, ProviderError};
 use crate::resource::ResourceId;
 
 impl KubernetesProvider {
-    /// See [`crate::providers::Provider::delete`]. The resourceVersion is no precondition: status moves it all the time,
-    /// and what is to go goes whatever its status says; the UID makes sure that it is the object that was meant.
+    /// See [`crate::providers::Provider::delete`].
+    ///
+    /// The UID makes sure that it is the object that was meant. The resourceVersion is a precondition only of what has no
+    /// status: elsewhere operators move it all the time, the more so while things are taken down, and what is to go goes
+    /// whatever its status says.
     pub(super) async fn delete_one(&self, request: DeleteRequest<'_>) -> Result<(), ProviderError> {
         let id = request.id;
         let kind = kind_of(id, request.api_version);
@@ -21,10 +24,14 @@ impl KubernetesProvider {
             id: Box::new(id.clone()),
             message,
         })?;
+        let mut preconditions = json!({"uid": request.uid});
+        if has_no_status(id) {
+            preconditions["resourceVersion"] = json!(request.version);
+        }
         let options = json!({
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "preconditions": {"uid": request.uid},
+            "preconditions": preconditions,
             "propagationPolicy": propagation(id),
         });
         let call = Call::json(Method::DELETE, path, &options);
@@ -43,12 +50,23 @@ impl KubernetesProvider {
         // The server's words on a precondition that fails are no form to go by; what is there now is.
         if refusal.code == 409
             && let Observed::Present(live) = self.look_up(&discovery, &kind, id).await
-            && live.uid != request.uid
         {
-            return Err(ProviderError::Replaced(Box::new(id.clone())));
+            if live.uid != request.uid {
+                return Err(ProviderError::Replaced(Box::new(id.clone())));
+            }
+            // A delete that was sent again, or somebody else's.
+            let is_going = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
+            if live.parse().is_ok_and(|object| is_going(&object)) {
+                return Ok(());
+            }
         }
         Err(refusal.into_error("delete", id))
     }
+}
+
+/// Whether only somebody's doing makes another version of an object.
+fn has_no_status(id: &ResourceId) -> bool {
+    id.group.is_empty() && matches!(id.kind.as_str(), "Secret" | "ConfigMap")
 }
 
 /// Whether what the object owns goes before it or after it.

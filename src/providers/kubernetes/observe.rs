@@ -27,11 +27,11 @@ impl KubernetesProvider {
             self.copies(&discovery, request.desired),
             self.schemas.load(&self.http, kinds, self.options.concurrency),
         );
-        let mut expanded = BTreeMap::new();
+        let mut copied = BTreeMap::new();
         for (id, copy) in copies {
             match copy {
-                Ok(document) => {
-                    expanded.insert(id, document);
+                Ok(copy) => {
+                    copied.insert(id, copy);
                 }
                 // What is wanted is not known, so nothing may be concluded from what is there.
                 Err(reason) => {
@@ -42,7 +42,7 @@ impl KubernetesProvider {
         Ok(Observation {
             objects,
             schemas,
-            expanded,
+            copied,
         })
     }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ObjectReport, UnitReport, object, unit};
+use super::{ObjectReport, PlaceReport, UnitReport, object, place, unit};
 use crate::fleet::model::RuleSource;
 use crate::plan::Plan;
 use crate::plan::ignore::IgnoredField;
@@ -19,7 +19,7 @@ pub struct IgnoredReport {
     pub object: ObjectReport,
     /// `.spec.replicas`.
     pub field: String,
-    /// What is there; a secret is a keyed digest.
+    /// What is there; of a secret only that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live: Option<Value>,
     /// What the files say.
@@ -42,15 +42,9 @@ pub struct RuleReport {
     /// Who writes the field again as often as it is mended: then it is no rule's, and ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contested_by: Option<String>,
-    /// The file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// Its line, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
-    /// Its column, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<u32>,
+    /// Where it is typed.
+    #[serde(flatten)]
+    pub place: PlaceReport,
 }
 
 /// What part of a plan is shown.
@@ -70,7 +64,6 @@ pub(super) fn ignored(plan: &Plan) -> Vec<IgnoredReport> {
 }
 
 fn one(field: &IgnoredField) -> IgnoredReport {
-    let span = field.rule.span();
     IgnoredReport {
         unit: unit(&field.unit),
         object: object(&field.id),
@@ -84,9 +77,7 @@ fn one(field: &IgnoredField) -> IgnoredReport {
                 RuleSource::Typed(_) | RuleSource::Contested { .. } => None,
             },
             contested_by: field.contested_by().map(str::to_owned),
-            file: span.map(|span| span.file.to_string()),
-            line: span.map(|span| span.line),
-            column: span.map(|span| span.column),
+            place: place(field.rule.span()),
         },
     }
 }

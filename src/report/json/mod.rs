@@ -31,7 +31,7 @@ pub use self::plan::{
 pub use self::status::{ClusterReport, ObjectStatusReport, STATUS, StatusReport, SuspendedReport, SyncReport, status};
 pub use self::upgrade::{PoolUpgradeReport, UpgradeReport, upgrade};
 pub use self::validation::{KindReport, VALIDATION, ValidationReport, validation};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::plan::change::Action;
 use crate::resource::{ResourceId, Target, UnitId};
 
@@ -76,6 +76,30 @@ pub struct ObjectReport {
     pub name: String,
 }
 
+/// A place in the fleet files; absent as a whole where there is none.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceReport {
+    /// File, relative to the fleet directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Column in characters, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+}
+
+/// The JSON view of a place.
+pub fn place(span: Option<&Span>) -> PlaceReport {
+    PlaceReport {
+        file: span.map(|span| span.file.to_string()),
+        line: span.map(|span| span.line),
+        column: span.map(|span| span.column),
+    }
+}
+
 /// A problem in the fleet files.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -86,15 +110,9 @@ pub struct DiagnosticReport {
     pub severity: &'static str,
     /// What is wrong.
     pub message: String,
-    /// File, relative to the fleet directory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// Line, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
-    /// Column in characters, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<u32>,
+    /// Where.
+    #[serde(flatten)]
+    pub place: PlaceReport,
     /// What to do.
     pub hints: Vec<String>,
     /// The clusters that it holds up; empty for the whole fleet.
@@ -113,9 +131,7 @@ pub fn diagnostics(diagnostics: &[Diagnostic]) -> Vec<DiagnosticReport> {
                 crate::diag::Severity::Info => "info",
             },
             message: diagnostic.message.clone(),
-            file: diagnostic.span.as_ref().map(|span| span.file.to_string()),
-            line: diagnostic.span.as_ref().map(|span| span.line),
-            column: diagnostic.span.as_ref().map(|span| span.column),
+            place: place(diagnostic.span.as_ref()),
             hints: diagnostic.hints.clone(),
             clusters: diagnostic.clusters.clone(),
         })

@@ -86,7 +86,7 @@ pub struct ChangeReport {
     pub reason: &'static str,
     /// How the fields are known: `predicted`, `confirmed` (by the server's dry-run), `server`, `document`.
     pub preview: &'static str,
-    /// Field by field; secrets are keyed digests.
+    /// Field by field; of a secret only that it is there.
     pub fields: Vec<FieldReport>,
     /// What keeps it from being made; empty when it goes ahead.
     pub waits: Vec<WaitReport>,
@@ -221,7 +221,11 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
                     objects: refusal.objects.iter().map(object).collect(),
                 })
                 .collect(),
-            upgrades: plan.courses.iter().map(upgrade).collect(),
+            upgrades: plan
+                .courses
+                .iter()
+                .map(|(unit, course)| upgrade(plan, unit, course))
+                .collect(),
             held: plan
                 .held
                 .iter()

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{UnitReport, unit};
+use crate::plan::Plan;
 use crate::plan::upgrade::{Course, PoolCourse};
+use crate::report::upgrade_text::stop;
 use crate::resource::UnitId;
 
 /// A cluster's way to another release.
@@ -22,9 +24,11 @@ pub struct UpgradeReport {
     pub steps: Vec<String>,
     /// Pools that follow.
     pub pools: Vec<PoolUpgradeReport>,
-    /// What the next step waits for; absent where it is taken now.
+    /// What the next step waits for; absent where it is taken now, or stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// Whether the next step is not taken although its turn has come: the change that takes it says what stops it.
+    pub stopped: bool,
 }
 
 /// A pool's way to another release.
@@ -41,7 +45,7 @@ pub struct PoolUpgradeReport {
 }
 
 /// The JSON view of a cluster's way.
-pub fn upgrade((of, course): (&UnitId, &Course)) -> UpgradeReport {
+pub fn upgrade(plan: &Plan, of: &UnitId, course: &Course) -> UpgradeReport {
     let pool = |pool: &PoolCourse| PoolUpgradeReport {
         pool: pool.name.clone(),
         from: pool.from.as_ref().map(ToString::to_string),
@@ -54,5 +58,6 @@ pub fn upgrade((of, course): (&UnitId, &Course)) -> UpgradeReport {
         steps: course.steps.iter().map(ToString::to_string).collect(),
         pools: course.pools.iter().map(pool).collect(),
         waits: course.waits.clone(),
+        stopped: course.waits.is_none() && !course.steps.is_empty() && stop(plan, of).is_some(),
     }
 }

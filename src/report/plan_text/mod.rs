@@ -13,7 +13,7 @@ pub(super) use block::BlockText;
 pub(super) use totals::Totals;
 
 use super::style::{Style, Tone};
-use super::{disruption_text, left_out, units, upgrade_text};
+use super::{disruption_text, left_out, needs_text, units, upgrade_text};
 use crate::plan::Plan;
 use crate::plan::change::{Action, Change, Preview};
 use crate::plan::preconditions::Met;
@@ -80,7 +80,8 @@ impl PlanText {
                 out.push_str(&this.2);
             }
             last = Some(this);
-            if let Some(line) = plan.forecast.changes.get(&change.id).and_then(disruption_text::line) {
+            let cost = plan.forecast.changes.get(&change.id);
+            if let Some(line) = cost.and_then(|cost| disruption_text::line(cost, &change.id)) {
                 writeln!(out, "      {} {line}", style.paint(Tone::Warn, "!"))?;
             }
         }
@@ -108,7 +109,7 @@ impl PlanText {
         self.held(out, plan)?;
         self.needs(out, plan)?;
         for (unit, course) in &plan.courses {
-            if let Some(line) = upgrade_text::line(course) {
+            if let Some(line) = upgrade_text::line(course, upgrade_text::stop(plan, unit)) {
                 writeln!(out, "{} {unit}: {line}", style.paint(Tone::Strong, "upgrade:"))?;
             }
         }
@@ -166,28 +167,15 @@ impl PlanText {
     /// What has to be there and is not ours to make.
     fn needs(&self, out: &mut String, plan: &Plan) -> fmt::Result {
         let style = self.style;
-        // What is there is worth a line where there is more to say of it than that.
-        let told = || {
-            plan.needs
-                .iter()
-                .filter(|need| need.met != Met::Yes || !need.why.is_empty())
-        };
-        for need in told() {
-            let for_whom = match (need.units.len(), need.units.first()) {
-                (1, Some(unit)) => unit.to_string(),
-                (n, _) => format!("{n} clusters"),
+        for need in needs_text::told(plan) {
+            let tone = match need.met {
+                Met::No | Met::Unknown => Tone::Bad,
+                Met::Unchecked | Met::Yes => Tone::Faint,
             };
-            let (tone, word) = match need.met {
-                Met::No if need.why.is_empty() => (Tone::Bad, "missing:"),
-                Met::No => (Tone::Bad, "does not fit:"),
-                Met::Unknown => (Tone::Bad, "needed, not known:"),
-                Met::Unchecked => (Tone::Faint, "needed, not checked:"),
-                Met::Yes => (Tone::Faint, "found:"),
-            };
-            let what = crate::plan::preconditions::sentence(&need.what, &need.why);
-            writeln!(out, "{} {what} (for {for_whom})", style.paint(tone, word))?;
+            let word = style.paint(tone, needs_text::word(need));
+            writeln!(out, "{word} {}", needs_text::what(need))?;
         }
-        if told().next().is_some() {
+        if needs_text::told(plan).next().is_some() {
             writeln!(out)?;
         }
         Ok(())

@@ -84,6 +84,19 @@ impl Totals {
         }
     }
 
+    /// Adds those of so many units that are alike.
+    pub(in crate::report) fn add(&mut self, one: &Self, times: usize) {
+        self.create += one.create * times;
+        self.update += one.update * times;
+        self.adopt += one.adopt * times;
+        self.delete += one.delete * times;
+        self.forget += one.forget * times;
+        self.waiting += one.waiting * times;
+        self.refused += one.refused * times;
+        self.unknown += one.unknown * times;
+        self.left += one.left * times;
+    }
+
     /// Objects that can't be told.
     pub(in crate::report) fn unknown(&self) -> usize {
         self.unknown

@@ -145,7 +145,7 @@ fn an_object_whose_fleet_label_was_taken_off_is_found_and_mended() {
 }
 
 #[test]
-fn a_secret_that_was_changed_shows_digests_alone() {
+fn a_secret_that_was_changed_shows_nothing_of_its_values() {
     let Some(stage) = Stage::new("masked") else { return };
     stage.run(&["apply", "--yes"]).exits(0);
     let base64 = "eyJhIjoiaHVudGVyMjIifQ==";
@@ -155,7 +155,7 @@ fn a_secret_that_was_changed_shows_digests_alone() {
         &["patch", "secret", "pull-secret", "--type=merge", "-p", &edit],
     );
     let planned = stage.run(&["plan", "--detailed-exitcode"]).exits(4);
-    let field = r#"~ .data..dockerconfigjson: "(sensitive "#;
+    let field = r#"~ .data..dockerconfigjson: "(sensitive)" → "(sensitive, changed)""#;
     assert!(
         planned.stdout.contains(field) && !planned.stdout.contains(base64),
         "{}",

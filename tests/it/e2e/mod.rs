@@ -26,6 +26,7 @@ mod said;
 mod scope;
 mod several;
 mod source;
+mod stale;
 mod sync;
 mod telemetry;
 mod terminal;

@@ -271,6 +271,7 @@ impl World {
             id,
             api_version: OCI_API_VERSION,
             uid: &uid,
+            version: "",
         };
         self.provider.delete(request).await
     }
