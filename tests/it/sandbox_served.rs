@@ -10,15 +10,15 @@ use crate::fleet_support::repository;
 use crate::support;
 
 /// A served sandbox, ended with the test.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    said: Vec<String>,
+    pub(crate) said: Vec<String>,
 }
 
 impl Served {
     /// Starts it and waits for its four lines.
-    fn start(place: &Workplace, args: &[&str]) -> Self {
+    pub(crate) fn start(place: &Workplace, args: &[&str]) -> Self {
         let args = [&["sandbox", "--dir", "box", "--speed", "2000"], args].concat();
         let mut child = place
             .command(&args)
@@ -42,7 +42,7 @@ impl Served {
     }
 
     /// Ends it as Ctrl-C does; gives what it said on stderr.
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill");
         assert!(sent.success());
