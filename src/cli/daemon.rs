@@ -1,23 +1,28 @@
 //! `daemon`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use futures::future::join_all;
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{FleetDirectory, Global, TargetArgs, duration};
+use super::daemon_list::{self, List};
 use super::git_args::GitArgs;
 use super::lease_args::ReplicaArgs;
 use super::webhook_args::WebhookArgs;
 use super::{Exit, Printer, common};
-use crate::daemon::{self, Directory, Options, Pace, Repository, Source};
+use crate::daemon::{self, Directory, Options, Pace, Repository, Shown, Source, Taken};
 use crate::fleet::model::DriftAction;
 use crate::http_server::Server;
-use crate::ops;
+use crate::ops::{self, Access, LoadedFleet};
+use crate::providers::oci::budget::{Budget, Rate};
 use crate::source::git::Allowed;
 
 /// Keep the live state as the fleet files say, until told to stop
@@ -37,7 +42,18 @@ use crate::source::git::Allowed;
     Webhooks: at the Git server give the URL with the path /webhook, content type application/json, pushes alone. GitHub,\n\
     Gitea and others sign each of them with the secret. GitLab sends its \"Secret token\" as it is, which whoever reads it can\n\
     use again: give it a secret of its own, and only over TLS, ended before this address. Of several replicas any may be\n\
-    told: it tells the others by an annotation of the FleetStatus."
+    told: it tells the others by an annotation of the FleetStatus. Daemons of one management cluster\n\
+    each do not tell each other: give each of them a webhook.\n\n\
+    Several fleets in one process (--config fleets.yaml), none of which waits for another:\n  \
+    fleets:\n  \
+    - name: payments\n    \
+    git: {url: https://git.example.com/payments/fleet.git, ref: main, tokenFile: payments-token}\n  \
+    - name: data\n    \
+    git: {url: ssh://git@git.example.com/data/fleet.git, path: clusters, sshKeyFile: data-key}\n    \
+    webhookSecretFile: data-webhook-secret\n\n\
+    Paths are meant from the file's directory. The other options hold for all of them; Leases, caps\n\
+    and statuses are each fleet's own, the budget of calls to OCI is everybody's. /status has them by\n\
+    name, metrics by the label `fleet`."
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -45,6 +61,10 @@ pub(super) struct Args {
 
     #[command(flatten)]
     git: GitArgs,
+
+    /// Follow the fleets that this file lists, each from its own repository, instead of one: see `fleetwright schema daemon/fleets`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fleet", "git"])]
+    config: Option<PathBuf>,
 
     #[command(flatten)]
     target: TargetArgs,
@@ -96,51 +116,51 @@ enum DriftPolicy {
     Off,
 }
 
+/// Nothing is looked at more often, whatever is asked for.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// How long listeners may take to end.
 const LISTENERS: Duration = Duration::from_millis(500);
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let runtime = common::runtime()?;
-    // A sandbox is made ready for what the fleet expects to find there.
-    let loaded = match args.target.sandbox {
-        Some(_) => Some(load(args, printer)?),
+    let list = match &args.config {
+        Some(path) => Some(daemon_list::read(path, &args.git, printer)?),
         None => None,
     };
-    let access = common::access(&args.target, loaded.as_ref(), &runtime)?;
+    // A sandbox is made ready for what the fleets expect to find there.
+    let loaded = match args.target.sandbox {
+        Some(_) => load(args, list.as_ref(), printer)?,
+        None => Vec::new(),
+    };
+    let access = access(args, &loaded, &runtime)?;
     drop(loaded);
-    let options = Options {
-        source: source(args)?,
-        access: access.clone(),
-        poll: args.poll.max(Duration::from_secs(1)),
-        pace: Pace {
-            resync: args.resync.max(Duration::from_secs(1)),
-            ..Pace::default()
-        },
-        drift: match args.drift {
-            DriftPolicy::Correct => DriftAction::Correct,
-            DriftPolicy::Report => DriftAction::Report,
-            DriftPolicy::Off => DriftAction::Off,
-        },
-        provider: common::provider(&args.target),
-        management_clusters: args.target.management_cluster.clone(),
-        holder: args.replicas.holder(),
-        concurrency: args.concurrency.into(),
-        board: Arc::default(),
-        bell: Arc::default(),
-        telemetry: Arc::new(daemon::Telemetry::new(access.metrics.clone())),
+    let fleets = match &list {
+        Some(list) => listed(args, list, &access)?,
+        None => vec![alone(args, source(args)?, access.clone())],
     };
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
         let told = common::told_to_end()?;
         let server = match args.listen {
-            Some(address) => Some(daemon::listen(options.board.clone(), options.telemetry.clone(), address).await?),
+            Some(address) => {
+                let shown = Shown::of(&fleets, access.metrics.clone());
+                Some(daemon::listen(shown, address).await?)
+            }
             None => None,
         };
         if let Some(server) = &server {
             printer.data(&format!("listening: {}\n", server.address()))?;
         }
-        let webhooks = args.webhooks.listen(&options, printer).await?;
-        let daemon = daemon::run(options, stop.clone());
+        let secrets: BTreeMap<String, PathBuf> = list
+            .iter()
+            .flat_map(List::each)
+            .filter_map(|one| Some((one.name().to_owned(), one.webhook_secret()?)))
+            .collect();
+        let webhooks = args
+            .webhooks
+            .listen(&fleets, &secrets, access.metrics.clone(), printer)
+            .await?;
+        let daemon = daemon::run_all(fleets, stop.clone());
         tokio::pin!(daemon);
         tokio::pin!(told);
         tokio::select! {
@@ -162,6 +182,65 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     ended
 }
 
+/// How control planes are reached. Whatever is followed, and however often its connections begin anew, OCI is asked within one
+/// budget.
+fn access(args: &Args, loaded: &[LoadedFleet], runtime: &Runtime) -> anyhow::Result<Access> {
+    let mut access = common::access(&args.target, loaded.first(), runtime)?;
+    if let Some(sandbox) = &access.sandbox {
+        for loaded in loaded.iter().skip(1) {
+            runtime.block_on(ops::ready_sandbox(sandbox, loaded))?;
+        }
+    }
+    // Nobody has to be spared in a sandbox, unless somebody asks for it.
+    let rate = access.oci.rate.or_else(|| access.sandbox.is_none().then(Rate::default));
+    access.oci.budget = rate.map(|rate| Arc::new(Budget::new(rate)));
+    Ok(access)
+}
+
+/// What is done for the only fleet.
+fn alone(args: &Args, source: Arc<dyn Source>, access: Access) -> Options {
+    Options {
+        name: None,
+        taken: Arc::default(),
+        source,
+        poll: args.poll.max(SHORTEST),
+        pace: Pace {
+            resync: args.resync.max(SHORTEST),
+            ..Pace::default()
+        },
+        drift: match args.drift {
+            DriftPolicy::Correct => DriftAction::Correct,
+            DriftPolicy::Report => DriftAction::Report,
+            DriftPolicy::Off => DriftAction::Off,
+        },
+        provider: common::provider(&args.target),
+        management_clusters: args.target.management_cluster.clone(),
+        holder: args.replicas.holder(),
+        concurrency: args.concurrency.into(),
+        board: Arc::default(),
+        bell: Arc::default(),
+        telemetry: Arc::new(daemon::Telemetry::new(access.metrics.clone())),
+        access,
+    }
+}
+
+/// What is done for each fleet of a list.
+fn listed(args: &Args, list: &List, access: &Access) -> anyhow::Result<Vec<Options>> {
+    let taken = Arc::<Taken>::default();
+    let each = list.each().map(|one| {
+        let of_all = alone(args, one.source()?, one.access(access));
+        Ok(Options {
+            name: Some(one.name().to_owned()),
+            taken: taken.clone(),
+            poll: one.poll(of_all.poll)?.max(SHORTEST),
+            drift: one.drift(of_all.drift),
+            management_clusters: one.management_clusters(&of_all.management_clusters),
+            ..of_all
+        })
+    });
+    each.collect()
+}
+
 fn source(args: &Args) -> anyhow::Result<Arc<dyn Source>> {
     Ok(match args.git.options(common::cache())? {
         Some(options) => {
@@ -177,11 +256,12 @@ fn source(args: &Args) -> anyhow::Result<Arc<dyn Source>> {
     })
 }
 
-fn load(args: &Args, printer: &Printer) -> anyhow::Result<ops::LoadedFleet> {
-    let loaded = match args.git.options(common::cache())? {
-        Some(options) => common::load_fetched(&options, true)?,
-        None => common::load_directory(&args.at.fleet, false)?,
+fn load(args: &Args, list: Option<&List>, printer: &Printer) -> anyhow::Result<Vec<LoadedFleet>> {
+    let loaded = match (list, args.git.options(common::cache())?) {
+        (Some(list), _) => list.each().map(|one| one.load()).collect::<anyhow::Result<_>>()?,
+        (None, Some(options)) => vec![common::load_fetched(&options, true)?],
+        (None, None) => vec![common::load_directory(&args.at.fleet, false)?],
     };
-    common::show_problems(&loaded, printer);
+    loaded.iter().for_each(|loaded| common::show_problems(loaded, printer));
     Ok(loaded)
 }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::args::{duration, size};
+use crate::daemon::GitListed;
 use crate::ops::{FetchOptions, SshAccess, Token};
 use crate::resource::Secret;
 use crate::source::git::{Location, Proxy, Selection};
@@ -45,7 +46,7 @@ pub(super) struct GitArgs {
         hide_env_values = true,
         env = "FLEETWRIGHT_GIT_PROXY"
     )]
-    git_proxy: Option<String>,
+    pub(super) git_proxy: Option<String>,
 
     /// File with a token or a password, instead of FLEETWRIGHT_GIT_TOKEN; read each time, so that it can be renewed
     #[arg(long, help_heading = "Git", value_name = "FILE", requires = "git")]
@@ -105,6 +106,28 @@ impl GitArgs {
         }
     }
 
+    /// What a list of fleets says of a repository; `path` gives a file that it names.
+    pub(super) fn of(git: &GitListed, path: impl Fn(&Option<PathBuf>) -> Option<PathBuf>) -> anyhow::Result<Self> {
+        let timeout = git.timeout.as_deref().map(duration).transpose();
+        let max_size = git.max_size.as_deref().map(size).transpose();
+        Ok(Self {
+            git: Some(git.url.clone()),
+            reference: git.r#ref.as_deref().map(str::parse).transpose()?,
+            path: git.path.clone(),
+            git_ca: path(&git.ca_file),
+            git_proxy: git.proxy.clone(),
+            git_token_file: path(&git.token_file),
+            git_user: git.user.clone(),
+            git_ssh_key: path(&git.ssh_key_file),
+            git_known_hosts: path(&git.known_hosts_file),
+            git_signers: path(&git.signers_file),
+            git_openpgp_keys: path(&git.openpgp_keys_file),
+            git_timeout: timeout.map_err(|error| anyhow::anyhow!("`timeout`: {error}"))?,
+            git_max_size: max_size.map_err(|error| anyhow::anyhow!("`maxSize`: {error}"))?,
+            ..Self::none()
+        })
+    }
+
     /// What to fetch, if a repository is named. `cache` is the user's cache directory.
     pub(super) fn options(&self, cache: Option<PathBuf>) -> anyhow::Result<Option<FetchOptions>> {
         let Some(url) = &self.git else { return Ok(None) };
@@ -152,7 +175,7 @@ impl GitArgs {
 }
 
 /// A server that says nothing is given up no later than the fetch as a whole.
-fn wait_no_longer(deadline: Duration) {
+pub(super) fn wait_no_longer(deadline: Duration) {
     use crate::source::git::{Timeouts, set_timeouts};
     let usual = Timeouts::default();
     set_timeouts(Timeouts {

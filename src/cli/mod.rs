@@ -9,6 +9,7 @@ mod ask_args;
 mod common;
 mod completion;
 mod daemon;
+mod daemon_list;
 mod doctor;
 mod explain;
 mod git_args;

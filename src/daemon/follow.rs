@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::board::Board;
 use crate::metrics::Registry;
@@ -217,7 +218,7 @@ impl Follower {
                 heard: heard.clone(),
                 board: board.clone(),
             };
-            self.tasks.spawn(task.run(watch));
+            self.tasks.spawn(task.run(watch).in_current_span());
         }
         Ok(())
     }

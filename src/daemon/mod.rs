@@ -8,7 +8,7 @@
 //! source is; what was mended too often; what a plan means. `batches` begins, `batch` looks and acts, `ending` finishes; `follow`
 //! hears what happens to live objects, `source` knows the files and `revision` brings them into force, `webhook` is told that
 //! they changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the cluster; `requests` are
-//! what these want.
+//! what these want. `several` runs such a daemon for each of several fleets, and `listed` are the files that name them.
 
 mod batch;
 mod batches;
@@ -19,12 +19,15 @@ mod ending;
 mod facts;
 mod follow;
 mod http;
+mod listed;
+mod listen;
 mod poll;
 mod queue;
 mod reach;
 mod replica;
 mod requests;
 mod revision;
+mod several;
 mod source;
 mod state;
 mod tally;
@@ -33,7 +36,6 @@ mod tell;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,7 +50,9 @@ pub use self::board::{Board, Report, UnitReport};
 use self::corrections::Corrections;
 use self::facts::UnitFacts;
 use self::follow::{Follower, Heard};
-use self::http::Probes;
+pub use self::http::{Shown, ShownFleet};
+pub use self::listed::{DriftWord, GitListed, Listed, ListedFleets, Origin, schema as list_schema};
+pub use self::listen::{ListenError, listen, listen_to_webhooks};
 use self::poll::Poll;
 pub use self::queue::Pace;
 use self::queue::{End, Queue};
@@ -56,14 +60,14 @@ use self::reach::Reaches;
 use self::replica::Replica;
 use self::requests::{Moment, Requests};
 use self::revision::Looked;
+pub use self::several::{Taken, run as run_all};
 pub use self::source::{Directory, Repository, Source, SourceFailure};
 pub use self::state::State;
 use self::telemetry::Availability;
 pub use self::telemetry::Telemetry;
 use self::tell::{Ask, Desk, Kept, Tellers};
-pub use self::webhook::{Bell, Push, Received, SecretError, Webhooks};
+pub use self::webhook::{Bell, Push, Received, Route, SecretError, Webhooks};
 use crate::fleet::model::DriftAction;
-use crate::http_server::{Bounds, Server};
 use crate::inventory::InventoryKey;
 use crate::ops::lease::Holder;
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope, Scope};
@@ -71,7 +75,12 @@ use crate::report::chain;
 use crate::resource::{Revision, UnitId};
 
 /// How the daemon works.
+#[derive(Clone)]
 pub struct Options {
+    /// What the fleet is called among several that one process follows; none where it is the only one.
+    pub name: Option<String>,
+    /// Who follows which fleet.
+    pub taken: Arc<Taken>,
     /// The files.
     pub source: Arc<dyn Source>,
     /// How control planes are reached.
@@ -98,41 +107,8 @@ pub struct Options {
     pub telemetry: Arc<Telemetry>,
 }
 
-/// The address can't be had.
-#[derive(Debug, thiserror::Error)]
-#[error("can't listen on {address}")]
-pub struct ListenError {
-    address: SocketAddr,
-    source: std::io::Error,
-}
-
-/// Probes and people send no bodies to speak of, and don't come in hundreds.
-const BOUNDS: Bounds = Bounds {
-    body: 1 << 20,
-    head_time: Duration::from_secs(10),
-    body_time: Duration::from_secs(10),
-    connections: 64,
-};
 /// The loop comes round at least so often, so that probes see that it does.
 const PULSE: Duration = Duration::from_secs(15);
-
-/// Answers probes, from now on and until the server is ended or dropped.
-///
-/// # Errors
-/// Where the address can't be had.
-pub async fn listen(board: Arc<Board>, telemetry: Arc<Telemetry>, address: SocketAddr) -> Result<Server, ListenError> {
-    let server = Server::listen(Arc::new(Probes { board, telemetry }), address, BOUNDS).await;
-    server.map_err(|source| ListenError { address, source })
-}
-
-/// Takes webhooks in, from now on and until the server is ended or dropped.
-///
-/// # Errors
-/// Where the address can't be had.
-pub async fn listen_to_webhooks(webhooks: Webhooks, address: SocketAddr) -> Result<Server, ListenError> {
-    let server = Server::listen(Arc::new(webhooks), address, webhook::BOUNDS).await;
-    server.map_err(|source| ListenError { address, source })
-}
 
 /// Runs until it is told to stop; what is under way is then finished, as far as that goes within ten seconds. What goes
 /// wrong is told, and tried again.

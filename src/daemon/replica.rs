@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::inventory::InventoryKey;
 use crate::ops::lease::{Claim, Claims, Holder, Keeper, Standing};
@@ -93,7 +94,7 @@ impl Replica {
             let keeper = Keeper::new(holder, name.clone(), store, self.claims.clone());
             let kept = Kept {
                 context: context(&name).cloned().unwrap_or_default(),
-                task: tokio::spawn(keeper.run(stop.clone())),
+                task: tokio::spawn(keeper.run(stop.clone()).in_current_span()),
                 stop,
             };
             self.keepers.insert(name, kept);

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::task::JoinError;
+use tracing::Span;
 
-use super::Daemon;
 use super::poll::Found;
 use super::reach::Reaches;
 use super::telemetry::News;
 use super::tell::FleetFacts;
+use super::{Daemon, Options};
 use crate::diag::Severity;
 use crate::ops::LoadedFleet;
 use crate::report::chain;
@@ -29,8 +30,9 @@ impl Daemon {
         let source = self.options.source.clone();
         let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
         let telemetry = self.options.telemetry.clone();
+        let span = Span::current();
         self.looks
-            .spawn_blocking(move || telemetry.look(&*source, seen.as_ref(), earlier.as_deref()));
+            .spawn_blocking(move || span.in_scope(|| telemetry.look(&*source, seen.as_ref(), earlier.as_deref())));
     }
 
     /// Notes what a look came to, and brings what it found into force where that is in order.
@@ -83,10 +85,26 @@ impl Daemon {
         self.seen = Some(there);
         let scope = self.scope();
         let in_order = loaded.check_scope(&scope).map_err(|error| error.to_string());
-        match in_order.and_then(|()| is_in_order(&loaded)) {
+        match in_order
+            .and_then(|()| is_in_order(&loaded))
+            .and_then(|()| self.take(&loaded))
+        {
             Ok(()) => self.bring_into_force(loaded).await,
             Err(error) => self.refuse(&error),
         }
+    }
+
+    /// Takes the fleet, unless it is followed already.
+    fn take(&self, loaded: &LoadedFleet) -> Result<(), String> {
+        let Options { name, taken, .. } = &self.options;
+        let taken = taken.take(&loaded.revised.fleet, name.as_deref().unwrap_or_default());
+        taken.map_err(|other| {
+            format!(
+                "these are the files of the fleet `{}`, which is followed as `{other}` already, and two would fight: take one of \
+                 them out of the list",
+                loaded.fleet.name
+            )
+        })
     }
 
     /// Tells why what the source holds is not in force; once, however often it is tried.

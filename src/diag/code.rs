@@ -59,6 +59,7 @@ codes! {
     UnknownRegion = "FW0305", Warning, "A region that this version does not know.";
     IgnoreRule = "FW0306", Error, "A rule of `ignore` that can't be followed: nothing is written until it can.";
     IgnoreIdle = "FW0307", Warning, "A rule of `ignore` that nothing in the whole fleet matches.";
+    ListedTwice = "FW0308", Error, "Two fleets of a daemon's list have the same name, or lead to the same files.";
     // FW04xx: the lock, addresses and placement
     LockBroken = "FW0401", Error, "A file of the lock can't be read.";
     AddressClash = "FW0402", Error, "Two blocks of the lock overlap.";

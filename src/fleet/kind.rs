@@ -87,15 +87,15 @@ impl Kind {
     /// The JSON Schema (draft 7, which editors know best) of a document of this kind.
     pub fn schema(self) -> Value {
         let spec = match self {
-            Self::Fleet => of::<spec::FleetSpec>(),
-            Self::ManagementCluster => of::<spec::ManagementClusterSpec>(),
-            Self::Environment => of::<spec::EnvironmentSpec>(),
-            Self::Release => of::<spec::ReleaseSpec>(),
-            Self::NodePoolProfile => of::<spec::PoolSpec>(),
-            Self::Network => of::<spec::NetworkSpec>(),
-            Self::Cluster => of::<spec::ClusterSpec>(),
-            Self::Clusters => of::<spec::ClustersSpec>(),
-            Self::Moved => of::<Vec<spec::MovedSpec>>(),
+            Self::Fleet => schema_of::<spec::FleetSpec>(),
+            Self::ManagementCluster => schema_of::<spec::ManagementClusterSpec>(),
+            Self::Environment => schema_of::<spec::EnvironmentSpec>(),
+            Self::Release => schema_of::<spec::ReleaseSpec>(),
+            Self::NodePoolProfile => schema_of::<spec::PoolSpec>(),
+            Self::Network => schema_of::<spec::NetworkSpec>(),
+            Self::Cluster => schema_of::<spec::ClusterSpec>(),
+            Self::Clusters => schema_of::<spec::ClustersSpec>(),
+            Self::Moved => schema_of::<Vec<spec::MovedSpec>>(),
         };
         self.document(spec)
     }
@@ -170,7 +170,8 @@ impl Kind {
     }
 }
 
-fn of<T: JsonSchema>() -> Value {
+/// The JSON Schema (draft 7) of a type.
+pub fn schema_of<T: JsonSchema>() -> Value {
     SchemaSettings::draft07()
         .into_generator()
         .into_root_schema_for::<T>()

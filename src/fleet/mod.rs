@@ -38,6 +38,7 @@ mod rules;
 mod security_rules;
 mod self_managed;
 mod services;
+mod settings;
 mod shape;
 mod shared;
 mod spec;
@@ -48,8 +49,9 @@ mod yaml;
 mod yaml_1_1;
 
 pub use explain::{Derived, Explained, Explainer, Origin, explain, explain_derived};
-pub use kind::Kind;
+pub use kind::{Kind, schema_of};
 pub use load::{Loaded, load};
 pub use lock::{Lock, LockChange, LockChangeKind, LockedCluster, LockedFleet, LockedNetwork};
 pub use node::SourceFile;
 pub use resolve::{Resolved, Seed, resolve};
+pub use settings::Settings;

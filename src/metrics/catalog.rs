@@ -110,7 +110,7 @@ mod tests {
                 assert!(entry.name.ends_with("_seconds"), "{}", entry.name);
             }
             assert!(
-                entry.help.ends_with('.') && !entry.labels.contains(&"le"),
+                entry.help.ends_with('.') && !entry.labels.iter().any(|label| ["le", "fleet"].contains(label)),
                 "{}",
                 entry.name
             );

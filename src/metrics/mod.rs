@@ -2,7 +2,8 @@
 //!
 //! Invariant: pure but for a lock; every metric is in [`catalog`], with its labels, and no other can be recorded. A family
 //! holds a bounded number of series, whatever its labels are made of. No label holds a secret: they are names of kinds,
-//! units, operations and results.
+//! units, operations and results. A process that follows several fleets has a registry for each and one for itself: what one
+//! fleet counts takes no room from another.
 //!
 //! Written by hand in the text format 0.0.4, which every collector reads and `promtool` checks: most series are states that
 //! are known when somebody asks, and go when what they tell of goes, which leaves little for a library to do.
@@ -13,7 +14,7 @@ pub mod catalog;
 mod registry;
 mod text;
 
-pub use self::registry::Registry;
+pub use self::registry::{Registry, text_of};
 
 /// What a family holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -78,12 +78,7 @@ impl Registry {
 
     /// Everything, in the text format 0.0.4.
     pub fn text(&self) -> String {
-        let all = self.lock();
-        let mut text = String::new();
-        for entry in catalog::ALL {
-            super::text::write(&mut text, entry, all.get(entry.name));
-        }
-        text
+        text_of(&[(None, self)])
     }
 
     fn change<const N: usize>(
@@ -111,10 +106,24 @@ impl Registry {
     }
 }
 
+/// Everything that some registries hold, in the text format 0.0.4; the series of one that is a fleet's bear its name.
+pub fn text_of(parts: &[(Option<&str>, &Registry)]) -> String {
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|(fleet, registry)| (*fleet, registry.lock()))
+        .collect();
+    let mut text = String::new();
+    for entry in catalog::ALL {
+        let series: Vec<_> = parts.iter().map(|(fleet, all)| (*fleet, all.get(entry.name))).collect();
+        super::text::write(&mut text, entry, &series);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::catalog::{CHANGES, KUBERNETES_SECONDS, UNIT_IN_SYNC, UNITS};
+    use crate::metrics::catalog::{CHANGES, KUBERNETES_SECONDS, PROCESS_CPU, UNIT_IN_SYNC, UNITS};
 
     fn has(registry: &Registry, line: &str) -> bool {
         registry.text().lines().any(|one| one == line)
@@ -161,6 +170,31 @@ mod tests {
         registry.set(&UNITS, ["cluster", "failed"], 1.0);
         registry.retain(&UNITS, |labels| labels[1] != "failed");
         assert!(!registry.text().contains("failed"));
+    }
+
+    #[test]
+    fn of_several_fleets_each_series_says_whose_it_is_and_a_family_stands_in_one_place() {
+        let (one, other, process) = (Registry::default(), Registry::default(), Registry::default());
+        one.set(&UNITS, ["cluster", "in_sync"], 1.0);
+        other.set(&UNITS, ["cluster", "in_sync"], 2.0);
+        one.observe(&KUBERNETES_SECONDS, ["GET"], Duration::ZERO);
+        process.set(&PROCESS_CPU, [], 3.0);
+        let text = text_of(&[(Some("one"), &one), (Some("other"), &other), (None, &process)]);
+        let has = |line: &str| text.lines().any(|one| one == line);
+        for line in [
+            r#"fleetwright_units{fleet="one",kind="cluster",state="in_sync"} 1"#,
+            r#"fleetwright_units{fleet="other",kind="cluster",state="in_sync"} 2"#,
+            r#"fleetwright_kubernetes_request_seconds_count{fleet="one",verb="GET"} 1"#,
+            r#"fleetwright_kubernetes_request_seconds_bucket{fleet="one",verb="GET",le="+Inf"} 1"#,
+            r#"fleetwright_source_errors_total{fleet="one"} 0"#,
+            r#"fleetwright_source_errors_total{fleet="other"} 0"#,
+            "process_cpu_seconds_total 3",
+        ] {
+            assert!(has(line), "{line}\n{text}");
+        }
+        assert!(!has("fleetwright_source_errors_total 0"), "that is no fleet's");
+        assert_eq!(text.matches("# TYPE fleetwright_units ").count(), 1, "{text}");
+        assert_eq!(text.matches("process_cpu_seconds_total").count(), 3, "{text}");
     }
 
     #[test]

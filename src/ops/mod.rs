@@ -67,7 +67,7 @@ pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use pull::{PullError, Pulled, pull_definitions};
 pub use render::{RenderError, Written, render_stream, render_tree};
 pub use rights::{IamOptions, IamSubject, RbacOptions, RightsError, iam, rbac};
-pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, serve_sandbox};
+pub use sandbox::{SandboxError, ServeError, ServeOptions, Served, open_sandbox, ready_sandbox, serve_sandbox};
 pub use saved::{PURPOSE, SavedPlanError, moved_files, read_plan, save_plan};
 pub use schema::schemas;
 pub use status::status;

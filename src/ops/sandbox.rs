@@ -44,12 +44,22 @@ pub enum SandboxError {
 /// Where it can't be opened, or its API refuses what is put there.
 pub async fn open_sandbox(options: Options, fleet: Option<&LoadedFleet>) -> Result<Arc<Sandbox>, SandboxError> {
     let sandbox = Sandbox::open(options).await?;
-    if let Some(loaded) = fleet {
-        scene::set(&sandbox, loaded).await?;
-        networks::set(&sandbox, &loaded.fleet)?;
+    match fleet {
+        Some(loaded) => ready_sandbox(&sandbox, loaded).await?,
+        None => sandbox.settled().await,
     }
-    sandbox.settled().await;
     Ok(sandbox)
+}
+
+/// Puts into an open sandbox what a fleet expects others to have made.
+///
+/// # Errors
+/// Where its API refuses what is put there.
+pub async fn ready_sandbox(sandbox: &Arc<Sandbox>, loaded: &LoadedFleet) -> Result<(), SandboxError> {
+    scene::set(sandbox, loaded).await?;
+    networks::set(sandbox, &loaded.fleet)?;
+    sandbox.settled().await;
+    Ok(())
 }
 
 /// The tenancies that a fleet is in.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::daemon;
 use crate::fleet::Kind;
 use crate::report::schemas;
 
 /// The schemas by name: `fleet/Cluster` and the like for documents of the fleet files, `output/plan.v1` and the like for
-/// JSON output. The files below `schemas/` are called so.
+/// JSON output; `daemon/fleets` for the list of fleets that a daemon follows. The files below `schemas/` are called so.
 pub fn schemas() -> BTreeMap<String, Value> {
     let fleet = Kind::ALL
         .iter()
@@ -16,5 +17,6 @@ pub fn schemas() -> BTreeMap<String, Value> {
     let output = schemas::output()
         .into_iter()
         .map(|(name, schema)| (format!("output/{name}"), schema));
-    fleet.chain(output).collect()
+    let daemon = [("daemon/fleets".to_owned(), daemon::list_schema())];
+    fleet.chain(output).chain(daemon).collect()
 }

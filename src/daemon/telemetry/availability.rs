@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::{Telemetry, flag, seconds};
 use crate::metrics::Registry;
@@ -46,7 +47,7 @@ impl Availability {
         telemetry: Arc<Telemetry>,
     ) {
         self.0 = JoinSet::new();
-        self.0.spawn(async move {
+        let read = async move {
             let mut samples = samples(&loaded);
             samples.retain(|name, _| on.contains(name));
             let registry = telemetry.registry();
@@ -77,7 +78,8 @@ impl Availability {
                 }
                 tokio::time::sleep(EVERY).await;
             }
-        });
+        };
+        self.0.spawn(read.in_current_span());
     }
 }
 

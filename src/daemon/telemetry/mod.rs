@@ -193,10 +193,9 @@ impl Telemetry {
         }
     }
 
-    /// Everything, in the text format 0.0.4.
-    pub(super) fn text(&self, report: &Report) -> String {
+    /// Records what is told as it is when somebody asks.
+    pub(super) fn record(&self, report: &Report) {
         let registry = &*self.registry;
-        registry.set(&metric::BUILD_INFO, [env!("CARGO_PKG_VERSION")], 1.0);
         let revision = report.revision.iter().map(|revision| ([revision.to_string()], 1.0));
         registry.replace(&metric::REVISION_INFO, revision);
         let times = [
@@ -222,8 +221,6 @@ impl Telemetry {
         });
         registry.replace(&metric::LEASES, leases);
         self.units();
-        process::record(registry);
-        registry.text()
     }
 
     fn units(&self) {
@@ -267,6 +264,12 @@ impl Telemetry {
             left.map(|(purse, left)| ([purse.tenancy, purse.region], f64::from(left))),
         );
     }
+}
+
+/// Records what is told of the process, whichever fleets it follows.
+pub(super) fn record_process(registry: &Registry) {
+    registry.set(&metric::BUILD_INFO, [env!("CARGO_PKG_VERSION")], 1.0);
+    process::record(registry);
 }
 
 /// A revision, and what it holds.

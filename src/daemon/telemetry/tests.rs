@@ -6,6 +6,11 @@ fn unit(name: &str) -> UnitId {
     UnitId::Cluster(ClusterName::new(name))
 }
 
+fn written(telemetry: &Telemetry) -> String {
+    telemetry.record(&Report::default());
+    telemetry.registry().text()
+}
+
 fn looked(state: State, end: End) -> Looked {
     Looked {
         state,
@@ -36,7 +41,7 @@ fn units_are_told_as_they_are_and_go_with_the_fleet() {
         oldest: Some(Duration::from_secs(7)),
         under_way: 2,
     });
-    let text = telemetry.text(&Report::default());
+    let text = written(&telemetry);
     for line in [
         r#"fleetwright_units{kind="cluster",state="failed"} 1"#,
         r#"fleetwright_units{kind="cluster",state="in_sync"} 1"#,
@@ -64,6 +69,6 @@ fn units_are_told_as_they_are_and_go_with_the_fleet() {
 
     telemetry.keep(&BTreeSet::from([unit("b")]));
     telemetry.failed(&BTreeSet::from([unit("b")]), Duration::ZERO, None);
-    let text = telemetry.text(&Report::default());
+    let text = written(&telemetry);
     assert!(!text.contains(r#"name="a""#) && !text.contains("protected"), "{text}");
 }

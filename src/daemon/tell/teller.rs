@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument as _;
 
 use super::desk::{Ask, Desk, Said};
 use super::events::Events;
@@ -48,7 +49,8 @@ impl Tellers {
     ) {
         for on in clusters {
             if self.served.insert(on.clone()) {
-                self.tasks.spawn(Teller::new(on.clone(), desk.clone()).run());
+                let teller = Teller::new(on.clone(), desk.clone());
+                self.tasks.spawn(teller.run().in_current_span());
             }
         }
     }
@@ -184,7 +186,7 @@ impl Teller {
                         desk: self.desk.clone(),
                         touched: self.touched.clone(),
                     };
-                    self.watches.spawn(watcher.run());
+                    self.watches.spawn(watcher.run().in_current_span());
                 }
             }
         }

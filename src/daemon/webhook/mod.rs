@@ -1,7 +1,8 @@
 //! Webhooks: a Git server tells that somebody pushed.
 //!
 //! Invariant: whatever a request says, all that comes of it is that the source is looked at now. It has to prove that it
-//! comes from who has the secret before any of it is parsed, and what it costs is bounded before that is known.
+//! comes from who has the secret before any of it is parsed, and what it costs is bounded before that is known. Where several
+//! fleets are followed, only those are looked at whose secret proves it and whose repository it names.
 //!
 //! `signature`, `payload` and `meter` are pure.
 
@@ -10,6 +11,7 @@ mod payload;
 mod secret;
 mod signature;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,7 +28,6 @@ use self::meter::Meter;
 pub use self::payload::Push;
 pub use self::secret::SecretError;
 use self::signature::Proof;
-use super::Options;
 use super::source::Source;
 use crate::http_server::{Api, Bounds, Peer, Request, Response, full};
 use crate::metrics::Registry;
@@ -93,11 +94,22 @@ impl Received {
     }
 }
 
+/// A fleet that webhooks may be about.
+#[derive(Clone)]
+pub struct Route {
+    /// What it is called among several; none where it is the only one.
+    pub name: Option<String>,
+    /// Where its files come from.
+    pub source: Arc<dyn Source>,
+    /// Rung when they are to be looked at.
+    pub bell: Arc<Bell>,
+    /// The file of the secret that webhooks about it are proved with.
+    pub secret: PathBuf,
+}
+
 /// What takes webhooks in.
 pub struct Webhooks {
-    source: Arc<dyn Source>,
-    bell: Arc<Bell>,
-    secret: PathBuf,
+    routes: Vec<Route>,
     began: Instant,
     meter: Mutex<Meter>,
     metrics: Arc<Registry>,
@@ -123,30 +135,16 @@ impl Verdict {
 }
 
 impl Webhooks {
-    /// Takes webhooks in that are proved with the secret in a file. The file is read anew for each of them.
+    /// Takes webhooks in about these fleets, each proved with the secret in its file. The files are read anew for each webhook.
     ///
     /// # Errors
-    /// Where the file holds no secret that will do.
-    pub fn new(options: &Options, secret: PathBuf) -> Result<Self, SecretError> {
-        Self::of(
-            options.source.clone(),
-            options.bell.clone(),
-            secret,
-            options.access.metrics.clone(),
-        )
-    }
-
-    fn of(
-        source: Arc<dyn Source>,
-        bell: Arc<Bell>,
-        secret: PathBuf,
-        metrics: Arc<Registry>,
-    ) -> Result<Self, SecretError> {
-        secret::read(&secret)?;
+    /// Where a file holds no secret that will do.
+    pub fn new(routes: Vec<Route>, metrics: Arc<Registry>) -> Result<Self, SecretError> {
+        for file in secrets(&routes) {
+            secret::read(&file)?;
+        }
         Ok(Self {
-            source,
-            bell,
-            secret,
+            routes,
             began: Instant::now(),
             meter: Mutex::default(),
             metrics,
@@ -193,21 +191,37 @@ impl Webhooks {
 
     async fn receive(&self, request: Request) -> Verdict {
         let (parts, body) = request.into_parts();
-        let path = self.secret.clone();
-        let secret = match tokio::task::spawn_blocking(move || secret::read(&path)).await {
-            Ok(Ok(secret)) => secret,
-            Ok(Err(error)) => {
-                let error = crate::report::chain(&error);
-                tracing::error!(error, "webhooks can't be checked");
-                let why = "the secret can't be read";
-                return Verdict::new(StatusCode::SERVICE_UNAVAILABLE, Received::Unable, why);
-            }
-            Err(_) => {
-                let why = "the server is ending";
-                return Verdict::new(StatusCode::SERVICE_UNAVAILABLE, Received::Unable, why);
-            }
+        let files = secrets(&self.routes);
+        let read = move || {
+            files
+                .into_iter()
+                .map(|file| (secret::read(&file), file))
+                .collect::<Vec<_>>()
         };
-        if !Proof::of(&parts.headers).is_some_and(|proof| proof.holds(&secret, &body)) {
+        let Ok(secrets) = tokio::task::spawn_blocking(read).await else {
+            let why = "the server is ending";
+            return Verdict::new(StatusCode::SERVICE_UNAVAILABLE, Received::Unable, why);
+        };
+        let proof = Proof::of(&parts.headers);
+        let (mut proved, mut unread) = (BTreeSet::new(), false);
+        for (secret, file) in secrets {
+            match secret {
+                Ok(secret) if proof.as_ref().is_some_and(|proof| proof.holds(&secret, &body)) => {
+                    proved.insert(file);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let error = crate::report::chain(&error);
+                    tracing::error!(error, "webhooks can't be checked");
+                    unread = true;
+                }
+            }
+        }
+        if proved.is_empty() && unread {
+            let why = "the secret can't be read";
+            return Verdict::new(StatusCode::SERVICE_UNAVAILABLE, Received::Unable, why);
+        }
+        if proved.is_empty() {
             return self.unproved(&parts, "the signature does not fit");
         }
         if !payload::is_push(&parts.headers) {
@@ -219,12 +233,18 @@ impl Webhooks {
                 return Verdict::new(StatusCode::BAD_REQUEST, Received::Malformed, error.to_string());
             }
         };
-        if !self.source.concerns(&push) {
+        // Who has the secret of one fleet has nothing to say to another.
+        let concerned = |route: &&Route| proved.contains(&route.secret) && route.source.concerns(&push);
+        let mut concerned = self.routes.iter().filter(concerned).peekable();
+        if concerned.peek().is_none() {
             let why = "nobody here follows that";
             return Verdict::new(StatusCode::ACCEPTED, Received::Ignored, why);
         }
-        tracing::info!(reference = push.reference, "somebody pushed");
-        self.bell.ring();
+        for route in concerned {
+            let (reference, fleet) = (&push.reference, route.name.as_deref());
+            tracing::info!(reference, fleet, "somebody pushed");
+            route.bell.ring();
+        }
         Verdict::new(StatusCode::ACCEPTED, Received::Accepted, "looking")
     }
 
@@ -255,6 +275,11 @@ impl Api for Webhooks {
     fn refuse(&self, parts: &Parts) -> Option<Response> {
         self.glance(parts).map(|verdict| self.answer(&verdict))
     }
+}
+
+/// The files of secrets, each once.
+fn secrets(routes: &[Route]) -> BTreeSet<PathBuf> {
+    routes.iter().map(|route| route.secret.clone()).collect()
 }
 
 fn peer(parts: &Parts) -> Option<std::net::IpAddr> {

@@ -10,9 +10,18 @@ const SECRET: &str = "only-for-tests-1";
 const PUSH: &str = r#"{"ref": "refs/heads/main", "repository": {"full_name": "platform/fleet"}}"#;
 
 /// Follows one branch.
-struct Main;
+struct Branch(&'static str);
 
-impl Source for Main {
+fn route(branch: &'static str, bell: &Arc<Bell>, secret: PathBuf) -> Route {
+    Route {
+        name: None,
+        source: Arc::new(Branch(branch)),
+        bell: bell.clone(),
+        secret,
+    }
+}
+
+impl Source for Branch {
     fn look(&self) -> Result<Revision, SourceFailure> {
         Err("not asked".into())
     }
@@ -26,7 +35,7 @@ impl Source for Main {
     }
 
     fn concerns(&self, push: &Push) -> bool {
-        push.reference == "refs/heads/main"
+        push.reference.strip_prefix("refs/heads/") == Some(self.0)
     }
 }
 
@@ -42,7 +51,7 @@ impl Place {
         std::fs::write(folder.path().join("secret"), format!("{SECRET}\n")).unwrap();
         let bell = Arc::new(Bell::default());
         let secret = folder.path().join("secret");
-        let webhooks = Webhooks::of(Arc::new(Main), bell.clone(), secret, Arc::default()).unwrap();
+        let webhooks = Webhooks::new(vec![route("main", &bell, secret)], Arc::default()).unwrap();
         Self { folder, bell, webhooks }
     }
 
@@ -108,7 +117,8 @@ async fn the_secret_is_read_anew_for_each() {
     let (status, why) = place.send(PUSH, &signed(PUSH, SECRET)).await;
     assert_eq!(status, 503);
     assert!(!why.contains("another") && !why.contains("only-for"), "{why}");
-    assert!(Webhooks::of(Arc::new(Main), place.bell.clone(), file, Arc::default()).is_err());
+    let routes = vec![route("main", &place.bell, file)];
+    assert!(Webhooks::new(routes, Arc::default()).is_err());
 }
 
 #[tokio::test]
@@ -139,4 +149,34 @@ async fn bad_signatures_use_up_what_a_peer_has_and_time_gives_it_back() {
     tokio::time::advance(Duration::from_secs(10)).await;
     assert_eq!(place.send(PUSH, &signed(PUSH, SECRET)).await.0, 202);
     assert!(place.rang());
+}
+
+#[tokio::test]
+async fn of_several_fleets_those_are_looked_at_that_it_is_about_and_whose_secret_proves_it() {
+    const OTHER: &str = "another-secret-of-some-length";
+    let mut place = Place::new();
+    let (own, other) = (place.folder.path().join("secret"), place.folder.path().join("other"));
+    std::fs::write(&other, OTHER).unwrap();
+    let bells: [Arc<Bell>; 3] = std::array::from_fn(|_| Arc::default());
+    let routes = [("main", &own), ("main", &other), ("next", &other)];
+    let routes = routes.iter().zip(&bells);
+    let routes = routes
+        .map(|((branch, secret), bell)| route(branch, bell, (*secret).clone()))
+        .collect();
+    place.webhooks = Webhooks::new(routes, Arc::default()).unwrap();
+    let rang = || bells.each_ref().map(|bell| bell.rung().now_or_never().is_some());
+
+    assert_eq!(place.send(PUSH, &signed(PUSH, SECRET)).await.0, 202);
+    assert_eq!(rang(), [true, false, false]);
+    assert_eq!(place.send(PUSH, &signed(PUSH, OTHER)).await.0, 202);
+    assert_eq!(rang(), [false, true, false]);
+    let next = PUSH.replace("main", "next");
+    let (status, why) = place.send(&next, &signed(&next, SECRET)).await;
+    assert_eq!((status, why.as_str()), (202, "nobody here follows that\n"));
+    assert_eq!(rang(), [false; 3], "its secret is the other fleet's");
+    // One secret that can't be read holds up those alone that it is of.
+    std::fs::remove_file(&other).unwrap();
+    assert_eq!(place.send(PUSH, &signed(PUSH, SECRET)).await.0, 202);
+    assert_eq!(rang(), [true, false, false]);
+    assert_eq!(place.send(PUSH, &signed(PUSH, OTHER)).await.0, 503);
 }

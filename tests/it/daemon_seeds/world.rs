@@ -120,6 +120,8 @@ impl World {
             timing: Timing::default(),
         });
         let options = Options {
+            name: None,
+            taken: Arc::default(),
             source: self.commits.clone(),
             access: self.access.clone(),
             poll: Duration::from_secs(30),

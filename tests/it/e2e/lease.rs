@@ -128,7 +128,7 @@ impl Drop for Replica {
 const STANDBY: [&str; 4] = ["--replicas", "standby", "--lease-duration", "1s"];
 
 /// Who holds the fleet's Lease; empty where nobody does.
-fn holder(stage: &Stage) -> String {
+pub(super) fn holder(stage: &Stage) -> String {
     let label = format!("fleetwright.dev/lease={}", stage.uid());
     let leases = stage.login.get(&["leases", "-n", "fleetwright-system", "-l", &label]);
     let holders = list(&leases["items"])

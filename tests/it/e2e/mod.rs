@@ -24,6 +24,7 @@ mod recovery;
 mod revision;
 mod said;
 mod scope;
+mod several;
 mod source;
 mod sync;
 mod telemetry;

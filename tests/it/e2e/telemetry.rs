@@ -11,7 +11,7 @@ use super::daemon::{Daemon, commit, has_replicas};
 use super::wait::until;
 use crate::support::{Gitea, promtool};
 
-const SECRET: &str = "only-for-tests-1";
+pub(super) const SECRET: &str = "only-for-tests-1";
 
 /// Starts a daemon that looks at its source once an hour, and takes webhooks in; gives the address for them too.
 pub(super) fn start(stage: &Stage, more: &[&str]) -> (Daemon, String) {
@@ -113,7 +113,11 @@ fn send(address: &str, headers: &str, body: &[u8]) -> u16 {
 }
 
 fn signed(body: &str) -> String {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), body.as_bytes());
+    signed_with(SECRET, body)
+}
+
+fn signed_with(secret: &str, body: &str) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body.as_bytes());
     let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("x-hub-signature-256: sha256={tag}\r\n")
 }
@@ -130,6 +134,12 @@ fn post(address: &str, headers: &str, body: &str) -> u16 {
 pub(super) fn tell(address: &str, reference: &str) -> u16 {
     let push = format!(r#"{{"ref": "{reference}"}}"#);
     post(address, &signed(&push), &push)
+}
+
+/// The same of a push to the main branch of a repository, by who has this secret.
+pub(super) fn tell_of(address: &str, secret: &str, repository: &str) -> u16 {
+    let push = format!(r#"{{"ref": "refs/heads/main", "repository": {{"full_name": "{repository}"}}}}"#);
+    post(address, &signed_with(secret, &push), &push)
 }
 
 #[test]
