@@ -60,6 +60,11 @@ impl Daemon {
         self.child.id()
     }
 
+    /// Where it answers probes.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Bytes of memory that it has.
     pub(super) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");

@@ -142,6 +142,42 @@ pub(super) fn tell_of(address: &str, secret: &str, repository: &str) -> u16 {
     post(address, &signed_with(secret, &push), &push)
 }
 
+/// Connects, sends this and leaves it at that.
+fn begin(address: &str, request: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.write_all(request.as_bytes()).expect("a request");
+    stream
+}
+
+#[test]
+fn who_holds_a_connection_open_does_not_keep_it_from_ending() {
+    let Some(stage) = Stage::new("held") else { return };
+    let (mut daemon, address) = start(&stage, &[]);
+    daemon.says(&["looked at", "cluster held", "in sync"]);
+    // A body that comes slowly, a head that does, a connection that is kept for the next scrape, and one that says nothing.
+    let head = "POST /webhook HTTP/1.1\r\nhost: h\r\n";
+    let half = begin(
+        &address,
+        &format!("{head}x-hub-signature-256: 00\r\ncontent-length: 100\r\n\r\n{{"),
+    );
+    let headless = begin(&address, head);
+    let silent = begin(&address, "");
+    let mut kept = begin(daemon.address(), "GET /metrics HTTP/1.1\r\nhost: h\r\n\r\n");
+    let mut first = [0; 12];
+    kept.read_exact(&mut first).expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    let begun = std::time::Instant::now();
+    daemon.ends();
+    let took = begun.elapsed();
+    // That is what Kubernetes is told that it takes, and no measure of speed.
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+    for mut stream in [half, headless, silent, kept] {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).ok();
+        assert!(!String::from_utf8_lossy(&rest).contains(" 202 "), "it was closed");
+    }
+}
+
 #[test]
 fn what_floods_the_address_of_webhooks_is_refused_and_costs_nothing() {
     const MIB: u64 = 1 << 20;
