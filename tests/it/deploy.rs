@@ -6,6 +6,8 @@ use std::process::Command;
 
 use clap::CommandFactory as _;
 use fleetwright::cli::Cli;
+use fleetwright::daemon::ListedFleets;
+use fleetwright::fleet::SourceFile;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -131,6 +133,31 @@ const ALL: &[&str] = &[
     r#"priorityClassName="system-cluster-critical""#,
 ];
 
+/// Values that follow several fleets.
+const SEVERAL: &[&str] = &[
+    r#"fleets=[
+        {"name": "payments", "git": {"url": "https://git.example.com/payments.git", "tokenFile": "../secrets/payments.git/token"}},
+        {"name": "data", "git": {"url": "https://git.example.com/data.git"}, "webhookSecretFile": "../secrets/payments.git/hook"}]"#,
+    r#"fleetSecrets=["payments.git"]"#,
+    r#"podAnnotations={"a": "b"}"#,
+];
+
+/// The list of fleets in a ConfigMap, as the daemon reads it.
+#[track_caller]
+fn list(text: &str) -> ListedFleets {
+    let maps = objects(text);
+    let map = maps
+        .iter()
+        .find(|(name, _)| name.starts_with("ConfigMap "))
+        .expect("a ConfigMap")
+        .1;
+    let file = SourceFile {
+        path: "fleets.yaml".into(),
+        text: map["data"]["fleets.yaml"].as_str().expect("a list").into(),
+    };
+    ListedFleets::read(file).expect("it can be followed")
+}
+
 fn deployment(text: &str) -> Value {
     let found = objects(text)
         .into_iter()
@@ -145,7 +172,23 @@ fn the_arguments_are_those_that_the_program_takes() {
     };
     let base = built("deploy/kustomize/base").expect("as before");
     let full = rendered(&helm, ALL).expect("the values do");
-    for text in [&base, &example, &full] {
+    let several = rendered(&helm, SEVERAL).expect("the values do");
+    let plain_several = built("deploy/kustomize/overlays/several").expect("as before");
+    for text in [&several, &plain_several] {
+        let names: Vec<String> = list(text).fleets.into_iter().map(|listed| listed.name).collect();
+        assert_eq!(names, ["payments", "data"]);
+        let pod = &deployment(text)["spec"]["template"];
+        let text = text.to_string();
+        assert!(
+            text.contains("--webhook-listen=0.0.0.0:8081") && !text.contains("--git="),
+            "{pod}"
+        );
+        let service = &objects(&text)["Service fleetwright"];
+        assert_eq!(service["spec"]["ports"].as_array().map(Vec::len), Some(2), "{service}");
+        let policy = &objects(&text)["NetworkPolicy fleetwright"];
+        assert!(policy.to_string().contains("webhook"), "{policy}");
+    }
+    for text in [&base, &example, &full, &several, &plain_several] {
         let container = deployment(text).pointer("/spec/template/spec/containers/0").cloned();
         let args = container.expect("a container")["args"].clone();
         let args: Vec<String> = serde_json::from_value(args).expect("strings");
@@ -166,6 +209,7 @@ fn values_that_make_no_sense_are_refused() {
         (r#"git={"url": "https://a/b", "use": ["passphrase"]}"#, "use"),
         (r#"ociAuth="root""#, "ociAuth"),
         (r#"replicsa=2"#, "replicsa"),
+        (r#"fleets=[{"git": {"url": "https://a/b"}}]"#, "name"),
     ] {
         let refused = rendered(&helm, &[wrong]).expect_err(wrong);
         assert!(refused.contains(says), "{wrong}: {refused}");
@@ -190,7 +234,9 @@ fn a_server_takes_all_of_it_and_the_pod_is_as_restricted_as_can_be() {
     let base = built("deploy/kustomize/base").expect("kubectl is there");
     let example = built("deploy/kustomize/overlays/example").expect("kubectl is there");
     let full = rendered(&helm, ALL).expect("the values do");
-    for text in [&base, &example, &full] {
+    let several = rendered(&helm, SEVERAL).expect("the values do");
+    let plain_several = built("deploy/kustomize/overlays/several").expect("kubectl is there");
+    for text in [&base, &example, &full, &several, &plain_several] {
         let text = text.replace("fleetwright-system", namespace);
         // The server's own checks, and nothing stored; unknown fields are errors.
         login.kubectl_in(
@@ -315,6 +361,10 @@ fn versions_are_the_programs_own() {
         ),
         (
             "deploy/kustomize/overlays/example/kustomization.yaml",
+            format!("newTag: {version}"),
+        ),
+        (
+            "deploy/kustomize/overlays/several/kustomization.yaml",
             format!("newTag: {version}"),
         ),
     ] {

@@ -6,6 +6,12 @@
 {{- .Values.serviceAccount.name | default (include "fleetwright.name" .) -}}
 {{- end -}}
 
+{{/* Whether webhooks are taken in: not empty, where they are. */}}
+{{- define "fleetwright.webhooks" -}}
+{{- if .Values.webhook.secret -}}true{{- end -}}
+{{- range .Values.fleets -}}{{- if .webhookSecretFile -}}true{{- end -}}{{- end -}}
+{{- end -}}
+
 {{- define "fleetwright.selector" -}}
 app.kubernetes.io/name: fleetwright
 app.kubernetes.io/instance: {{ .Release.Name }}
