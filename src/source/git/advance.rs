@@ -36,7 +36,7 @@ pub enum Refusal {
     /// The new one is older.
     #[error(
         "{new} is older than {in_force}, which is in force and stays so: to go back, commit a revert, or \
-         start once with --allow-older"
+         start once with --allow-older (`allowOlder` in a list of fleets)"
     )]
     Older {
         /// The revision in force.
@@ -47,7 +47,7 @@ pub enum Refusal {
     /// The new one was not made on top of the one in force.
     #[error(
         "{new} was not made on top of {in_force}, which is in force and stays so: the history was rewritten (force-push); \
-         restore it, or start once with --allow-rewritten"
+         restore it, or start once with --allow-rewritten (`allowRewritten` in a list of fleets)"
     )]
     Rewritten {
         /// The revision in force.
@@ -58,7 +58,7 @@ pub enum Refusal {
     /// The repository does not hold the one in force.
     #[error(
         "the repository does not hold {in_force}, which is in force and stays so, so nothing says that {new} is newer: \
-         restore the history, or start once with --allow-rewritten"
+         restore the history, or start once with --allow-rewritten (`allowRewritten` in a list of fleets)"
     )]
     Lost {
         /// The revision in force.

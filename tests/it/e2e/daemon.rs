@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
@@ -314,9 +315,13 @@ pub(super) fn commit(stage: &Stage, message: &str) -> git2::Oid {
 
 /// The same, with a signature of what is committed, if there is to be one.
 pub(super) fn commit_with(stage: &Stage, message: &str, sign: impl Fn(&str) -> Option<String>) -> git2::Oid {
-    let fleet = stage.place.fleet();
-    let repository = git2::Repository::open(&fleet)
-        .or_else(|_| git2::Repository::init(&fleet))
+    commit_in(&stage.place.fleet(), message, sign)
+}
+
+/// The same of all that is in a directory.
+pub(super) fn commit_in(directory: &Path, message: &str, sign: impl Fn(&str) -> Option<String>) -> git2::Oid {
+    let repository = git2::Repository::open(directory)
+        .or_else(|_| git2::Repository::init(directory))
         .expect("a repository");
     let mut index = repository.index().expect("an index");
     index

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::Stage;
-use super::daemon::{Daemon, commit, has_replicas};
+use super::daemon::{Daemon, commit, commit_in, has_replicas};
 use super::lease::holder;
 use super::telemetry::{SECRET, push, tell_of};
 use super::wait::until;
@@ -148,6 +148,58 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(path, target).expect("a copy");
         }
     }
+}
+
+#[test]
+fn two_fleets_of_one_repository_are_followed_each_by_its_path() {
+    let (Some(one), Some(two)) = (Stage::new("upper"), Stage::new("lower")) else {
+        return;
+    };
+    let both = one.place.path().join("both");
+    let commit = |message: &str| {
+        copy(&one.place.fleet(), &both.join("one"));
+        copy(&two.place.fleet(), &both.join("two"));
+        commit_in(&both, message, |_| None)
+    };
+    commit("first");
+    let of = |name: &str, stage: &Stage| {
+        let git = json!({"url": format!("file://{}", both.display()), "path": name, "allowRewritten": name == "two"});
+        json!({"name": name, "git": git, "kubeconfig": stage.login.kubeconfig})
+    };
+    let fleets = json!([of("one", &one), of("two", &two)]);
+    let daemon = start(&one, &fleets, &["--poll", "1s"]);
+    until("both are ready", || (daemon.get("/readyz").0 == 200).then_some(()));
+    wish(&one, 5);
+    let second = commit("second").to_string();
+    has_replicas(&one, "upper-a", 5);
+    until("both are at the commit", || {
+        let status = daemon.status();
+        let is_there = |fleet: &str| status["fleets"][fleet]["revision"] == second;
+        (is_there("one") && is_there("two")).then_some(())
+    });
+
+    // History is rewritten, which one of the two takes, in this run and in the next.
+    let repository = git2::Repository::open(&both).expect("a repository");
+    let head = repository
+        .head()
+        .and_then(|head| head.peel_to_commit())
+        .expect("a commit");
+    let back = head.parent(0).expect("the first").into_object();
+    repository.reset(&back, git2::ResetType::Soft, None).expect("a reset");
+    wish(&two, 6);
+    let other = commit("another second").to_string();
+    has_replicas(&two, "lower-a", 6);
+    daemon.ends();
+    let daemon = start(&one, &fleets, &["--poll", "1s"]);
+    until("each has what was in force of it", || {
+        let status = daemon.status();
+        let is_at = |fleet: &str, commit: &str| status["fleets"][fleet]["revision"] == commit;
+        let refused = status["fleets"]["one"]["sourceError"]
+            .as_str()?
+            .contains("--allow-rewritten");
+        (is_at("one", &second) && is_at("two", &other) && refused).then_some(())
+    });
+    daemon.ends();
 }
 
 #[test]
