@@ -87,10 +87,10 @@ pub fn say_outright(kind: &OciKind, spec: &mut Map<String, Value>, former: Forme
         let Some((first, rest)) = steps.split_first() else {
             continue;
         };
-        if let Some(field) = kind.field(first).filter(|field| is_remembered(field)) {
-            if !is_said_otherwise(kind, field, spec) {
-                say(field, spec, rest);
-            }
+        if let Some(field) = kind.field(first).filter(|field| is_remembered(field))
+            && !is_said_otherwise(kind, field, spec)
+        {
+            say(field, spec, rest);
         }
     }
 }
