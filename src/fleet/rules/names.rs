@@ -151,7 +151,7 @@ pub(super) fn fleet(wide: &Wide<'_>, problems: &mut Problems<'_>) {
             {
                 let message = format!("a waiver for `{name}`, which is no {what}");
                 let mut problem = Diagnostic::new(Code::WaiverExpired, message);
-                problem.hints.extend(did_you_mean(name, known.into_iter()));
+                problem.hints.extend(did_you_mean(name, known));
                 problems.add(problem, node.place);
             }
         }

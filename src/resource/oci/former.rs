@@ -81,16 +81,16 @@ fn is_remembered(field: &Field) -> bool {
 }
 
 /// Says outright of what is no longer named that it is to go, where OCI takes a value that says so: a list is empty, a flag is
-/// off; a defined tag is null. What can't be taken away stands in no document: [`super::differences`] tells it.
+/// off; a defined tag is null. What can't be taken away stands in no document: [`super::differences()`] tells it.
 pub fn say_outright(kind: &OciKind, spec: &mut Map<String, Value>, former: Former<'_>) {
     for steps in former.fields {
         let Some((first, rest)) = steps.split_first() else {
             continue;
         };
-        if let Some(field) = kind.field(first).filter(|field| is_remembered(field)) {
-            if !is_said_otherwise(kind, field, spec) {
-                say(field, spec, rest);
-            }
+        if let Some(field) = kind.field(first).filter(|field| is_remembered(field))
+            && !is_said_otherwise(kind, field, spec)
+        {
+            say(field, spec, rest);
         }
     }
 }

@@ -412,7 +412,7 @@ fn taken_out(kind_name: &str, before: Value, after: Value) -> Vec<(String, Chang
     };
     let found = differences(kind, &after, &before, former);
     // What an update sends says the same outright.
-    let mut said = after.clone();
+    let mut said = after;
     say_outright(kind, said.as_object_mut().unwrap(), former);
     let in_place = |found: &[FieldDifference]| -> Vec<String> {
         let in_place = found.iter().filter(|difference| difference.change == Change::InPlace);
