@@ -372,3 +372,27 @@ fn versions_are_the_programs_own() {
         assert!(text.lines().any(|found| found.trim() == line), "{file} lacks `{line}`");
     }
 }
+
+/// What pods and machines get their identities by is reached under the policies that are installed.
+#[test]
+fn the_network_policies_let_tokens_be_had() {
+    let port = format!("port: {}", fleetwright::providers::oci::credentials::workload::PORT);
+    let metadata = fleetwright::providers::oci::credentials::instance::METADATA;
+    let address = metadata
+        .trim_start_matches("http://")
+        .split('/')
+        .next()
+        .expect("an address");
+    for file in [
+        "kustomize/base/network-policy.yaml",
+        "helm/fleetwright/templates/network-policy.yaml",
+    ] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("deploy")
+            .join(file);
+        let text = std::fs::read_to_string(path).expect("a policy");
+        for needed in [port.as_str(), &format!("cidr: {address}/32")] {
+            assert!(text.contains(needed), "{file}: {needed}");
+        }
+    }
+}
