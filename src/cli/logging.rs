@@ -29,10 +29,11 @@ pub struct Logging {
 /// # Errors
 /// Where traces are asked for, and can't be sent.
 pub fn start_logging(global: &Global, style: Style) -> anyhow::Result<Logging> {
+    // What a client of an API server tells of each attempt that failed is told by us, once and with what it was about.
     let level = match global.verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "info,fleetwright=debug",
+        0 => "warn,kube_client::client::builder=off",
+        1 => "info,kube_client::client::builder=off",
+        2 => "info,kube_client::client::builder=off,fleetwright=debug",
         _ => "debug",
     };
     let layer = tracing_subscriber::fmt::layer().with_writer(|| Redacting(std::io::stderr()));

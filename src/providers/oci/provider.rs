@@ -84,6 +84,7 @@ pub struct OciProvider {
     /// Places where a create was answered from another region.
     pub(super) astray: Mutex<BTreeSet<Place>>,
     services: tokio::sync::Mutex<BTreeMap<Place, Arc<[OracleService]>>>,
+    zones: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// Where a resource is: a reader is given nothing but its id.
@@ -115,7 +116,17 @@ impl OciProvider {
             made: Mutex::default(),
             astray: Mutex::default(),
             services: tokio::sync::Mutex::default(),
+            zones: Mutex::default(),
         }
+    }
+
+    /// Waits for a turn at a DNS zone: an etag of a set may be that of its whole zone, and our own writes would overtake one another.
+    pub(super) async fn turn(&self, zone: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let turns = {
+            let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+            zones.entry(zone.to_owned()).or_default().clone()
+        };
+        turns.lock_owned().await
     }
 
     /// The client: for its counts, and for what is no resource of a document.

@@ -152,12 +152,17 @@ async fn a_peering_that_somebody_ended_is_refused_until_its_rest_is_gone() {
     assert_eq!(near["peeringStatus"], "PEERED");
 }
 
-/// The route table was touched by nobody: it names what somebody deleted.
+/// Nobody has to put the route back: it leads to what somebody deleted, and was to go before that.
 #[tokio::test(start_paused = true)]
 async fn what_names_something_that_is_made_anew_has_not_drifted() {
     let world = World::of(&[("a", "")]).await;
     world.converges().await;
     let gateway = world.ocid("NatGateway", "a");
+    let table = format!("/20160918/routeTables/{}", world.ocid("RouteTable", "a-private"));
+    let mut rules = world.act("GET", &table, &Value::Null)["routeRules"].clone();
+    let rules = rules.as_array_mut().expect("rules");
+    rules.retain(|rule| rule["networkEntityId"] != gateway.as_str());
+    world.act("PUT", &table, &json!({"routeRules": rules}));
     world.act("DELETE", &format!("/20160918/natGateways/{gateway}"), &Value::Null);
     world.pass(5).await;
     let planned = world.plan().await;

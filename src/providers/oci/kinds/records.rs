@@ -167,6 +167,7 @@ pub(in super::super) async fn write(
     write_mark(provider, wanted, &set.mark()).await?;
     let items = items(spec, &set);
     for _ in 0..ATTEMPTS {
+        let _turn = provider.turn(&set.zone).await;
         let etag = etag(provider, place, &set).await.map_err(read)?;
         if version(&records(provider, place, &set).await.map_err(read)?) != seen {
             return Err(stale());
@@ -190,6 +191,7 @@ async fn write_mark(provider: &OciProvider, wanted: &Wanted<'_>, marking: &Recor
     let read = |error| failed("read", id, error);
     let text = text_mark(&provider.fleet, id, &mark.unit);
     for _ in 0..ATTEMPTS {
+        let _turn = provider.turn(&marking.zone).await;
         let etag = etag(provider, place, marking).await.map_err(read)?;
         let there = records(provider, place, marking).await.map_err(read)?;
         let mut texts = there.iter().map(|record| unquoted(record).unwrap_or_default());
@@ -281,6 +283,7 @@ pub(in super::super) async fn delete(
 /// Deletes one set, as it stands: what somebody puts there meanwhile is looked at again.
 async fn remove(provider: &OciProvider, id: &ResourceId, place: &Place, set: &RecordSet) -> Result<(), ProviderError> {
     for _ in 0..ATTEMPTS {
+        let _turn = provider.turn(&set.zone).await;
         let mut look = get(Service::Dns, place, "GetRRSet", path(set));
         look.query = query(set);
         let mut call = change(Service::Dns, place, "DeleteRRSet", Method::DELETE, path(set), None);
