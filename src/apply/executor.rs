@@ -308,7 +308,11 @@ async fn until_gone(step: &Step<'_>, provider: &dyn Provider, uid: &str) -> (Cha
             message: format!("can't see whether it is gone: {reason}"),
         },
     };
-    (result, End::Unchanged)
+    let end = match result {
+        ChangeResult::Deleting => End::Going,
+        _ => End::Unchanged,
+    };
+    (result, end)
 }
 
 /// The state of the walk: each change is waiting, ready, under way or at its end.

@@ -24,6 +24,8 @@ pub(super) enum End {
     },
     /// The object is gone.
     Gone,
+    /// Its delete was accepted, and nobody waited for its end.
+    Going,
     /// The inventory stays as it is.
     Unchanged,
 }
@@ -127,6 +129,10 @@ impl<'a> Records<'a> {
                 });
                 // Until it is stored: the next change of the unit tries again where this one can't.
                 *dirty = true;
+            } else if let Some(entry) = known.and_then(|entry| with_what_comes(entry, change)) {
+                // What this run sets is ours to take away again, however far it comes.
+                stored.inventory.record(entry);
+                *dirty = true;
             }
         }
         if record.dirty {
@@ -158,6 +164,22 @@ impl<'a> Records<'a> {
             End::Gone => {
                 record.stored.inventory.remove(&change.id);
                 record.dirty = true;
+            }
+            End::Going => {
+                if let Some(entry) = record.stored.inventory.get(&change.id)
+                    && let Some(oci) = &entry.oci
+                {
+                    let oci = OciEntry {
+                        going: true,
+                        ..oci.clone()
+                    };
+                    let entry = Entry {
+                        oci: Some(oci),
+                        ..entry.clone()
+                    };
+                    record.stored.inventory.record(entry);
+                    record.dirty = true;
+                }
             }
             End::Unchanged => {}
         }
@@ -191,6 +213,24 @@ impl<'a> Records<'a> {
         record.dirty = false;
         Ok(())
     }
+}
+
+/// The entry of an OCI resource with what a change of it sets beside what was set before; none where that is nothing more.
+fn with_what_comes(entry: &Entry, change: &Change) -> Option<Entry> {
+    let (known, new) = (entry.oci.as_ref()?, change.oci.as_ref()?);
+    let mut oci = known.clone();
+    let tags = new.tags.iter().filter(|tag| !known.tags.contains(tag));
+    oci.tags.extend(tags.cloned());
+    // A record that keeps none says nothing of what was set before, and is not to begin to.
+    if !known.fields.is_empty() {
+        let fields = new.fields.iter().filter(|field| !known.fields.contains(field));
+        oci.fields.extend(fields.cloned());
+    }
+    let grown = oci != *known;
+    grown.then(|| Entry {
+        oci: Some(oci),
+        ..entry.clone()
+    })
 }
 
 #[cfg(test)]
@@ -248,5 +288,31 @@ mod tests {
             .map(|entry| entry.id.name.clone())
             .collect();
         assert_eq!(names, ["x", "y"], "both are in the record before either is made");
+    }
+
+    #[test]
+    fn what_a_run_is_about_to_set_is_recorded_beside_what_was_set_before() {
+        let field = |name: &str| vec![name.to_owned()];
+        let of = |fields: &[&str], tags: &[&str]| OciEntry {
+            fields: fields.iter().map(|name| field(name)).collect(),
+            tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+            ..OciEntry::default()
+        };
+        let mut update = change("a", "Vcn", "a", Action::Update);
+        let entry = |oci: OciEntry| Entry {
+            id: change("a", "Vcn", "a", Action::Update).id,
+            api_version: "v1".to_owned(),
+            uid: Some("ocid1.vcn.oc1.iad.a".to_owned()),
+            digest: None,
+            oci: Some(oci),
+        };
+        update.oci = Some(of(&["cidrBlocks", "definedTags"], &["x"]));
+        let grown = with_what_comes(&entry(of(&["cidrBlocks", "dnsLabel"], &[])), &update).unwrap();
+        assert_eq!(grown.oci, Some(of(&["cidrBlocks", "dnsLabel", "definedTags"], &["x"])));
+        assert_eq!(grown.uid.as_deref(), Some("ocid1.vcn.oc1.iad.a"));
+        assert_eq!(with_what_comes(&grown, &update), None);
+        // A record of an older version keeps none, and what was set before is not known.
+        let old = with_what_comes(&entry(of(&[], &[])), &update).unwrap();
+        assert_eq!(old.oci, Some(of(&[], &["x"])));
     }
 }

@@ -42,10 +42,14 @@ pub struct OciEntry {
     /// OCID of the tenancy, whose credentials are used; none: the default ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenancy: Option<String>,
-    /// Raised when the resource was seen gone and is made again; part of the retry token of its create, so that a lost
-    /// answer never makes a twin and a re-creation is never refused.
+    /// Part of the retry token of its create, so that a lost answer never makes a twin. Begins with the second at which it was first
+    /// planned, since OCI refuses the token of what was made, and deleted with its record, within a day; raised when the resource
+    /// was seen gone and is made again.
     #[serde(default)]
     pub incarnation: u32,
+    /// Whether we have had it deleted, and were not there to see it gone: that it is gone then is nobody else's doing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub going: bool,
     /// Keys of the freeform tags that we last set: one that is no longer wanted is taken off, one of somebody else's stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,

@@ -2,12 +2,14 @@
 //!
 //! Invariant: what OCI does not answer for is neither there nor missing, and does not fail to fit.
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::cloud;
 use super::load::LoadedFleet;
 use crate::plan::preconditions::{Finding, Met};
 use crate::providers::oci::api::Place;
+use crate::providers::oci::error::OciError;
 use crate::providers::oci::{LookupError, OciProvider};
 use crate::render::Precondition;
 use crate::resource::{OciId, UnitId};
@@ -39,6 +41,13 @@ pub(super) async fn look(
             met: Met::No,
             why: vec![crate::report::chain(&error)],
         },
+        // Without credentials nobody was asked: whoever keeps control planes alone need have none.
+        Err(
+            ref error @ LookupError::Call {
+                source: OciError::Credentials { .. },
+                ..
+            },
+        ) => Finding::of(Met::Unchecked, crate::report::chain(error)),
         // A 404 may hide what is there, and may be of an OCID that nothing has.
         Err(error @ LookupError::Call { .. }) => Finding {
             met: Met::Unknown,
@@ -122,11 +131,12 @@ fn misfits(shown: &Value, used: &Use<'_>) -> Vec<String> {
     }
     let own = ranges(shown);
     if shown.get("vcnId").is_some() {
-        for range in own.iter().filter(|range| lies_outside(range, used.machine)) {
+        let is_told = |range: &&String| used.machine.iter().any(|machine| is_of_family(machine, range));
+        for range in own.iter().filter(is_told).filter(|range| !is_held(range, used.machine)) {
             why.push(format!("its range {range} is not within {}", used.machine.join(", ")));
         }
     } else {
-        for range in used.machine.iter().filter(|range| lies_outside(range, &own)) {
+        for range in used.machine.iter().filter(|range| !is_held(range, &own)) {
             why.push(format!(
                 "machines are to be in {range}, and it has {} alone",
                 own.join(", ")
@@ -142,7 +152,12 @@ fn misfits(shown: &Value, used: &Use<'_>) -> Vec<String> {
 /// The ranges of a VCN or subnet, of both families.
 fn ranges(shown: &Value) -> Vec<String> {
     const ONE: [&str; 2] = ["cidrBlock", "ipv6CidrBlock"];
-    const SEVERAL: [&str; 3] = ["cidrBlocks", "ipv4CidrBlocks", "ipv6CidrBlocks"];
+    const SEVERAL: [&str; 4] = [
+        "cidrBlocks",
+        "ipv4CidrBlocks",
+        "ipv6CidrBlocks",
+        "ipv6PrivateCidrBlocks",
+    ];
     let several = SEVERAL.iter().filter_map(|key| shown.get(key)?.as_array()).flatten();
     let one = ONE.iter().filter_map(|key| shown.get(key));
     let mut found: Vec<String> = several
@@ -154,17 +169,15 @@ fn ranges(shown: &Value) -> Vec<String> {
     found
 }
 
-/// Whether none of these holds a range. Where none is of its family, nothing was said of that; ranges that are none are told
-/// elsewhere.
-fn lies_outside(range: &str, of: &[String]) -> bool {
-    let parse = |text: &str| text.parse::<ipnet::IpNet>().ok();
-    let Some(range) = parse(range) else { return false };
-    let mut of = of
-        .iter()
-        .filter_map(|one| parse(one))
-        .filter(|one| one.addr().is_ipv4() == range.addr().is_ipv4());
-    let mut peers = of.by_ref().peekable();
-    peers.peek().is_some() && !peers.any(|one| one.contains(&range))
+fn is_of_family(one: &str, other: &str) -> bool {
+    one.contains(':') == other.contains(':')
+}
+
+/// Whether these hold a range, together where they lie side by side. Ranges that are none are told elsewhere.
+fn is_held(range: &str, by: &[String]) -> bool {
+    let parse = |text: &str| text.parse::<IpNet>().ok();
+    let by: Vec<IpNet> = by.iter().filter_map(|one| parse(one)).collect();
+    parse(range).is_none_or(|range| IpNet::aggregate(&by).iter().any(|one| one.contains(&range)))
 }
 
 /// What was found, in words.
@@ -214,11 +227,25 @@ mod tests {
             machine: &machine,
             ..ANY
         };
-        let vcn = |ranges: Value| misfits(&json!({"cidrBlocks": ranges, "ipv6CidrBlocks": ["fd00:1::/48"]}), &used);
+        let vcn = |ranges: Value| {
+            misfits(
+                &json!({"cidrBlocks": ranges, "ipv6CidrBlocks": ["2603:c020::/56"], "ipv6PrivateCidrBlocks": ["fd00:1::/48"]}),
+                &used,
+            )
+        };
         assert_eq!(vcn(json!(["10.9.0.0/16", "10.0.0.0/16"])), Vec::<String>::new());
         assert_eq!(
             vcn(json!(["10.9.0.0/16"])),
-            ["machines are to be in 10.0.0.0/20, and it has 10.9.0.0/16, fd00:1::/48 alone"]
+            ["machines are to be in 10.0.0.0/20, and it has 10.9.0.0/16, 2603:c020::/56, fd00:1::/48 alone"]
+        );
+        assert_eq!(
+            vcn(json!(["10.0.0.0/21", "10.0.8.0/21"])),
+            Vec::<String>::new(),
+            "both together"
+        );
+        assert_eq!(
+            misfits(&json!({"cidrBlocks": ["10.0.0.0/16"]}), &used),
+            ["machines are to be in fd00:1::/56, and it has 10.0.0.0/16 alone"]
         );
         let subnet = |ranges: Value| {
             misfits(

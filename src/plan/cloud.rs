@@ -100,7 +100,9 @@ pub(super) fn field_diff(difference: FieldDifference) -> FieldDiff {
 }
 
 /// What the record should keep of a document beside its OCID: where it is, and the fields and tags that are ours.
-pub(super) fn entry(document: &Value, before: Option<&OciEntry>, made_again: bool) -> OciEntry {
+///
+/// `incarnation` is that of its next create.
+pub(super) fn entry(document: &Value, before: Option<&OciEntry>, incarnation: u32) -> OciEntry {
     let spec = &document["spec"];
     let text = |name: &str| spec[name].as_str().map(str::to_owned);
     let tags = spec["freeformTags"].as_object();
@@ -109,7 +111,8 @@ pub(super) fn entry(document: &Value, before: Option<&OciEntry>, made_again: boo
         region: text("region").unwrap_or_default(),
         compartment: text("compartmentId").unwrap_or_default(),
         tenancy: text("tenancy"),
-        incarnation: before.map_or(0, |entry| entry.incarnation) + u32::from(made_again),
+        incarnation,
+        going: false,
         tags: tags.into_iter().flat_map(|tags| tags.keys().cloned()).collect(),
         fields: kind
             .zip(spec.as_object())

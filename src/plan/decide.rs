@@ -15,7 +15,7 @@ use super::known::{KNOWN_AFTER_APPLY, Known, Open, restore};
 use super::mask::{holds_secrets, is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
-use crate::inventory::Entry;
+use crate::inventory::{Entry, OciEntry};
 use crate::providers::{Copied, Kind, LiveObject, Observation, Observed, Sensitive};
 use crate::resource::{
     Digest, FleetUid, ManagementClusterName, Manifest, Part, ResourceId, Stewardship, Target, UnitId,
@@ -43,6 +43,13 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// That of what no record knows: what was there before may have been deleted today, and OCI remembers the token by which that
+    /// was made. By an unreadable clock there was nothing before.
+    fn first_incarnation(&self) -> u32 {
+        let now = self.now.parse::<jiff::Timestamp>();
+        now.map_or(0, |now| u32::try_from(now.as_second()).unwrap_or(0))
+    }
+
     fn observed(&self, id: &ResourceId) -> Option<&Observed> {
         self.observed.get(&id.target)?.objects.get(id)
     }
@@ -130,8 +137,9 @@ pub(super) fn wanted(
         }
         Some(Observed::Absent) => {
             change.action = Action::Create;
+            let is_our_doing = |oci: &Option<OciEntry>| oci.as_ref().is_some_and(|oci| oci.going);
             change.reason = match entry {
-                Some(Entry { uid: Some(_), .. }) => Reason::Vanished,
+                Some(Entry { uid: Some(_), oci, .. }) if !is_our_doing(oci) => Reason::Vanished,
                 _ => Reason::New,
             };
             write_whole(&mut change, manifest, entry, context);
@@ -159,8 +167,10 @@ pub(super) fn entry(manifest: &Manifest, recorded: Option<&Entry>, context: &Con
         return None;
     };
     let before = recorded.and_then(|entry| entry.oci.as_ref());
-    let oci =
-        (manifest.id.target == Target::Oci).then(|| cloud::entry(context.document(manifest).0.expose(), before, false));
+    let oci = (manifest.id.target == Target::Oci).then(|| {
+        let incarnation = before.map_or(0, |entry| entry.incarnation);
+        cloud::entry(context.document(manifest).0.expose(), before, incarnation)
+    });
     Some(Entry {
         id: manifest.id.clone(),
         api_version: manifest.api_version.clone(),
@@ -177,7 +187,7 @@ fn write_whole(change: &mut Change, manifest: &Manifest, entry: Option<&Entry>, 
     if about.wants_to_meet() {
         about.meet(document.expose(), None);
     }
-    keep_place(change, document.expose(), entry);
+    keep_place(change, document.expose(), entry, context);
     note(change, open);
     change.payload.body = payload(change, &document);
 }
@@ -190,11 +200,16 @@ fn note(change: &mut Change, open: Open) {
 }
 
 /// Notes what the record keeps of an OCI document. One that was there and is gone is another one when it is made again.
-fn keep_place(change: &mut Change, document: &Value, entry: Option<&Entry>) {
+fn keep_place(change: &mut Change, document: &Value, entry: Option<&Entry>, context: &Context<'_>) {
     if change.id.target == Target::Oci {
         let before = entry.and_then(|entry| entry.oci.as_ref());
-        let made_again = change.action == Action::Create && change.reason == Reason::Vanished;
-        let mut entry = cloud::entry(document, before, made_again);
+        let was_there = entry.is_some_and(|entry| entry.uid.is_some()) || change.reason == Reason::Vanished;
+        let incarnation = match before {
+            Some(before) if change.action == Action::Create && was_there => before.incarnation.saturating_add(1),
+            Some(before) => before.incarnation,
+            None => context.first_incarnation(),
+        };
+        let mut entry = cloud::entry(document, before, incarnation);
         // What is made is ours from the beginning, whoever had made what was there before.
         entry.adopted &= change.action != Action::Create;
         change.oci = Some(entry);
@@ -252,7 +267,7 @@ fn present(
         write_whole(&mut change, manifest, entry, context);
         return Some(change);
     }
-    keep_place(&mut change, document.expose(), entry);
+    keep_place(&mut change, document.expose(), entry, context);
     let compared = open.unknown.is_empty();
     note(&mut change, open);
     if !compared {

@@ -74,7 +74,7 @@ pub fn as_applied<'a>(
                 api_version: manifest.api_version.clone(),
                 uid: Some(uid(&manifest.id)),
                 digest: Some(manifest.digest()),
-                oci: (manifest.id.target == Target::Oci).then(|| cloud::entry(&manifest.body(), None, false)),
+                oci: (manifest.id.target == Target::Oci).then(|| cloud::entry(&manifest.body(), None, 0)),
             });
         }
         let key = (unit.recorded_on.clone(), unit.unit.clone());

@@ -201,18 +201,15 @@ fn place(cluster: &Cluster) -> Place<'_> {
 }
 
 fn vcn(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, ranges: &[IpNet]) -> Result<(), SandboxError> {
-    let v4: Vec<String> = ranges
-        .iter()
-        .filter(|range| range.addr().is_ipv4())
-        .map(ToString::to_string)
-        .collect();
-    put(
-        sandbox,
-        place,
-        ocid,
-        "vcns",
-        json!({"cidrBlocks": v4, "displayName": "existing"}),
-    )
+    let (v4, v6): (Vec<&IpNet>, Vec<&IpNet>) = ranges.iter().partition(|range| range.addr().is_ipv4());
+    let texts = |ranges: Vec<&IpNet>| -> Vec<String> { ranges.into_iter().map(ToString::to_string).collect() };
+    let mut body = json!({"cidrBlocks": texts(v4), "displayName": "existing"});
+    if !v6.is_empty() {
+        body["isIpv6Enabled"] = true.into();
+        body["isOracleGuaAllocationEnabled"] = false.into();
+        body["ipv6PrivateCidrBlocks"] = texts(v6).into();
+    }
+    put(sandbox, place, ocid, "vcns", body)
 }
 
 fn put(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, kind: &str, mut body: Value) -> Result<(), SandboxError> {

@@ -146,7 +146,7 @@ impl Guard for Immutable {
                     message.push_str("; without it the rest of its network stays as it is");
                 }
             }
-            let held = objects.iter().flat_map(|id| held_on_to(changes, id, &fields));
+            let held = objects.iter().flat_map(|id| held_on_to(changes, id));
             let held: Vec<ResourceId> = held.filter(|id| !objects.contains(id)).cloned().collect();
             if !held.is_empty() {
                 message.push_str(&format!("; {} stays, since it holds on to that", named(&held)));
@@ -164,15 +164,10 @@ impl Guard for Immutable {
 }
 
 /// What a refused change would have let go of, and is deleted in the same plan: OCI would keep it from that.
-fn held_on_to<'a>(
-    changes: &'a [Change],
-    id: &'a ResourceId,
-    fields: &'a [&str],
-) -> impl Iterator<Item = &'a ResourceId> {
+fn held_on_to<'a>(changes: &'a [Change], id: &'a ResourceId) -> impl Iterator<Item = &'a ResourceId> {
     let refused = changes.iter().filter(move |change| change.id == *id);
     let diffs = refused.flat_map(|change| &change.fields);
-    let before = diffs.filter(|diff| fields.contains(&diff.field.as_str()));
-    let named = before.filter_map(|diff| diff.before.as_ref()?.as_str());
+    let named = diffs.flat_map(|diff| diff.before.iter().flat_map(texts));
     named.flat_map(move |ocid| {
         let is_it = |change: &&Change| change.precondition.as_ref().is_some_and(|seen| seen.uid == *ocid);
         let goes = |change: &&Change| change.action == Action::Delete && change.goes_ahead();
@@ -183,6 +178,16 @@ fn held_on_to<'a>(
             .map(|change| &change.id)
             .collect::<Vec<_>>()
     })
+}
+
+/// The texts in a value, OCIDs among them.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Fields that the rest of a network is made for: the addresses of nodes, and whether the internet reaches them. Gateways and rules
@@ -381,6 +386,17 @@ mod tests {
             [gateway.id.clone(), held.id.clone()],
             "{refusals:?}"
         );
+        // What a refused subnet would let go of by another field, in a list or not, stays too.
+        let mut subnet = update("Subnet", ".spec.dnsLabel");
+        subnet.id.target = Target::Oci;
+        subnet.fields[0].replaces = true;
+        let mut lists = subnet.fields[0].clone();
+        lists.replaces = false;
+        lists.field = ".spec.securityListIds".to_owned();
+        lists.before = Some(serde_json::json!(["ocid1.publicip.oc1.iad.b"]));
+        subnet.fields.push(lists);
+        let refusals = World::new().check(&Immutable, &[subnet.clone(), gone[1].clone()]);
+        assert_eq!(refusals[0].objects, [subnet.id, gone[1].id.clone()], "{refusals:?}");
         gone[0].blocks.push(crate::plan::change::Block::NotManaged);
         let refusals = World::new().check(&Immutable, &[gateway.clone(), gone[0].clone()]);
         assert_eq!(refusals[0].objects, [gateway.id], "what does not go anyway");

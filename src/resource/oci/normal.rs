@@ -1,6 +1,8 @@
 //! Normal forms: what OCI shows of a list's item beside what was asked for is taken off, and what it assumes is filled in,
 //! on both sides of a comparison.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value};
 
 use super::{Item, OciKind, Shape};
@@ -112,6 +114,15 @@ fn record(record: &mut Map<String, Value>) {
     // DNS compares names without regard to case, and a final dot says nothing more.
     if let Some(Value::String(domain)) = record.get_mut("domain") {
         *domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    }
+    // OCI writes what a record leads to in one way: names with a final dot, addresses as short as they are.
+    let leads_to_a_name = record.get("rtype").is_some_and(|rtype| rtype == "CNAME");
+    if let Some(Value::String(rdata)) = record.get_mut("rdata") {
+        if leads_to_a_name {
+            *rdata = rdata.trim_end_matches('.').to_ascii_lowercase();
+        } else if let Ok(address) = rdata.parse::<IpAddr>() {
+            *rdata = address.to_string();
+        }
     }
 }
 

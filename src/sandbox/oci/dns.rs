@@ -131,6 +131,10 @@ fn born(state: &mut State, _: &Call, id: &str) {
 fn record(mut fields: Body, protected: bool) -> Value {
     let domain = normal(text(&fields, "domain"));
     let rtype = text(&fields, "rtype").to_ascii_uppercase();
+    if rtype == "CNAME" {
+        let name = format!("{}.", normal(text(&fields, "rdata")));
+        fields.insert("rdata".to_owned(), name.into());
+    }
     let hash: String = Sha256::digest(format!("{domain} {rtype} {}", text(&fields, "rdata")))
         .iter()
         .take(16)

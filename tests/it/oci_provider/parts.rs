@@ -147,6 +147,20 @@ async fn records_are_marked_beside_themselves() {
     let left = world.act("GET", "/20180115/zones/example.com/records", &Value::Null);
     assert!(!left.to_string().contains("fleetwright"), "{left}");
 
+    // A name is kept by OCI with a final dot.
+    let alias = world.document(
+        "DnsRecords",
+        "alias",
+        json!({"zoneNameOrId": "example.com", "domain": "www.example.com", "rtype": "CNAME",
+            "items": [{"domain": "www.example.com", "rtype": "CNAME", "ttl": 300, "rdata": "Router.example.com"}]}),
+    );
+    world.create(&alias).await;
+    let kept = world.act("GET", &format!("{zone}/www.example.com/CNAME"), &Value::Null);
+    assert_eq!(kept["items"][0]["rdata"], "router.example.com.");
+    let seen = world.observe_one(&alias).await;
+    assert_eq!(world.differences(&alias, &seen), []);
+    world.delete(&world.manifest(&alias).id).await.unwrap();
+
     // Where the mark would stand, somebody keeps something: neither that nor the set is written.
     let beside = format!("{zone}/_fleetwright-a.api.example.com/TXT");
     let theirs = json!({"items": [{"domain": "_fleetwright-a.api.example.com", "rtype": "TXT", "ttl": 300, "rdata": "\"theirs\""}]});

@@ -133,3 +133,53 @@ async fn what_somebody_hung_on_a_vcn_blocks_it_and_nothing_else() {
     assert!(!World::recorded(&world.plan().await).contains_key("cluster a"));
     assert!(!world.sandbox.oci().living()["Vcn"].contains(&vcn));
 }
+
+/// OCI refuses for a day the token by which something was made that is gone.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_down_can_be_made_again_the_same_day() {
+    let mut world = World::of(&[("a", ""), ("b", "")]).await;
+    world.converges().await;
+    let before = world.ocid("Vcn", "a");
+    for hour in 13..15 {
+        world.decommission("a");
+        world.converges().await;
+        assert!(!World::recorded(&world.plan().await).contains_key("cluster a"));
+        world.fleet("");
+        world.cluster("a", "");
+        world.now = format!("2026-11-21T{hour}:00:00Z");
+        world.converges().await;
+    }
+    assert_ne!(world.ocid("Vcn", "a"), before);
+    assert_eq!(
+        world.sandbox.oci().living()["Vcn"].len(),
+        3,
+        "with the management cluster's"
+    );
+}
+
+/// A run does not wait for the last delete; that it is gone then was our doing.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_down_and_not_seen_gone_was_deleted_by_nobody_else() {
+    let mut world = World::of(&[("a", ""), ("b", "")]).await;
+    world.converges().await;
+    world.decommission("a");
+    let planned = world.plan().await;
+    let told = Told::default();
+    assert!(
+        world.apply(&planned, &told).await.is_success(),
+        "{:#?}",
+        told.failures()
+    );
+    world.pass(60).await;
+    world.fleet("");
+    world.cluster("a", "");
+    world.now = "2026-11-21T13:00:00Z".to_owned();
+    let planned = world.plan().await;
+    assert!(planned.plan.refusals.is_empty(), "{}", text(&planned));
+    assert!(!text(&planned).contains("by someone else"), "{}", text(&planned));
+    assert!(
+        World::recorded(&planned).contains_key("cluster a"),
+        "the VCN, which nobody waited for"
+    );
+    world.converges().await;
+}

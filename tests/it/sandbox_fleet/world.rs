@@ -79,6 +79,8 @@ pub(super) struct World {
     pub(super) loaded: LoadedFleet,
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) access: Access,
+    /// When plans are made.
+    pub(super) now: String,
 }
 
 impl World {
@@ -163,6 +165,7 @@ impl World {
             loaded,
             sandbox,
             access,
+            now: NOW.to_owned(),
         }
     }
 
@@ -233,7 +236,7 @@ impl World {
             contested: BTreeMap::new(),
             adopt,
             even_suspended: false,
-            now: NOW.to_owned(),
+            now: self.now.clone(),
         };
         ops::plan(&self.loaded, &options).await.expect("a plan")
     }
