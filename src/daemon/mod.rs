@@ -298,7 +298,6 @@ impl Daemon {
         self.options.telemetry.keep(&units);
         self.replica.place(&units, loaded, &self.recorded);
         self.take_ours();
-        self.check_caught_up();
     }
 
     /// Finds out anew which units are ours.
