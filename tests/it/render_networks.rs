@@ -251,7 +251,7 @@ spec:
         .map(|need| serde_json::to_value(need).unwrap())
         .collect();
     let workers = needs.iter().find(|need| need["role"] == "workers").unwrap();
-    assert_eq!(workers["within"], json!(["10.17.0.0/20"]));
+    assert_eq!(workers["machine"], json!(["10.17.0.0/20"]));
 }
 
 #[test]
