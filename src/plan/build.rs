@@ -19,6 +19,7 @@ use super::origins::Origins;
 use super::preconditions::Need;
 use super::records::{Fate, Records};
 use super::rollout;
+use super::unwanted;
 use super::upgrade::{Course, Staged};
 use crate::diag::Span;
 use crate::fleet::model::Fleet;
@@ -313,9 +314,9 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
         {
             match records.fate(entry, unit) {
                 Fate::Kept => {}
-                Fate::Moved => changes.push(decide::moved(entry, unit, recorded_on)),
+                Fate::Moved => changes.push(unwanted::moved(entry, unit, recorded_on)),
                 Fate::Unwanted => changes.push(match may_be_wanted_by_a_failed_unit(unit, recorded_on, inputs) {
-                    Some(reason) => decide::undecided(entry, unit, recorded_on, reason),
+                    Some(reason) => unwanted::undecided(entry, unit, recorded_on, reason),
                     None => unwanted(entry, unit, recorded_on, (inputs, &context)),
                 }),
             }
@@ -388,7 +389,7 @@ fn unwanted(
     recorded_on: &ManagementClusterName,
     (inputs, context): (&Inputs<'_>, &Context<'_>),
 ) -> Change {
-    let mut change = decide::unwanted(entry, unit, recorded_on, context);
+    let mut change = unwanted::unwanted(entry, unit, recorded_on, context);
     if let Some(desired) = inputs.desired.get(unit) {
         let block = rollout::block(&change, desired.manifests, |id| observed(inputs, id));
         change.blocks.extend(block);

@@ -28,6 +28,7 @@ mod rollout;
 pub mod saved;
 #[cfg(test)]
 mod tests;
+mod unwanted;
 pub mod upgrade;
 
 pub use build::{DesiredUnit, Held, Inputs, Plan, Revised, Settled, build, judge_answers};

@@ -39,6 +39,7 @@ fn an_apply_that_waits_takes_one_step_after_the_other() {
         "from": "4.18.20",
         "steps": ["4.19.14", "4.20.3"],
         "pools": [{"pool": "general", "from": "4.18.20", "to": "4.20.3"}],
+        "stopped": false,
     }]);
     assert_eq!(plan["upgrades"], way);
     let comment = run(&["plan", "-o", "markdown"], 0).stdout;

@@ -117,7 +117,7 @@ impl Guard for Immutable {
 
     fn check(&self, changes: &[Change], _: &Facts<'_>) -> Vec<Refusal> {
         // One edit of a network or a layer is one refusal, however many objects have the field.
-        let mut refused: BTreeMap<(&UnitId, Vec<&str>, &'static str), Vec<ResourceId>> = BTreeMap::new();
+        let mut refused: BTreeMap<(&UnitId, Vec<&str>, &'static str), Vec<&Change>> = BTreeMap::new();
         for change in changes {
             let is_meant = change.goes_ahead() && matches!(change.action, Action::Update | Action::Adopt);
             // What OCI can't change in place can't be put back either.
@@ -130,24 +130,26 @@ impl Guard for Immutable {
             if is_meant && !fields.is_empty() {
                 let lift = lift(change, &fields);
                 let of = (&change.unit, fields, lift);
-                refused.entry(of).or_default().push(change.id.clone());
+                refused.entry(of).or_default().push(change);
             }
         }
+        let going = going(changes);
+        let all: BTreeSet<&ResourceId> = refused.values().flatten().map(|change| &change.id).collect();
         let mut moved: BTreeSet<&UnitId> = BTreeSet::new();
         let mut refusals: Vec<Refusal> = Vec::new();
-        for ((unit, fields, lift), mut objects) in refused.clone() {
+        for ((unit, fields, lift), covered) in &refused {
+            let mut objects: Vec<ResourceId> = covered.iter().map(|change| change.id.clone()).collect();
             let mut message = format!("{} can't be changed in place: {}", named(&objects), fields.join(", "));
             if fields.iter().any(|field| OF_ALL.contains(field)) && moved.insert(unit) {
-                let others =
-                    network(changes, unit).filter(|id| !refused.values().flatten().any(|covered| covered == *id));
+                let others = network(changes, unit).filter(|id| !all.contains(id));
                 let before = objects.len();
                 objects.extend(others.cloned());
                 if objects.len() > before {
                     message.push_str("; without it the rest of its network stays as it is");
                 }
             }
-            let held = objects.iter().flat_map(|id| held_on_to(changes, id));
-            let held: Vec<ResourceId> = held.filter(|id| !objects.contains(id)).cloned().collect();
+            let held: BTreeSet<&ResourceId> = held_on_to(covered, &going).filter(|id| !objects.contains(id)).collect();
+            let held: Vec<ResourceId> = held.into_iter().cloned().collect();
             if !held.is_empty() {
                 message.push_str(&format!("; {} stays, since it holds on to that", named(&held)));
                 objects.extend(held);
@@ -155,7 +157,7 @@ impl Guard for Immutable {
             refusals.push(Refusal {
                 guard: self.name(),
                 message,
-                lift: lift.to_owned(),
+                lift: (*lift).to_owned(),
                 objects,
             });
         }
@@ -163,21 +165,24 @@ impl Guard for Immutable {
     }
 }
 
-/// What a refused change would have let go of, and is deleted in the same plan: OCI would keep it from that.
-fn held_on_to<'a>(changes: &'a [Change], id: &'a ResourceId) -> impl Iterator<Item = &'a ResourceId> {
-    let refused = changes.iter().filter(move |change| change.id == *id);
-    let diffs = refused.flat_map(|change| &change.fields);
+/// What is to be deleted, by the OCID under which it was seen.
+fn going(changes: &[Change]) -> BTreeMap<&str, &ResourceId> {
+    let deletes = changes
+        .iter()
+        .filter(|change| change.action == Action::Delete && change.goes_ahead());
+    deletes
+        .filter_map(|change| Some((change.precondition.as_ref()?.uid.as_str(), &change.id)))
+        .collect()
+}
+
+/// What refused changes would have let go of, and is deleted in the same plan: OCI would keep it from that.
+fn held_on_to<'a>(
+    refused: &'a [&'a Change],
+    going: &'a BTreeMap<&'a str, &'a ResourceId>,
+) -> impl Iterator<Item = &'a ResourceId> {
+    let diffs = refused.iter().flat_map(|change| &change.fields);
     let named = diffs.flat_map(|diff| diff.before.iter().flat_map(texts));
-    named.flat_map(move |ocid| {
-        let is_it = |change: &&Change| change.precondition.as_ref().is_some_and(|seen| seen.uid == *ocid);
-        let goes = |change: &&Change| change.action == Action::Delete && change.goes_ahead();
-        changes
-            .iter()
-            .filter(goes)
-            .filter(is_it)
-            .map(|change| &change.id)
-            .collect::<Vec<_>>()
-    })
+    named.filter_map(|text| going.get(text).copied())
 }
 
 /// The texts in a value, OCIDs among them.

@@ -169,8 +169,8 @@ fn who_holds_a_connection_open_does_not_keep_it_from_ending() {
     let begun = std::time::Instant::now();
     daemon.ends();
     let took = begun.elapsed();
-    // That is what Kubernetes is told that it takes, and no measure of speed.
-    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+    // Kubernetes kills after so long; no measure of speed.
+    assert!(took < std::time::Duration::from_secs(30), "{took:?}");
     for mut stream in [half, headless, silent, kept] {
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).ok();

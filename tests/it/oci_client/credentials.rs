@@ -80,7 +80,7 @@ async fn a_profile_is_whole_or_an_error() {
         file.get().await.map_err(|error| chain(&error))
     };
     let whole = config(KEY_A, "key.pem");
-    let id = |user: &str| Secret::new(key_id(user, &key(KEY_A)));
+    let id = |user: &str| Secret::unremembered(key_id(user, &key(KEY_A)));
     assert_eq!(material("DEFAULT", &whole).await.unwrap().key_id, id("u"));
     let other = format!("{whole}[OTHER]\nuser=ocid1.user.oc1..v\nkey_file=encrypted.pem\npass_phrase=opensesame\n");
     assert_eq!(material("OTHER", &other).await.unwrap().key_id, id("v"));
@@ -152,7 +152,7 @@ fn data(user: &str, pem: &str) -> Data {
         ("region", "eu-frankfurt-1"),
     ]
     .into_iter()
-    .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+    .map(|(name, value)| (name.to_owned(), Secret::unremembered(value)))
     .collect()
 }
 
@@ -195,7 +195,7 @@ async fn an_emptied_secret_is_an_error_and_an_unreadable_one_is_not() {
         for value in [None, Some(" \n")] {
             let mut less = data("ocid1.user.oc1..u", KEY_A);
             less.remove(part);
-            less.extend(value.map(|value| (part.to_owned(), Secret::new(value))));
+            less.extend(value.map(|value| (part.to_owned(), Secret::unremembered(value))));
             *held.lock().unwrap() = Ok(less);
             later().await;
             let error = secret.get().await.unwrap_err();

@@ -44,7 +44,7 @@ impl Given {
         let material = |pem: &&str| {
             let key = key(pem);
             KeyMaterial {
-                key_id: Secret::new(key_id("u", &key)),
+                key_id: Secret::unremembered(key_id("u", &key)),
                 key,
                 tenancy: Some(TENANCY.to_owned()),
             }

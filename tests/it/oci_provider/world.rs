@@ -127,7 +127,7 @@ impl World {
             sent: Mutex::default(),
         });
         let key = KeyMaterial {
-            key_id: Secret::new(identity().key_id()),
+            key_id: Secret::unremembered(identity().key_id()),
             key: PrivateKey::from_pem(identity().private_key(), None).unwrap(),
             tenancy: Some(identity().principal().tenancy.clone()),
         };

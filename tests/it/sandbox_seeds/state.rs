@@ -25,7 +25,7 @@ const COMPARED: [&str; 6] = [
 const PRIVATE_KEY: &str = "LS0tLS1CRUdJTi";
 
 /// Fields that differ from run to run.
-const DIFFERENT: [&str; 18] = [
+const DIFFERENT: [&str; 19] = [
     "id",
     "uid",
     "resourceVersion",
@@ -38,6 +38,8 @@ const DIFFERENT: [&str; 18] = [
     "observedGeneration",
     "timeCreated",
     "timeUpdated",
+    // The second in which a plan was made that creates something.
+    "incarnation",
     // The rules of a group are dated in it.
     "fleetwright-digest",
     // The next one that is free.
