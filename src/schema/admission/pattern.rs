@@ -42,7 +42,13 @@ pub(super) fn go_regex(pattern: &str) -> Result<Regex, regex::Error> {
                 Some(other) => out.extend(['\\', other]),
                 None => out.push('\\'),
             },
-            '[' if in_class => out.push_str(if chars.peek() == Some(&':') { "[" } else { "\\[" }),
+            '[' if in_class => match named_class(chars.clone()) {
+                Some(name) => {
+                    out.push('[');
+                    out.extend(chars.by_ref().take(name));
+                }
+                None => out.push_str("\\["),
+            },
             '[' => {
                 in_class = true;
                 class_start = true;
@@ -52,7 +58,6 @@ pub(super) fn go_regex(pattern: &str) -> Result<Regex, regex::Error> {
                 }
             }
             ']' if in_class && was_start => out.push_str("\\]"),
-            ']' if in_class && out.ends_with(':') => out.push(']'),
             ']' => {
                 in_class = false;
                 out.push(']');
@@ -62,6 +67,23 @@ pub(super) fn go_regex(pattern: &str) -> Result<Regex, regex::Error> {
         }
     }
     Regex::new(&out)
+}
+
+/// How many characters of `:alpha:]`, or `:^alpha:]`, follow on a bracket within brackets; none where that bracket is one of the class.
+fn named_class(mut rest: impl Iterator<Item = char>) -> Option<usize> {
+    if rest.next() != Some(':') {
+        return None;
+    }
+    let mut length = 1;
+    for c in rest.by_ref() {
+        length += 1;
+        match c {
+            ':' => return (rest.next() == Some(']')).then_some(length + 1),
+            '^' | 'a'..='z' => {}
+            _ => return None,
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -74,6 +96,11 @@ mod tests {
         assert!(!matches(r"^\d+$", "٣"));
         assert!(matches(r"^[[&&a]$", "&") && matches(r"^[]a]$", "]"));
         assert!(matches(r"^[[:alpha:]]+$", "abc"));
+        assert!(matches(r"^[[:^alpha:]x]+$", "1x2"));
+        // A colon is one like any other, last in its class too.
+        let reason = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$";
+        assert!(matches(reason, "Ready") && matches(reason, "a:b") && !matches(reason, "a:"));
+        assert!(matches(r"^[:a]+[b]$", "a:b") && matches(r"^[[:]+$", "[:"));
         assert!(matches(r"^\p{L}+$", "é"));
     }
 }
