@@ -27,7 +27,10 @@ spec:
     baseDomain: bench.example
     pullSecret: {from: fleetwright/pull-secret}
     sshKey: {from: fleetwright/ssh-key}
-    network: {cluster: 10.132.0.0/14, service: 172.31.0.0/16, preset: hosted-public}
+    network:
+      {cluster: 10.132.0.0/14, service: 172.31.0.0/16, preset: hosted-public, peerWith: management, publicIps: [nat],
+       endpoint: {loadBalancer: true}}
+    dns: {zone: bench.example}
 ---
 kind: Environment
 metadata: {name: bench}
@@ -49,6 +52,11 @@ spec:
   operatorVersion: "4.20"
   cidrs: [10.NUMBER.0.0/16]
   nodePortAddress: NAME.bench.example
+  network:
+    vcn: ocid1.vcn.oc1.iad.benchNUMBER
+    compartment: ocid1.compartment.oc1..aaaaaaaabench
+    routeTables: [ocid1.routetable.oc1.iad.benchNUMBER]
+    nodes: [10.NUMBER.0.10, 10.NUMBER.0.11]
 ---
 kind: Clusters
 spec:
@@ -59,11 +67,21 @@ spec:
 """
 
 
+SERVICES = ["APIServer", "OAuthServer", "Konnectivity", "Ignition"]
+
+
+def cluster(number):
+    # Its load balancer leads to node ports, which are the management cluster's.
+    first = 30000 + number % 100 * len(SERVICES)
+    ports = ", ".join(f"{service}: {{port: {first + i}}}" for i, service in enumerate(SERVICES))
+    return f"    c{number:05}: {{services: {{{ports}}}}}\n"
+
+
 def fleet(clusters):
     text = FLEET
     for first in range(0, clusters, 100):
         text += HUNDRED.replace("NAME", f"m{first // 100:02}").replace("NUMBER", str(200 + first // 100))
-        text += "".join(f"    c{number:05}: {{}}\n" for number in range(first, min(first + 100, clusters)))
+        text += "".join(map(cluster, range(first, min(first + 100, clusters))))
     return text
 
 

@@ -25,7 +25,7 @@ use crate::providers::oci::credentials::workload::{WorkloadIdentity, WorkloadOpt
 use crate::providers::oci::credentials::{Credentials, KeyError, Now};
 use crate::providers::oci::endpoint::{EndpointError, Endpoints};
 use crate::providers::oci::transport::{Https, HttpsOptions, TransportError};
-use crate::providers::oci::{Details, LookupError, OciProvider, Options};
+use crate::providers::oci::{Details, LookupError, Named, OciProvider, Options};
 use crate::resource::{Compartment, Lookup, Manifest, OciId, Ocid, ResourceId, UnitId};
 
 /// Whose credentials calls are made by.
@@ -424,19 +424,13 @@ pub(super) fn resource<'a>(
             Some(OciId::Known(ocid)) => Some(ocid.to_string()),
             Some(OciId::Named(vcn)) => Some(resource(vcn, tenancy, provider).await?),
         };
-        let found = provider
-            .find_by_name(&place, &compartment, &lookup.kind, &lookup.name)
-            .await?;
-        match vcn {
-            Some(vcn) if found.shown.get("vcnId").and_then(Value::as_str) != Some(vcn.as_str()) => {
-                Err(LookupError::None {
-                    kind: lookup.kind.clone(),
-                    name: lookup.name.clone(),
-                    inside: vcn,
-                })
-            }
-            _ => Ok(found.ocid),
-        }
+        let named = Named {
+            kind: &lookup.kind,
+            name: &lookup.name,
+            compartment: &compartment,
+            vcn: vcn.as_deref(),
+        };
+        Ok(provider.find_by_name(&place, named).await?.ocid)
     })
 }
 

@@ -40,10 +40,10 @@ pub fn render(counts: &Counts, (unread, since): (usize, Option<&str>)) -> String
         );
     }
     if unread > 0 {
-        let groups = if unread == 1 { "group was" } else { "groups were" };
+        let groups = if unread == 1 { "group" } else { "groups" };
         let _ = write!(
             line,
-            "; the rules of {unread} security {groups} not read, for they are as last written (--refresh full reads all)"
+            "; the rules of {unread} security {groups} were not read, for they are as last written (--refresh full reads all)"
         );
         if let Some(since) = since {
             let _ = write!(line, ", the oldest at {since}");

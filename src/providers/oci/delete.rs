@@ -9,8 +9,8 @@ use super::calls::{change, get, list_in};
 use super::document::{Document, Live, Phase};
 use super::error::OciError;
 use super::failure::{failed, refused};
-use super::kinds::route_rules::Tables;
 use super::kinds::{encode, route};
+use super::parts::Wholes;
 use super::provider::{Known, OciProvider, Subject};
 use super::tags::{self, Whose};
 use crate::providers::{DeleteRequest, Observed, ProviderError};
@@ -31,7 +31,7 @@ impl OciProvider {
             return Observed::Unknown("where it is was never learned".to_owned());
         };
         let (Some(kind), Some(route)) = (oci::kind(&id.kind), route(&id.kind)) else {
-            return self.read_part(id, &known.place, None, &Tables::default()).await;
+            return self.read_part(id, &known.place, None, &Wholes::default()).await;
         };
         let subject = Subject {
             id,

@@ -21,7 +21,7 @@ pub enum LookupError {
         kind: String,
         /// Its name.
         name: String,
-        /// The compartment.
+        /// The compartment, or the VCN.
         inside: String,
     },
     /// Names are not unique, and there are several.
@@ -31,7 +31,7 @@ pub enum LookupError {
         kind: String,
         /// Its name.
         name: String,
-        /// The compartment.
+        /// The compartment, or the VCN.
         inside: String,
         /// How many.
         count: usize,
@@ -69,18 +69,31 @@ impl From<Live> for FoundResource {
     }
 }
 
+/// What is looked for by its name. Names are unique neither in a compartment nor in a VCN.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Kind of OCI document.
+    pub kind: &'a str,
+    /// Its `displayName`.
+    pub name: &'a str,
+    /// OCID of the compartment that it is in.
+    pub compartment: &'a str,
+    /// OCID of the VCN that it is in, where that is known: others of the name are in other networks.
+    pub vcn: Option<&'a str>,
+}
+
 impl OciProvider {
-    /// The resource of that `displayName` in a compartment.
+    /// The resource of that name.
     ///
     /// # Errors
     /// Where there is none, or more than one, or OCI does not say.
-    pub async fn find_by_name(
-        &self,
-        place: &Place,
-        compartment: &str,
-        kind: &str,
-        name: &str,
-    ) -> Result<FoundResource, LookupError> {
+    pub async fn find_by_name(&self, place: &Place, named: Named<'_>) -> Result<FoundResource, LookupError> {
+        let Named {
+            kind,
+            name,
+            compartment,
+            vcn,
+        } = named;
         let (Some(table), Some(route)) = (oci::kind(kind), route(kind)) else {
             return Err(LookupError::Kind(kind.to_owned()));
         };
@@ -90,9 +103,10 @@ impl OciProvider {
             source,
         })?;
         fitting.retain(|live| {
-            live.text("displayName") == Some(name) && !matches!(live.phase(table), Phase::Gone | Phase::Going)
+            let is_there = !matches!(live.phase(table), Phase::Gone | Phase::Going);
+            is_there && live.text("displayName") == Some(name) && (vcn.is_none() || live.text("vcnId") == vcn)
         });
-        one(fitting, kind, name, compartment).map(FoundResource::from)
+        one(fitting, kind, name, vcn.unwrap_or(compartment)).map(FoundResource::from)
     }
 
     /// The resource of that OCID.

@@ -44,5 +44,5 @@ mod wire;
 mod write;
 
 pub use self::document::ADOPT_ANNOTATION;
-pub use self::lookup::{FoundResource, LookupError};
+pub use self::lookup::{FoundResource, LookupError, Named};
 pub use self::provider::{Details, OciProvider, Options};

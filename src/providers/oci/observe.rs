@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::api::Place;
 use super::document::{ADOPT_ANNOTATION, Document, Live, Phase};
-use super::kinds::route_rules::Tables;
 use super::kinds::{Route, group_rules, route};
+use super::parts::Wholes;
 use super::provider::{Details, Known, OciProvider, Subject};
 use super::region::Proofs;
 use super::services::{self, OracleService};
@@ -66,7 +66,7 @@ impl OciProvider {
             .map(|one| (one.id.clone(), Observed::Unknown("there is no such kind".to_owned())))
             .collect();
         let mut sights: BTreeMap<&ResourceId, Sight> = BTreeMap::new();
-        let tables = Tables::default();
+        let wholes = Wholes::default();
         let mut proofs = Proofs::default();
         self.begin_anew();
         // In the order in which a network is built: what names a VCN comes after the VCN. Of each kind only its documents
@@ -94,7 +94,7 @@ impl OciProvider {
                             let lists = (&shelves, &beside, &proofs);
                             self.look_for(one, (kind, route), lists, &sights).await
                         }
-                        None => Sight::Observed(self.look_for_part(one, &sights, &tables).await),
+                        None => Sight::Observed(self.look_for_part(one, &sights, &wholes).await),
                     };
                     sights.insert(one.id, sight);
                 }
@@ -267,7 +267,7 @@ impl OciProvider {
         &self,
         one: &Sought<'_>,
         sights: &BTreeMap<&ResourceId, Sight>,
-        tables: &Tables,
+        wholes: &Wholes,
     ) -> Observed {
         let spec = if one.manifest.is_some() {
             let body = one.body();
@@ -305,7 +305,7 @@ impl OciProvider {
             Ok(concrete) => concrete,
             Err(word) => return Observed::Unknown(format!("the region has no service `{word}`")),
         };
-        match self.read_part(one.id, &place, concrete.as_ref(), tables).await {
+        match self.read_part(one.id, &place, concrete.as_ref(), wholes).await {
             Observed::Present(live) => Observed::Present(in_words(live, &words, &known)),
             other => other,
         }

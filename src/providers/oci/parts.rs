@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::api::Place;
 use super::failure::refused;
+use super::kinds::records::Zones;
 use super::kinds::route_rules::Tables;
 use super::kinds::{records, route_rules};
 use super::provider::{Known, OciProvider};
@@ -54,20 +55,27 @@ pub(super) fn others_mark(text: &str, fleet: &FleetUid, id: &ResourceId) -> Opti
     if of_ours { None } else { mark() }
 }
 
+/// What several parts are in, as it was read for one observation.
+#[derive(Default)]
+pub(super) struct Wholes {
+    tables: Tables,
+    zones: Zones,
+}
+
 impl OciProvider {
     /// Reads a part. `spec` is the desired one with all in it resolved; none where only its mark is looked for.
-    /// Tables that were read before are not read again.
+    /// Tables and zones that were read before are not read again.
     pub(super) async fn read_part(
         &self,
         id: &ResourceId,
         place: &Place,
         spec: Option<&Value>,
-        tables: &Tables,
+        wholes: &Wholes,
     ) -> Observed {
         let uid = self.known(id).and_then(|known| known.ocid);
         let read = match id.kind.as_str() {
-            "RouteTableRules" => route_rules::read(self, id, place, spec, uid.as_deref(), tables).await,
-            "DnsRecords" => records::read(self, id, place, spec, uid.as_deref()).await,
+            "RouteTableRules" => route_rules::read(self, id, place, spec, uid.as_deref(), &wholes.tables).await,
+            "DnsRecords" => records::read(self, id, place, (spec, uid.as_deref()), &wholes.zones).await,
             _ => Observed::Unknown("there is no such kind".to_owned()),
         };
         if let (Observed::Present(live), Some(known)) = (&read, self.known(id)) {

@@ -59,6 +59,7 @@ impl Limits {
     pub fn lifted() -> Self {
         Self {
             vcns: usize::MAX,
+            peering_gateways: usize::MAX,
             drgs: usize::MAX,
             public_ips: usize::MAX,
             network_load_balancers: usize::MAX,

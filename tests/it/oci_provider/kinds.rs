@@ -1,5 +1,6 @@
 //! Every kind: made, seen as it is wanted, changed in place, refused where it can't be, deleted.
 
+use fleetwright::providers::oci::Named;
 use fleetwright::providers::{Observed, Provider as _};
 use fleetwright::resource::mark::OWNER_ANNOTATION;
 use fleetwright::resource::oci::{self, Change};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::world::{OTHER_COMPARTMENT, World, place, to, vcn};
 
 /// Each kind's document, and a change of it that is made in place.
-fn network(world: &World) -> Vec<(Value, Value)> {
+pub(super) fn network(world: &World) -> Vec<(Value, Value)> {
     let all =
         |protocol: &str| json!({"protocol": protocol, "destination": "0.0.0.0/0", "destinationType": "CIDR_BLOCK"});
     let from = |block: &str| json!({"protocol": "6", "source": block, "tcpOptions": {"destinationPortRange": {"min": 1, "max": 2}}});
@@ -335,33 +336,66 @@ async fn what_exists_is_found_by_name_and_by_path() {
     let world = World::new();
     let made = world.create(&vcn(&world, "prod-vcn", "10.0.0.0/16")).await;
     let compartment = super::world::COMPARTMENT;
+    let named = |kind, name| Named {
+        kind,
+        name,
+        compartment,
+        vcn: None,
+    };
     let found = world
         .provider
-        .find_by_name(&place(), compartment, "Vcn", "prod-vcn")
+        .find_by_name(&place(), named("Vcn", "prod-vcn"))
         .await
         .unwrap();
     assert_eq!(found.ocid, made.uid);
     assert_eq!(found.shown["cidrBlocks"], json!(["10.0.0.0/16"]));
     let none = world
         .provider
-        .find_by_name(&place(), compartment, "Vcn", "prod")
+        .find_by_name(&place(), named("Vcn", "prod"))
         .await
         .unwrap_err();
     assert!(none.to_string().starts_with("there is no Vcn `prod`"), "{none}");
-    world.act(
+    let other = world.act(
         "POST",
         "/20160918/vcns",
         &json!({"compartmentId": compartment, "cidrBlocks": ["10.9.0.0/16"], "displayName": "prod-vcn"}),
     );
     let several = world
         .provider
-        .find_by_name(&place(), compartment, "Vcn", "prod-vcn")
+        .find_by_name(&place(), named("Vcn", "prod-vcn"))
         .await
         .unwrap_err();
     assert!(
         several.to_string().starts_with("there are 2 Vcns `prod-vcn`"),
         "{several}"
     );
+    // A subnet is looked for in its VCN: two networks may each have one of a name.
+    let subnet = |vcn: &Value, block: &str| {
+        let body = json!({"compartmentId": compartment, "vcnId": vcn, "cidrBlock": block, "displayName": "workers"});
+        world.act("POST", "/20160918/subnets", &body)["id"].clone()
+    };
+    let made_vcn = Value::from(made.uid.as_str());
+    let (ours, theirs) = (subnet(&made_vcn, "10.0.1.0/24"), subnet(&other["id"], "10.9.1.0/24"));
+    for (vcn, expected) in [(&made_vcn, &ours), (&other["id"], &theirs)] {
+        let vcn = vcn.as_str();
+        let inside = Named {
+            vcn,
+            ..named("Subnet", "workers")
+        };
+        let found = world.provider.find_by_name(&place(), inside).await.unwrap();
+        assert_eq!(Value::from(found.ocid), *expected);
+        let none = Named {
+            vcn,
+            ..named("Subnet", "endpoints")
+        };
+        let none = world
+            .provider
+            .find_by_name(&place(), none)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(none.contains("no Subnet `endpoints` in ocid1.vcn."), "{none}");
+    }
     let by_ocid = world.provider.find_by_ocid(&place(), "Vcn", &made.uid).await.unwrap();
     assert_eq!(by_ocid.shown["displayName"], "prod-vcn");
 

@@ -90,6 +90,39 @@ async fn our_rules_come_and_go_in_a_route_table_of_somebody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_zone_is_read_once_however_many_sets_are_in_it() {
+    let world = World::new();
+    let zone = json!({"compartmentId": COMPARTMENT, "name": "example.com", "zoneType": "PRIMARY"});
+    world.act("POST", "/20180115/zones", &zone);
+    world.clock.sleep(std::time::Duration::from_secs(60)).await;
+    let sets: Vec<Value> = (0..12)
+        .map(|i| {
+            let domain = format!("API-{i}.example.com");
+            let items = json!([{"domain": domain, "rtype": "A", "ttl": 300, "rdata": "10.0.0.1"}]);
+            let spec = json!({"zoneNameOrId": "example.com", "domain": domain, "rtype": "A", "items": items});
+            world.document("DnsRecords", &format!("api-{i}"), spec)
+        })
+        .collect();
+    for set in &sets[..11] {
+        world.create(set).await;
+    }
+    world.sent("GET", "/records");
+    let wanted: Vec<&Value> = sets.iter().collect();
+    let seen = world.observe(&wanted, &[]).await;
+    let reads = world.sent("GET", "/records");
+    assert!(reads <= 5, "{reads} for 12 sets");
+    for set in &sets[..11] {
+        let observed = &seen.objects[&world.manifest(set).id];
+        assert_eq!(world.differences(set, observed), []);
+        let Observed::Present(live) = observed else {
+            panic!("{observed:?}")
+        };
+        assert!(live.parse().unwrap()["metadata"]["annotations"][OWNER_ANNOTATION].is_string());
+    }
+    assert!(matches!(seen.objects[&world.manifest(&sets[11]).id], Observed::Absent));
+}
+
+#[tokio::test(start_paused = true)]
 async fn records_are_marked_beside_themselves() {
     let world = World::new();
     let zone = json!({"compartmentId": COMPARTMENT, "name": "example.com", "zoneType": "PRIMARY"});

@@ -52,6 +52,8 @@ pub(super) struct Way {
     lose: Mutex<Vec<(&'static str, &'static str)>>,
     /// What somebody changes in the moment before the next delete: path, and the body of the PUT.
     meddle: Mutex<Option<(String, Value)>>,
+    /// What answers to reads are made to say: a part of the path, and what takes the place of the same fields.
+    say: Mutex<Vec<(&'static str, Value)>>,
     /// What was sent: method and path.
     pub(super) sent: Mutex<Vec<(String, String)>>,
 }
@@ -69,7 +71,10 @@ impl Exchange for Way {
                 somebody(&self.server, "PUT", &path, &body);
             }
             let (parts, body) = self.server.call(request).await.into_parts();
-            let bytes = body.collect().await?.to_bytes();
+            let mut bytes = body.collect().await?.to_bytes();
+            if method == "GET" {
+                bytes = self.said(&path, bytes);
+            }
             let mut lose = self.lose.lock().unwrap();
             if let Some(i) = lose.iter().position(|(m, p)| *m == method && path.contains(p)) {
                 lose.remove(i);
@@ -78,6 +83,21 @@ impl Exchange for Way {
             Ok(http::Response::from_parts(parts, bytes))
         }
         .boxed()
+    }
+}
+
+impl Way {
+    fn said(&self, path: &str, bytes: Bytes) -> Bytes {
+        let say = self.say.lock().unwrap();
+        let Some((_, instead)) = say.iter().find(|(part, _)| path.contains(part)) else {
+            return bytes;
+        };
+        let mut body: Value = serde_json::from_slice(&bytes).unwrap();
+        match (body.as_object_mut(), instead) {
+            (Some(body), Value::Object(fields)) => body.extend(fields.clone()),
+            _ => body = instead.clone(),
+        }
+        body.to_string().into()
     }
 }
 
@@ -124,6 +144,7 @@ impl World {
             server: Arc::clone(&server),
             lose: Mutex::default(),
             meddle: Mutex::default(),
+            say: Mutex::default(),
             sent: Mutex::default(),
         });
         let key = KeyMaterial {
@@ -161,6 +182,11 @@ impl World {
     /// Has somebody change a resource in the moment before the next delete.
     pub(super) fn meddle(&self, path: &str, body: Value) {
         *self.way.meddle.lock().unwrap() = Some((path.to_owned(), body));
+    }
+
+    /// Has answers to reads of such a path say something else from now on.
+    pub(super) fn say(&self, path: &'static str, instead: Value) {
+        self.way.say.lock().unwrap().insert(0, (path, instead));
     }
 
     /// Loses the next answer to such a request.
@@ -320,6 +346,7 @@ impl World {
                 compartment: COMPARTMENT.to_owned(),
                 ..OciEntry::default()
             }),
+            going: false,
         }
     }
 

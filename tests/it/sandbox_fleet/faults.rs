@@ -13,7 +13,12 @@ use super::world::{NOW, World, living};
 const RATE: f64 = 0.03;
 /// Runs within which a fleet has to be as its files say.
 const ROUNDS: usize = 30;
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
+
+/// Three, or as many as `FLEETWRIGHT_SEEDS` says.
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let asked = std::env::var_os("FLEETWRIGHT_SEEDS").and_then(|text| text.to_str()?.parse().ok());
+    1..=asked.unwrap_or(3)
+}
 
 /// Applies until there is nothing to do; faults rest while that is found out.
 async fn comes_up(world: &World, seed: u64) {
@@ -52,7 +57,7 @@ async fn comes_to_the_same(example: &str) {
     let calm = World::example(example).await;
     calm.converges().await;
     calm.pass(180).await;
-    for seed in SEEDS {
+    for seed in seeds() {
         let world = World::troubled(example, seed, RATE).await;
         comes_up(&world, seed).await;
         world.made_once();

@@ -3,6 +3,9 @@
 //! A record has no room for a mark: it stands in a TXT record beside the set, at a name that nobody asks for otherwise. It is
 //! written before the set and deleted after it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -46,35 +49,111 @@ fn version(items: &[Value]) -> String {
     Digest::of_parts(parts.iter().map(|part| part.as_bytes())).to_hex()
 }
 
-/// The records of a set; none where there are none. That the zone can't be seen is an error.
-async fn records(provider: &OciProvider, place: &Place, set: &RecordSet) -> Result<Vec<Value>, OciError> {
-    let path = format!("/zones/{}/records", encode(&set.zone));
-    let mut call = get(Service::Dns, place, "GetZoneRecords", path);
-    call.query = query(set);
-    call.query.push(("domain", set.domain.clone()));
-    call.query.push(("rtype", set.rtype.clone()));
-    let same = |record: &Value, key: &str, wanted: &str| {
-        let found = record.get(key).and_then(Value::as_str).unwrap_or(wanted);
-        found
-            .trim_end_matches('.')
-            .eq_ignore_ascii_case(wanted.trim_end_matches('.'))
-    };
-    let mut found = provider.client.list(call).await?;
-    found.retain(|record| same(record, "domain", &set.domain) && same(record, "rtype", &set.rtype));
-    Ok(found)
+/// Sets of a zone that are asked for one by one: for more, the whole zone is read once. A zone may be large, and hold little of
+/// ours.
+const FEW: usize = 2;
+
+/// Zones as they were read for one observation.
+#[derive(Default)]
+pub(in super::super) struct Zones(tokio::sync::Mutex<BTreeMap<ZoneKey, Asked>>);
+
+/// Where it is, its name or OCID, and its view.
+type ZoneKey = (Place, String, Option<String>);
+
+/// Records by domain and type, both normalised.
+type Zone = BTreeMap<(String, String), Vec<Value>>;
+
+#[derive(Default)]
+struct Asked {
+    sets: usize,
+    /// Why it can't be read, where it can't.
+    whole: Option<Result<Arc<Zone>, String>>,
 }
 
-/// Our mark, or that of another fleet.
-async fn marked(
+impl Zones {
+    /// A set and its mark; or why they can't be read.
+    async fn get(
+        &self,
+        provider: &OciProvider,
+        place: &Place,
+        set: &RecordSet,
+    ) -> Result<(Vec<Value>, Vec<Value>), String> {
+        let key = (place.clone(), set.zone.clone(), set.view.clone());
+        // Held while the zone is read, so that it is read once.
+        let mut zones = self.0.lock().await;
+        let asked = zones.entry(key).or_default();
+        asked.sets += 1;
+        if asked.whole.is_none() && asked.sets > FEW {
+            let read = zone(provider, place, set).await;
+            asked.whole = Some(read.map(Arc::new).map_err(|error| chain(&error)));
+        }
+        let whole = asked.whole.clone();
+        drop(zones);
+        let mark = set.mark();
+        if let Some(zone) = whole.transpose()? {
+            let of = |set: &RecordSet| {
+                zone.get(&normal((&set.domain, &set.rtype)))
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            return Ok((of(set), of(&mark)));
+        }
+        let read = async |set: &RecordSet| records(provider, place, set).await.map_err(|error| chain(&error));
+        Ok((read(set).await?, read(&mark).await?))
+    }
+}
+
+/// All that the zone of a set holds.
+async fn zone(provider: &OciProvider, place: &Place, set: &RecordSet) -> Result<Zone, OciError> {
+    let mut zone = Zone::new();
+    for record in list(provider, place, set, &[]).await? {
+        let part = |part: &str| record.get(part).and_then(Value::as_str).unwrap_or_default();
+        zone.entry(normal((part("domain"), part("rtype"))))
+            .or_default()
+            .push(record);
+    }
+    Ok(zone)
+}
+
+/// Without the dot at a domain's end, and in one case.
+fn normal((domain, rtype): (&str, &str)) -> (String, String) {
+    (
+        domain.trim_end_matches('.').to_ascii_lowercase(),
+        rtype.to_ascii_uppercase(),
+    )
+}
+
+/// The records of a set's zone to which a filter applies.
+async fn list(
     provider: &OciProvider,
     place: &Place,
     set: &RecordSet,
-    id: &ResourceId,
-) -> Result<Option<OwnerMark>, OciError> {
-    let marks = records(provider, place, &set.mark()).await?;
+    filter: &[(&'static str, &str)],
+) -> Result<Vec<Value>, OciError> {
+    let path = format!("/zones/{}/records", encode(&set.zone));
+    let mut call = get(Service::Dns, place, "GetZoneRecords", path);
+    call.query = query(set);
+    call.query
+        .extend(filter.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    provider.client.list(call).await
+}
+
+/// The records of a set; none where there are none. That the zone can't be seen is an error.
+async fn records(provider: &OciProvider, place: &Place, set: &RecordSet) -> Result<Vec<Value>, OciError> {
+    let wanted = normal((&set.domain, &set.rtype));
+    let mut found = list(provider, place, set, &[("domain", &set.domain), ("rtype", &set.rtype)]).await?;
+    found.retain(|record| {
+        let part = |key: &str, wanted: &str| record.get(key).and_then(Value::as_str).unwrap_or(wanted).to_owned();
+        normal((&part("domain", &set.domain), &part("rtype", &set.rtype))) == wanted
+    });
+    Ok(found)
+}
+
+/// Our mark, or that of another fleet, among the records beside a set.
+fn marked(provider: &OciProvider, id: &ResourceId, marks: &[Value]) -> Option<OwnerMark> {
     let texts = || marks.iter().filter_map(unquoted);
     let ours = texts().find_map(|text| read_mark(text, &provider.fleet, id));
-    Ok(ours.or_else(|| texts().find_map(|text| others_mark(text, &provider.fleet, id))))
+    ours.or_else(|| texts().find_map(|text| others_mark(text, &provider.fleet, id)))
 }
 
 async fn owner(
@@ -83,7 +162,7 @@ async fn owner(
     set: &RecordSet,
     id: &ResourceId,
 ) -> Result<Option<OwnerMark>, OciError> {
-    let mark = marked(provider, place, set, id).await?;
+    let mark = marked(provider, id, &records(provider, place, &set.mark()).await?);
     Ok(mark.filter(|mark| mark.fleet == provider.fleet))
 }
 
@@ -114,25 +193,23 @@ pub(in super::super) async fn read(
     provider: &OciProvider,
     id: &ResourceId,
     place: &Place,
-    spec: Option<&Value>,
-    uid: Option<&str>,
+    (spec, uid): (Option<&Value>, Option<&str>),
+    zones: &Zones,
 ) -> Observed {
     let named = spec.and_then(Value::as_object).and_then(RecordSet::of);
     let Some(set) = uid.and_then(RecordSet::parse).or(named) else {
         return Observed::Absent;
     };
-    let items = match records(provider, place, &set).await {
-        Ok(items) => items,
-        Err(error) => return Observed::Unknown(chain(&error)),
+    let (items, marks) = match zones.get(provider, place, &set).await {
+        Ok(read) => read,
+        Err(reason) => return Observed::Unknown(reason),
     };
-    match marked(provider, place, &set, id).await {
-        // The mark of ours stands before the set does, and after it.
-        Ok(mark) if items.is_empty() && mark.as_ref().is_none_or(|mark| mark.fleet != provider.fleet) => {
-            Observed::Absent
-        }
-        Ok(mark) => Observed::Present(document(id, place, &set, mark, items)),
-        Err(error) => Observed::Unknown(chain(&error)),
+    let mark = marked(provider, id, &marks);
+    // The mark of ours stands before the set does, and after it.
+    if items.is_empty() && mark.as_ref().is_none_or(|mark| mark.fleet != provider.fleet) {
+        return Observed::Absent;
     }
+    Observed::Present(document(id, place, &set, mark, items))
 }
 
 /// Writes the mark, then the set, where that is as it was seen.
