@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
@@ -67,6 +68,8 @@ struct Teller {
     on: ManagementClusterName,
     desk: Arc<Desk>,
     began: Instant,
+    /// The same by the clock of the world.
+    since: Timestamp,
     /// What was read, and written since; none where that can't be known.
     known: Option<Records>,
     /// What was said last about not being able to.
@@ -104,6 +107,7 @@ impl Teller {
             on,
             desk,
             began: now,
+            since: Timestamp::now(),
             known: None,
             complaint: None,
             look_again: now,
@@ -300,8 +304,11 @@ impl Teller {
             }
         };
         let pushed = now.annotations.get(PUSHED_AT);
-        // What was there before this daemon looked at all was pushed before it looked at the source.
-        let is_new = before.is_some_and(|before| before.annotations.get(PUSHED_AT) != pushed);
+        let is_new = match before {
+            Some(before) => before.annotations.get(PUSHED_AT) != pushed,
+            // What was pushed before this daemon began, it has seen when it looked at the source for the first time.
+            None => pushed.is_some_and(|at| at.parse().is_ok_and(|at: Timestamp| at >= self.since)),
+        };
         if kind == SyncKind::FleetStatus && is_new && pushed.is_some() && pushed != self.passed_on.as_ref() {
             tracing::info!("somebody pushed, as another daemon of the fleet was told");
             self.desk.push_heard();

@@ -151,9 +151,9 @@ fn begin(address: &str, request: &str) -> TcpStream {
 
 #[test]
 fn who_holds_a_connection_open_does_not_keep_it_from_ending() {
-    let Some(stage) = Stage::new("held") else { return };
+    let Some(stage) = Stage::new("held-open") else { return };
     let (mut daemon, address) = start(&stage, &[]);
-    daemon.says(&["looked at", "cluster held", "in sync"]);
+    daemon.says(&["looked at", "cluster held-open", "in sync"]);
     // A body that comes slowly, a head that does, a connection that is kept for the next scrape, and one that says nothing.
     let head = "POST /webhook HTTP/1.1\r\nhost: h\r\n";
     let half = begin(
