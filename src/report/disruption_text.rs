@@ -19,6 +19,11 @@ pub fn line(disruption: &Disruption, id: &ResourceId) -> Option<String> {
     for (how, words) in [
         (Rollout::Replace, "nodes replaced"),
         (Rollout::InPlace, "nodes updated in place"),
+        (Rollout::OnDelete, "nodes replaced as somebody deletes them"),
+        (
+            Rollout::Paused,
+            "nodes to be replaced, once the pool is no longer paused",
+        ),
     ] {
         let pools: Vec<String> = disruption
             .pools
@@ -36,7 +41,7 @@ pub fn line(disruption: &Disruption, id: &ResourceId) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-fn pool(pool: &PoolRollout) -> String {
+fn pool(pool_of: &PoolRollout) -> String {
     let PoolRollout {
         pool,
         nodes: count,
@@ -44,7 +49,10 @@ fn pool(pool: &PoolRollout) -> String {
         unavailable,
         minutes,
         ..
-    } = pool;
+    } = pool_of;
+    if !pool_of.how.disrupts() {
+        return format!("{pool} ({})", nodes(*count));
+    }
     let at_a_time = match (surge, unavailable) {
         (0, missing) => format!("{missing} away at a time"),
         (more, 0) => format!("{more} more at a time"),
@@ -74,6 +82,7 @@ pub fn totals(totals: &Totals) -> Option<String> {
         control_planes,
         pools,
         nodes: count,
+        updated,
         removed,
         lost,
         volumes,
@@ -85,7 +94,12 @@ pub fn totals(totals: &Totals) -> Option<String> {
     let mut parts = vec![number(clusters, "cluster")];
     if pools > 0 {
         parts.push(number(pools, "pool"));
+    }
+    if !count.is_zero() {
         parts.push(format!("{} replaced", nodes(count)));
+    }
+    if !updated.is_zero() {
+        parts.push(format!("{} updated in place", nodes(updated)));
     }
     let mut text = format!("Disruption: {}", parts.join(", "));
     if control_planes > 0 {

@@ -12,13 +12,14 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::Value;
 
 pub use pools::{Count, PoolRollout, Rollout};
 
 use super::build::Plan;
 use super::change::{Action, Block, Change};
 use crate::fleet::model::{Cluster, Fleet};
-use crate::resource::{Part, ResourceId, UnitId};
+use crate::resource::{ClusterName, Part, ResourceId, UnitId};
 use fields::Effect;
 use pools::Rolling;
 
@@ -86,8 +87,10 @@ pub struct Totals {
     pub control_planes: usize,
     /// Pools whose nodes are replaced or updated.
     pub pools: usize,
-    /// Their nodes.
+    /// Nodes that are replaced.
     pub nodes: Count,
+    /// Nodes that are updated in place.
+    pub updated: Count,
     /// Nodes that go and are not replaced.
     pub removed: Count,
     /// Objects whose contents are lost.
@@ -161,7 +164,9 @@ pub struct Facts<'a> {
     /// The fleet.
     pub fleet: &'a Fleet,
     /// How many nodes a NodePool has now; none where that is not known, and the files are gone by.
-    pub nodes: &'a dyn Fn(&ResourceId) -> Option<u32>,
+    pub nodes: &'a dyn Fn(&ResourceId) -> Option<Count>,
+    /// A pool's object as a cluster's files have it rendered, where they do.
+    pub wanted: &'a dyn Fn(&ClusterName, &ResourceId) -> Option<Value>,
     /// How long things take.
     pub pace: Pace,
 }
@@ -208,7 +213,7 @@ pub fn disrupted(plan: &Plan) -> Vec<(&Change, u64)> {
             return None;
         }
         let mut nodes = u64::from(cost.removed.max);
-        for pool in &cost.pools {
+        for pool in cost.pools.iter().filter(|pool| pool.how.disrupts()) {
             if seen.insert((&change.unit, &pool.object_name)) {
                 nodes += u64::from(pool.nodes.max);
             }
@@ -243,7 +248,7 @@ impl<'a> Touched<'a> {
         if disruption.control_plane {
             self.control_planes.insert(&change.unit);
         }
-        for pool in &disruption.pools {
+        for pool in disruption.pools.iter().filter(|pool| pool.how.disrupts()) {
             self.pools.insert(pool.object_name.clone(), pool.clone());
         }
         self.removed += disruption.removed;
@@ -262,7 +267,10 @@ impl<'a> Touched<'a> {
             ..Totals::default()
         };
         for pool in self.pools.values() {
-            totals.nodes += pool.nodes;
+            match pool.how {
+                Rollout::InPlace => totals.updated += pool.nodes,
+                Rollout::Replace | Rollout::OnDelete | Rollout::Paused => totals.nodes += pool.nodes,
+            }
             totals.minutes = totals.minutes.worse(pool.minutes);
         }
         totals
@@ -350,7 +358,8 @@ fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&Resour
         disruption.class = disruption.class.max(class);
         disruption.because.push(diff.field.clone());
     }
-    if let Some(gone) = fields::removed(change, (facts.nodes)(&change.id)) {
+    let exactly = |count: Count| (count.min == count.max).then_some(count.max);
+    if let Some(gone) = fields::removed(change, (facts.nodes)(&change.id).and_then(exactly)) {
         disruption.removed += gone;
         disruption.class = disruption.class.max(Class::NodeReplacement);
     }
@@ -399,7 +408,7 @@ fn of_delete(change: &Change, facts: Facts<'_>) -> Disruption {
     Disruption {
         class,
         is_meant: facts.fleet.decommission.contains_key(&change.unit),
-        removed: nodes.map(Count::exactly).unwrap_or_default(),
+        removed: nodes.unwrap_or_default(),
         ..Disruption::default()
     }
 }

@@ -74,6 +74,17 @@ pub enum Rollout {
     Replace,
     /// Each node is drained, updated and booted.
     InPlace,
+    /// Nodes stay as they are until somebody deletes them.
+    OnDelete,
+    /// Nothing happens until the pool is no longer paused.
+    Paused,
+}
+
+impl Rollout {
+    /// Whether nodes go by themselves.
+    pub fn disrupts(self) -> bool {
+        matches!(self, Self::Replace | Self::InPlace)
+    }
 }
 
 /// A pool that rolls.
@@ -107,6 +118,47 @@ pub(super) struct Rolling<'a> {
     how: Rollout,
     max_surge: Option<&'a Value>,
     max_unavailable: Option<&'a Value>,
+}
+
+/// What the object that is rendered says of it: a patch of the fleet files may say otherwise than their settings.
+struct Said {
+    how: Rollout,
+    max_surge: Option<Value>,
+    max_unavailable: Option<Value>,
+}
+
+impl Said {
+    fn of(pool: &Rolling<'_>, rendered: Option<&Value>) -> Self {
+        let at = |pointer: &str| {
+            rendered
+                .and_then(|object| object.pointer(pointer))
+                .filter(|v| !v.is_null())
+        };
+        let is = |pointer: &str, word: &str| at(pointer).and_then(Value::as_str) == Some(word);
+        let how = match at("/spec/management/upgradeType").and_then(Value::as_str) {
+            Some("InPlace") => Rollout::InPlace,
+            Some(_) => Rollout::Replace,
+            None => pool.how,
+        };
+        let settings = match how {
+            Rollout::InPlace => "/spec/management/inPlace",
+            Rollout::Replace | Rollout::OnDelete | Rollout::Paused => "/spec/management/replace/rollingUpdate",
+        };
+        let setting = |name: &str, typed: Option<&Value>| at(&format!("{settings}/{name}")).or(typed).cloned();
+        let paused = at("/spec/pausedUntil").and_then(Value::as_str);
+        Self {
+            // A time when it ends is not read here: whoever pauses a pool says that nothing is to happen for now.
+            how: if paused.is_some_and(|until| until != "false") {
+                Rollout::Paused
+            } else if how == Rollout::Replace && is("/spec/management/replace/strategy", "OnDelete") {
+                Rollout::OnDelete
+            } else {
+                how
+            },
+            max_surge: setting("maxSurge", pool.max_surge),
+            max_unavailable: setting("maxUnavailable", pool.max_unavailable),
+        }
+    }
 }
 
 impl<'a> Rolling<'a> {
@@ -160,7 +212,6 @@ impl<'a> Rolling<'a> {
 
 /// The rollout of a pool.
 pub(super) fn rollout(cluster: &Cluster, pool: &Rolling<'_>, facts: Facts<'_>) -> PoolRollout {
-    let how = pool.how;
     let id = ResourceId {
         target: Target::Kubernetes(cluster.management_cluster.clone()),
         group: pool.group.to_owned(),
@@ -168,20 +219,29 @@ pub(super) fn rollout(cluster: &Cluster, pool: &Rolling<'_>, facts: Facts<'_>) -
         namespace: Some(cluster.namespace.clone()),
         name: pool.object_name.to_owned(),
     };
-    let nodes = (facts.nodes)(&id).map_or_else(|| Count::of(pool.scale), Count::exactly);
+    let nodes = (facts.nodes)(&id).unwrap_or_else(|| Count::of(pool.scale));
+    let Said {
+        how,
+        max_surge,
+        max_unavailable,
+    } = Said::of(pool, (facts.wanted)(&cluster.name, &id).as_ref());
     // What holds where the files say nothing is the operator's own.
     let (surge, unavailable) = match how {
         Rollout::Replace => (
-            share(pool.max_surge, nodes.max, Round::Up).unwrap_or(1),
-            share(pool.max_unavailable, nodes.max, Round::Down).unwrap_or(0),
+            share(max_surge.as_ref(), nodes.max, Round::Up).unwrap_or(1),
+            share(max_unavailable.as_ref(), nodes.max, Round::Down).unwrap_or(0),
         ),
+        Rollout::OnDelete | Rollout::Paused => (0, 0),
         // A share of few nodes may come to none, and one at a time it is then.
         Rollout::InPlace => (
             0,
-            share(pool.max_unavailable, nodes.max, Round::Down).unwrap_or(1).max(1),
+            share(max_unavailable.as_ref(), nodes.max, Round::Down)
+                .unwrap_or(1)
+                .max(1),
         ),
     };
     let at_a_time = surge.saturating_add(unavailable).max(1);
+    let lasts = if how.disrupts() { nodes } else { Count::default() };
     let minutes = |nodes: u32| nodes.div_ceil(at_a_time).saturating_mul(facts.pace.node_minutes);
     PoolRollout {
         cluster: cluster.name.to_string(),
@@ -192,8 +252,8 @@ pub(super) fn rollout(cluster: &Cluster, pool: &Rolling<'_>, facts: Facts<'_>) -
         surge,
         unavailable,
         minutes: Count {
-            min: minutes(nodes.min),
-            max: minutes(nodes.max),
+            min: minutes(lasts.min),
+            max: minutes(lasts.max),
         },
     }
 }

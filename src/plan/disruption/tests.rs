@@ -93,9 +93,18 @@ fn said(changes: Vec<Change>) -> Forecast {
 }
 
 fn said_of(plan: &Plan, nodes: &dyn Fn(&ResourceId) -> Option<u32>) -> Forecast {
+    said_with(plan, nodes, &|_, _| None)
+}
+
+fn said_with(
+    plan: &Plan,
+    nodes: &dyn Fn(&ResourceId) -> Option<u32>,
+    wanted: &dyn Fn(&ClusterName, &ResourceId) -> Option<Value>,
+) -> Forecast {
     let facts = Facts {
         fleet: &fleet(),
-        nodes,
+        nodes: &|id| nodes(id).map(Count::exactly),
+        wanted,
         pace: Pace::default(),
     };
     forecast(plan, facts)
@@ -277,6 +286,51 @@ fn nodes_time_and_the_way_of_it_follow_the_pool() {
 }
 
 #[test]
+fn a_patch_of_the_rollout_says_how_it_goes() {
+    let change = one("NodePool", "a-slow", ".spec.platform.oci.instanceType");
+    let table = [
+        (
+            json!({"replace": {"strategy": "RollingUpdate", "rollingUpdate": {"maxSurge": 3, "maxUnavailable": 0}}}),
+            json!(null),
+            (Rollout::Replace, 6, 20),
+        ),
+        (
+            json!({"upgradeType": "InPlace", "inPlace": {"maxUnavailable": 2}}),
+            json!(null),
+            (Rollout::InPlace, 6, 30),
+        ),
+        (
+            json!({"replace": {"strategy": "OnDelete"}}),
+            json!(null),
+            (Rollout::OnDelete, 0, 0),
+        ),
+        (json!({}), json!("true"), (Rollout::Paused, 0, 0)),
+        (json!({}), json!("false"), (Rollout::Replace, 6, 60)),
+    ];
+    for (management, paused, (how, nodes, minutes)) in table {
+        let mut management = management;
+        if management.get("upgradeType").is_none() {
+            management["upgradeType"] = "Replace".into();
+        }
+        let object = json!({"spec": {"management": management, "pausedUntil": paused}});
+        let plan = plan(vec![change.clone()]);
+        let forecast = said_with(&plan, &|_| None, &|cluster, id| {
+            (cluster.as_str() == "a" && id.name == "a-slow").then(|| object.clone())
+        });
+        let pool = &forecast.changes[&change.id].pools[0];
+        assert_eq!((pool.how, pool.minutes.max), (how, minutes), "{object}");
+        let totals = forecast.totals;
+        let disrupted = if how == Rollout::InPlace {
+            totals.updated
+        } else {
+            totals.nodes
+        };
+        assert_eq!(disrupted, Count::exactly(nodes), "{object}");
+        assert_eq!(totals.pools, usize::from(nodes > 0), "{object}");
+    }
+}
+
+#[test]
 fn fewer_replicas_take_nodes_away() {
     let scale = |before: u32, after: u32| {
         let field = (".spec.replicas", json!(before), json!(after));
@@ -362,8 +416,9 @@ fn a_pool_is_counted_once_and_a_new_one_not_at_all() {
     assert_eq!((clusters, control_planes, pools), (2, 2, 4));
     assert_eq!(
         (nodes, minutes),
-        (Count { min: 20, max: 30 }, Count { min: 60, max: 120 })
+        (Count { min: 14, max: 24 }, Count { min: 60, max: 120 })
     );
+    assert_eq!(forecast.totals.updated, Count::exactly(6), "in place");
 }
 
 #[test]
@@ -373,7 +428,8 @@ fn a_profile_that_many_share_is_told_as_one_number() {
         .into();
     let totals = said(changes).totals;
     assert_eq!((totals.clusters, totals.control_planes, totals.pools), (1, 0, 4));
-    assert_eq!(totals.nodes, Count { min: 20, max: 30 });
+    assert_eq!(totals.nodes, Count { min: 14, max: 24 });
+    assert_eq!(totals.updated, Count::exactly(6), "in place");
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub struct PoolRolloutReport {
     pub cluster: String,
     /// The pool.
     pub pool: String,
-    /// `replace`, `inPlace`.
+    /// `replace`, `inPlace`; `onDelete` and `paused` where nothing happens by itself.
     pub how: &'static str,
     /// Its nodes, by the fleet files.
     pub nodes: CountReport,
@@ -64,8 +64,10 @@ pub struct DisruptionTotals {
     pub control_planes: usize,
     /// Pools whose nodes are replaced or updated.
     pub pools: usize,
-    /// Their nodes.
+    /// Nodes that are replaced.
     pub nodes: CountReport,
+    /// Nodes that are updated in place.
+    pub updated: CountReport,
     /// Nodes that go and are not replaced.
     pub removed: CountReport,
     /// Control planes that are deleted with all data.
@@ -109,6 +111,8 @@ fn pool(pool: &PoolRollout) -> PoolRolloutReport {
         how: match pool.how {
             Rollout::Replace => "replace",
             Rollout::InPlace => "inPlace",
+            Rollout::OnDelete => "onDelete",
+            Rollout::Paused => "paused",
         },
         nodes: count(pool.nodes),
         surge: pool.surge,
@@ -124,6 +128,7 @@ pub fn disruption_totals(totals: &Totals) -> DisruptionTotals {
         control_planes: totals.control_planes,
         pools: totals.pools,
         nodes: count(totals.nodes),
+        updated: count(totals.updated),
         removed: count(totals.removed),
         lost: totals.lost,
         minutes: count(totals.minutes),
