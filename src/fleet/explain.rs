@@ -11,6 +11,7 @@ use super::layers::excludes;
 use super::load::Loaded;
 use super::model::{ClusterKind, Fleet, Hosted, Machines};
 use super::node::{Entry, Node, Yaml};
+use super::release::ring_in_force;
 use crate::diag::Span;
 
 /// One place that set a value.
@@ -18,7 +19,7 @@ use crate::diag::Span;
 #[serde(rename_all = "camelCase")]
 pub struct Origin {
     /// The layer: `built-in`, `Fleet`, `Environment`, `Fleet, region`, `Environment, region`, `NodePoolProfile`,
-    /// `Clusters`, `Cluster`.
+    /// `Clusters`, `Cluster`; `Release` of what a ring sets.
     pub layer: &'static str,
     /// Where.
     pub span: Span,
@@ -76,6 +77,18 @@ impl<'a> Explainer<'a> {
     pub fn explain(&self, cluster: &str, field: Option<&str>) -> Option<Vec<Explained>> {
         explain_in(self.loaded, &self.index, cluster, field)
     }
+
+    /// What a document that is no cluster's says by itself, and where. None where there is no such document.
+    pub fn document(&self, kind: Kind, name: &str) -> Option<Vec<Explained>> {
+        let document = self.index.get(kind, name)?;
+        Some(alone(self.loaded, (kind.name(), &document.spec), ""))
+    }
+
+    /// Where a document begins.
+    pub fn place(&self, kind: Kind, name: &str) -> Option<Span> {
+        let document = self.index.get(kind, name)?;
+        Some(document.place.span(&self.loaded.files))
+    }
 }
 
 fn explain_in(loaded: &Loaded, index: &Index<'_>, cluster: &str, field: Option<&str>) -> Option<Vec<Explained>> {
@@ -102,6 +115,9 @@ fn explain_in(loaded: &Loaded, index: &Index<'_>, cluster: &str, field: Option<&
         walk.map(&views, &format!("pools.{name}"), &[]);
     }
     let mut found = walk.found;
+    if let Some(ring) = ring_in_force(&flatten(&layers), index) {
+        found.extend(alone(loaded, (Kind::Release.name(), ring), "ring"));
+    }
     found.extend(suspensions(declared, loaded, index));
     if let Some(field) = field {
         found.retain(|one| {
@@ -110,6 +126,16 @@ fn explain_in(loaded: &Loaded, index: &Index<'_>, cluster: &str, field: Option<&
     }
     found.sort_by(|a, b| a.field.cmp(&b.field));
     Some(found)
+}
+
+/// What one node says by itself.
+fn alone(loaded: &Loaded, layer: (&'static str, &Node), path: &str) -> Vec<Explained> {
+    let mut walk = Walk {
+        loaded,
+        found: Vec::new(),
+    };
+    walk.map(&[layer], path, &[]);
+    walk.found
 }
 
 /// Every suspension that is about a cluster: each holds by itself, so that none overrides another.

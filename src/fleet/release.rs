@@ -10,6 +10,7 @@ use super::cluster::Merged;
 use super::decode::decode;
 use super::index::Index;
 use super::kind::Kind;
+use super::load::Document;
 use super::model::Release;
 use super::node::{Node, Place, Yaml};
 use super::problems::Problems;
@@ -128,45 +129,59 @@ fn of(version: Version, merged: &Merged) -> Release {
     Release { version, image }
 }
 
+/// The ring that a cluster runs, as its `Release` document has it: what sets its versions, where it names none itself.
+pub(super) fn ring_in_force<'n>(merged: &Node, index: &Index<'n>) -> Option<&'n Node> {
+    if merged.get("version").is_some() {
+        return None;
+    }
+    let name = ring_name(merged.get("ring")?)?;
+    document(merged, index)?.spec.get("rings")?.get(&name)
+}
+
+fn ring_name(node: &Node) -> Option<String> {
+    match &node.value {
+        Yaml::Int(number) => Some(number.to_string()),
+        _ => node.as_str().map(str::to_owned),
+    }
+}
+
+/// The `Release` document that a cluster names, or the only one.
+fn document<'n>(merged: &Node, index: &Index<'n>) -> Option<&'n Document> {
+    if let Some(chosen) = merged.get("release") {
+        return index.get(Kind::Release, chosen.as_str()?);
+    }
+    let mut all = index.of(Kind::Release);
+    all.next().filter(|_| all.next().is_none())
+}
+
+/// Says why there is no such document.
+fn report_missing(merged: &Node, ring: &Node, index: &Index<'_>, problems: &mut Problems<'_>) {
+    if let Some(chosen) = merged.get("release") {
+        let Some(name) = chosen.as_str() else { return };
+        let mut problem = Diagnostic::new(Code::Dangling, format!("there is no release called `{name}`"));
+        problem
+            .hints
+            .extend(super::check::suggest(name, index.names(Kind::Release)));
+        problems.add(problem, chosen.place);
+    } else if index.of(Kind::Release).next().is_none() {
+        let problem = Diagnostic::new(Code::Dangling, "`ring` is set, but there is no `Release` document")
+            .hint("add one with `rings`, or set `version` instead");
+        problems.add(problem, ring.place);
+    } else {
+        let names = super::shape::quoted(&index.names(Kind::Release));
+        let problem = Diagnostic::new(Code::MissingKey, "there are several releases, name one of them")
+            .hint(format!("`release: <name>`; there are {names}"));
+        problems.add(problem, ring.place);
+    }
+}
+
 /// The ring, and where it is chosen.
 fn ring(merged: &Merged, index: &Index<'_>, problems: &mut Problems<'_>) -> Option<(spec::RingSpec, Place)> {
     let node = merged.node.get("ring")?;
-    let name = match &node.value {
-        Yaml::Int(number) => number.to_string(),
-        _ => node.as_str()?.to_owned(),
-    };
-    let document = match merged.node.get("release") {
-        Some(chosen) => {
-            let name = chosen.as_str()?;
-            let found = index.get(Kind::Release, name);
-            if found.is_none() {
-                let mut problem = Diagnostic::new(Code::Dangling, format!("there is no release called `{name}`"));
-                problem
-                    .hints
-                    .extend(super::check::suggest(name, index.names(Kind::Release)));
-                problems.add(problem, chosen.place);
-            }
-            found?
-        }
-        None => {
-            let mut all = index.of(Kind::Release);
-            match (all.next(), all.next()) {
-                (Some(only), None) => only,
-                (None, _) => {
-                    let problem = Diagnostic::new(Code::Dangling, "`ring` is set, but there is no `Release` document")
-                        .hint("add one with `rings`, or set `version` instead");
-                    problems.add(problem, node.place);
-                    return None;
-                }
-                (Some(_), Some(_)) => {
-                    let names = super::shape::quoted(&index.names(Kind::Release));
-                    let problem = Diagnostic::new(Code::MissingKey, "there are several releases, name one of them")
-                        .hint(format!("`release: <name>`; there are {names}"));
-                    problems.add(problem, node.place);
-                    return None;
-                }
-            }
-        }
+    let name = ring_name(node)?;
+    let Some(document) = document(&merged.node, index) else {
+        report_missing(&merged.node, node, index, problems);
+        return None;
     };
     if index.is_broken(document) {
         problems.add(

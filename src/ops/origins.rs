@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::load::LoadedFleet;
 use super::plan::Planned;
 use super::tracer::Tracer;
+use crate::diag::Span;
 use crate::plan::Plan;
 use crate::plan::change::{Change, Reason};
 use crate::plan::origins::{Origins, SetBy, Typed};
 use crate::report::units::worst_first;
-use crate::resource::{Revision, UnitId};
+use crate::resource::{ResourceId, Revision, UnitId};
 use crate::source::{LineSetBy, SourceError, blame};
 
 /// Units that are looked into: a reader goes through no more, and each takes a while.
@@ -23,6 +24,7 @@ const UNITS: usize = 200;
 /// Where the repository can't be read; the places are known all the same.
 pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revision>) -> Result<(), SourceError> {
     let (mut origins, mut tracer) = (Origins::default(), Tracer::new(loaded));
+    let mut places: BTreeMap<(&ResourceId, &str), Vec<Span>> = BTreeMap::new();
     let mut units: BTreeSet<&UnitId> = BTreeSet::new();
     for change in looked_into(&planned.plan) {
         units.insert(&change.unit);
@@ -36,30 +38,40 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
         }
         for field in &change.fields {
             let path = field.field.trim_start_matches('.');
-            if let Some(span) = tracer.field(&change.unit, &change.id, path) {
-                let of_object = origins.fields.entry(change.id.clone()).or_default();
-                of_object.insert(field.field.clone(), Typed { span, commit: None });
+            let found = tracer.field(&change.unit, &change.id, path);
+            if !found.is_empty() {
+                places.insert((&change.id, &field.field), found);
             }
         }
     }
     let mut lines: BTreeMap<Arc<str>, BTreeSet<u32>> = BTreeMap::new();
-    for typed in origins.all_mut() {
-        let span = &typed.span;
+    let of_units = origins.units.values().map(|typed| &typed.span);
+    for span in places.values().flatten().chain(of_units) {
         lines.entry(span.file.clone()).or_default().insert(span.line);
     }
     let applied = || last_applied(planned, &units);
     let since = since.cloned().or_else(applied);
     let set = blame(loaded.tree(), &lines, since.as_ref());
-    if let Ok(set) = &set {
-        for typed in origins.all_mut() {
-            let by = set.get(&(typed.span.file.clone(), typed.span.line));
-            typed.commit = by.map(|by| match by {
-                LineSetBy::Commit { id, subject } => SetBy::Commit {
-                    id: id.clone(),
-                    subject: subject.clone(),
-                },
-                LineSetBy::Worktree => SetBy::Worktree,
-            });
+    let by = |span: &Span| {
+        let by = set.as_ref().ok()?.get(&(span.file.clone(), span.line))?;
+        Some(match by {
+            LineSetBy::Commit { id, subject } => SetBy::Commit {
+                id: id.clone(),
+                subject: subject.clone(),
+            },
+            LineSetBy::Worktree => SetBy::Worktree,
+        })
+    };
+    for typed in origins.units.values_mut() {
+        typed.commit = by(&typed.span);
+    }
+    for ((id, field), places) in places {
+        // Of several lines that a field follows from, it is the one that was set since.
+        let set = places.iter().find_map(|span| Some((span, Some(by(span)?))));
+        if let Some((span, commit)) = set.or_else(|| Some((places.first()?, None))) {
+            let span = span.clone();
+            let of_object = origins.fields.entry(id.clone()).or_default();
+            of_object.insert(field.to_owned(), Typed { span, commit });
         }
     }
     planned.plan.origins = origins;

@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 
 use super::load::LoadedFleet;
 use crate::diag::Span;
-use crate::fleet::{Explained, Explainer};
+use crate::fleet::model::{Cluster, ClusterKind};
+use crate::fleet::{Explained, Explainer, Kind};
 use crate::render::settings;
 use crate::resource::{ResourceId, UnitId};
 
-/// Follows fields of several objects; what it found out about a cluster it keeps.
+/// Follows fields of several objects; what it found out about a unit it keeps.
 pub(super) struct Tracer<'a> {
     loaded: &'a LoadedFleet,
     explainer: Explainer<'a>,
-    explained: BTreeMap<String, Vec<Explained>>,
+    explained: BTreeMap<UnitId, Vec<Explained>>,
 }
 
 impl<'a> Tracer<'a> {
@@ -28,43 +29,114 @@ impl<'a> Tracer<'a> {
 
     /// Where a field of an object was typed, or else what makes the object.
     pub(super) fn place(&mut self, unit: &UnitId, id: &ResourceId, field: &str) -> Option<Span> {
-        self.field(unit, id, field).or_else(|| self.unit(unit))
+        let typed = self.field(unit, id, field).into_iter().next();
+        typed.or_else(|| self.unit(unit))
     }
 
     /// Where what makes a unit was typed.
     pub(super) fn unit(&self, unit: &UnitId) -> Option<Span> {
-        let fleet = &self.loaded.fleet;
         match unit {
-            UnitId::Cluster(name) => fleet.clusters.get(name)?.typed.0.clone(),
-            UnitId::ManagementCluster(_) | UnitId::Network(_) => None,
+            UnitId::Cluster(name) => self.loaded.fleet.clusters.get(name)?.typed.0.clone(),
+            UnitId::ManagementCluster(name) => self.explainer.place(Kind::ManagementCluster, name.as_str()),
+            UnitId::Network(name) => self.explainer.place(Kind::Network, name.as_str()),
         }
     }
 
-    /// Where a field of an object was typed; none where no line says it by itself.
-    pub(super) fn field(&mut self, unit: &UnitId, id: &ResourceId, field: &str) -> Option<Span> {
-        let UnitId::Cluster(name) = unit else {
-            return None;
+    /// Where a field of an object may have been typed, the likeliest place first; empty where no line says it by itself.
+    pub(super) fn field(&mut self, unit: &UnitId, id: &ResourceId, field: &str) -> Vec<Span> {
+        let loaded = self.loaded;
+        let cluster = match unit {
+            UnitId::Cluster(name) => loaded.fleet.clusters.get(name),
+            UnitId::ManagementCluster(_) | UnitId::Network(_) => None,
         };
-        let cluster = self.loaded.fleet.clusters.get(name)?;
         let is_typed = |body: &serde_json::Value| body["kind"] == *id.kind && body["metadata"]["name"] == *id.name;
-        if let Some(extra) = cluster.extra_manifests.iter().find(|extra| is_typed(&extra.body)) {
-            return extra.typed.0.clone();
+        let mut extras = cluster.into_iter().flat_map(|cluster| &cluster.extra_manifests);
+        if let Some(extra) = extras.find(|extra| is_typed(&extra.body)) {
+            return extra.typed.0.clone().into_iter().collect();
         }
-        let mut pools = cluster.node_pools();
-        let pool = pools.find(|pool| id.kind == "NodePool" && pool.object_name == id.name);
-        let pool = pool.map(|pool| pool.name.as_str());
-        let found = self
-            .explained
-            .entry(name.as_str().to_owned())
-            .or_insert_with(|| self.explainer.explain(name.as_str(), None).unwrap_or_default());
-        let wanted = settings::of_field(&id.kind, pool, field);
-        let setting = wanted.iter().find_map(|wanted| at(found, wanted));
-        // What no file says of a pool is said of the pool itself.
-        let pool = || pool.and_then(|pool| at(found, &format!("pools.{pool}")));
+        let part = cluster.and_then(|cluster| part(cluster, id));
+        let found = self.explained(unit);
+        let settings = settings::of_field(&id.kind, part.as_deref(), field);
+        let settings = settings.iter().map(|setting| match unit {
+            // What a cluster has below `network`, a network has itself.
+            UnitId::Network(_) => setting.strip_prefix("network.").unwrap_or(setting),
+            UnitId::Cluster(_) | UnitId::ManagementCluster(_) => setting,
+        });
         // The built-in layer is no file of the user's.
         let typed = |one: &&Explained| one.origin.layer != "built-in";
-        let set = setting.filter(typed).or_else(|| pool().filter(typed));
-        set.map(|one| one.origin.span.clone())
+        let mut places: Vec<Span> = settings
+            .filter_map(|setting| at(found, setting).filter(typed))
+            .map(|one| one.origin.span.clone())
+            .collect();
+        // What no file says of a part is said of the part itself.
+        if places.is_empty()
+            && let Some(one) = part.and_then(|part| at(found, &part)).filter(typed)
+        {
+            places.push(one.origin.span.clone());
+        }
+        places
+    }
+
+    /// All that the files say of a unit.
+    fn explained(&mut self, unit: &UnitId) -> &[Explained] {
+        let (explainer, fleet) = (&self.explainer, &self.loaded.fleet);
+        self.explained.entry(unit.clone()).or_insert_with(|| {
+            let beside = |name: &str| {
+                let of_document = explainer.document(Kind::ManagementCluster, name).unwrap_or_default();
+                of_document.into_iter().map(|mut one| {
+                    one.field.insert_str(0, "managementCluster.");
+                    one
+                })
+            };
+            match unit {
+                UnitId::Cluster(name) => {
+                    let mut all = explainer.explain(name.as_str(), None).unwrap_or_default();
+                    let cluster = fleet.clusters.get(name);
+                    all.extend(
+                        cluster
+                            .into_iter()
+                            .flat_map(|one| beside(one.management_cluster.as_str())),
+                    );
+                    all
+                }
+                UnitId::Network(name) => {
+                    let mut all = explainer.document(Kind::Network, name.as_str()).unwrap_or_default();
+                    let network = fleet.networks.get(name);
+                    all.extend(
+                        network
+                            .into_iter()
+                            .flat_map(|one| beside(one.management_cluster.as_str())),
+                    );
+                    all
+                }
+                UnitId::ManagementCluster(name) => beside(name.as_str()).collect(),
+            }
+        })
+    }
+}
+
+/// What of a cluster an object is of, as settings are named: `pools.gpu`, `controlPlane`.
+fn part(cluster: &Cluster, id: &ResourceId) -> Option<String> {
+    let mut pools = cluster.node_pools();
+    if let Some(pool) = pools.find(|pool| id.kind == "NodePool" && pool.object_name == id.name) {
+        return Some(format!("pools.{}", pool.name));
+    }
+    // A template's name has the digest of what is in it behind it.
+    let is_of = |stem: &str| {
+        let rest = id.name.strip_prefix(stem);
+        rest.is_some_and(|rest| rest.is_empty() || id.kind.ends_with("Template") && rest.starts_with('-'))
+    };
+    let groups = cluster
+        .machines()?
+        .pools
+        .values()
+        .filter(|group| is_of(&group.object_name));
+    if let Some(group) = groups.max_by_key(|group| group.object_name.len()) {
+        return Some(format!("pools.{}", group.name));
+    }
+    match &cluster.kind {
+        ClusterKind::SelfManaged(own) => is_of(&own.control_plane.object_name).then(|| "controlPlane".to_owned()),
+        ClusterKind::Hosted(_) | ClusterKind::Oke(_) => None,
     }
 }
 

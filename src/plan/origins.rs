@@ -44,10 +44,4 @@ impl Origins {
     pub fn field(&self, id: &ResourceId, field: &str) -> Option<&Typed> {
         self.fields.get(id)?.get(field)
     }
-
-    /// All of them, to be completed.
-    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Typed> {
-        let fields = self.fields.values_mut().flat_map(BTreeMap::values_mut);
-        fields.chain(self.units.values_mut())
-    }
 }

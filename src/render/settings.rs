@@ -1,11 +1,25 @@
 //! Which settings of the fleet files a field of what the built-in templates render comes from: so that what is wrong with
 //! an object is shown where somebody can mend it.
 
+use crate::resource::oci;
+
+type Table = [(&'static str, &'static [&'static str])];
+
 /// Settings that a cluster's release comes from.
-const RELEASE: &[&str] = &["version", "ring", "release", "releaseRepository"];
+const RELEASE: &[&str] = &["version", "ring.controlPlane", "ring", "release", "releaseRepository"];
+
+/// Settings that a pool's release comes from where the pool names none.
+const RELEASE_OF_POOLS: &[&str] = &[
+    "version",
+    "ring.pools",
+    "ring.controlPlane",
+    "ring",
+    "release",
+    "releaseRepository",
+];
 
 /// Fields of HostedClusters below `spec`, and the settings that they come from.
-const HOSTED_CLUSTER: &[(&str, &[&str])] = &[
+const HOSTED_CLUSTER: &Table = &[
     ("release", RELEASE),
     ("channel", &["channel", "version"]),
     ("fips", &["fips"]),
@@ -40,7 +54,7 @@ const HOSTED_CLUSTER: &[(&str, &[&str])] = &[
 ];
 
 /// Fields of NodePools below `spec`, and the pool's settings that they come from.
-const NODE_POOL: &[(&str, &[&str])] = &[
+const NODE_POOL: &Table = &[
     ("release", &["version"]),
     ("autoScaling", &["autoscale"]),
     ("replicas", &["replicas"]),
@@ -64,16 +78,133 @@ const NODE_POOL: &[(&str, &[&str])] = &[
     ("platform", &["shape"]),
 ];
 
+/// What a machine is made of.
+const MACHINE: &[&str] = &[
+    "shape",
+    "ocpus",
+    "memoryInGBs",
+    "image",
+    "bootVolumeSizeInGBs",
+    "failureDomain",
+];
+
+/// Fields of what Cluster API has below `spec` of a pool, or of a control plane, and the settings of that.
+const MACHINES: &Table = &[
+    ("replicas", &["replicas", "autoscale"]),
+    ("version", &["version"]),
+    ("rolloutStrategy", &["maxSurge", "maxUnavailable"]),
+    ("rollout", &["maxSurge", "maxUnavailable"]),
+    ("strategy", &["maxSurge", "maxUnavailable"]),
+    ("nodePoolCyclingDetails", &["maxSurge", "maxUnavailable"]),
+    ("machineTemplate", MACHINE),
+    ("template.spec", MACHINE),
+    ("template.spec.version", &["version"]),
+    ("template.spec.deletion", &["drainTimeout", "volumeDetachTimeout"]),
+    ("template.spec.nodeDrainTimeout", &["drainTimeout"]),
+    ("template.spec.nodeVolumeDetachTimeout", &["volumeDetachTimeout"]),
+    ("template.spec.bootstrap", &["taints", "nodeLabels"]),
+    ("template.spec.joinConfiguration", &["taints", "nodeLabels"]),
+    ("joinConfiguration", &["taints", "nodeLabels"]),
+    ("kubeadmConfigSpec", &["taints", "nodeLabels"]),
+    ("taints", &["taints"]),
+    ("initialNodeLabels", &["nodeLabels"]),
+    ("initialVirtualNodeLabels", &["nodeLabels"]),
+    ("instanceConfiguration", MACHINE),
+    ("nodeShape", &["shape"]),
+    ("nodeShapeConfig", &["ocpus", "memoryInGBs", "shape"]),
+    ("nodeSourceViaImage", &["image", "bootVolumeSizeInGBs"]),
+    ("unhealthyConditions", &["healthCheck"]),
+    ("nodeStartupTimeout", &["healthCheck"]),
+    ("maxUnhealthy", &["healthCheck"]),
+    ("checks", &["healthCheck"]),
+    ("remediation", &["healthCheck"]),
+];
+
+/// Fields of what Cluster API has below `spec` of a cluster of machines.
+const CLUSTER_OF_MACHINES: &Table = &[
+    ("clusterNetwork", &["network"]),
+    ("networkSpec", &["network"]),
+    ("compartmentId", &["compartment"]),
+    ("region", &["region"]),
+    ("freeformTags", &["tags"]),
+    ("definedTags", &["definedTags"]),
+    ("version", &["version"]),
+];
+
+/// What rules and routes follow from.
+const REACH: &[&str] = &[
+    "network.preset",
+    "network.peerWith",
+    "network.vcn",
+    "publish",
+    "managementCluster.cidrs",
+    "managementCluster.network",
+];
+
+/// Fields of OCI documents below `spec`. A shared network has those of `network` at its top.
+const OCI: &Table = &[
+    ("compartmentId", &["compartment"]),
+    ("region", &["region"]),
+    ("tenancy", &["tenancy"]),
+    ("freeformTags", &["tags"]),
+    ("definedTags", &["definedTags"]),
+    ("cidrBlocks", &["network.vcn"]),
+    ("cidrBlock", &["network.vcn"]),
+    ("ipv6PrivateCidrBlocks", &["network.vcn"]),
+    ("ipv6CidrBlock", &["network.vcn"]),
+    ("ipv6CidrBlocks", &["network.vcn"]),
+    ("isIpv6Enabled", &["network.vcn"]),
+    ("availabilityDomain", &["network.availabilityDomain"]),
+    ("prohibitInternetIngress", &["network.preset"]),
+    ("prohibitPublicIpOnVnic", &["network.preset"]),
+    ("publicIpId", &["network.publicIps"]),
+    ("peerId", &["network.peerWith", "managementCluster.network"]),
+    ("drgId", &["network.peerWith", "managementCluster.network"]),
+    ("routeRules", REACH),
+    ("ingressSecurityRules", REACH),
+    ("egressSecurityRules", REACH),
+    ("securityRules", REACH),
+    ("backends", &["managementCluster.network", "services"]),
+    ("listeners", &["services", "network.endpoint"]),
+];
+
+/// What a kind's fields come from: where its raw patch stands, and its table.
+fn kind(kind: &str) -> Option<(String, &'static Table)> {
+    let of_machines = |table| Some((format!("patches.{}", camel(kind)), table));
+    match kind {
+        "HostedCluster" => Some(("hostedCluster".to_owned(), HOSTED_CLUSTER)),
+        "NodePool" => Some(("nodePool".to_owned(), NODE_POOL)),
+        "Cluster" | "OCICluster" | "OCIManagedCluster" | "OCIManagedControlPlane" => of_machines(CLUSTER_OF_MACHINES),
+        "KubeadmControlPlane"
+        | "OCIMachineTemplate"
+        | "KubeadmConfigTemplate"
+        | "MachineDeployment"
+        | "MachinePool"
+        | "KubeadmConfig"
+        | "OCIMachinePool"
+        | "OCIManagedMachinePool"
+        | "OCIVirtualMachinePool"
+        | "MachineHealthCheck" => of_machines(MACHINES),
+        _ => oci::kind(kind).map(|_| (String::new(), OCI)),
+    }
+}
+
+/// `OCIMachinePool` as the files have it: `ociMachinePool`.
+fn camel(kind: &str) -> String {
+    let capitals = if kind.starts_with("OCI") { 3 } else { 1 };
+    let (first, rest) = kind.split_at(capitals.min(kind.len()));
+    first.to_lowercase() + rest
+}
+
 /// Settings that may have set a field (`spec.platform.oci.region`) of an object of this kind, the likeliest first, as
-/// `explain` names them. A pool is named for what is a pool's.
-pub fn of_field(kind: &str, pool: Option<&str>, path: &str) -> Vec<String> {
-    let (patch, table) = match kind {
-        "HostedCluster" => ("hostedCluster", HOSTED_CLUSTER),
-        "NodePool" => ("nodePool", NODE_POOL),
-        _ => return Vec::new(),
+/// `explain` names them; what the management cluster's document says begins with `managementCluster.`. `part` is what of the
+/// cluster the object is of: `pools.gpu`, `controlPlane`.
+pub fn of_field(kind: &str, part: Option<&str>, path: &str) -> Vec<String> {
+    let Some((patch, table)) = self::kind(kind) else {
+        return Vec::new();
     };
-    let prefix = |setting: &str| match pool {
-        Some(pool) => format!("pools.{pool}.{setting}"),
+    let prefix = |setting: &str| match part {
+        Some(part) => format!("{part}.{setting}"),
         None => setting.to_owned(),
     };
     for (metadata, setting) in [("metadata.labels", "labels"), ("metadata.annotations", "annotations")] {
@@ -87,10 +218,10 @@ pub fn of_field(kind: &str, pool: Option<&str>, path: &str) -> Vec<String> {
     // An item of a list is set with its list.
     let path = path.split('[').next().unwrap_or(path);
     let mut settings = Vec::new();
-    let mut patched = Some(path);
+    let mut patched = (!patch.is_empty()).then_some(path);
     while let Some(field) = patched {
         settings.push(prefix(&format!("{patch}.{field}")));
-        if pool.is_some() {
+        if part.is_some() {
             settings.push(format!("{patch}.{field}"));
         }
         patched = field.rsplit_once('.').map(|(above, _)| above);
@@ -98,10 +229,10 @@ pub fn of_field(kind: &str, pool: Option<&str>, path: &str) -> Vec<String> {
     let fits = table.iter().filter(|(field, _)| is_within(path, field));
     if let Some((_, of)) = fits.max_by_key(|(field, _)| field.len()) {
         settings.extend(of.iter().map(|setting| prefix(setting)));
-    }
-    if pool.is_some() && is_within(path, "release") {
-        // A pool that names no version of its own runs what its cluster's settings say.
-        settings.extend(RELEASE.iter().map(|setting| (*setting).to_owned()));
+        if part.is_some() && of.contains(&"version") {
+            // A part that names no version of its own runs what its cluster's settings say.
+            settings.extend(RELEASE_OF_POOLS.iter().map(|setting| (*setting).to_owned()));
+        }
     }
     settings
 }
@@ -127,13 +258,23 @@ mod tests {
             ]
         );
         assert_eq!(
-            of_field("NodePool", Some("gpu"), "spec.taints[0].effect"),
+            of_field("NodePool", Some("pools.gpu"), "spec.taints[0].effect"),
             ["pools.gpu.nodePool.taints", "nodePool.taints", "pools.gpu.taints"]
         );
         assert_eq!(
-            of_field("NodePool", Some("gpu"), "spec.release.image")[4..],
-            ["pools.gpu.version", "version", "ring", "release", "releaseRepository"]
+            of_field("NodePool", Some("pools.gpu"), "spec.release.image")[4..8],
+            ["pools.gpu.version", "version", "ring.pools", "ring.controlPlane"]
         );
+        let of_template = of_field("MachineDeployment", Some("pools.gpu"), "spec.template.spec.version");
+        assert!(of_template.contains(&"pools.gpu.patches.machineDeployment.template".to_owned()));
+        assert!(of_template.contains(&"pools.gpu.version".to_owned()) && of_template.contains(&"version".to_owned()));
+        let of_plane = of_field("KubeadmControlPlane", Some("controlPlane"), "spec.replicas");
+        assert!(of_plane.contains(&"controlPlane.replicas".to_owned()), "{of_plane:?}");
+        assert_eq!(
+            of_field("OCICluster", None, "spec.region"),
+            ["patches.ociCluster.region", "region"]
+        );
+        assert_eq!(of_field("Subnet", None, "spec.cidrBlock"), ["network.vcn"]);
         assert_eq!(of_field("HostedCluster", None, "metadata.labels[a.b]"), ["labels"]);
         assert!(of_field("ConfigMap", None, "data").is_empty());
         assert!(of_field("HostedCluster", None, "<nil>").is_empty());
