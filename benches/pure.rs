@@ -299,6 +299,7 @@ impl Applied {
                 uid: Some(format!("uid-{number}")),
                 digest: Some(manifest.digest()),
                 oci: None,
+                going: false,
             });
         }
         observation.schemas = schemas;
@@ -332,6 +333,7 @@ impl Applied {
             targets: &|_| true,
             failed: BTreeMap::new(),
             in_scope: &|_| true,
+            recorded_beside: 0,
             inventories: &self.inventories,
             observed: &self.observed,
             looked_up: &BTreeMap::new(),

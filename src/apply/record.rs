@@ -126,6 +126,7 @@ impl<'a> Records<'a> {
                     uid: None,
                     digest: None,
                     oci: change.oci.clone(),
+                    going: false,
                 });
                 // Until it is stored: the next change of the unit tries again where this one can't.
                 *dirty = true;
@@ -158,6 +159,7 @@ impl<'a> Records<'a> {
                     uid: Some(uid),
                     digest: change.payload.digest,
                     oci: change.oci.clone(),
+                    going: false,
                 });
                 record.dirty = true;
             }
@@ -166,15 +168,9 @@ impl<'a> Records<'a> {
                 record.dirty = true;
             }
             End::Going => {
-                if let Some(entry) = record.stored.inventory.get(&change.id)
-                    && let Some(oci) = &entry.oci
-                {
-                    let oci = OciEntry {
-                        going: true,
-                        ..oci.clone()
-                    };
+                if let Some(entry) = record.stored.inventory.get(&change.id) {
                     let entry = Entry {
-                        oci: Some(oci),
+                        going: true,
                         ..entry.clone()
                     };
                     record.stored.inventory.record(entry);
@@ -305,6 +301,7 @@ mod tests {
             uid: Some("ocid1.vcn.oc1.iad.a".to_owned()),
             digest: None,
             oci: Some(oci),
+            going: false,
         };
         update.oci = Some(of(&["cidrBlocks", "definedTags"], &["x"]));
         let grown = with_what_comes(&entry(of(&["cidrBlocks", "dnsLabel"], &[])), &update).unwrap();

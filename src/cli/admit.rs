@@ -104,6 +104,13 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     if count.admitted + count.rejected == 0 && is_read && args.output == Format::Text {
         printer.complain("nothing was checked: no object is of a kind that the definitions are about");
     }
+    let is_compared = judgement.objects.iter().any(|object| object.is_update);
+    if !args.old.is_empty() && !judgement.objects.is_empty() && !is_compared {
+        printer.complain(
+            "warning: none of the objects is among those that --old names (the same group, kind, namespace and name): all were \
+             judged as new, and no rule has compared anything",
+        );
+    }
     Ok(match count {
         _ if !is_read || count.failed > 0 => Exit::Error,
         Count { rejected: 1.., .. } => Exit::Refused,

@@ -103,7 +103,8 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         even_suspended: args.even_suspended || saved.as_ref().is_some_and(|saved| saved.allowed.even_suspended),
         now: common::now(),
     };
-    let mut planned = runtime.block_on(ops::plan(&loaded, &options))?;
+    let planned = runtime.block_on(ops::plan(&loaded, &options));
+    let mut planned = planned.inspect_err(|_| common::say_faults(options.against.sandbox(), printer))?;
     if let Some(saved) = &saved {
         let standing = saved.standing(&planned.plan);
         if !standing.moved.is_empty() {
@@ -127,7 +128,14 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             let nothing = json::step(&planned.plan, &Outcome::default(), &loaded.diagnostics);
             printer.json(&json::apply(nothing, Vec::new()))?;
         }
-        printer.complain("nothing was changed: a guard refuses (--keep-going does the rest without what is refused)");
+        let why = if planned.plan.refusals.is_empty() {
+            "others hold fields that it would take from them"
+        } else {
+            "a guard refuses"
+        };
+        printer.complain(&format!(
+            "nothing was changed: {why} (--keep-going does the rest without what is refused)"
+        ));
         return Ok(Exit::Refused);
     }
     let changes = planned.plan.changes.iter().any(Change::goes_ahead);

@@ -141,7 +141,8 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         even_suspended: false,
         now: common::now(),
     };
-    let mut planned = runtime.block_on(ops::plan(&loaded, &options))?;
+    let planned = runtime.block_on(ops::plan(&loaded, &options));
+    let mut planned = planned.inspect_err(|_| common::say_faults(options.against.sandbox(), printer))?;
     runtime.block_on(options.against.close())?;
     planned.plan.forecast.go_by(Pace {
         node_minutes: args.node_minutes,
@@ -182,16 +183,22 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             even_suspended: false,
         };
         let saved = ops::save_plan(&loaded, &planned, allowed, path)?;
-        let dirty = if saved.dirty { ", which is no commit" } else { "" };
+        let dirty = match (&saved.head, saved.dirty) {
+            (_, false) => String::new(),
+            (None, true) => ", which is no commit".to_owned(),
+            (Some(head), true) => format!(", which is no commit (that below it is {head})"),
+        };
         let (changes, these) = match saved.changes.iter().filter(|change| change.goes_ahead).count() {
             1 => ("1 change".to_owned(), "this"),
             n => (format!("{n} changes"), "these"),
         };
-        printer.note(&format!(
-            "kept in {}: {changes} of {}{dirty}; `fleetwright apply {0}` makes just {these}",
-            path.display(),
-            saved.revision,
-        ));
+        let path = path.display();
+        let revision = &saved.revision;
+        printer.note(&if saved.changes.iter().any(|change| change.goes_ahead) {
+            format!("kept in {path}: {changes} of {revision}{dirty}; `fleetwright apply {path}` makes just {these}")
+        } else {
+            format!("kept in {path}: no change of {revision}{dirty} goes ahead, and `fleetwright apply {path}` would make none")
+        });
     }
     common::say_calls(&planned, printer);
     common::say_faults(options.against.sandbox(), printer);

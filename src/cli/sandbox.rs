@@ -1,6 +1,6 @@
 //! `sandbox`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::{FleetArgs, Global, SandboxArgs};
 use super::{Exit, Printer, common};
@@ -58,16 +58,17 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         kube_port: args.kube_port,
         oci_port: args.oci_port,
     };
-    common::runtime()?.block_on(serve(&options, loaded.as_ref(), printer))?;
+    common::runtime()?.block_on(serve(&options, (loaded.as_ref(), args.fleet.as_deref()), printer))?;
     Ok(Exit::Done)
 }
 
 async fn serve(
     options: &ops::ServeOptions,
-    loaded: Option<&ops::LoadedFleet>,
+    (loaded, typed): (Option<&ops::LoadedFleet>, Option<&Path>),
     printer: &Printer,
 ) -> anyhow::Result<()> {
     let served = ops::serve_sandbox(options, loaded).await?;
+    let of = typed.map_or_else(String::new, |fleet| format!(" --fleet {}", fleet.display()));
     // Listened for from the first poll on: whoever reads our lines may end us at once.
     let told = common::told_to_end()?;
     printer.data(&format!(
@@ -79,14 +80,18 @@ async fn serve(
     ))?;
     printer.note("serving until Ctrl-C; in another terminal:");
     printer.note(&format!("  export KUBECONFIG={}", served.kubeconfig.display()));
-    printer.note("  kubectl get hostedclusters,nodepools -A");
+    for context in &served.contexts {
+        printer.note(&format!(
+            "  kubectl --context {context} get hostedclusters,nodepools -A"
+        ));
+    }
     printer.note(&format!(
         "  oci --config-file {} --endpoint {}/regions/<region> network vcn list -c <compartment>",
         served.oci_config.display(),
         served.oci_url
     ));
     printer.note(&format!(
-        "  fleetwright plan --kubeconfig {} --oci-config {} --oci-endpoint '{}/regions/{{region}}'",
+        "  fleetwright plan{of} --kubeconfig {} --oci-config {} --oci-endpoint '{}/regions/{{region}}'",
         served.kubeconfig.display(),
         served.oci_config.display(),
         served.oci_url

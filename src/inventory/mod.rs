@@ -29,6 +29,9 @@ pub struct Entry {
     /// What only OCI needs to be known; none for Kubernetes objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oci: Option<OciEntry>,
+    /// Whether we have had it deleted, and were not there to see it gone: that it is gone then is nobody else's doing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub going: bool,
 }
 
 /// What the record keeps of an OCI resource beside its OCID.
@@ -47,9 +50,6 @@ pub struct OciEntry {
     /// was seen gone and is made again.
     #[serde(default)]
     pub incarnation: u32,
-    /// Whether we have had it deleted, and were not there to see it gone: that it is gone then is nobody else's doing.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub going: bool,
     /// Keys of the freeform tags that we last set: one that is no longer wanted is taken off, one of somebody else's stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -153,6 +153,7 @@ mod tests {
             uid: uid.map(str::to_owned),
             digest: None,
             oci: None,
+            going: false,
         }
     }
 

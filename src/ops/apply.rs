@@ -10,18 +10,18 @@ use crate::apply::{self, Observer, Options, Outcome, Run};
 use crate::providers::InventoryStore;
 use crate::resource::ManagementClusterName;
 
-/// Whether guards let a plan be applied.
+/// Whether a plan may be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
     /// Yes.
     Granted,
-    /// At least one refuses, and the user did not ask to go on with the rest.
+    /// Something of it is refused, by a guard or since others hold a field, and the user did not ask to go on with the rest.
     Refused,
 }
 
 /// Asks whether a plan may be applied.
 pub fn leave(planned: &Planned, keep_going: bool) -> Leave {
-    if planned.plan.refusals.is_empty() || keep_going {
+    if keep_going || !planned.plan.is_refused() {
         Leave::Granted
     } else {
         Leave::Refused

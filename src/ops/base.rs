@@ -90,6 +90,8 @@ pub(super) struct Compared {
     pub(super) there: AsApplied,
     /// Objects of units that are equal.
     pub(super) unchanged: usize,
+    /// Objects that would be recorded of units that were not looked into, be they equal or not asked for.
+    pub(super) recorded_beside: usize,
 }
 
 impl Base {
@@ -134,6 +136,11 @@ impl Base {
             format!("{name} ({revision})")
         };
         let mut notes = Vec::new();
+        if base.old_lock.fleet.is_none() {
+            notes.push(format!(
+                "note: {name} has no fleet.lock; its ids and address ranges are taken to be those of these files"
+            ));
+        }
         if !base.failed.is_empty() {
             let count = base.failed.len();
             notes.push(format!(
@@ -245,8 +252,14 @@ impl Base {
             .flat_map(|manifest| &manifest.depends_on)
             .filter(|id| id.target == Target::Oci)
             .collect();
-        let beside = self.units.iter().filter(|(unit, _)| !changed.contains(unit));
-        let beside = beside.flat_map(|(_, unit)| &unit.rendered.manifests);
+        let beside = || {
+            let units = self.units.iter().filter(|(unit, _)| !changed.contains(unit));
+            units.flat_map(|(_, unit)| &unit.rendered.manifests)
+        };
+        let recorded_beside = beside()
+            .filter(|manifest| manifest.stewardship == Stewardship::Managed)
+            .count();
+        let beside = beside();
         let beside = beside.filter(|manifest| needed.contains(&manifest.id));
         let mut there = as_applied(&loaded.revised.fleet, &units, beside, now);
         let is_unknown =
@@ -271,6 +284,7 @@ impl Base {
             },
             there,
             unchanged,
+            recorded_beside,
         }
     }
 }

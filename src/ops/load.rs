@@ -62,6 +62,8 @@ pub struct LoadedFleet {
     pub files: Vec<SourceFile>,
     /// The fleet and the revision.
     pub revised: Revised,
+    /// The commit that is checked out where the files lie, be they its or not.
+    pub head: Option<Revision>,
     /// Things to say that are no problem.
     pub notes: Vec<String>,
     pub(super) loaded: Loaded,
@@ -136,6 +138,12 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
         templates: options.templates.built_in.newest().number,
     };
     let mut pinned = old_lock.clone();
+    if pinned.fleet.is_none()
+        && let Some(earlier) = options.earlier
+    {
+        // Without a lock of its own it is the same fleet all the same, and no other one of another uid.
+        pinned = earlier.lock.clone();
+    }
     if let Some(fleet) = pinned.fleet.as_mut().filter(|_| options.templates.newest) {
         fleet.templates = seed.templates;
     }
@@ -211,6 +219,7 @@ pub fn load_tree(tree: Tree, options: &TreeOptions<'_>) -> Result<LoadedFleet, L
         diagnostics,
         files,
         revised,
+        head: origin.head,
         notes,
         loaded,
         lock: resolved.lock,
@@ -384,9 +393,11 @@ impl ScopeView<'_> {
     }
 
     /// The management clusters that have to be reached: all of the fleet's, since what left the files may be recorded on
-    /// any of them; or, with a choice of clusters, those that they are placed on.
+    /// any of them; or, with a choice of clusters that are in the files, those that they are placed on.
     pub fn management_clusters(&self) -> impl Iterator<Item = &ManagementClusterName> {
-        let narrowed = !self.scope.clusters.is_empty() || !self.scope.environments.is_empty();
+        let mut typed = self.scope.clusters.iter();
+        let has_gone = typed.any(|name| !self.fleet.clusters.contains_key(&ClusterName::new(name)));
+        let narrowed = !has_gone && (!self.scope.clusters.is_empty() || !self.scope.environments.is_empty());
         let used: BTreeSet<&ManagementClusterName> = self
             .fleet
             .clusters
@@ -419,7 +430,9 @@ impl LoadedFleet {
         let fleet = &self.fleet;
         for name in &scope.clusters {
             let cluster = ClusterName::new(name);
-            let gone = fleet.decommission.contains_key(&UnitId::Cluster(cluster.clone()));
+            // What left the files can be looked at as long as the lock knows it.
+            let gone = fleet.decommission.contains_key(&UnitId::Cluster(cluster.clone()))
+                || self.old_lock.clusters.contains_key(&cluster);
             if !fleet.clusters.contains_key(&cluster) && !fleet.failed.contains(&cluster) && !gone {
                 let known = fleet.clusters.keys().map(ClusterName::as_str);
                 return Err(ScopeError {

@@ -26,6 +26,8 @@ pub(super) struct Seen {
     pub(super) oci: Option<Arc<OciProvider>>,
     pub(super) stores: BTreeMap<ManagementClusterName, KubernetesStore>,
     pub(super) inventories: BTreeMap<InventoryKey, Stored>,
+    /// Objects that are recorded beside those, of units that were not looked into.
+    pub(super) recorded_beside: usize,
     pub(super) observed: BTreeMap<Target, Observation>,
     pub(super) syncs: BTreeMap<ManagementClusterName, Read>,
     /// What the files name and somebody else made.
@@ -42,6 +44,7 @@ impl Seen {
             oci: None,
             stores: BTreeMap::new(),
             inventories,
+            recorded_beside: 0,
             observed,
             syncs: BTreeMap::new(),
             found: Found::default(),
@@ -89,6 +92,7 @@ pub(super) async fn look(loaded: &LoadedFleet, access: &Access, scope: &Scope) -
         oci,
         stores,
         inventories,
+        recorded_beside: 0,
         observed,
         syncs,
         found,

@@ -119,8 +119,8 @@ impl Planned {
         bad: &[Inadmissible],
     ) -> Result<Self, PlanError> {
         let unreached = unreached(loaded, &loaded.scope(scope), &seen);
-        plan.forecast = forecast::of(&plan, &loaded.fleet, &seen.observed);
-        forecast::cap(&mut plan, &loaded.fleet, &seen.observed)?;
+        plan.forecast = forecast::of(&plan, loaded, &seen.observed);
+        forecast::cap(&mut plan, loaded, &seen.observed)?;
         Ok(Self {
             plan,
             unread: Unread::of(&seen.observed),
@@ -196,7 +196,10 @@ async fn plan_after(base: &Base, loaded: &LoadedFleet, options: &PlanOptions) ->
         observation.objects.extend(there.objects);
         observation.schemas.extend(there.schemas);
     }
-    let seen = Seen::alone(observed, compared.there.inventories);
+    let seen = Seen {
+        recorded_beside: compared.recorded_beside,
+        ..Seen::alone(observed, compared.there.inventories)
+    };
     let mut plan = decide(loaded, &options, &seen)?;
     plan.unchanged += compared.unchanged;
     // Nobody has written what is only rendered.
@@ -285,6 +288,7 @@ fn with_inputs<R>(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen, make
         in_scope: &|unit| view.holds(unit),
         targets: &|target| view.reaches(target),
         inventories: &seen.inventories,
+        recorded_beside: seen.recorded_beside,
         observed: &seen.observed,
         looked_up: &seen.found.look_ups,
         revised: loaded.revised.clone(),

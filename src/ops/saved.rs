@@ -88,6 +88,7 @@ pub fn save_plan(
     let with = Circumstances {
         version: VERSION.to_owned(),
         name: loaded.fleet.name.to_string(),
+        head: loaded.head.clone(),
         made: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         templates: loaded.rendered.templates(),
         allowed,

@@ -87,6 +87,8 @@ pub struct Inputs<'a> {
     pub targets: &'a (dyn Fn(&Target) -> bool + Sync),
     /// All inventories, of the whole fleet, old names replaced by new ones.
     pub inventories: &'a BTreeMap<InventoryKey, Stored>,
+    /// Objects that are recorded beside those, of units that were not looked into.
+    pub recorded_beside: usize,
     /// What was seen, by target.
     pub observed: &'a BTreeMap<Target, Observation>,
     /// What documents name and the fleet does not make, as it was found; empty where nothing is compared.
@@ -542,20 +544,21 @@ fn with_facts<R>(
         *recorded_of.entry(unit.clone()).or_default() += stored.inventory.entries.len();
     }
     let sighted = sighted(inputs);
+    let desired = inputs.desired.values().map(|unit| unit.manifests.len());
     let facts = Facts {
         remake: &fleet.remake,
         sighted: &sighted,
         limits: &fleet.limits,
         decommission: &fleet.decommission,
         units: &units,
-        recorded: recorded_of.values().sum(),
+        recorded: recorded_of.values().sum::<usize>() + inputs.recorded_beside,
         recorded_of: &recorded_of,
         protect_until,
         waived: &fleet.waived,
         courses: &inputs.staged.courses,
         // By an unreadable clock nothing has ended.
         now: inputs.now.parse().unwrap_or(Timestamp::MIN),
-        desired: inputs.desired.values().map(|unit| unit.manifests.len()).sum(),
+        desired: desired.sum::<usize>() + inputs.wanted_elsewhere.len(),
         incomplete: fleet.incomplete,
         adopt: inputs.adopt,
         newer: inputs.newer,

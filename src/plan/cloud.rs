@@ -112,7 +112,6 @@ pub(super) fn entry(document: &Value, before: Option<&OciEntry>, incarnation: u3
         compartment: text("compartmentId").unwrap_or_default(),
         tenancy: text("tenancy"),
         incarnation,
-        going: false,
         tags: tags.into_iter().flat_map(|tags| tags.keys().cloned()).collect(),
         fields: kind
             .zip(spec.as_object())

@@ -164,6 +164,7 @@ fn settled(change: Change) -> Option<Settled> {
             uid: Some(change.precondition?.uid),
             digest: change.payload.digest,
             oci: change.oci,
+            going: false,
         },
     })
 }

@@ -15,7 +15,7 @@ use super::known::{KNOWN_AFTER_APPLY, Known, Open, restore};
 use super::mask::{is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
-use crate::inventory::{Entry, OciEntry};
+use crate::inventory::Entry;
 use crate::providers::{Copied, Kind, LiveObject, Observation, Observed, Sensitive};
 use crate::resource::{FleetUid, ManagementClusterName, Manifest, Part, ResourceId, Stewardship, Target};
 use crate::schema::{Gvk, Schema};
@@ -135,9 +135,13 @@ pub(super) fn wanted(
         }
         Some(Observed::Absent) => {
             change.action = Action::Create;
-            let is_our_doing = |oci: &Option<OciEntry>| oci.as_ref().is_some_and(|oci| oci.going);
             change.reason = match entry {
-                Some(Entry { uid: Some(_), oci, .. }) if !is_our_doing(oci) => Reason::Vanished,
+                // What we had deleted ourselves is gone as it was meant to be.
+                Some(Entry {
+                    uid: Some(_),
+                    going: false,
+                    ..
+                }) => Reason::Vanished,
                 _ => Reason::New,
             };
             write_whole(&mut change, manifest, entry, context);
@@ -175,6 +179,7 @@ pub(super) fn entry(manifest: &Manifest, recorded: Option<&Entry>, context: &Con
         uid: Some(live.uid.clone()),
         digest: Some(manifest.digest()),
         oci,
+        going: false,
     })
 }
 

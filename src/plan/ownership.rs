@@ -62,6 +62,7 @@ mod tests {
             uid: uid.map(str::to_owned),
             digest: None,
             oci: None,
+            going: false,
         }
     }
 

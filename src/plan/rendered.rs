@@ -75,6 +75,7 @@ pub fn as_applied<'a>(
                 uid: Some(uid(&manifest.id)),
                 digest: Some(manifest.digest()),
                 oci: (manifest.id.target == Target::Oci).then(|| cloud::entry(&manifest.body(), None, 0)),
+                going: false,
             });
         }
         let key = (unit.recorded_on.clone(), unit.unit.clone());

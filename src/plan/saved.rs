@@ -38,6 +38,9 @@ pub struct SavedPlan {
     pub revision: Revision,
     /// Whether the files were those of no commit.
     pub dirty: bool,
+    /// The commit that was checked out below them, where they were those of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Revision>,
     /// When, RFC 3339.
     pub made: String,
     /// Digest of the templates.
@@ -119,6 +122,8 @@ pub struct Circumstances {
     pub version: String,
     /// The fleet's name.
     pub name: String,
+    /// The commit that is checked out where the files lie, be they its or not.
+    pub head: Option<Revision>,
     /// When, RFC 3339.
     pub made: String,
     /// Digest of the templates.
@@ -186,6 +191,7 @@ impl SavedPlan {
             name: with.name,
             fleet,
             dirty: revision.as_str().starts_with("worktree:"),
+            head: with.head.filter(|head| *head != revision),
             revision,
             made: with.made,
             templates: with.templates,
@@ -412,6 +418,7 @@ mod tests {
 
     fn keep(changes: Vec<Change>) -> SavedPlan {
         let with = Circumstances {
+            head: None,
             version: "0.1.0".to_owned(),
             name: "acme".to_owned(),
             made: "2026-01-01T00:00:00Z".to_owned(),

@@ -153,6 +153,7 @@ impl World {
             uid: Some("u".to_owned()),
             digest: Some(manifest.digest()),
             oci: None,
+            going: false,
         });
     }
 
@@ -184,6 +185,7 @@ impl World {
             in_scope: &|unit| self.scope.as_ref().is_none_or(|scope| scope == unit),
             targets: &|_| true,
             inventories: &self.inventories,
+            recorded_beside: 0,
             observed: &BTreeMap::from([(target(), observation)]),
             looked_up: &BTreeMap::new(),
             revised: Revised {

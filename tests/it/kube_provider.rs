@@ -111,6 +111,7 @@ fn entry(manifest: &Manifest, uid: Option<&str>) -> Entry {
         uid: uid.map(str::to_owned),
         digest: None,
         oci: None,
+        going: false,
     }
 }
 

@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use fleetwright::inventory::{Entry, UnitInventory};
 use fleetwright::providers::kubernetes::{KubernetesProvider, Options};
-use fleetwright::providers::{ObserveRequest, Observed, Provider as _, ProviderError, WriteRequest};
-use fleetwright::resource::{ClusterName, ManagementClusterName, Manifest, Stewardship, Target, UnitId};
+use fleetwright::providers::{
+    InventoryStore as _, ObserveRequest, Observed, Provider as _, ProviderError, WriteRequest,
+};
+use fleetwright::resource::{ClusterName, FleetUid, ManagementClusterName, Manifest, Stewardship, Target, UnitId};
 use fleetwright::sandbox::{self, Sandbox};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -196,6 +199,43 @@ fn config_map(name: &str) -> Manifest {
 fn secret() -> Manifest {
     let metadata = json!({"name": "s", "namespace": "n", "labels": {"fleetwright.dev/fleet": "f"}});
     manifest(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_whose_answer_was_lost_is_known_to_be_ours() {
+    for fate in [Fate::Broken, Fate::Half] {
+        let lost = fate.clone();
+        // The answer to each write of a record is lost.
+        let stage = Stage::new(move |method, path, _| {
+            let is_write = [Method::POST, Method::PUT].contains(method) && path.contains("/configmaps");
+            if is_write { lost.clone() } else { Fate::Fine }
+        })
+        .await;
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fleetwright-system"}});
+        stage.sandbox.put("m", &namespace).await.expect("a namespace");
+        let store = stage.provider.inventory();
+        let fleet = FleetUid::new("f");
+        let mut inventory = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new("c")));
+        let manifest = config_map("a");
+        inventory.record(Entry {
+            id: manifest.id.clone(),
+            api_version: "v1".to_owned(),
+            uid: None,
+            digest: None,
+            oci: None,
+            going: false,
+        });
+        let version = store.save(&inventory, None).await.expect("it is there");
+        inventory.generation += 1;
+        let next = store.save(&inventory, version.as_deref()).await.expect("it is there");
+        assert_ne!(version, next, "{fate:?}");
+        let read = store.load_all(&fleet).await.expect("the records");
+        assert_eq!(read.len(), 1);
+        assert_eq!((&read[0].inventory, &read[0].version), (&inventory, &next), "{fate:?}");
+        // What was written by another since is no word of ours.
+        inventory.generation += 1;
+        assert!(store.save(&inventory, version.as_deref()).await.is_err(), "{fate:?}");
+    }
 }
 
 /// What was seen, as words.

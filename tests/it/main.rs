@@ -32,6 +32,7 @@ mod forecast;
 mod forge;
 mod git_source;
 mod golden;
+mod gone;
 mod kube_faults;
 mod kube_provider;
 mod kube_retry;

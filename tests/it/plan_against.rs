@@ -119,6 +119,70 @@ fn a_branch_is_compared_field_by_field_without_a_cluster() {
     assert_eq!(other.json()["changes"], Value::Array(Vec::new()));
 }
 
+/// `object field file:line commit` of every field that changes; the commit is its subject.
+fn traced(plan: &Value) -> Vec<String> {
+    let changes = plan["changes"].as_array().expect("changes").iter();
+    let fields = changes.flat_map(|change| {
+        let object = &change["object"];
+        let fields = change["fields"].as_array().into_iter().flatten();
+        fields.map(move |field| (object, field))
+    });
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    fields
+        .map(|(object, field)| {
+            let typed = &field["typed"];
+            format!(
+                "{}/{} {} {}:{} {}",
+                text(&object["kind"]),
+                text(&object["name"]),
+                text(&field["field"]),
+                text(&typed["file"]),
+                typed["line"],
+                text(&typed["subject"])
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn what_a_shared_document_changes_is_traced_to_its_line_and_commit() {
+    let place = committed();
+    let since = format!("git:{}", commit(&place));
+    let plan = || place.run(&["plan", "--against", &since, "-o", "json"]).exits(0).json();
+    // A ring of a release, which many clusters run; that line is older that says which.
+    edit(
+        &place,
+        "releases.yaml",
+        "    2: {controlPlane: 4.19.12,",
+        "    2: {controlPlane: 4.19.14,",
+    );
+    commit_as(&place, "Roll out 4.19.14");
+    let of_ring = traced(&plan());
+    assert!(of_ring.len() > 2, "{of_ring:#?}");
+    for line in &of_ring {
+        assert!(
+            line.starts_with("HostedCluster/") && line.contains(" .spec.release.image "),
+            "{line}"
+        );
+        assert!(line.ends_with(" releases.yaml:7 Roll out 4.19.14"), "{line}");
+    }
+    // A network that clusters share.
+    edit(
+        &place,
+        "networks.yaml",
+        "  compartment: nonprod\n  peerWith",
+        "  compartment: nonprod\n  tags: {team: net}\n  peerWith",
+    );
+    commit_as(&place, "Tag the shared network");
+    let all = traced(&plan());
+    let of_network: Vec<&String> = all.iter().filter(|line| !of_ring.contains(line)).collect();
+    assert!(of_network.len() > 5, "{all:#?}");
+    for line in of_network {
+        assert!(line.contains(" .spec.freeformTags.team "), "{line}");
+        assert!(line.ends_with(" networks.yaml:7 Tag the shared network"), "{line}");
+    }
+}
+
 #[test]
 fn a_pool_and_a_cluster_that_leave_the_files_are_deletes_and_guards_have_their_say() {
     let place = committed();
@@ -147,6 +211,53 @@ fn a_pool_and_a_cluster_that_leave_the_files_are_deletes_and_guards_have_their_s
     assert!(of_payments > 10, "{refused:#}");
     let refusals = refused["refusals"].to_string();
     assert!(refusals.contains("decommission"), "{refusals}");
+}
+
+#[test]
+fn a_removed_cluster_alone_is_judged_as_one_of_a_whole_fleet() {
+    let place = committed();
+    place.remove("clusters/payments.yaml");
+    let refused = place
+        .run(&["plan", "--against", "git:HEAD", "-o", "json"])
+        .exits(3)
+        .json();
+    let guards: Vec<&str> = refused["refusals"]
+        .as_array()
+        .expect("refusals")
+        .iter()
+        .filter_map(|refusal| refusal["guard"].as_str())
+        .collect();
+    assert_eq!(guards, ["protected"], "{refused:#}");
+}
+
+#[test]
+fn a_cap_in_percent_is_of_the_whole_fleet() {
+    let place = committed();
+    edit(&place, "fleet.yaml", "limits: {deletes: 2}", "limits: {deletes: 3%}");
+    commit(&place);
+    edit(
+        &place,
+        "clusters/dev.yaml",
+        ", pools: {spare: {profile: small, replicas: 1}}",
+        "",
+    );
+    let plan = place
+        .run(&["plan", "--against", "git:HEAD", "-o", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(said(&plan), ["delete NodePool/team-c-spare"]);
+}
+
+#[test]
+fn a_revision_without_a_lock_is_the_same_fleet() {
+    let place = Workplace::new(&[]);
+    place.run(&["init", "fleet"]).exits(0);
+    git2::Repository::init(place.path()).expect("a repository");
+    commit(&place);
+    place.run(&["lock"]).exits(0);
+    let ran = place.run(&["plan", "--against", "git:HEAD", "-o", "json"]).exits(0);
+    assert_eq!(ran.json()["changes"], Value::Array(Vec::new()), "{}", ran.stdout);
+    assert!(ran.stderr.contains("has no fleet.lock"), "{}", ran.stderr);
 }
 
 #[test]

@@ -59,9 +59,14 @@ impl Guard for DeleteCap {
         if counted.len() > units {
             what.push(count(counted.len() - units, "single object"));
         }
+        // A percentage is of objects: what is told is compared with that.
+        let in_all = match facts.limits.deletes {
+            Cap::Percent(_) if units > 0 => format!(", {} in all", count(deletes.len(), "object")),
+            Cap::Count(_) | Cap::Percent(_) => String::new(),
+        };
         vec![Refusal {
             guard: self.name(),
-            message: format!("this run would delete {}; the cap is {cap}", what.join(" and ")),
+            message: format!("this run would delete {}{in_all}; the cap is {cap}", what.join(" and ")),
             lift: "raise limits.deletes in the Fleet document for this commit, or remove less at a time".to_owned(),
             objects: deletes.into_iter().map(|c| c.id.clone()).collect(),
         }]

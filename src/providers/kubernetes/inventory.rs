@@ -210,10 +210,11 @@ impl KubernetesStore {
             let name = name(inventory, attempt);
             let path = format!("{}?{}", collection(), manager_query());
             let body = write(&name, inventory, None).map_err(|error| transport(&what, error))?;
-            let mut answer = self.send(Method::POST, path.clone(), &body, &what).await?;
+            let post = || Call::json(Method::POST, path.clone(), &body);
+            let mut answer = self.put_down(post(), (&name, inventory), &what).await?;
             if answer.status == 404 {
                 self.make_namespace().await?;
-                answer = self.send(Method::POST, path, &body, &what).await?;
+                answer = self.put_down(post(), (&name, inventory), &what).await?;
             }
             if answer.status == 409 {
                 // Taken: by the same unit, which another run was faster to store; or by one that was called so before.
@@ -237,7 +238,8 @@ impl KubernetesStore {
         let name = self.place(version).unwrap_or_else(|| name(inventory, 0));
         let path = format!("{}/{name}?{}", collection(), manager_query());
         let body = write(&name, inventory, Some(version)).map_err(|error| transport(&what, error))?;
-        let answer = self.send(Method::PUT, path, &body, &what).await?;
+        let put = Call::json(Method::PUT, path, &body);
+        let answer = self.put_down(put, (&name, inventory), &what).await?;
         // Gone is a lost race as well: whoever deleted it did so after we had read it.
         if [404, 409].contains(&answer.status) {
             return Err(ProviderError::LostRace(Box::new(inventory.unit.clone())));
@@ -271,6 +273,29 @@ impl KubernetesStore {
             remembered.note(&item.name, &item.object.version, &inventory);
         }
         Ok(item.object.version)
+    }
+
+    /// Sends a record. Where its fate is open (no answer, or an error within the server), a look tells whether it was stored: the
+    /// next write would otherwise meet our own as somebody else's.
+    async fn put_down(
+        &self,
+        call: Call,
+        (name, inventory): (&str, &UnitInventory),
+        what: &str,
+    ) -> Result<Answer, ProviderError> {
+        let sent = self.http.send(call).await.map_err(|error| error.during(what));
+        if sent.as_ref().is_ok_and(|answer| answer.status < 500) {
+            return sent;
+        }
+        let look = self.http.send(Call::get(format!("{}/{name}", collection()))).await;
+        let is_ours = |answer: &Answer| {
+            let item = answer.is_success().then(|| Item::parse(&answer.text, &config_map()));
+            item.and_then(|item| read(&item.ok()?).ok()).as_ref() == Some(inventory)
+        };
+        match look {
+            Ok(answer) if is_ours(&answer) => Ok(answer),
+            Ok(_) | Err(_) => sent,
+        }
     }
 
     /// The unit whose record is in a ConfigMap; none where that is gone meanwhile, or is no record.

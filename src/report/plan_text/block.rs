@@ -99,7 +99,7 @@ pub(in crate::report) struct BlockText<'a>(pub(in crate::report) &'a Block);
 impl fmt::Display for BlockText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Block::Guard { guard } => write!(f, "refused by the guard `{guard}` (see below)"),
+            Block::Guard { guard } => write!(f, "refused by the guard `{guard}`"),
             Block::Unknown { reason } => write!(f, "its live state is not known: {reason}"),
             Block::NotManaged => f.write_str("the fleet leaves it to another tool (`manage:`)"),
             Block::Conflict { fields } => {

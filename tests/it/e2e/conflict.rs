@@ -37,13 +37,16 @@ fn a_field_that_another_manager_applies_is_refused_named_forced_or_yielded() {
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(stage.get("conflict", "nodepool", "conflict-a")["spec"]["replicas"], 5);
 
-    // What it is in the way of waits; the rest goes on.
+    // What it is in the way of waits; the rest goes on where that is asked for.
     stage.cluster(
         "conflict",
         &["a: {profile: general}", "b: {profile: general, replicas: 4}"],
     );
     let mark = stage.login.mark();
-    let applied = stage.run(&["apply", "--yes"]).exits(3);
+    let refused = stage.run(&["apply", "--yes"]).exits(3);
+    assert!(refused.stderr.contains("others hold fields"), "{}", refused.stderr);
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    let applied = stage.run(&["apply", "--yes", "--keep-going"]).exits(3);
     assert!(
         applied.stderr.contains("some changes were not made"),
         "{}",
