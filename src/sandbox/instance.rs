@@ -12,9 +12,10 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::cluster_api;
 use super::fault::{Point, Schedule, Share, Spec};
 use super::guest_network::GuestNetwork;
-use super::kubernetes::ApiServer;
+use super::kubernetes::{ApiServer, Resource};
 use super::middleware::{Dialect, Faulty};
 use super::oci::{Identity, Limits, OciServer, Principal};
 use super::operators::run::Operators;
@@ -392,6 +393,18 @@ fn install_crds(server: &ApiServer) -> Result<(), ClusterError> {
             name,
             message: refusal.message,
         })?;
+    }
+    let definitions = Resource::new("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+    for definition in cluster_api::definitions() {
+        let name = definition["metadata"]["name"].as_str().unwrap_or_default();
+        // Somebody may have applied upstream's.
+        let is_there = server.get(&definitions, "", name).is_ok_and(|there| there.is_some());
+        if let Some(refusal) = (!is_there).then(|| server.install_crd(&definition).err()).flatten() {
+            return Err(ClusterError::Crd {
+                name: "Cluster API",
+                message: refusal.message,
+            });
+        }
     }
     for kind in SyncKind::ALL {
         let refused = server.install_crd(&sync::crd::definition(kind)).err();

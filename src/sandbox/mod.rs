@@ -17,6 +17,7 @@
 //! - [`connect`]: services in this process, as our own providers call them
 
 pub mod clock;
+mod cluster_api;
 pub mod clusters;
 pub mod connect;
 pub mod fault;

@@ -1,6 +1,7 @@
 //! Clusters that Cluster API makes of machines: the example fleet against upstream's templates, and on a real API server.
 
 mod normal;
+mod sandbox;
 mod server;
 mod upstream;
 
