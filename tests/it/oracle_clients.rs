@@ -191,6 +191,7 @@ async fn the_command_line_drives_every_kind() {
             "network subnet",
             "network vcn",
             "nlb network-load-balancer",
+            "signature",
         ]
     );
     sandbox.knew_every_operation();

@@ -8,11 +8,14 @@ Prints the name of each kind that went well; anything else is an exception and a
 
 import json
 import os
+import re
 import sys
 import tempfile
 import time
 import traceback
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from oci_cli import dynamic_loader
 from oci_cli.cli import cli
 
@@ -25,9 +28,9 @@ COMPARTMENT = "ocid1.compartment.oc1..aaaaoraclecli"
 DEADLINE = 60
 
 
-def run(*words, at=URL, **options):
+def run(*words, at=URL, config=CONFIG, **options):
     """The exit code, the output and the errors of a command."""
-    command = ["oci", "--config-file", CONFIG, "--endpoint", at, "--no-retry", *words]
+    command = ["oci", "--config-file", config, "--endpoint", at, "--no-retry", *words]
     for option, value in options.items():
         command.append("--" + option.replace("_", "-"))
         if value is not True:
@@ -199,8 +202,33 @@ refused("NoEtagMatch", "dns", "record", "rrset", "update", items=[item], force=T
 done("dns", "record", "rrset", "update", items=[item], force=True, **rrset)
 assert done("dns", "record", "rrset", "get", **rrset)["data"]["items"][0]["rdata"] == "10.0.1.9"
 done("dns", "record", "rrset", "delete", force=True, **rrset)
+another = "other.example.com"
+done("dns", "zone", "create", compartment_id=COMPARTMENT, name=another, zone_type="PRIMARY")
+eventually(another, lambda: done("dns", "zone", "get", zone_name_or_id=another)["data"]["lifecycle-state"] == "ACTIVE")
+first = done("dns", "zone", "list", compartment_id=COMPARTMENT, limit="1")
+assert len(first["data"]) == 1 and first["opc-next-page"], first
+pages = done("dns", "zone", "list", compartment_id=COMPARTMENT, all=True, page_size="1")["data"]
+assert {each["name"] for each in pages} >= {zone, another}, pages
+done("dns", "zone", "update", zone_name_or_id=zone, freeform_tags={"team": "net"}, force=True)
+assert done("dns", "zone", "get", zone_name_or_id=zone)["data"]["freeform-tags"]["team"] == "net"
+done("dns", "zone", "delete", zone_name_or_id=another, force=True)
 done("dns", "zone", "delete", zone_name_or_id=zone, force=True)
 print("dns zone", flush=True)
+
+# Who signs with another key than the one that the fingerprint is of is not answered
+with tempfile.TemporaryDirectory() as folder:
+    key = os.path.join(folder, "key.pem")
+    with open(key, "wb") as file:
+        stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        encoding = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        file.write(stranger.private_bytes(*encoding) + b"OCI_API_KEY\n")
+    os.chmod(key, 0o600)
+    forged = os.path.join(folder, "config")
+    with open(CONFIG) as ours, open(forged, "w") as file:
+        file.write(re.sub(r"(?m)^key_file *=.*$", f"key_file={key}", ours.read()))
+    os.chmod(forged, 0o600)
+    refused("NotAuthenticated", "network", "vcn", "list", config=forged, compartment_id=COMPARTMENT)
+print("signature", flush=True)
 
 refused("Conflict", "network", "vcn", "delete", vcn_id=vcn, force=True)
 balancers.delete(balancer)

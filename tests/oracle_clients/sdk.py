@@ -7,9 +7,12 @@ Prints the name of each kind that went well; anything else is an exception and a
 """
 
 import sys
+import tempfile
 import time
 
 import oci
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from oci import core, dns, identity, network_load_balancer as nlb
 
 COMPARTMENT = "ocid1.compartment.oc1..aaaaoracleclients"
@@ -368,4 +371,16 @@ people.delete_compartment(made.id)
 stranger = dict(config, fingerprint=":".join(["00"] * 16))
 unknown = core.VirtualNetworkClient(stranger, service_endpoint=url, retry_strategy=oci.retry.NoneRetryStrategy())
 refused(401, "NotAuthenticated", unknown.list_vcns, COMPARTMENT)
+
+# Nor who signs with another key than the one that the fingerprint is of
+other_key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+)
+with tempfile.NamedTemporaryFile(suffix=".pem") as key:
+    key.write(other_key + b"OCI_API_KEY\n")
+    key.flush()
+    forger = core.VirtualNetworkClient(
+        dict(config, key_file=key.name), service_endpoint=url, retry_strategy=oci.retry.NoneRetryStrategy()
+    )
+    refused(401, "NotAuthenticated", forger.list_vcns, COMPARTMENT)
 print("signature", flush=True)
