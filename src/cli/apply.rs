@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::{Exit, Printer, common, lease_args};
 use crate::apply::{ChangeResult, Options, Outcome};
 use crate::ops::{self, Planned, lease};
-use crate::plan::change::Change;
+use crate::plan::change::{Action, Change};
 use crate::plan::saved::{Moved, SavedPlan};
 use crate::providers::fence::Fence;
 use crate::report::json;
@@ -173,6 +173,16 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
         printer.json(&json::apply(last, before))?;
     } else {
         summarise(&outcome, printer);
+        let mut made = planned.plan.changes.iter().zip(&outcome.results);
+        let is_control_plane = |change: &Change| change.action == Action::Create && change.id.kind == "HostedCluster";
+        if args.wait.is_none()
+            && made.any(|(change, result)| is_control_plane(change) && *result == Some(ChangeResult::Done))
+        {
+            printer.note(
+                "control planes come up by themselves from here: `fleetwright status` shows how far they are, `apply --wait` \
+                 waits for them",
+            );
+        }
     }
     if planned.plan.has_steps_to_come() {
         printer.note("an upgrade takes more steps, each when the one before is complete: a later run takes the next");

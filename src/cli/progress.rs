@@ -9,6 +9,7 @@ use crate::apply::{ChangeResult, Event, Observer};
 use crate::plan::change::Action;
 use crate::redact::redacted;
 use crate::report::style::Tone;
+use crate::resource::UnitId;
 
 /// Shows events as they happen.
 pub(super) struct Progress<'a> {
@@ -55,14 +56,24 @@ impl Observer for Progress<'_> {
                     bar.set_message(id.to_string());
                 }
             }
-            Event::Changed { id, action, result, .. } => {
+            Event::Changed {
+                id,
+                unit,
+                action,
+                result,
+            } => {
+                // What each management cluster has is called the same on all of them.
+                let on = match unit {
+                    UnitId::ManagementCluster(name) => format!(" on {name}"),
+                    UnitId::Cluster(_) | UnitId::Network(_) => String::new(),
+                };
                 if let Some(bar) = &self.bar {
                     bar.inc(1);
                 }
                 match result {
-                    ChangeResult::Done => self.line(&format!("{} {id}", style.paint(Tone::Good, done(*action)))),
+                    ChangeResult::Done => self.line(&format!("{} {id}{on}", style.paint(Tone::Good, done(*action)))),
                     ChangeResult::Deleting => {
-                        self.line(&format!("{} {id}", style.paint(Tone::Warn, "deleting")));
+                        self.line(&format!("{} {id}{on}", style.paint(Tone::Warn, "deleting")));
                     }
                     ChangeResult::Failed { message } => {
                         self.complain(&format!("{} {id}: {message}", style.paint(Tone::Bad, "failed")));

@@ -84,6 +84,11 @@ impl<'a> Explainer<'a> {
         Some(alone(self.loaded, (kind.name(), &document.spec), ""))
     }
 
+    /// Where the `Fleet` document begins.
+    pub fn fleet(&self) -> Option<Span> {
+        Some(self.index.fleet?.place.span(&self.loaded.files))
+    }
+
     /// Where a document begins.
     pub fn place(&self, kind: Kind, name: &str) -> Option<Span> {
         let document = self.index.get(kind, name)?;

@@ -44,6 +44,14 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
             }
         }
     }
+    origins.fleet = tracer.fleet();
+    for change in planned.plan.changes.iter().filter(|change| !change.blocks.is_empty()) {
+        if !origins.stopped.contains_key(&change.unit)
+            && let Some(span) = tracer.unit(&change.unit)
+        {
+            origins.stopped.insert(change.unit.clone(), span);
+        }
+    }
     let mut lines: BTreeMap<Arc<str>, BTreeSet<u32>> = BTreeMap::new();
     let of_units = origins.units.values().map(|typed| &typed.span);
     for span in places.values().flatten().chain(of_units) {

@@ -33,6 +33,11 @@ impl<'a> Tracer<'a> {
         typed.or_else(|| self.unit(unit))
     }
 
+    /// Where the fleet itself is typed.
+    pub(super) fn fleet(&self) -> Option<Span> {
+        self.explainer.fleet()
+    }
+
     /// Where what makes a unit was typed.
     pub(super) fn unit(&self, unit: &UnitId) -> Option<Span> {
         match unit {

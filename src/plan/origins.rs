@@ -37,9 +37,18 @@ pub struct Origins {
     pub fields: BTreeMap<ResourceId, BTreeMap<String, Typed>>,
     /// Of units that the plan makes.
     pub units: BTreeMap<UnitId, Typed>,
+    /// Where units are typed of which something is not made as it stands.
+    pub stopped: BTreeMap<UnitId, Span>,
+    /// The `Fleet` document, which says what is let go of and what is accepted.
+    pub fleet: Option<Span>,
 }
 
 impl Origins {
+    /// Where somebody can do something about what stops a unit: where it is typed, else the fleet itself.
+    pub fn to_mend(&self, unit: &UnitId) -> Option<&Span> {
+        self.stopped.get(unit).or(self.fleet.as_ref())
+    }
+
     /// Where a field was typed.
     pub fn field(&self, id: &ResourceId, field: &str) -> Option<&Typed> {
         self.fields.get(id)?.get(field)

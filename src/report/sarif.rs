@@ -10,7 +10,7 @@ use crate::diag::{Code, Diagnostic, Severity, Span};
 use crate::plan::Plan;
 use crate::plan::change::Block;
 use crate::report::plan_text::BlockText;
-use crate::resource::ResourceId;
+use crate::resource::{ResourceId, UnitId};
 
 /// Problems of the fleet files, which lie in `directory`.
 pub fn of_diagnostics(diagnostics: &[Diagnostic], directory: &str) -> Value {
@@ -27,12 +27,24 @@ pub fn of_plan(plan: &Plan, diagnostics: &[Diagnostic], directory: &str) -> Valu
         json!({"id": format!("guard/{guard}"), "shortDescription": {"text": format!("The guard `{guard}` refuses.")},
             "defaultConfiguration": {"level": "error"}})
     }));
+    let units: BTreeMap<&ResourceId, &UnitId> = plan.changes.iter().map(|change| (&change.id, &change.unit)).collect();
+    let location = |objects: &[&ResourceId]| {
+        let named = objects.iter().take(MOST);
+        let named = named.map(|id| json!({"fullyQualifiedName": id.to_string(), "kind": "resource"}));
+        let mut location = json!({"logicalLocations": named.collect::<Vec<_>>()});
+        // A host shows a result only beside a line.
+        let unit = objects.first().and_then(|id| units.get(id));
+        let span = unit.map_or(plan.origins.fleet.as_ref(), |unit| plan.origins.to_mend(unit));
+        if let Some(span) = span {
+            location["physicalLocation"] = place(span, directory);
+        }
+        location
+    };
     results.extend(plan.refusals.iter().map(|refusal| {
-        let objects = refusal.objects.iter().take(MOST);
-        let places = objects.map(|id| json!({"fullyQualifiedName": id.to_string(), "kind": "resource"}));
+        let objects: Vec<&ResourceId> = refusal.objects.iter().collect();
         json!({"ruleId": format!("guard/{}", refusal.guard), "level": "error",
             "message": {"text": format!("{}. To lift: {}", refusal.message, refusal.lift)},
-            "locations": [{"logicalLocations": places.collect::<Vec<_>>()}]})
+            "locations": [location(&objects)]})
     }));
     let mut stops: BTreeMap<&'static str, Vec<(&ResourceId, &Block)>> = BTreeMap::new();
     for change in &plan.changes {
@@ -50,7 +62,7 @@ pub fn of_plan(plan: &Plan, diagnostics: &[Diagnostic], directory: &str) -> Valu
         results.extend(stopped.into_iter().take(MOST).map(|(id, block)| {
             json!({"ruleId": rule, "level": "error",
                 "message": {"text": format!("{id}: {}", BlockText(block))},
-                "locations": [{"logicalLocations": [{"fullyQualifiedName": id.to_string(), "kind": "resource"}]}]})
+                "locations": [location(&[id])]})
         }));
     }
     log(&results, &rules)
@@ -181,7 +193,16 @@ mod tests {
             lift: "say so".to_owned(),
             objects: Vec::new(),
         });
+        plan.origins.fleet = Some(Span {
+            file: "fleet.yaml".into(),
+            line: 2,
+            column: 1,
+            start: 0,
+            end: 1,
+        });
         let log = of_plan(&plan, &[], "fleet");
+        let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "fleet/fleet.yaml");
         let result = &log["runs"][0]["results"][0];
         assert_eq!(
             (&result["ruleId"], &result["level"]),
