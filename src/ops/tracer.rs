@@ -93,29 +93,20 @@ impl<'a> Tracer<'a> {
                     one
                 })
             };
-            match unit {
-                UnitId::Cluster(name) => {
-                    let mut all = explainer.explain(name.as_str(), None).unwrap_or_default();
-                    let cluster = fleet.clusters.get(name);
-                    all.extend(
-                        cluster
-                            .into_iter()
-                            .flat_map(|one| beside(one.management_cluster.as_str())),
-                    );
-                    all
-                }
-                UnitId::Network(name) => {
-                    let mut all = explainer.document(Kind::Network, name.as_str()).unwrap_or_default();
-                    let network = fleet.networks.get(name);
-                    all.extend(
-                        network
-                            .into_iter()
-                            .flat_map(|one| beside(one.management_cluster.as_str())),
-                    );
-                    all
-                }
-                UnitId::ManagementCluster(name) => beside(name.as_str()).collect(),
-            }
+            let (said, on) = match unit {
+                UnitId::Cluster(name) => (
+                    explainer.explain(name.as_str(), None),
+                    fleet.clusters.get(name).map(|cluster| &cluster.management_cluster),
+                ),
+                UnitId::Network(name) => (
+                    explainer.document(Kind::Network, name.as_str()),
+                    fleet.networks.get(name).map(|network| &network.management_cluster),
+                ),
+                UnitId::ManagementCluster(name) => (None, Some(name)),
+            };
+            let said = said.into_iter().flatten();
+            said.chain(on.into_iter().flat_map(|name| beside(name.as_str())))
+                .collect()
         })
     }
 }
