@@ -145,10 +145,9 @@ impl Said {
             Rollout::Replace | Rollout::OnDelete | Rollout::Paused => "/spec/management/replace/rollingUpdate",
         };
         let setting = |name: &str, typed: Option<&Value>| at(&format!("{settings}/{name}")).or(typed).cloned();
-        let paused = at("/spec/pausedUntil").and_then(Value::as_str);
         Self {
-            // A time when it ends is not read here: whoever pauses a pool says that nothing is to happen for now.
-            how: if paused.is_some_and(|until| until != "false") {
+            // One that is paused until some time rolls when that has come, which may be by now.
+            how: if is("/spec/pausedUntil", "true") {
                 Rollout::Paused
             } else if how == Rollout::Replace && is("/spec/management/replace/strategy", "OnDelete") {
                 Rollout::OnDelete

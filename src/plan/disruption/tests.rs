@@ -306,6 +306,7 @@ fn a_patch_of_the_rollout_says_how_it_goes() {
         ),
         (json!({}), json!("true"), (Rollout::Paused, 0, 0)),
         (json!({}), json!("false"), (Rollout::Replace, 6, 60)),
+        (json!({}), json!("2026-01-01T00:00:00Z"), (Rollout::Replace, 6, 60)),
     ];
     for (management, paused, (how, nodes, minutes)) in table {
         let mut management = management;
