@@ -1,8 +1,8 @@
 //! Which revision was in force before, by what is told of the fleet on its management clusters: the copy of the repository, which
 //! knows it too, may be gone with the machine that it was on.
 //!
-//! Invariant: looked at once, before anything is in force. What can't be read forbids nothing: the records of the units stand
-//! against older commits all the same.
+//! Invariant: looked at once, before anything is in force. Where there is nobody who can say, nothing comes into force: what
+//! can't be read is not absent. One answer is enough, so that a management cluster that is away holds up no other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,11 +23,12 @@ impl Daemon {
     /// Refuses a revision that does not follow what was in force, where nothing is in force yet.
     pub(super) async fn follows_what_was_told(&self, loaded: &LoadedFleet) -> Result<(), String> {
         // What an earlier run of this machine had in force needs no other witness.
-        if self.in_force.is_some() || self.options.source.is_of_before() {
+        let source = &self.options.source;
+        if self.in_force.is_some() || !source.may_refuse() || source.is_of_before() {
             return Ok(());
         }
-        for before in self.told(loaded).await {
-            let source = self.options.source.clone();
+        for before in self.told(loaded).await? {
+            let source = source.clone();
             let follows = tokio::task::spawn_blocking(move || source.follows(&before).map_err(|error| chain(&*error)));
             follows.await.unwrap_or_else(|error| Err(error.to_string()))?;
         }
@@ -35,24 +36,49 @@ impl Daemon {
     }
 
     /// The commits that management clusters tell of.
-    async fn told(&self, loaded: &LoadedFleet) -> BTreeSet<Revision> {
+    async fn told(&self, loaded: &LoadedFleet) -> Result<BTreeSet<Revision>, String> {
         let scope = self.scope();
-        let names: Vec<ManagementClusterName> = loaded.scope(&scope).management_clusters().cloned().collect();
-        let Ok(providers) = self.access().connect(&loaded.fleet, &names).await else {
-            return BTreeSet::new();
+        let scope = loaded.scope(&scope);
+        let reads = scope.management_clusters().map(|name| self.told_by(loaded, name));
+        let (mut told, mut why, mut answers) = (BTreeSet::new(), Vec::new(), 0_usize);
+        for (name, read) in scope.management_clusters().zip(join_all(reads).await) {
+            match read {
+                Ok(read) => {
+                    answers += 1;
+                    told.extend(read);
+                }
+                Err(error) => why.push(format!("{name}: {error}")),
+            }
+        }
+        if answers == 0 && !why.is_empty() {
+            return Err(format!(
+                "no management cluster says which commit was in force before, so nothing shows that this one is newer ({}); it is \
+                 asked again, and --allow-older with --allow-rewritten do without an answer",
+                why.join("; ")
+            ));
+        }
+        Ok(told)
+    }
+
+    /// The commit that a management cluster tells of, if it does.
+    async fn told_by(&self, loaded: &LoadedFleet, name: &ManagementClusterName) -> Result<Option<Revision>, String> {
+        let providers = self.access().connect(&loaded.fleet, std::slice::from_ref(name)).await;
+        let providers = providers.map_err(|error| chain(&error))?;
+        // Others have to do with it.
+        let Some(provider) = providers.get(name) else {
+            return Ok(None);
         };
         let object = fleet_object(&loaded.fleet.name);
-        let reads = providers.values().map(|provider| {
-            let read = provider.read_sync::<FleetSync>(SyncKind::FleetStatus, &object);
-            async move { timeout(PATIENCE, read).await.ok()?.ok()??.status.revision }
-        });
-        let told = join_all(reads).await;
+        let read = timeout(
+            PATIENCE,
+            provider.read_sync::<FleetSync>(SyncKind::FleetStatus, &object),
+        )
+        .await;
+        let read = read.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?;
+        let record = read.map_err(|error| chain(&error))?;
         // A directory's state is no commit, and nothing follows it.
         let is_commit = |text: &String| text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        told.into_iter()
-            .flatten()
-            .filter(is_commit)
-            .map(Revision::new)
-            .collect()
+        let revision = record.and_then(|record| record.status.revision);
+        Ok(revision.filter(is_commit).map(Revision::new))
     }
 }

@@ -58,6 +58,11 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// Whether there is anything that may not follow a commit that was in force.
+    fn may_refuse(&self) -> bool {
+        false
+    }
+
     /// Refuses what was looked at last where it may not follow a commit that was in force.
     ///
     /// # Errors
@@ -154,6 +159,11 @@ impl Repository {
         }
     }
 
+    /// Whether it may be of another line than what others were told of: of which version that was is not told.
+    fn may_be_rewritten(&self) -> bool {
+        self.allowed.rewritten || self.options.selection.is_of_versions()
+    }
+
     /// The name under which the copy keeps the commit in force: others may follow another branch or fleet of the repository.
     fn in_force(&self) -> String {
         format!("in-force {:?} {}", self.options.selection, self.options.path)
@@ -210,14 +220,17 @@ impl Source for Repository {
         }
     }
 
+    fn may_refuse(&self) -> bool {
+        !(self.allowed.older && self.may_be_rewritten())
+    }
+
     fn follows(&self, before: &Revision) -> Result<(), SourceFailure> {
         let Some(fetched) = self.looked_at().clone() else {
             return Ok(());
         };
         let standing = ops::mirror(&self.options)?.relation(before, &fetched.commit)?;
         let allowed = Allowed {
-            // Of which version it was is not told.
-            rewritten: self.allowed.rewritten || self.options.selection.is_of_versions(),
+            rewritten: self.may_be_rewritten(),
             ..self.allowed
         };
         let _ = advance(Some(before), &fetched.commit, standing, allowed)?;

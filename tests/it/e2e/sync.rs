@@ -4,13 +4,12 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::daemon::{Daemon, commit, has_replicas};
-use super::wait::until;
+use super::daemon::{Daemon, has_replicas};
 use super::{FLEET, Stage, text};
 use crate::fleet_support::repository;
 use crate::support::ApiServer;
 
-const NAMESPACE: &str = "fleetwright-system";
+pub(super) const NAMESPACE: &str = "fleetwright-system";
 
 /// Installs the CRDs.
 pub(super) fn install(stage: &Stage) {
@@ -35,7 +34,7 @@ pub(super) fn with_crds(stage: &Stage) {
 }
 
 /// Pools `a` and `b` of the stage's cluster, so many nodes each.
-fn pools(stage: &Stage, a: u32, b: u32) {
+pub(super) fn pools(stage: &Stage, a: u32, b: u32) {
     let pool = |name: &str, replicas| format!("{name}: {{profile: general, replicas: {replicas}}}");
     stage.cluster(&stage.name, &[&pool("a", a), &pool("b", b)]);
 }
@@ -391,37 +390,5 @@ fn without_the_crds_all_goes_on_and_when_they_come_they_are_used() {
     says(&stage, ".status.state", "InSync");
     stage.run(&["suspend", "bare", "--reason", "a freeze"]).exits(0);
     says(&stage, ".status.state", "Suspended");
-    daemon.ends();
-}
-
-#[test]
-fn rewritten_history_is_refused_by_what_is_told_of_the_fleet_where_the_copy_is_gone() {
-    let Some(stage) = installed("forgetful") else { return };
-    let first = commit(&stage, "first");
-    pools(&stage, 4, 3);
-    let second = commit(&stage, "second");
-    let url = format!("file://{}", stage.place.fleet().display());
-    let mut daemon = Daemon::start(&stage, &["--git", &url]);
-    daemon.says(&["looked at", "cluster forgetful", "in sync"]);
-    until("it is told", || {
-        let path = "jsonpath={.status.revision}";
-        let told = ["get", "fleetstatus", "forgetful", "-n", NAMESPACE, "-o", path];
-        let told = stage.login.try_kubectl(&told, "").stdout;
-        (told == second.to_string().as_bytes()).then_some(())
-    });
-    daemon.ends();
-    std::fs::remove_dir_all(stage.place.path().join(".cache")).expect("the copy");
-    let repository = git2::Repository::open(stage.place.fleet()).expect("the repository");
-    let back = repository.find_object(first, None).expect("the first commit");
-    repository.reset(&back, git2::ResetType::Soft, None).expect("a reset");
-    pools(&stage, 6, 3);
-    commit(&stage, "another second");
-
-    let mut daemon = Daemon::start(&stage, &["--git", &url]);
-    daemon.says(&["does not come into force", "--allow-rewritten"]);
-    has_replicas(&stage, "forgetful-a", 4);
-    daemon.ends();
-    let daemon = Daemon::start(&stage, &["--git", &url, "--allow-rewritten"]);
-    has_replicas(&stage, "forgetful-a", 6);
     daemon.ends();
 }

@@ -47,6 +47,23 @@ impl Login {
         kube::Client::try_from(config).expect("a client")
     }
 
+    /// The port of the server.
+    pub(crate) fn port(&self) -> u16 {
+        let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok());
+        port.expect("an address with a port")
+    }
+
+    /// The same user, who comes by another port of this machine.
+    pub(crate) fn by_port(&self, port: u16, path: &Path) -> Self {
+        let login = Self {
+            url: format!("https://127.0.0.1:{port}"),
+            kubeconfig: path.to_owned(),
+            ..self.clone()
+        };
+        kubeconfig(path, &[("test", &login)]);
+        login
+    }
+
     /// The end of the server's request log.
     pub(crate) fn mark(&self) -> Mark {
         audit::mark(&self.log)
