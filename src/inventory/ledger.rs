@@ -4,10 +4,12 @@
 //! Invariant: what is to be deleted or disrupted is in the ledger as stored before the first call that does it. Pure data; storing it is
 //! the Kubernetes provider's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::resource::Digest;
 
 /// How long a delete counts.
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
@@ -16,10 +18,19 @@ pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deleted {
-    /// When it was first granted.
+    /// When it was first granted; after it was made again, when that was.
     pub at: Timestamp,
-    /// Objects that it is made of.
-    pub objects: u64,
+    /// How often it was granted as another one.
+    pub times: u64,
+    /// The objects that it is made of, each by a [`mark`] of the very one.
+    pub objects: BTreeSet<String>,
+}
+
+/// Tells an object from one of the same name that is made after it: 16 hexadecimal digits.
+pub fn mark(object: &str, uid: &str) -> String {
+    let mut mark = Digest::of_parts([object.as_bytes(), b"\0", uid.as_bytes()]).to_hex();
+    mark.truncate(16);
+    mark
 }
 
 /// Deletes that were granted, by what they are of.
@@ -113,27 +124,41 @@ impl Ledger {
     }
 
     /// Enters what may be deleted, in the order of names, and gives what may not. What was granted before is granted again:
-    /// a delete that was cut off goes on. What has grown since counts for what it has grown by.
-    pub fn grant(&mut self, wanted: &BTreeMap<String, u64>, allowance: Allowance, now: Timestamp) -> Vec<String> {
+    /// a delete that was cut off goes on. What has grown since counts for what it has grown by, and what was made again
+    /// since, which has no object in common with what was deleted, counts again.
+    pub fn grant(&mut self, wanted: &BTreeMap<String, BTreeSet<String>>, by: Allowance, now: Timestamp) -> Vec<String> {
         self.expire(now);
         let mut refused = Vec::new();
-        for (name, &objects) in wanted {
-            let known = self.deletes.get(name).cloned();
-            let grown = objects.saturating_sub(known.as_ref().map_or(0, |known| known.objects));
+        for (name, objects) in wanted {
+            let known = self.deletes.get(name);
+            let grown = known.map_or(objects.len(), |known| objects.difference(&known.objects).count());
             if known.is_some() && grown == 0 {
                 continue;
             }
-            let taken: u64 = self.deletes.values().map(|deleted| deleted.objects).sum();
-            let fits = match allowance {
-                Allowance::Count(n) => known.is_some() || (self.deletes.len() as u64) < n,
-                Allowance::Objects(n) => taken.saturating_add(grown) <= n,
+            let is_another = known.is_none_or(|known| known.objects.is_disjoint(objects));
+            let deletes = self.deletes.values();
+            let fits = match by {
+                Allowance::Count(n) => !is_another || deletes.map(|deleted| deleted.times).sum::<u64>() < n,
+                Allowance::Objects(n) => {
+                    let taken: usize = deletes.map(|deleted| deleted.objects.len()).sum();
+                    taken.saturating_add(grown) as u64 <= n
+                }
             };
-            if fits {
-                let at = known.map_or(now, |known| known.at);
-                self.deletes.insert(name.clone(), Deleted { at, objects });
-            } else {
+            if !fits {
                 refused.push(name.clone());
+                continue;
             }
+            let first = || Deleted {
+                at: now,
+                times: 0,
+                objects: BTreeSet::new(),
+            };
+            let deleted = self.deletes.entry(name.clone()).or_insert_with(first);
+            if is_another {
+                deleted.at = now;
+                deleted.times = deleted.times.saturating_add(1);
+            }
+            deleted.objects.extend(objects.iter().cloned());
         }
         refused
     }
@@ -151,21 +176,26 @@ mod tests {
         names.iter().map(|name| ((*name).to_owned(), 10)).collect()
     }
 
+    fn going(names: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+        let marks = |name: &str| (0..10).map(|i| mark(name, &i.to_string())).collect();
+        names.iter().map(|name| ((*name).to_owned(), marks(name))).collect()
+    }
+
     #[test]
     fn a_day_takes_no_more_than_the_cap_however_often_it_is_asked() {
         let mut ledger = Ledger::default();
         assert_eq!(
-            ledger.grant(&wanted(&["a", "b", "c"]), Allowance::Count(2), at(0)),
+            ledger.grant(&going(&["a", "b", "c"]), Allowance::Count(2), at(0)),
             ["c"]
         );
         assert_eq!(
-            ledger.grant(&wanted(&["a", "c"]), Allowance::Count(2), at(1)),
+            ledger.grant(&going(&["a", "c"]), Allowance::Count(2), at(1)),
             ["c"],
             "a goes on"
         );
-        assert_eq!(ledger.grant(&wanted(&["d"]), Allowance::Count(2), at(23)), ["d"]);
+        assert_eq!(ledger.grant(&going(&["d"]), Allowance::Count(2), at(23)), ["d"]);
         assert!(
-            ledger.grant(&wanted(&["d"]), Allowance::Count(2), at(24)).is_empty(),
+            ledger.grant(&going(&["d"]), Allowance::Count(2), at(24)).is_empty(),
             "a day later"
         );
     }
@@ -181,7 +211,7 @@ mod tests {
             "a day later"
         );
         assert!(
-            ledger.grant(&wanted(&["c"]), Allowance::Count(1), at(24)).is_empty(),
+            ledger.grant(&going(&["c"]), Allowance::Count(1), at(24)).is_empty(),
             "deletes are others"
         );
     }
@@ -211,7 +241,7 @@ mod tests {
     #[test]
     fn what_has_grown_since_it_was_granted_counts_for_that() {
         let mut ledger = Ledger::default();
-        let of = |objects: u64| BTreeMap::from([("a".to_owned(), objects)]);
+        let of = |objects: u64| BTreeMap::from([("a".to_owned(), (0..objects).map(|i| i.to_string()).collect())]);
         assert!(ledger.grant(&of(10), Allowance::Objects(15), at(0)).is_empty());
         assert!(
             ledger.grant(&of(4), Allowance::Objects(15), at(1)).is_empty(),
@@ -226,8 +256,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_again_counts_again() {
+        let object = |uid: u64| BTreeMap::from([("a".to_owned(), BTreeSet::from([mark("a", &uid.to_string())]))]);
+        let mut by_count = Ledger::default();
+        let mut by_objects = Ledger::default();
+        let mut grant = |uid: u64, hour: i64| {
+            let count = by_count.grant(&object(uid), Allowance::Count(2), at(hour));
+            assert_eq!(by_objects.grant(&object(uid), Allowance::Objects(2), at(hour)), count);
+            count.is_empty()
+        };
+        assert!(grant(1, 0));
+        assert!(grant(1, 1), "goes on");
+        assert!(grant(2, 2));
+        assert!(!grant(3, 3), "the third of that name");
+        assert!(grant(2, 4), "goes on");
+        assert!(!grant(3, 25), "the second was granted less than a day ago");
+        assert!(grant(3, 26));
+    }
+
+    #[test]
     fn objects_are_counted_where_the_cap_is_a_share_of_them() {
         let mut ledger = Ledger::default();
-        assert_eq!(ledger.grant(&wanted(&["a", "b"]), Allowance::Objects(15), at(0)), ["b"]);
+        assert_eq!(ledger.grant(&going(&["a", "b"]), Allowance::Objects(15), at(0)), ["b"]);
     }
 }

@@ -127,20 +127,25 @@ async fn settle_nodes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -
 
 /// What a change counts as: the same change once, however often it is tried.
 fn disruption(change: &Change) -> String {
-    let object = format!("{} on {}", change.id, change.id.target);
     let becomes = change.payload.digest.map(|digest| digest.to_string());
-    ledger::disruption(&object, becomes.as_deref())
+    ledger::disruption(&object(change), becomes.as_deref())
+}
+
+/// An object's name among all of the fleet.
+fn object(change: &Change) -> String {
+    format!("{} on {}", change.id, change.id.target)
 }
 
 async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<(), CapError> {
-    let mut wanted: BTreeMap<ManagementClusterName, BTreeMap<String, u64>> = BTreeMap::new();
+    let mut wanted: BTreeMap<ManagementClusterName, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for change in planned.plan.changes.iter().filter(|change| deletes(change)) {
-        let counted = counted(loaded, change);
-        *wanted
+        let uid = change.precondition.as_ref().map_or("", |known| &known.uid);
+        wanted
             .entry(change.recorded_on.clone())
             .or_default()
-            .entry(counted)
-            .or_default() += 1;
+            .entry(counted(loaded, change))
+            .or_default()
+            .insert(ledger::mark(&object(change), uid));
     }
     let recorded = |on: &ManagementClusterName| -> u64 {
         let there = planned.inventories.iter().filter(|((known, _), _)| known == on);
@@ -152,7 +157,7 @@ async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode)
     };
     let mut refused = BTreeSet::new();
     for (name, wanted) in wanted {
-        let grant = |ledger: &mut Ledger, on: &ManagementClusterName, wanted: &BTreeMap<String, u64>| {
+        let grant = |ledger: &mut Ledger, on: &ManagementClusterName, wanted: &BTreeMap<String, BTreeSet<String>>| {
             ledger.grant(wanted, allowance(on), jiff::Timestamp::now())
         };
         let not = ask(loaded, planned, (&name, &wanted), mode, grant).await?;
@@ -194,7 +199,7 @@ fn deletes(change: &Change) -> bool {
 /// What a delete counts as: its unit where that goes as a whole, else itself.
 fn counted(loaded: &LoadedFleet, change: &Change) -> String {
     if loaded.recorded_on(&change.unit).is_some() || loaded.failed.contains_key(&change.unit) {
-        format!("{} on {}", change.id, change.id.target)
+        object(change)
     } else {
         change.unit.to_string()
     }
@@ -245,12 +250,12 @@ fn smallest_cap(nodes: u64, count: u64, place: u64) -> u64 {
 
 /// Gives what the ledgers refuse. That of the management cluster is asked first; for what it has no room for, those of the
 /// others that this run reaches: their shares are of the same cap.
-async fn ask(
+async fn ask<T: Clone>(
     loaded: &LoadedFleet,
     planned: &Planned,
-    (own, wanted): (&ManagementClusterName, &BTreeMap<String, u64>),
+    (own, wanted): (&ManagementClusterName, &BTreeMap<String, T>),
     mode: Mode,
-    grant: impl Fn(&mut Ledger, &ManagementClusterName, &BTreeMap<String, u64>) -> Vec<String>,
+    grant: impl Fn(&mut Ledger, &ManagementClusterName, &BTreeMap<String, T>) -> Vec<String>,
 ) -> Result<Vec<String>, CapError> {
     let mut open = wanted.clone();
     let others = planned.stores.keys().filter(|name| *name != own);

@@ -120,7 +120,7 @@ fn write(name: &str, stored: &StoredLedger) -> Result<Value, serde_json::Error> 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::inventory::ledger::Allowance;
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_and_what_is_damaged_is_no_empty_ledger() {
         let mut stored = StoredLedger::default();
-        let wanted = BTreeMap::from([("Cluster a".to_owned(), 3)]);
+        let wanted = BTreeMap::from([("Cluster a".to_owned(), BTreeSet::from(["1".to_owned()]))]);
         assert!(
             stored
                 .ledger

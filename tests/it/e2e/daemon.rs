@@ -481,6 +481,26 @@ fn deletes_are_counted_over_all_runs_of_a_day() {
 }
 
 #[test]
+fn what_was_made_again_and_goes_again_counts_again() {
+    let Some(stage) = Stage::of("again", "  limits: {deletes: 1}", &["again"]) else {
+        return;
+    };
+    let (both, alone) = (
+        ["a: {profile: general}", "b: {profile: general}"],
+        ["a: {profile: general}"],
+    );
+    stage.run(&["apply", "--yes"]).exits(0);
+    stage.cluster("again", &alone);
+    stage.run(&["apply", "--yes"]).exits(0);
+    stage.cluster("again", &both);
+    stage.run(&["apply", "--yes"]).exits(0);
+    stage.cluster("again", &alone);
+    let ran = stage.run(&["apply", "--yes"]).exits(3);
+    assert!(ran.stdout.contains("within 24 hours"), "{}", ran.stdout);
+    assert!(stage.is_there("again", "nodepool", "again-b"));
+}
+
+#[test]
 fn a_control_plane_that_is_not_meant_is_left_alone() {
     let Some(stage) = Stage::new("spared") else { return };
     let mut daemon = Daemon::start(&stage, &["--provider", "oci"]);
