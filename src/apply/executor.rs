@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tracing::{Instrument as _, debug_span};
 
@@ -104,7 +105,7 @@ pub async fn execute(run: &Run<'_>, observer: &dyn Observer) -> Outcome {
     // All that is ready is under way; what is bounded is how much of it is talking. What waits for a finalizer holds
     // nobody up.
     let slots = Semaphore::new(run.options.concurrency);
-    let made = Made::default();
+    let made = Made::by(run.plan);
     let mut under_way = FuturesUnordered::new();
     loop {
         while let Some(i) = walk.ready.pop_front() {
@@ -181,11 +182,34 @@ struct Step<'a> {
     waited_for: bool,
 }
 
-/// What this run has made on OCI, for the documents that refer to it.
-type Made = Mutex<BTreeMap<ResourceId, LiveObject>>;
+/// What this run has made on OCI and documents of it refer to: the fields that they name, by object and field. None is known
+/// before the object is made.
+struct Made(Mutex<BTreeMap<Reference, Option<Value>>>);
 
-fn locked(made: &Made) -> MutexGuard<'_, BTreeMap<ResourceId, LiveObject>> {
-    made.lock().unwrap_or_else(PoisonError::into_inner)
+impl Made {
+    fn by(plan: &Plan) -> Self {
+        let wanted = plan.changes.iter().flat_map(|change| &change.unresolved);
+        Self(Mutex::new(wanted.map(|reference| (reference.clone(), None)).collect()))
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<Reference, Option<Value>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, id: &ResourceId, live: &LiveObject) {
+        let first = Reference {
+            id: id.clone(),
+            field: String::new(),
+        };
+        let mut all = self.locked();
+        for (reference, known) in all.range_mut(first..).take_while(|(reference, _)| reference.id == *id) {
+            *known = field_of(live, &reference.field);
+        }
+    }
+
+    fn field(&self, reference: &Reference) -> Option<Value> {
+        self.locked().get(reference)?.clone()
+    }
 }
 
 /// The document that a change writes, with the ids of what was made before it.
@@ -195,10 +219,7 @@ fn document(change: &Change, made: &Made) -> Result<Sensitive, String> {
         return Ok(document);
     }
     let mut body = document.expose().clone();
-    let made = locked(made);
-    let open = resolve(&mut body, |reference| {
-        field_of(made.get(&reference.id)?, &reference.field)
-    });
+    let open = resolve(&mut body, |reference| made.field(reference));
     match open.first() {
         None => Ok(Sensitive::new(body)),
         Some(Reference { id, field }) => Err(format!("`{field}` of {id}, which it names, is not known")),
@@ -236,7 +257,7 @@ async fn make(step: &Step<'_>) -> Result<ChangeResult, ProviderError> {
             let response = provider.write(change.request(body.expose())).await?;
             let uid = response.object.uid.clone();
             if change.id.target == Target::Oci {
-                locked(step.made).insert(change.id.clone(), response.object);
+                step.made.note(&change.id, &response.object);
             }
             (ChangeResult::Done, End::Written { uid })
         }

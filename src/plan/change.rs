@@ -1,6 +1,7 @@
 //! One change: what is to be done with one object, why, and what stands in its way.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -217,7 +218,7 @@ pub enum Body {
     /// Nothing: a delete.
     None,
     /// Canonical JSON text.
-    Plain(Box<str>),
+    Plain(Arc<str>),
     /// A document with secrets in it.
     Secret(Sensitive),
 }

@@ -70,7 +70,7 @@ pub(super) fn present(
     if let Some(spec) = wanted["spec"].as_object_mut() {
         oci::say_outright(kind, spec, former);
     }
-    change.payload.body = Body::Plain(wanted.to_string().into_boxed_str());
+    change.payload.body = Body::Plain(wanted.to_string().into());
     Some(change)
 }
 

@@ -187,6 +187,7 @@ pub(super) fn keep(plan: &mut Plan, stays: impl Fn(usize) -> bool) -> Vec<Change
         kept += usize::from(stays);
     }
     let changes = std::mem::take(&mut plan.changes);
+    plan.changes.reserve_exact(kept);
     for (change, place) in changes.into_iter().zip(&place) {
         match place {
             Some(_) => plan.changes.push(change),

@@ -192,7 +192,7 @@ fn write_whole(change: &mut Change, manifest: &Manifest, entry: Option<&Entry>, 
     }
     keep_place(change, document.expose(), entry, context);
     note(change, open);
-    change.payload.body = payload(change, &document);
+    change.payload.body = payload(change, &document, Some(manifest));
 }
 
 /// Notes what of the document is not known.
@@ -220,13 +220,16 @@ fn keep_place(change: &mut Change, document: &Value, entry: Option<&Entry>, cont
 }
 
 /// A document as it is written; what is copied from a Secret stays out of sight.
-fn payload(change: &Change, document: &Sensitive) -> Body {
+fn payload(change: &Change, document: &Sensitive, rendered: Option<&Manifest>) -> Body {
     let (id, mut whole) = (&change.id, document.expose().clone());
     restore(&mut whole, &change.unresolved);
     if id.kind == "Secret" && id.group.is_empty() {
         Body::Secret(Sensitive::new(whole))
     } else {
-        Body::Plain(whole.to_string().into_boxed_str())
+        let text = whole.to_string();
+        // Most documents are written as they were rendered.
+        let same = rendered.filter(|manifest| manifest.canonical() == text);
+        Body::Plain(same.map_or_else(|| text.into(), Manifest::canonical_shared))
     }
 }
 
@@ -321,7 +324,7 @@ fn present(
             return Some(change);
         }
         // Without a schema only the server can say what would come of it; `confirm` asks it.
-        change.payload.body = payload(&change, &document);
+        change.payload.body = payload(&change, &document, Some(manifest));
         return Some(change);
     };
     predict(change, &document, live, schema, context)
@@ -431,7 +434,7 @@ fn predict(
                 change.reason = Reason::SourceChanged;
             }
             change.payload.force = force;
-            change.payload.body = payload(&change, &document);
+            change.payload.body = payload(&change, &document, None);
             // All that differed was yielded to other managers, or is no difference in its normal form.
             let settled =
                 change.action == Action::Update && change.fields.is_empty() && owners(&before) == owners(&result);

@@ -1,5 +1,7 @@
 //! A desired object.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Digest, ResourceId, Target, UnitId};
@@ -34,7 +36,7 @@ pub struct Manifest {
     /// Objects that have to be there (and, where a reference needs a field, ready) before this one is written, sorted:
     /// its Namespace, what its fields name, what it refers to.
     pub depends_on: Vec<ResourceId>,
-    canonical: Box<str>,
+    canonical: Arc<str>,
     digest: Digest,
 }
 
@@ -65,7 +67,7 @@ impl Manifest {
             .and_then(Value::as_str)
             .map(str::to_owned);
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let canonical = body.to_string().into_boxed_str();
+        let canonical: Arc<str> = body.to_string().into();
         Ok(Self {
             id: ResourceId {
                 target,
@@ -87,7 +89,7 @@ impl Manifest {
     /// fleet files say.
     pub fn with_body(&self, body: &Value) -> Self {
         Self {
-            canonical: body.to_string().into_boxed_str(),
+            canonical: body.to_string().into(),
             ..self.clone()
         }
     }
@@ -101,6 +103,11 @@ impl Manifest {
     /// The canonical JSON text.
     pub fn canonical(&self) -> &str {
         &self.canonical
+    }
+
+    /// The same text, shared: there are tens of thousands of them, and plans hold them too.
+    pub fn canonical_shared(&self) -> Arc<str> {
+        self.canonical.clone()
     }
 
     /// The digest of the canonical text.

@@ -11,7 +11,7 @@ use super::object::{Key, meta_text};
 use super::place::Place;
 use super::refusal::{About, Refusal};
 use super::request::{DeleteOptions, WriteOptions};
-use super::state::Happening;
+use super::state::{self, Happening};
 use super::write::{Way, Writer, Written};
 use super::{ApiServer, Inner, patch};
 
@@ -61,7 +61,8 @@ pub struct Subscription {
     inner: Arc<Inner>,
     news: tokio::sync::watch::Receiver<u64>,
     seen: u64,
-    ready: VecDeque<Event>,
+    /// What has happened and was not asked for yet, as it is stored: as trees of maps it would take ten times as much.
+    ready: VecDeque<Arc<state::Event>>,
 }
 
 impl std::fmt::Debug for Subscription {
@@ -105,22 +106,24 @@ impl Subscription {
             let Some(events) = state.since(from) else {
                 return Err(Lagged);
             };
-            for event in events {
-                let Some(kind) = state.kind(&event.resource) else {
-                    continue;
-                };
-                self.ready.push_back(Event {
-                    revision: event.revision,
-                    happening: event.happening,
-                    group: event.resource.group.clone(),
-                    plural: event.resource.plural.clone(),
-                    namespace: event.object.key.namespace.clone(),
-                    name: event.object.key.name.clone(),
-                    object: event.object.value(&kind),
-                });
-            }
+            self.ready.extend(events.cloned());
         }
-        Ok(self.ready.pop_front())
+        while let Some(event) = self.ready.pop_front() {
+            // Kinds go with their definitions.
+            let Some(kind) = self.inner.lock().kind(&event.resource) else {
+                continue;
+            };
+            return Ok(Some(Event {
+                revision: event.revision,
+                happening: event.happening,
+                group: event.resource.group.clone(),
+                plural: event.resource.plural.clone(),
+                namespace: event.object.key.namespace.clone(),
+                name: event.object.key.name.clone(),
+                object: event.object.value(&kind),
+            }));
+        }
+        Ok(None)
     }
 }
 
