@@ -91,8 +91,8 @@ fn of_fleet(status: &FleetSync) -> String {
     let units = &status.units;
     let revision = status.revision.as_deref().unwrap_or("no revision");
     let mut line = format!(
-        "{} of {} units in sync, {} drifted, {} refused, {} suspended, {} failed, at {revision}",
-        units.ready, units.total, units.drifted, units.refused, units.suspended, units.failed
+        "{} of {} units in sync, {} drifted, {} refused, {} waiting, {} suspended, {} failed, at {revision}",
+        units.ready, units.total, units.drifted, units.refused, units.waiting, units.suspended, units.failed
     );
     if let Some(error) = &status.last_error {
         line.push_str("; what the source holds does not come into force: ");
@@ -103,7 +103,7 @@ fn of_fleet(status: &FleetSync) -> String {
 
 fn fleet_exit(status: &FleetSync) -> Exit {
     let units = &status.units;
-    if status.last_error.is_some() || units.failed > 0 {
+    if status.last_error.is_some() || units.failed + units.waiting + units.reconciling > 0 {
         Exit::Error
     } else if units.refused + units.suspended > 0 {
         Exit::Refused
@@ -149,5 +149,10 @@ mod tests {
         assert_eq!(fleet_exit(&fleet(1, 1, 0)), Exit::Refused);
         assert_eq!(fleet_exit(&fleet(0, 1, 1)), Exit::Error);
         assert_eq!(fleet_exit(&fleet(1, 0, 0)), Exit::Error);
+        // One that waits is told of so, whether it has drifted besides or not.
+        let mut waits = fleet(1, 0, 0);
+        (waits.units.waiting, waits.units.drifted) = (1, 1);
+        assert_eq!(fleet_exit(&waits), Exit::Error);
+        assert!(of_fleet(&waits).contains("1 waiting"), "{}", of_fleet(&waits));
     }
 }

@@ -236,13 +236,8 @@ impl Target {
             SyncKind::FleetStatus => {
                 let record = self.provider.read_sync::<FleetSync>(self.kind, &self.name).await?;
                 let status = record.map(|record| record.status);
-                let at_rest = |status: &FleetSync| {
-                    let units = &status.units;
-                    let rest = units.ready + units.drifted + units.refused + units.suspended + units.failed;
-                    rest >= units.total
-                };
                 status
-                    .filter(|status| is(&status.last_handled_reconcile_at) && at_rest(status))
+                    .filter(|status| is(&status.last_handled_reconcile_at) && status.units.reconciling == 0)
                     .map(|status| Told::Fleet(Box::new(status)))
             }
         })

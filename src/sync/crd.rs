@@ -98,6 +98,7 @@ fn fleet_columns() -> Vec<Value> {
         ("Units", "integer", ".status.units.total", false),
         ("In sync", "integer", ".status.units.ready", false),
         ("Drifted", "integer", ".status.units.drifted", false),
+        ("Waiting", "integer", ".status.units.waiting", false),
         ("Refused", "integer", ".status.units.refused", false),
         ("Suspended", "integer", ".status.units.suspended", false),
         ("Failed", "integer", ".status.units.failed", false),

@@ -278,4 +278,8 @@ pub struct UnitCounts {
     pub suspended: i64,
     /// Not looked at, or failed.
     pub failed: i64,
+    /// Waiting for something that nobody has made yet.
+    pub waiting: i64,
+    /// At work, or not told of yet.
+    pub reconciling: i64,
 }

@@ -200,12 +200,17 @@ pub(super) fn fleet<'a>(
     let mut counts = UnitCounts::default();
     for unit in units {
         counts.total += 1;
-        let Some(unit) = unit else { continue };
+        let Some(unit) = unit else {
+            counts.reconciling += 1;
+            continue;
+        };
         match unit.state.as_str() {
             "InSync" => counts.ready += 1,
             "Suspended" => counts.suspended += 1,
             "Refused" | "Held" => counts.refused += 1,
             "Failed" | "Unknown" => counts.failed += 1,
+            "Waiting" => counts.waiting += 1,
+            "Reconciling" => counts.reconciling += 1,
             _ => {}
         }
         counts.drifted += i64::from(unit.drift.is_some());
@@ -457,9 +462,16 @@ pub(super) mod tests {
                 .iter()
                 .find(|condition| condition.kind == "Ready")
                 .unwrap();
-            (after.units.total, after.units.ready, ready.status)
+            let units = after.units;
+            (units.total, units.ready, units.waiting, units.reconciling, ready.status)
         };
-        assert_eq!(of(&[Some(&told), None, None]), (3, 1, Truth::False));
-        assert_eq!(of(&[Some(&told), Some(&told)]), (2, 2, Truth::True));
+        assert_eq!(of(&[Some(&told), None, None]), (3, 1, 0, 2, Truth::False));
+        assert_eq!(of(&[Some(&told), Some(&told)]), (2, 2, 0, 0, Truth::True));
+        let of_state = |state: &str| UnitSync {
+            state: state.to_owned(),
+            ..UnitSync::default()
+        };
+        let (waits, works) = (of_state("Waiting"), of_state("Reconciling"));
+        assert_eq!(of(&[Some(&told), Some(&waits), Some(&works)]), (3, 1, 1, 1, Truth::False));
     }
 }
