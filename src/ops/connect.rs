@@ -74,7 +74,10 @@ pub enum AccessError {
     #[error("the fleet has several management clusters in scope ({0}): give --context MANAGEMENT_CLUSTER=CONTEXT")]
     Ambiguous(String),
     /// No kubeconfig, and more than the one management cluster that the program runs in.
-    #[error("there is no kubeconfig, and of the cluster that this runs in only one of these can be meant: {0}")]
+    #[error(
+        "there is no kubeconfig, and of the cluster that this runs in only one of these can be meant: {0} \
+         (--management-cluster says which)"
+    )]
     InClusterAmbiguous(String),
     /// The kubeconfig does not do.
     #[error("management cluster {name} can't be reached (--kubeconfig FILE, --context {name}=CONTEXT say how)")]
@@ -155,8 +158,7 @@ impl Access {
         }
         let for_the_only = self.contexts.get("");
         if for_the_only.is_some() && scope.len() > 1 {
-            let names: Vec<&str> = scope.iter().map(ManagementClusterName::as_str).collect();
-            return Err(AccessError::Ambiguous(names.join(", ")));
+            return Err(AccessError::Ambiguous(listed(scope)));
         }
         Ok(scope
             .iter()
@@ -178,11 +180,8 @@ impl Access {
         fleet: &Fleet,
         scope: &[ManagementClusterName],
     ) -> Result<BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>, AccessError> {
-        let may = |name: &&ManagementClusterName| {
-            let only = &self.management_clusters;
-            only.is_empty() || only.iter().any(|only| only == name.as_str())
-        };
-        let scope: &[ManagementClusterName] = &scope.iter().filter(may).cloned().collect::<Vec<_>>();
+        let scope: &[ManagementClusterName] = &scope.iter().filter(|name| self.may(name)).cloned().collect::<Vec<_>>();
+        self.check_that_one_is_meant(fleet, scope)?;
         let mut known = self
             .held
             .as_ref()
@@ -202,6 +201,31 @@ impl Access {
             }
         }
         Ok(known)
+    }
+
+    /// Whether `--management-cluster` lets one be connected to.
+    fn may(&self, name: &ManagementClusterName) -> bool {
+        let only = &self.management_clusters;
+        only.is_empty() || only.iter().any(|only| only == name.as_str())
+    }
+
+    /// Refuses to take one server for whichever of several management clusters is asked for. Who connects for long asks for one
+    /// after the other, which says nothing of how many there are; and one that is held may have been the only one, and be so no
+    /// more.
+    fn check_that_one_is_meant(&self, fleet: &Fleet, scope: &[ManagementClusterName]) -> Result<(), AccessError> {
+        let of_fleet = fleet.management_clusters.keys().filter(|name| self.may(name));
+        let meant: BTreeSet<&ManagementClusterName> = of_fleet.chain(scope).collect();
+        if self.sandbox.is_some() || scope.is_empty() || meant.len() < 2 {
+            return Ok(());
+        }
+        if self.in_cluster.is_some() {
+            return Err(AccessError::InClusterAmbiguous(listed(meant)));
+        }
+        let is_typed = scope.iter().all(|name| self.contexts.contains_key(name.as_str()));
+        if self.held.is_some() && self.contexts.contains_key("") && !is_typed {
+            return Err(AccessError::Ambiguous(listed(meant)));
+        }
+        Ok(())
     }
 
     /// What is good still of connections that were made for a fleet, after its files have changed: those to management clusters
@@ -254,12 +278,9 @@ impl Access {
             ..Options::default()
         };
         if let Some(account) = &self.in_cluster {
+            // Of the one that there is, as `connect` has seen.
             let [name] = scope else {
-                let names: Vec<&str> = scope.iter().map(ManagementClusterName::as_str).collect();
-                return match names.as_slice() {
-                    [] => Ok(BTreeMap::new()),
-                    _ => Err(AccessError::InClusterAmbiguous(names.join(", "))),
-                };
+                return Ok(BTreeMap::new());
             };
             return match KubernetesProvider::in_cluster(account, options).await {
                 Ok(provider) => Ok(BTreeMap::from([(name.clone(), provider)])),
@@ -295,6 +316,11 @@ impl Access {
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn listed<'a>(names: impl IntoIterator<Item = &'a ManagementClusterName>) -> String {
+    let names: Vec<&str> = names.into_iter().map(ManagementClusterName::as_str).collect();
+    names.join(", ")
 }
 
 /// Providers that talk to a sandbox in this process.
@@ -356,6 +382,67 @@ mod tests {
             "contexts": [{"name": "one", "context": context}, {"name": "two", "context": context}],
         })
         .to_string()
+    }
+
+    const SECOND: &str = "---\nkind: ManagementCluster\nmetadata: {name: n}\n\
+         spec: {region: us-ashburn-1, context: two, dialect: none, nodePortAddress: n.example}\n";
+
+    /// The fleet with a second management cluster.
+    fn of_two(folder: &std::path::Path) -> Fleet {
+        std::fs::write(folder.join("second.yaml"), SECOND).unwrap();
+        let fleet = fleet(folder, "one");
+        std::fs::remove_file(folder.join("second.yaml")).unwrap();
+        fleet
+    }
+
+    /// A pod's service account on a server that nobody is.
+    fn pod(folder: &std::path::Path) -> ServiceAccount {
+        std::fs::write(folder.join("ca.crt"), "").unwrap();
+        std::fs::write(folder.join("token"), "t").unwrap();
+        ServiceAccount {
+            server: "https://127.0.0.1:1".to_owned(),
+            folder: folder.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_server_stands_for_none_of_several_management_clusters_asked_for_one_by_one() {
+        let place = tempfile::tempdir().unwrap();
+        let (one, both) = (fleet(place.path(), "one"), of_two(place.path()));
+        let file = place.path().join("kubeconfig");
+        std::fs::write(&file, kubeconfig("t")).unwrap();
+        let pod = Access {
+            in_cluster: Some(pod(place.path())),
+            held: Some(Arc::default()),
+            ..Access::default()
+        };
+        let context = Access {
+            kubeconfigs: vec![file],
+            contexts: BTreeMap::from([(String::new(), "one".to_owned())]),
+            held: Some(Arc::default()),
+            ..Access::default()
+        };
+        let [m, n] = ["m", "n"].map(ManagementClusterName::new);
+        for access in [pod, context] {
+            let of = async |fleet: &Fleet, name: &ManagementClusterName| {
+                access.connect(fleet, std::slice::from_ref(name)).await
+            };
+            for name in [&m, &n] {
+                let said = of(&both, name).await.unwrap_err().to_string();
+                assert!(said.contains("m, n"), "{said}");
+            }
+            assert_eq!(of(&one, &m).await.unwrap().len(), 1);
+            // It is held now, and is no better known for that.
+            for name in [&m, &n] {
+                assert!(of(&both, name).await.is_err());
+            }
+            let only = Access {
+                management_clusters: vec!["n".to_owned()],
+                held: Some(Arc::default()),
+                ..access.clone()
+            };
+            assert_eq!(only.connect(&both, &[m.clone(), n.clone()]).await.unwrap().len(), 1);
+        }
     }
 
     #[tokio::test]

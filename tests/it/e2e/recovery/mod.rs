@@ -15,7 +15,7 @@ use super::Stage;
 use super::daemon::Daemon;
 
 /// Drift and commits alone tell it to look: a regular look would hide that they were not heard of.
-const SELDOM: [&str; 2] = ["--resync", "1h"];
+pub(super) const SELDOM: [&str; 2] = ["--resync", "1h"];
 
 /// Writes the stage's cluster with pools `a` and `b` of so many nodes.
 fn wish(stage: &Stage, a: u32, b: u32) {
@@ -35,6 +35,6 @@ fn measures(daemon: &Daemon, line: &str) -> bool {
 
 /// Waits until the stage's cluster is looked at and in sync.
 #[track_caller]
-fn in_sync(stage: &Stage, daemon: &mut Daemon) {
+pub(super) fn in_sync(stage: &Stage, daemon: &mut Daemon) {
     daemon.says(&["looked at", &format!("cluster {}", stage.name), "in sync"]);
 }
