@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use super::board::Board;
 use crate::metrics::Registry;
 use crate::metrics::catalog::WATCH_RESTARTS;
-use crate::ops::{Access, AccessError, LoadedFleet};
+use crate::ops::LoadedFleet;
 use crate::providers::kubernetes::{Followed, KubernetesProvider, Told, Watch, Which};
 use crate::report::chain;
 use crate::resource::mark::FLEET_LABEL;
@@ -159,25 +159,28 @@ fn wanted<'a>(
     (kinds, concerned, left_out)
 }
 
+/// Connections, by what they lead to.
+type Providers = BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>;
+
 /// The tasks; they end with it.
 #[derive(Default)]
 pub(super) struct Follower {
     tasks: JoinSet<()>,
     followed: BTreeSet<Key>,
     /// The connections that they go by.
-    reached: BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
+    reached: Providers,
     concerned: Arc<Mutex<Arc<Concerned>>>,
 }
 
 impl Follower {
-    /// Follows what a fleet consists of. What is followed already goes on.
-    pub(super) async fn follow(
+    /// Follows what a fleet consists of by these connections. What is followed already goes on.
+    pub(super) fn follow(
         &mut self,
         loaded: &LoadedFleet,
-        access: &Access,
+        (providers, metrics): (&Providers, &Arc<Registry>),
         heard: &Arc<Heard>,
         board: &Arc<Board>,
-    ) -> Result<(), AccessError> {
+    ) {
         let units = loaded.rendered.units.iter();
         let manifests = units.flat_map(|(unit, rendered)| rendered.manifests.iter().map(move |one| (unit, one)));
         let (kinds, concerned, left_out) = wanted(manifests);
@@ -189,8 +192,6 @@ impl Follower {
         }
         *self.concerned.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(concerned);
         let wanted: BTreeSet<Key> = kinds.keys().cloned().collect();
-        let names: Vec<ManagementClusterName> = loaded.fleet.management_clusters.keys().cloned().collect();
-        let providers = access.connect(&loaded.fleet, &names).await?;
         let is_as_before = |(name, before): (&ManagementClusterName, &Arc<KubernetesProvider>)| {
             providers.get(name).is_some_and(|now| Arc::ptr_eq(before, now))
         };
@@ -199,7 +200,7 @@ impl Follower {
             self.tasks = JoinSet::new();
             self.followed.clear();
         }
-        self.reached.clone_from(&providers);
+        self.reached.clone_from(providers);
         for (key, sample) in kinds {
             let Some(provider) = providers.get(&key.on).cloned() else {
                 continue;
@@ -212,7 +213,7 @@ impl Follower {
                 name: key.name(),
                 on: key.on.to_string(),
                 kind: key.kind.clone(),
-                metrics: access.metrics.clone(),
+                metrics: metrics.clone(),
                 provider,
                 concerned: self.concerned.clone(),
                 heard: heard.clone(),
@@ -220,7 +221,6 @@ impl Follower {
             };
             self.tasks.spawn(task.run(watch).in_current_span());
         }
-        Ok(())
     }
 }
 

@@ -72,7 +72,7 @@ use crate::inventory::InventoryKey;
 use crate::ops::lease::Holder;
 use crate::ops::{Access, Held, LoadedFleet, ProviderScope, Scope};
 use crate::report::chain;
-use crate::resource::{Revision, UnitId};
+use crate::resource::{ManagementClusterName, Revision, UnitId};
 
 /// How the daemon works.
 #[derive(Clone)]
@@ -148,6 +148,8 @@ struct Daemon {
     follower: Follower,
     availability: Availability,
     is_followed: bool,
+    /// Management clusters that can't be connected to.
+    unreached: BTreeSet<ManagementClusterName>,
     heard: Arc<Heard>,
     corrections: Arc<Mutex<Corrections>>,
     desk: Arc<Desk>,
@@ -182,6 +184,7 @@ impl Daemon {
             follower: Follower::default(),
             availability: Availability::default(),
             is_followed: false,
+            unreached: BTreeSet::new(),
             heard: Arc::default(),
             corrections: Arc::default(),
             desk: Arc::new(Desk::of(replica.claims())),
@@ -246,30 +249,33 @@ impl Daemon {
         self.corrections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has live objects followed; where that fails, it is tried again when the source is looked at next.
+    /// Has live objects followed, and Leases held, on every management cluster that can be connected to; the others are tried
+    /// again when the source is looked at next.
     async fn follow(&mut self) {
-        const EVERYTHING: &str = "everything";
         let Some(loaded) = self.in_force.clone() else { return };
         let access = self.access();
         let scope = self.scope();
-        let names: Vec<_> = loaded.scope(&scope).management_clusters().cloned().collect();
-        let followed = match self.replica.keep(&loaded, &access, &names).await {
-            Ok(()) => {
-                let (heard, board) = (&self.heard, &self.options.board);
-                self.follower.follow(&loaded, &access, heard, board).await
-            }
-            Err(error) => Err(error),
-        };
-        self.is_followed = followed.is_ok();
+        let names = loaded.scope(&scope).management_clusters().cloned().collect();
+        let connected = access.connect_each(&loaded.fleet, &names).await;
+        self.replica.keep(&loaded, &connected, &names);
+        let (heard, board) = (&self.heard, &self.options.board);
+        let by = (&connected.providers, &access.metrics);
+        self.follower.follow(&loaded, by, heard, board);
+        self.is_followed = connected.failed.is_empty();
         let mut report = self.options.board.report();
-        match followed {
-            Ok(()) => drop(report.not_followed.remove(EVERYTHING)),
-            Err(error) => {
-                let error = chain(&error);
-                tracing::warn!(error, "live objects are not followed");
-                report.not_followed.insert(EVERYTHING.to_owned(), error);
+        for name in std::mem::take(&mut self.unreached) {
+            if !connected.failed.contains_key(&name) {
+                report.not_followed.remove(name.as_str());
             }
         }
+        for (name, error) in &connected.failed {
+            let error = chain(error);
+            let before = report.not_followed.insert(name.to_string(), error.clone());
+            if before.as_ref() != Some(&error) {
+                tracing::warn!(on = %name, error, "live objects are not followed");
+            }
+        }
+        self.unreached = connected.failed.into_keys().collect();
     }
 
     fn keep_units(&mut self) {

@@ -6,13 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::inventory::InventoryKey;
 use crate::ops::lease::{Claim, Claims, Holder, Keeper, Standing};
-use crate::ops::{Access, AccessError, LoadedFleet};
+use crate::ops::{Connected, LoadedFleet};
+use crate::providers::kubernetes::{KubernetesProvider, LeaseStore};
+use crate::report::chain;
 use crate::resource::{ManagementClusterName, UnitId};
 
 /// What a unit is recorded on.
@@ -23,6 +26,8 @@ pub(super) struct Replica {
     holder: Option<Holder>,
     claims: Arc<Claims>,
     keepers: BTreeMap<ManagementClusterName, Kept>,
+    /// Management clusters whose Leases nobody keeps, since they can't be connected to.
+    unreached: BTreeSet<ManagementClusterName>,
     homes: BTreeMap<UnitId, Homes>,
     ours: BTreeSet<UnitId>,
     /// Whether something is held, by which units may be ours that no file names any more.
@@ -33,6 +38,9 @@ pub(super) struct Replica {
 struct Kept {
     /// The context by which its management cluster is reached.
     context: String,
+    /// The connection that its Leases are kept by.
+    provider: Arc<KubernetesProvider>,
+    stores: watch::Sender<LeaseStore>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -48,6 +56,7 @@ impl Replica {
             holder,
             claims: Arc::new(claims),
             keepers: BTreeMap::new(),
+            unreached: BTreeSet::new(),
             homes: BTreeMap::new(),
             ours: BTreeSet::new(),
             acts: false,
@@ -65,17 +74,15 @@ impl Replica {
         self.claims.standings()
     }
 
-    /// Holds Leases on these management clusters, and on no others. What is held already goes on.
-    ///
-    /// # Errors
-    /// Where there is no connection.
-    pub(super) async fn keep(
+    /// Holds Leases on these management clusters, and on no others. What is held already goes on, by another connection where
+    /// there is one. What can't be connected to says so, and makes the others wait for nothing.
+    pub(super) fn keep(
         &mut self,
         loaded: &LoadedFleet,
-        access: &Access,
-        names: &[ManagementClusterName],
-    ) -> Result<(), AccessError> {
-        let Some(holder) = &self.holder else { return Ok(()) };
+        connected: &Connected,
+        names: &BTreeSet<ManagementClusterName>,
+    ) {
+        let Some(holder) = &self.holder else { return };
         let context = |name: &ManagementClusterName| loaded.fleet.management_clusters.get(name).map(|one| &one.context);
         let stays = |name: &ManagementClusterName, kept: &mut Kept| {
             let stays = names.contains(name) && context(name) == Some(&kept.context) && !kept.task.is_finished();
@@ -85,21 +92,45 @@ impl Replica {
             stays
         };
         self.keepers.retain(stays);
-        for (name, provider) in access.connect(&loaded.fleet, names).await? {
-            if self.keepers.contains_key(&name) {
+        for (name, provider) in connected.providers.iter().filter(|(name, _)| names.contains(name)) {
+            let store = provider.leases(&loaded.revised.fleet);
+            if let Some(kept) = self.keepers.get_mut(name) {
+                if !Arc::ptr_eq(&kept.provider, provider) {
+                    kept.provider = provider.clone();
+                    kept.stores.send_replace(store);
+                }
                 continue;
             }
             let stop = CancellationToken::new();
-            let store = provider.leases(&loaded.revised.fleet);
+            let (stores, store) = watch::channel(store);
             let keeper = Keeper::new(holder, name.clone(), store, self.claims.clone());
             let kept = Kept {
-                context: context(&name).cloned().unwrap_or_default(),
+                context: context(name).cloned().unwrap_or_default(),
+                provider: provider.clone(),
+                stores,
                 task: tokio::spawn(keeper.run(stop.clone()).in_current_span()),
                 stop,
             };
-            self.keepers.insert(name, kept);
+            self.keepers.insert(name.clone(), kept);
         }
-        Ok(())
+        self.note_unreached(connected, names);
+    }
+
+    /// Has those that nobody keeps Leases on stand as such.
+    fn note_unreached(&mut self, connected: &Connected, names: &BTreeSet<ManagementClusterName>) {
+        let failed = connected.failed.iter();
+        // Who is kept already goes on by the connection that there was.
+        let failed = failed.filter(|(name, _)| names.contains(*name) && !self.keepers.contains_key(*name));
+        let failed: BTreeMap<_, _> = failed.collect();
+        for name in &self.unreached {
+            if !failed.contains_key(name) && !self.keepers.contains_key(name) {
+                self.claims.forget(name);
+            }
+        }
+        self.unreached = failed.keys().map(|name| (*name).clone()).collect();
+        for (name, error) in failed {
+            self.claims.note(name, &Standing::Fails { error: chain(error) });
+        }
     }
 
     /// Takes in which units there are, and where each is recorded.
@@ -165,7 +196,7 @@ impl Replica {
             Some(Standing::StandsBy { .. } | Standing::Leads | Standing::Shares { .. }) => true,
             Some(Standing::WaitsFor { .. } | Standing::Fails { .. }) | None => false,
         };
-        self.keepers.keys().all(is_known) && !unseen.iter().any(|unit| self.keeps(unit))
+        self.keepers.keys().chain(&self.unreached).all(is_known) && !unseen.iter().any(|unit| self.keeps(unit))
     }
 
     /// Begins with those of some units that are ours still; the others are given back.

@@ -45,6 +45,12 @@ impl Registry {
         });
     }
 
+    /// Sets a gauge that has no value yet.
+    pub fn set_first<const N: usize>(&self, family: &Family<N>, labels: [&str; N], number: f64) {
+        debug_assert_eq!(family.kind, Kind::Gauge, "{}", family.name);
+        self.change(family, labels, Value::Number(number), |_| {});
+    }
+
     /// Adds a duration to a histogram.
     pub fn observe<const N: usize>(&self, family: &Family<N>, labels: [&str; N], time: Duration) {
         debug_assert_eq!(family.kind, Kind::Histogram, "{}", family.name);

@@ -64,6 +64,15 @@ impl Held {
     }
 }
 
+/// Connections, and why there are none to the others.
+#[derive(Debug, Default)]
+pub struct Connected {
+    /// What can be talked to; nothing was sent yet.
+    pub providers: BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>,
+    /// What can't.
+    pub failed: BTreeMap<ManagementClusterName, AccessError>,
+}
+
 /// Why the management clusters are not reached.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
@@ -201,6 +210,22 @@ impl Access {
             }
         }
         Ok(known)
+    }
+
+    /// Gives a provider for each that there can be one for: what is wrong with one is no reason to do without the others.
+    pub async fn connect_each<'a>(
+        &self,
+        fleet: &Fleet,
+        scope: impl IntoIterator<Item = &'a ManagementClusterName>,
+    ) -> Connected {
+        let mut connected = Connected::default();
+        for name in scope {
+            match self.connect(fleet, std::slice::from_ref(name)).await {
+                Ok(provider) => connected.providers.extend(provider),
+                Err(error) => drop(connected.failed.insert(name.clone(), error)),
+            }
+        }
+        connected
     }
 
     /// Whether `--management-cluster` lets one be connected to.

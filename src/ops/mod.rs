@@ -50,7 +50,7 @@ pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspen
 pub use base::{Base, BaseError};
 pub use caps::{CapError, grant};
 pub use cloud::{Auth, Clock, CloudError, OciAccess};
-pub use connect::{Access, AccessError, Held};
+pub use connect::{Access, AccessError, Connected, Held};
 pub use contests::{Fought, fought};
 pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};

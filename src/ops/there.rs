@@ -52,19 +52,15 @@ impl There {
             Ok(providers) => there.providers = providers,
             Err(error) if !even_in_part || wanted.len() < 2 => return Err(error.into()),
             Err(_) => {
-                let mut first = None;
-                for name in asked {
-                    match access.connect(&loaded.fleet, std::slice::from_ref(&name)).await {
-                        Ok(provider) => there.providers.extend(provider),
-                        Err(error) => {
-                            there.away.insert(name, chain(&error));
-                            first = first.or(Some(error));
-                        }
-                    }
-                }
-                if let Some(error) = first.filter(|_| there.providers.is_empty()) {
+                let mut each = access.connect_each(&loaded.fleet, &asked).await;
+                there.providers = each.providers;
+                if there.providers.is_empty()
+                    && let Some((_, error)) = each.failed.pop_first()
+                {
                     return Err(error.into());
                 }
+                let failed = each.failed.into_iter();
+                there.away.extend(failed.map(|(name, error)| (name, chain(&error))));
             }
         }
         if there.providers.is_empty()

@@ -52,29 +52,28 @@ impl Availability {
             samples.retain(|name, _| on.contains(name));
             let registry = telemetry.registry();
             forget_others(registry, |name| samples.keys().any(|known| known.as_str() == name));
-            let names: Vec<ManagementClusterName> = samples.keys().cloned().collect();
+            // An alert goes by how long ago that was, and says nothing of what has no such time.
+            let now = seconds(Timestamp::now());
+            for name in samples.keys() {
+                registry.set_first(&CLUSTERS_SEEN, [name.as_str()], now);
+            }
             let label = loaded.fleet.name.to_string();
             loop {
-                match access.connect(&loaded.fleet, &names).await {
-                    Ok(providers) => {
-                        for (name, (sample, version)) in &samples {
-                            let Some(provider) = providers.get(name) else { continue };
-                            let read = provider.conditions(sample, version, (FLEET_LABEL, &label)).await;
-                            match read {
-                                Ok(clusters) => record(registry, name, &clusters),
-                                Err(error) => {
-                                    let error = chain(&error);
-                                    tracing::debug!(management_cluster = %name, error, "HostedClusters can't be read");
-                                    forget(registry, name);
-                                }
-                            }
-                        }
+                let connected = access.connect_each(&loaded.fleet, samples.keys()).await;
+                let failed = connected.failed.iter();
+                let mut unread: BTreeMap<_, _> = failed.map(|(name, error)| (name, chain(error))).collect();
+                for (name, provider) in &connected.providers {
+                    let Some((sample, version)) = samples.get(name) else {
+                        continue;
+                    };
+                    match provider.conditions(sample, version, (FLEET_LABEL, &label)).await {
+                        Ok(clusters) => record(registry, name, &clusters),
+                        Err(error) => drop(unread.insert(name, chain(&error))),
                     }
-                    Err(error) => {
-                        let error = chain(&error);
-                        tracing::debug!(error, "HostedClusters can't be read");
-                        forget_others(registry, |_| false);
-                    }
+                }
+                for (name, error) in unread {
+                    tracing::debug!(management_cluster = %name, error, "HostedClusters can't be read");
+                    forget(registry, name);
                 }
                 tokio::time::sleep(EVERY).await;
             }
@@ -110,6 +109,7 @@ fn record(registry: &Registry, on: &ManagementClusterName, clusters: &BTreeMap<R
     registry.set(&CLUSTERS_SEEN, [on.as_str()], seconds(Timestamp::now()));
 }
 
+/// What can't be read is not told any more; when it last was, is.
 fn forget(registry: &Registry, on: &ManagementClusterName) {
     let keep = |labels: &[String]| labels.first().is_none_or(|name| name != on.as_str());
     registry.retain(&CLUSTER_AVAILABLE, keep);
@@ -165,7 +165,57 @@ mod tests {
         assert!(!registry.text().contains(r#"cluster="b""#));
         forget(&registry, &one);
         assert!(!registry.text().contains(r#"cluster="a""#) && registry.text().contains(r#"cluster="c""#));
+        let seen = r#"fleetwright_hostedclusters_last_success_timestamp_seconds{management_cluster="one"} "#;
+        assert!(registry.text().contains(seen), "that it was read once stays known");
         forget_others(&registry, |_| false);
         assert!(!registry.text().contains("management_cluster="));
+    }
+
+    #[tokio::test]
+    async fn what_was_never_read_is_not_read_since_it_is_followed() {
+        let place = tempfile::tempdir().unwrap();
+        let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fleet");
+        let options = crate::ops::LoadOptions {
+            directory: demo,
+            locked: true,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let loaded = Arc::new(crate::ops::load(&options).unwrap());
+        let names: BTreeSet<ManagementClusterName> = samples(&loaded).into_keys().collect();
+        assert!(!names.is_empty());
+        // Nothing leads anywhere.
+        let access = Access {
+            kubeconfigs: vec![place.path().join("none")],
+            ..Access::default()
+        };
+        let telemetry = Arc::new(Telemetry::default());
+        let seen = |name: &ManagementClusterName| {
+            let text = telemetry.registry().text();
+            let start =
+                format!("fleetwright_hostedclusters_last_success_timestamp_seconds{{management_cluster=\"{name}\"}} ");
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(&start).map(str::to_owned));
+            line.map(|at| at.parse::<f64>().unwrap())
+        };
+        let mut availability = Availability::default();
+        let mut first = BTreeMap::new();
+        for _ in 0..2 {
+            // Forgotten as soon as it turns out that it can't be read.
+            for name in &names {
+                telemetry.registry().set(&CLUSTER_AVAILABLE, [name.as_str(), "a"], 1.0);
+            }
+            availability.follow(loaded.clone(), names.clone(), access.clone(), telemetry.clone());
+            while telemetry.registry().text().contains(r#"cluster="a""#) {
+                tokio::task::yield_now().await;
+            }
+            for name in &names {
+                let at = seen(name).unwrap();
+                assert!(
+                    at > 1.0 && *first.entry(name.clone()).or_insert(at) == at,
+                    "a commit is no look"
+                );
+            }
+        }
     }
 }

@@ -232,7 +232,7 @@ impl Claims {
     }
 
     /// Notes how this process stands; says whether that is news.
-    pub(super) fn note(&self, on: &ManagementClusterName, standing: &Standing) -> bool {
+    pub fn note(&self, on: &ManagementClusterName, standing: &Standing) -> bool {
         let before = self.inner().standings.insert(on.clone(), standing.clone());
         let is_news = before.as_ref() != Some(standing);
         if is_news {
@@ -242,7 +242,7 @@ impl Claims {
     }
 
     /// Forgets a management cluster that is no longer ours to stand on.
-    pub(super) fn forget(&self, on: &ManagementClusterName) {
+    pub fn forget(&self, on: &ManagementClusterName) {
         self.revoke(on);
         self.inner().standings.remove(on);
         self.news.notify_one();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -72,7 +73,9 @@ pub async fn hold(planned: &Planned, fleet: &FleetUid, holder: &Holder, patience
         // What can't be read is an error at once, and not only once all patience is gone.
         let read = store.list().await;
         read.map_err(|source| HandError::Unreadable { on: on.clone(), source })?;
-        keepers.spawn(Keeper::new(holder, on.clone(), store, claims.clone()).run(stop.clone()));
+        // A run is over before credentials are renewed.
+        let (_, stores) = watch::channel(store);
+        keepers.spawn(Keeper::new(holder, on.clone(), stores, claims.clone()).run(stop.clone()));
     }
     let all_lead = async {
         loop {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +52,8 @@ const RELEASE: Duration = Duration::from_secs(1);
 /// Holds a Lease on one management cluster.
 pub struct Keeper {
     store: LeaseStore,
+    /// By which connection they are reached: another one where credentials were renewed.
+    stores: watch::Receiver<LeaseStore>,
     on: ManagementClusterName,
     claims: Arc<Claims>,
     part: Part,
@@ -88,7 +91,13 @@ enum Next {
 
 impl Keeper {
     /// One that holds nothing yet.
-    pub fn new(holder: &Holder, on: ManagementClusterName, store: LeaseStore, claims: Arc<Claims>) -> Self {
+    pub fn new(
+        holder: &Holder,
+        on: ManagementClusterName,
+        stores: watch::Receiver<LeaseStore>,
+        claims: Arc<Claims>,
+    ) -> Self {
+        let store = stores.borrow().clone();
         // Names of machines come back; a process does not.
         let base = format!("{}-{:08x}-", holder.name, chance());
         let whole = store.name_of_whole();
@@ -98,6 +107,7 @@ impl Keeper {
         };
         Self {
             store,
+            stores,
             on,
             claims,
             part: holder.part,
@@ -128,10 +138,13 @@ impl Keeper {
             if next == Next::AtOnce {
                 continue;
             }
+            let pause = self.pause();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.claims.ended(), if self.gives_up => {}
-                () = sleep(self.pause()) => {}
+                // What is written goes by the new connection from now on: that it leads to the Lease is to be seen at once.
+                Ok(()) = self.stores.changed() => {}
+                () = sleep(pause) => {}
             }
         }
         self.release().await;
@@ -151,6 +164,7 @@ impl Keeper {
     }
 
     async fn round(&mut self) -> Result<Next, ProviderError> {
+        self.store = self.stores.borrow_and_update().clone();
         let records = self.in_time(self.store.list()).await?;
         let now = self.began.elapsed();
         self.sightings.observe(records, now);

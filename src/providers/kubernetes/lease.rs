@@ -25,7 +25,7 @@ const GROUP: &str = "coordination.k8s.io/v1";
 const VIEW: &str = "fleetwright.dev/view";
 
 /// The Leases of one fleet on one API server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LeaseStore {
     store: KubernetesStore,
     fleet: FleetUid,

@@ -84,3 +84,39 @@ fn one_that_does_not_answer_holds_up_its_own_clusters_and_no_other() {
     in_sync(&stage, &mut daemon);
     daemon.ends();
 }
+
+#[test]
+fn one_that_cannot_be_connected_to_costs_the_others_neither_leases_nor_watches() {
+    let Some(stage) = Stage::new("bereft") else { return };
+    stage.run(&["apply", "--yes"]).exits(0);
+    stage.place.write("other.yaml", OTHER);
+    stage.place.run(&["lock"]).exits(0);
+    // Its kubeconfig has no context `other`.
+    let mut daemon = Daemon::start(&stage, &[&SELDOM[..], &["--replicas", "standby"]].concat());
+    in_sync(&stage, &mut daemon);
+    let status = until("it says how it stands on both", || {
+        let status = daemon.status();
+        (status["leases"]["m"]["standing"] == "leads" && status["leases"]["other"].is_object()).then_some(status)
+    });
+    let said = |value: &Value| value.as_str().is_some_and(|said| said.contains("`other`"));
+    assert_eq!(status["leases"]["other"]["standing"], "fails", "{status}");
+    assert!(said(&status["leases"]["other"]["error"]), "{status}");
+    assert!(said(&status["notFollowed"]["other"]), "{status}");
+    assert_eq!(status["caughtUp"], false, "{status}");
+    let unread = r#"fleetwright_hostedclusters_last_success_timestamp_seconds{management_cluster="other"}"#;
+    until("availability is told of the one, and missed of the other", || {
+        let metrics = daemon.get("/metrics").1;
+        let told = r#"hypershift_hostedcluster_available{management_cluster="m","#;
+        (metrics.contains(told) && metrics.contains(unread)).then_some(())
+    });
+
+    stage.kubectl("bereft", &["scale", "nodepool", "bereft-a", "--replicas=9"]);
+    has_replicas(&stage, "bereft-a", 2);
+    wish(&stage, 5, 3);
+    has_replicas(&stage, "bereft-a", 5);
+    stage.kubectl("bereft", &["scale", "nodepool", "bereft-b", "--replicas=9"]);
+    has_replicas(&stage, "bereft-b", 3);
+    let said = daemon.ends();
+    let times = said.matches("live objects are not followed").count();
+    assert_eq!(times, 1, "it is tried at every look, and said once");
+}
