@@ -6,14 +6,16 @@
 //!
 //! `queue`, `reach`, `poll`, `corrections` and `state` are pure: which unit is looked at next, and with which others; when the
 //! source is; what was mended too often; what a plan means. `batches` begins, `batch` looks and acts, `ending` finishes; `follow`
-//! hears what happens to live objects, `source` knows the files and `revision` brings them into force, `webhook` is told that
-//! they changed; `board`, `http` and `telemetry` tell those who ask the daemon, `tell` those who ask the cluster; `requests` are
-//! what these want. `several` runs such a daemon for each of several fleets, and `listed` are the files that name them.
+//! hears what happens to live objects, by `connections` that are made anew where they have to be; `source` knows the files and
+//! `revision` brings them into force, `webhook` is told that they changed; `board`, `http` and `telemetry` tell those who ask the
+//! daemon, `tell` those who ask the cluster; `requests` are what these want. `several` runs such a daemon for each of several
+//! fleets, and `listed` are the files that name them.
 
 mod batch;
 mod batches;
 mod before;
 mod board;
+mod connections;
 mod corrections;
 mod ending;
 mod facts;
@@ -247,35 +249,6 @@ impl Daemon {
 
     fn corrections(&self) -> MutexGuard<'_, Corrections> {
         self.corrections.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Has live objects followed, and Leases held, on every management cluster that can be connected to; the others are tried
-    /// again when the source is looked at next.
-    async fn follow(&mut self) {
-        let Some(loaded) = self.in_force.clone() else { return };
-        let access = self.access();
-        let scope = self.scope();
-        let names = loaded.scope(&scope).management_clusters().cloned().collect();
-        let connected = access.connect_each(&loaded.fleet, &names).await;
-        self.replica.keep(&loaded, &connected, &names);
-        let (heard, board) = (&self.heard, &self.options.board);
-        let by = (&connected.providers, &access.metrics);
-        self.follower.follow(&loaded, by, heard, board);
-        self.is_followed = connected.failed.is_empty();
-        let mut report = self.options.board.report();
-        for name in std::mem::take(&mut self.unreached) {
-            if !connected.failed.contains_key(&name) {
-                report.not_followed.remove(name.as_str());
-            }
-        }
-        for (name, error) in &connected.failed {
-            let error = chain(error);
-            let before = report.not_followed.insert(name.to_string(), error.clone());
-            if before.as_ref() != Some(&error) {
-                tracing::warn!(on = %name, error, "live objects are not followed");
-            }
-        }
-        self.unreached = connected.failed.into_keys().collect();
     }
 
     fn keep_units(&mut self) {

@@ -162,6 +162,14 @@ impl Queue {
         }
     }
 
+    /// Has those that failed looked at now: what they may have failed for is another now.
+    pub(super) fn retry(&mut self, now: Duration) {
+        for slot in self.slots.values_mut().filter(|slot| slot.failures > 0) {
+            slot.failures = 0;
+            slot.ask(now);
+        }
+    }
+
     /// Takes units that are due, those first that have waited longest; they are under way from then on. Somebody waits for all of
     /// them, or for none. All are of the first one's sort; what has none is not taken now.
     pub(super) fn take<S: PartialEq>(

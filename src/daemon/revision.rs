@@ -43,6 +43,8 @@ impl Daemon {
         let looked = looked.unwrap_or_else(|error| Err(error.to_string()));
         let is_answered = looked.is_ok();
         self.take_news(looked).await;
+        // Whatever became of the files: who can't be asked for them says nothing of the management clusters.
+        self.reach_anew().await;
         let found = match self.seen == before {
             false => Found::News,
             true if is_answered => Found::Nothing,
@@ -68,9 +70,6 @@ impl Daemon {
             if is_in_force {
                 self.options.board.report().source_error = None;
                 self.desk.refused(None);
-            }
-            if !self.is_followed {
-                self.follow().await;
             }
             if is_in_force && !self.is_kept {
                 self.keep_in_force().await;
@@ -139,8 +138,7 @@ impl Daemon {
         let held = before
             .as_ref()
             .map(|before| access.held_on(&self.held, &before.fleet, &loaded.fleet));
-        self.held = Arc::new(held.unwrap_or_default());
-        self.options.telemetry.holds(&self.held);
+        self.hold(held.unwrap_or_default());
         tracing::info!(revision = %loaded.revised.revision, fleet = loaded.summary(), "in force");
         self.is_kept = false;
         self.keep_in_force().await;
@@ -186,9 +184,7 @@ impl Daemon {
         {
             self.queue.insist(unit, now);
         }
-        let (access, telemetry) = (self.access(), self.options.telemetry.clone());
-        let names = loaded.scope(&self.scope()).management_clusters().cloned().collect();
-        self.availability.follow(loaded, names, access, telemetry);
+        self.follow_clusters(&loaded);
         self.follow().await;
     }
 }

@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::try_join_all;
 use tokio::time::Instant;
 
 use super::cloud::OciAccess;
+use super::held::Held;
 use crate::fleet::model::Fleet;
 use crate::metrics::Registry;
 use crate::providers::kubernetes::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
-use crate::providers::oci::OciProvider;
-use crate::providers::oci::budget::Purse;
-use crate::resource::{Digest, ManagementClusterName};
+use crate::resource::ManagementClusterName;
 use crate::sandbox::store::StoreError;
 use crate::sandbox::{ClusterError, Sandbox};
 
@@ -41,27 +40,6 @@ pub struct Access {
     pub held: Option<Arc<Held>>,
     /// Where calls are counted.
     pub metrics: Arc<Registry>,
-}
-
-/// Connections that are made once and used again, for whoever plans often.
-#[derive(Debug, Default)]
-pub struct Held {
-    pub(super) kubernetes: Mutex<BTreeMap<ManagementClusterName, Arc<KubernetesProvider>>>,
-    /// With the tenancies that it has credentials for.
-    pub(super) oci: Mutex<Option<(BTreeSet<String>, Arc<OciProvider>)>>,
-    /// Management clusters that did not answer: until when they are not asked again, and why.
-    away: Mutex<BTreeMap<ManagementClusterName, (Instant, String)>>,
-    /// What the kubeconfigs held when the first was made; none where they could not be read.
-    kubeconfigs: OnceLock<Option<Digest>>,
-}
-
-impl Held {
-    /// Calls to OCI that the budget would let through at once.
-    pub fn oci_budget_left(&self) -> BTreeMap<Purse, u32> {
-        let held = locked(&self.oci).clone();
-        held.map(|(_, provider)| provider.client().counts().left)
-            .unwrap_or_default()
-    }
 }
 
 /// Connections, and why there are none to the others.
@@ -200,9 +178,7 @@ impl Access {
         let missing: Vec<ManagementClusterName> =
             scope.iter().filter(|name| !known.contains_key(name)).cloned().collect();
         if !missing.is_empty() {
-            if let Some(held) = &self.held {
-                held.kubeconfigs.get_or_init(|| self.kubeconfigs());
-            }
+            self.note_credentials();
             let made = self.make(fleet, &missing).await?;
             known.extend(made.into_iter().map(|(name, provider)| (name, Arc::new(provider))));
             if let Some(held) = &self.held {
@@ -251,35 +227,6 @@ impl Access {
             return Err(AccessError::Ambiguous(listed(meant)));
         }
         Ok(())
-    }
-
-    /// What is good still of connections that were made for a fleet, after its files have changed: those to management clusters
-    /// that are reached as before, by kubeconfigs that hold what they held. With OCI it begins anew.
-    pub fn held_on(&self, held: &Held, before: &Fleet, now: &Fleet) -> Held {
-        let kubeconfigs = held.kubeconfigs.get().copied().flatten();
-        if kubeconfigs.is_none() || kubeconfigs != self.kubeconfigs() {
-            return Held::default();
-        }
-        let contexts = |fleet: &Fleet| -> BTreeMap<ManagementClusterName, String> {
-            let clusters = fleet.management_clusters.iter();
-            clusters
-                .map(|(name, cluster)| (name.clone(), cluster.context.clone()))
-                .collect()
-        };
-        let (before, now) = (contexts(before), contexts(now));
-        let mut known = locked(&held.kubernetes).clone();
-        known.retain(|name, _| now.contains_key(name) && before.get(name) == now.get(name));
-        Held {
-            kubernetes: Mutex::new(known),
-            kubeconfigs: OnceLock::from(kubeconfigs),
-            ..Held::default()
-        }
-    }
-
-    /// What the kubeconfigs hold; none where one can't be read.
-    fn kubeconfigs(&self) -> Option<Digest> {
-        let texts: Option<Vec<Vec<u8>>> = self.kubeconfigs.iter().map(|path| std::fs::read(path).ok()).collect();
-        Some(Digest::of_parts(texts?.iter().map(Vec::as_slice)))
     }
 
     async fn make(
@@ -378,11 +325,11 @@ async fn within(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::ops::{LoadOptions, load};
 
-    fn fleet(folder: &std::path::Path, context: &str) -> Fleet {
+    pub(in crate::ops) fn fleet(folder: &std::path::Path, context: &str) -> Fleet {
         let text = format!(
             "kind: Fleet\nmetadata: {{name: f}}\nspec: {{}}\n---\nkind: ManagementCluster\nmetadata: {{name: m}}\n\
              spec: {{region: us-ashburn-1, context: {context}, dialect: none, nodePortAddress: m.example}}\n"
@@ -396,7 +343,7 @@ mod tests {
         load(&options).unwrap().fleet
     }
 
-    fn kubeconfig(token: &str) -> String {
+    pub(in crate::ops) fn kubeconfig(token: &str) -> String {
         let cluster = serde_json::json!({"server": "https://127.0.0.1:1", "insecure-skip-tls-verify": true});
         let context = serde_json::json!({"cluster": "c", "user": "u"});
         serde_json::json!({
@@ -421,7 +368,7 @@ mod tests {
     }
 
     /// A pod's service account on a server that nobody is.
-    fn pod(folder: &std::path::Path) -> ServiceAccount {
+    pub(in crate::ops) fn pod(folder: &std::path::Path) -> ServiceAccount {
         std::fs::write(folder.join("ca.crt"), "").unwrap();
         std::fs::write(folder.join("token"), "t").unwrap();
         ServiceAccount {
@@ -468,32 +415,5 @@ mod tests {
             };
             assert_eq!(only.connect(&both, &[m.clone(), n.clone()]).await.unwrap().len(), 1);
         }
-    }
-
-    #[tokio::test]
-    async fn a_connection_is_kept_while_it_leads_to_the_same_place_by_the_same_kubeconfig() {
-        let folder = tempfile::tempdir().unwrap();
-        let (one, two) = (fleet(folder.path(), "one"), fleet(folder.path(), "two"));
-        let file = folder.path().join("kubeconfig");
-        std::fs::write(&file, kubeconfig("first")).unwrap();
-        let held = Arc::new(Held::default());
-        let access = Access {
-            kubeconfigs: vec![file.clone()],
-            held: Some(held.clone()),
-            ..Access::default()
-        };
-        let name = ManagementClusterName::new("m");
-        let made = access.connect(&one, std::slice::from_ref(&name)).await.unwrap();
-        let kept = |before: &Fleet, now: &Fleet| {
-            locked(&access.held_on(&held, before, now).kubernetes)
-                .get(&name)
-                .cloned()
-        };
-        assert!(Arc::ptr_eq(&kept(&one, &one).unwrap(), &made[&name]));
-        assert!(kept(&one, &two).is_none(), "another context");
-        std::fs::write(&file, kubeconfig("second")).unwrap();
-        assert!(kept(&one, &one).is_none(), "other credentials");
-        std::fs::remove_file(&file).unwrap();
-        assert!(kept(&one, &one).is_none(), "unknown is not the same");
     }
 }

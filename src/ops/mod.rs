@@ -17,6 +17,7 @@ mod existing;
 mod explain;
 mod fetch;
 mod forecast;
+mod held;
 mod ignore;
 mod init;
 pub mod kubeconfig;
@@ -50,11 +51,12 @@ pub use ask::{Answer, AskError, Meant, Patience, Told, reconcile, resume, suspen
 pub use base::{Base, BaseError};
 pub use caps::{CapError, grant};
 pub use cloud::{Auth, Clock, CloudError, OciAccess};
-pub use connect::{Access, AccessError, Connected, Held};
+pub use connect::{Access, AccessError, Connected};
 pub use contests::{Fought, fought};
 pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};
 pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, Token, fetch, mirror};
+pub use held::Held;
 pub use init::{InitError, init};
 pub use load::{
     LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, Templates, TreeOptions, load,

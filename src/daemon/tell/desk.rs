@@ -121,6 +121,14 @@ impl Desk {
         self.changed();
     }
 
+    /// Says how control planes are reached from now on, by the revision that is in force.
+    pub(in crate::daemon) fn reached_by(&self, access: &Access) {
+        if let Some((_, before)) = &mut self.board().current {
+            before.clone_from(access);
+        }
+        self.changed();
+    }
+
     /// Says that a webhook told of a push: each of the other daemons of the fleet is to look at the source too. One that works
     /// alone has nobody to tell.
     pub(in crate::daemon) fn pushed(&self) {

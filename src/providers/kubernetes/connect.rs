@@ -130,6 +130,11 @@ pub struct ServiceAccount {
 const IN_CLUSTER: &str = "in-cluster";
 
 impl ServiceAccount {
+    /// Who vouches for the server: read when a client is made, and not again.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("ca.crt")
+    }
+
     fn kubeconfig(&self) -> Kubeconfig {
         let file = |name: &str| Some(self.folder.join(name).to_string_lossy().into_owned());
         Kubeconfig {
@@ -162,6 +167,19 @@ impl ServiceAccount {
             ..Kubeconfig::default()
         }
     }
+}
+
+/// The files that a kubeconfig names and that are read when a client is made, and not again: authorities, certificates and their
+/// keys. Of one that can't be understood there are none.
+pub fn files_of(kubeconfig: &Path) -> Vec<PathBuf> {
+    let Ok(config) = Kubeconfig::read_from(kubeconfig) else {
+        return Vec::new();
+    };
+    let clusters = config.clusters.into_iter().filter_map(|named| named.cluster);
+    let users = config.auth_infos.into_iter().filter_map(|named| named.auth_info);
+    let authorities = clusters.filter_map(|cluster| cluster.certificate_authority);
+    let own = users.flat_map(|user| [user.client_certificate, user.client_key]);
+    authorities.chain(own.flatten()).map(PathBuf::from).collect()
 }
 
 impl KubernetesProvider {

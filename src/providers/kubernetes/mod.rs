@@ -48,7 +48,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 pub use self::conditions::Conditions;
-pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount};
+pub use self::connect::{ConnectError, ExecPlugins, KubernetesProvider, Options, ServiceAccount, files_of};
 pub use self::health::Greeting;
 pub use self::inventory::{INVENTORY_NAMESPACE, InventoryError, KubernetesStore};
 pub use self::lease::{Draft, LeaseStore};

@@ -1,8 +1,6 @@
 //! Tokens that expire, and are renewed in their files: nobody has to start the daemon again. (Those of OCI sessions are tested
 //! with the client that uses them, in `oci_client::credentials`.)
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::storm::serve;
@@ -24,36 +22,41 @@ fn token(stage: &Stage, secret: &str) -> String {
         .to_owned()
 }
 
-/// The stage's kubeconfig with the token in a file.
-fn with_token_file(stage: &Stage, token: &Path) -> String {
+/// The stage's kubeconfig with other credentials.
+fn with_user(stage: &Stage, user: Value) -> String {
     let text = std::fs::read_to_string(&stage.login.kubeconfig).expect("the kubeconfig");
     let mut config: Value = serde_json::from_str(&text).expect("JSON");
-    config["users"][0]["user"] = json!({"tokenFile": token});
-    let path = stage.place.path().join("kubeconfig");
-    std::fs::write(&path, config.to_string()).expect("a file");
+    config["users"][0]["user"] = user;
+    let (path, next) = (stage.place.path().join("kubeconfig"), stage.place.path().join("next"));
+    std::fs::write(&next, config.to_string()).expect("a file");
+    std::fs::rename(&next, &path).expect("to be replaced");
     path.to_str().expect("a path of text").to_owned()
+}
+
+/// A service account that may do everything.
+fn keeper(stage: &Stage) {
+    let namespace = format!("{}-source", stage.name);
+    stage
+        .login
+        .kubectl(&["create", "serviceaccount", "keeper", "-n", &namespace]);
+    let account = format!("--serviceaccount={namespace}:keeper");
+    stage.login.kubectl(&[
+        "create",
+        "clusterrolebinding",
+        &stage.name,
+        "--clusterrole=cluster-admin",
+        &account,
+    ]);
 }
 
 #[test]
 fn a_token_of_the_api_server_that_expired_is_said_to_be_refused_and_its_successor_is_taken_up() {
     let Some(stage) = Stage::new("renewed") else { return };
-    let namespace = "renewed-source";
-    stage
-        .login
-        .kubectl(&["create", "serviceaccount", "keeper", "-n", namespace]);
-    let account = format!("--serviceaccount={namespace}:keeper");
-    let bind = [
-        "create",
-        "clusterrolebinding",
-        "renewed",
-        "--clusterrole=cluster-admin",
-        &account,
-    ];
-    stage.login.kubectl(&bind);
+    keeper(&stage);
     let file = stage.place.path().join("token");
     let first = token(&stage, "first");
     std::fs::write(&file, &first).expect("a file");
-    let kubeconfig = with_token_file(&stage, &file);
+    let kubeconfig = with_user(&stage, json!({"tokenFile": file}));
     let mut args = vec!["daemon", "--listen", "127.0.0.1:0", "--verbose", "--poll", "1s"];
     args.extend(SELDOM);
     args.extend(["--kubeconfig", &kubeconfig]);
@@ -61,7 +64,9 @@ fn a_token_of_the_api_server_that_expired_is_said_to_be_refused_and_its_successo
     in_sync(&stage, &mut daemon);
     let before = stage.uids("renewed");
 
-    stage.login.kubectl(&["delete", "secret", "first", "-n", namespace]);
+    stage
+        .login
+        .kubectl(&["delete", "secret", "first", "-n", "renewed-source"]);
     let who = ["auth", "whoami", "--kubeconfig", &kubeconfig];
     until("the server refuses the token", || {
         (!stage.login.try_kubectl(&who, "").status.success()).then_some(())
@@ -77,6 +82,38 @@ fn a_token_of_the_api_server_that_expired_is_said_to_be_refused_and_its_successo
     has_replicas(&stage, "renewed-a", 5);
     assert_eq!(stage.uids("renewed"), before);
     let said = daemon.ends();
+    assert!(!said.contains(&first) && !said.contains(&second), "a token is shown");
+}
+
+#[test]
+fn a_token_in_a_kubeconfig_that_is_written_anew_is_taken_up_without_a_commit() {
+    let Some(stage) = Stage::new("rewritten") else { return };
+    keeper(&stage);
+    let first = token(&stage, "first");
+    let kubeconfig = with_user(&stage, json!({"token": first}));
+    let mut args = vec!["daemon", "--listen", "127.0.0.1:0", "--verbose", "--poll", "1s"];
+    args.extend(SELDOM);
+    args.extend(["--kubeconfig", &kubeconfig, "--replicas", "standby"]);
+    let mut daemon = Daemon::run(stage.place.command(&args));
+    in_sync(&stage, &mut daemon);
+    let before = stage.uids("rewritten");
+
+    let second = token(&stage, "second");
+    with_user(&stage, json!({"token": second}));
+    daemon.says(&["was renewed"]);
+    let delete = ["delete", "secret", "first", "-n", "rewritten-source"];
+    stage.login.kubectl(&delete);
+    let who = ["auth", "whoami", "--token", &first];
+    until("the server refuses the first token", || {
+        (!stage.login.try_kubectl(&who, "").status.success()).then_some(())
+    });
+    // What drifts is heard of and mended, and the Lease is held on.
+    stage.kubectl("rewritten", &["scale", "nodepool", "rewritten-a", "--replicas=9"]);
+    has_replicas(&stage, "rewritten-a", 2);
+    assert_eq!(daemon.status()["leases"]["m"]["standing"], "leads");
+    assert_eq!(stage.uids("rewritten"), before);
+    let said = daemon.ends();
+    assert!(!said.contains("the lease was lost"), "{said}");
     assert!(!said.contains(&first) && !said.contains(&second), "a token is shown");
 }
 
