@@ -70,8 +70,11 @@ struct Teller {
     began: Instant,
     /// The same by the clock of the world.
     since: Timestamp,
-    /// What was read, and written since; none where that can't be known.
+    /// What was read, and written since; none before the first read.
     known: Option<Records>,
+    /// Whether it may be otherwise by now. It is kept all the same: by what was before it is told what somebody asked for
+    /// meanwhile, the end of a suspension too, which is nothing but an annotation that is not there any more.
+    is_stale: bool,
     /// What was said last about not being able to.
     complaint: Option<String>,
     look_again: Instant,
@@ -109,6 +112,7 @@ impl Teller {
             began: now,
             since: Timestamp::now(),
             known: None,
+            is_stale: true,
             complaint: None,
             look_again: now,
             sweep_again: now,
@@ -151,12 +155,12 @@ impl Teller {
         if !loaded.fleet.management_clusters.contains_key(&self.on) {
             return asleep;
         }
-        if self.known.is_none() && Instant::now() < self.look_again {
+        if self.is_stale && Instant::now() < self.look_again {
             return self.look_again;
         }
         if let Err(error) = self.round_with(loaded, &access, count).await {
             self.complain(&error);
-            self.known = None;
+            self.is_stale = true;
             self.look_again = Instant::now() + LOOK_AGAIN;
             return self.look_again;
         }
@@ -179,7 +183,7 @@ impl Teller {
             return Err("there is no connection".to_owned());
         };
         let round = Round { loaded, provider };
-        if self.known.is_none() {
+        if self.is_stale {
             self.read_all(&round).await?;
             self.complaint = None;
             if self.watches.is_empty() {
@@ -251,6 +255,7 @@ impl Teller {
                     self.notice(round, SyncKind::FleetStatus, before.fleets.get(&record.name), record);
                 }
                 self.known = Some(records);
+                self.is_stale = false;
                 Ok(())
             }
         }

@@ -148,3 +148,31 @@ fn a_watch_from_before_a_compaction_begins_anew_and_finds_what_happened_meanwhil
     assert!(watches.contains(&"list".to_owned()), "{watches:?}");
     daemon.ends();
 }
+
+#[test]
+fn who_resumes_after_an_outage_is_heard_although_nobody_heard_it_end() {
+    let Some((mut server, stage, _)) = stage("resumed") else {
+        return;
+    };
+    let mut daemon = Daemon::start(&stage, &SELDOM);
+    in_sync(&stage, &mut daemon);
+    stage.run(&["suspend", "resumed", "--reason", "an incident"]).exits(0);
+    daemon.says(&["looked at", "cluster resumed", "suspended"]);
+    server.stop();
+    wish(&stage, 5, 3);
+    // Neither who looks nor who tells gets an answer, in whichever order.
+    let mut awaited = vec![
+        "can't be brought in sync",
+        "ClusterSync and FleetStatus are not written",
+    ];
+    while !awaited.is_empty() {
+        let line = daemon.says(&[]);
+        awaited.retain(|words| !line.contains(words));
+    }
+    server.start_again();
+    daemon.says(&["looked at", "cluster resumed", "suspended"]);
+    stage.run(&["resume", "resumed"]).exits(0);
+    has_replicas(&stage, "resumed-a", 5);
+    in_sync(&stage, &mut daemon);
+    daemon.ends();
+}
