@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory as _;
+use fleetwright::cli::Cli;
 use fleetwright::metrics::{Kind, catalog};
 use serde_json::Value;
 
@@ -86,6 +88,35 @@ fn every_alert_says_what_it_means_and_what_to_do_and_asks_for_what_there_is() {
         let raised = format!("alertname: {alert}\n        exp_alerts:");
         assert!(tests.contains(&raised), "no test has {alert} raised");
     }
+}
+
+/// Flags of a command and of all beneath it.
+fn flags(command: &clap::Command) -> BTreeSet<String> {
+    let own = command
+        .get_arguments()
+        .filter_map(clap::Arg::get_long)
+        .map(str::to_owned);
+    own.chain(command.get_subcommands().flat_map(flags)).collect()
+}
+
+#[test]
+fn whoever_follows_an_alert_finds_the_flags_that_it_names() {
+    let known = flags(&Cli::command());
+    // Of kubectl.
+    let others = ["previous"];
+    let mut seen = 0;
+    for rule in rules() {
+        let alert = rule["alert"].as_str().expect("a name");
+        for text in ["summary", "description"] {
+            let text = rule["annotations"][text].as_str().unwrap_or_default();
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            for flag in words.filter_map(|word| word.strip_prefix("--")) {
+                assert!(known.contains(flag) || others.contains(&flag), "{alert} names --{flag}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 3, "{seen}");
 }
 
 #[test]
