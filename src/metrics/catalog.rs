@@ -51,7 +51,7 @@ families! {
 
     Gauge UNITS = "fleetwright_units" ["kind", "state"] "Units by kind (cluster, network, management) and state.";
     Gauge UNIT_IN_SYNC = "fleetwright_unit_in_sync" ["kind", "name"] "Whether a unit was as its files say when it was last looked at; none while it is suspended.";
-    Gauge UNIT_SEEN = "fleetwright_unit_last_success_timestamp_seconds" ["kind", "name"] "When a unit was last looked at without a failure.";
+    Gauge UNIT_SEEN = "fleetwright_unit_last_success_timestamp_seconds" ["kind", "name"] "When a unit was last looked at without a failure; where it never was, when it was first looked at.";
     Gauge DRIFTED = "fleetwright_drifted_objects" [] "Objects that somebody else changed and that are left so.";
     Gauge REFUSED = "fleetwright_refused_changes" ["guard"] "Changes that a guard stands in the way of.";
     Counter CHANGES = "fleetwright_changes_total" ["action", "kind", "cause", "result"] "Changes that were tried; cause: files, drift; result: done, deleting, failed, skipped, interrupted.";
@@ -68,7 +68,7 @@ families! {
 
     Gauge CLUSTER_AVAILABLE = "hypershift_hostedcluster_available" ["management_cluster", "cluster"] "Whether a HostedCluster says that it is available.";
     Gauge CLUSTER_CONDITION = "fleetwright_hostedcluster_condition" ["management_cluster", "cluster", "condition"] "1 where a condition of a HostedCluster is true, 0 where it is false; none where it is unknown. Condition: Degraded, Progressing, EtcdAvailable, DataPlaneConnectionAvailable.";
-    Gauge CLUSTERS_SEEN = "fleetwright_hostedclusters_last_success_timestamp_seconds" ["management_cluster"] "When the HostedClusters of a management cluster were last read.";
+    Gauge CLUSTERS_SEEN = "fleetwright_hostedclusters_last_success_timestamp_seconds" ["management_cluster"] "When the HostedClusters of a management cluster were last read; where they never were, since when that is tried.";
     Counter RECONCILE_ERRORS = "hypershift_hostedcluster_reconcile_errors_total" ["platform"] "Looks at a cluster that failed; platform: as in HostedCluster.";
 
     Counter SERIES_DROPPED = "fleetwright_metric_series_dropped_total" [] "Values that were not recorded, since their metric has too many series.";

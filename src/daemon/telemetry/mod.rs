@@ -46,12 +46,25 @@ struct Now {
     lag: Lag,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Unit {
     state: &'static str,
     is_in_sync: bool,
-    succeeded: Option<Timestamp>,
+    /// When a look last succeeded; before the first that does, when it was first tried: an alert says nothing of what has no such
+    /// time.
+    succeeded: Timestamp,
     hindered: Hindered,
+}
+
+impl Default for Unit {
+    fn default() -> Self {
+        Self {
+            state: FAILED,
+            is_in_sync: false,
+            succeeded: Timestamp::now(),
+            hindered: Hindered::default(),
+        }
+    }
 }
 
 impl Telemetry {
@@ -160,7 +173,7 @@ impl Telemetry {
             known.is_in_sync = !failed && matches!(looked.state, State::InSync | State::Unrecorded);
             known.hindered = tally.hindered.get(unit).cloned().unwrap_or_default();
             if !failed {
-                known.succeeded = Some(Timestamp::now());
+                known.succeeded = Timestamp::now();
             }
         }
     }
@@ -254,10 +267,8 @@ impl Telemetry {
         let told = now.units.iter().filter(|(_, known)| known.state != SUSPENDED);
         let in_sync = told.map(|(unit, known)| (labels(unit), flag(known.is_in_sync)));
         registry.replace(&metric::UNIT_IN_SYNC, in_sync);
-        let seen = now
-            .units
-            .iter()
-            .filter_map(|(unit, known)| Some((labels(unit), seconds(known.succeeded?))));
+        let units = now.units.iter();
+        let seen = units.map(|(unit, known)| (labels(unit), seconds(known.succeeded)));
         registry.replace(&metric::UNIT_SEEN, seen);
         let left = now.held.oci_budget_left().into_iter();
         registry.replace(

@@ -72,3 +72,23 @@ fn units_are_told_as_they_are_and_go_with_the_fleet() {
     let text = written(&telemetry);
     assert!(!text.contains(r#"name="a""#) && !text.contains("protected"), "{text}");
 }
+
+#[test]
+fn a_unit_that_was_never_looked_at_with_success_has_a_time_since_when() {
+    let telemetry = Telemetry::default();
+    let units = BTreeSet::from([unit("a")]);
+    let seen = || {
+        let text = written(&telemetry);
+        let start = r#"fleetwright_unit_last_success_timestamp_seconds{kind="cluster",name="a"} "#;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(start).map(str::to_owned));
+        line.map(|at| at.parse::<f64>().unwrap())
+    };
+    assert_eq!(seen(), None);
+    telemetry.failed(&units, Duration::ZERO, None);
+    let first = seen().unwrap();
+    assert!(first > 1.0);
+    telemetry.failed(&units, Duration::ZERO, None);
+    assert_eq!(seen(), Some(first), "another failure is no success");
+}
