@@ -3,9 +3,16 @@
 //! Invariant: one that can't be connected to makes the others wait for nothing; what says how they are reached is read again with
 //! each look at the source.
 
+use std::future::pending;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::Daemon;
+use super::follow::Follower;
+use super::replica::Replica;
+use super::telemetry::Availability;
+use super::tell::Tellers;
 use crate::ops::{Held, LoadedFleet};
 use crate::report::chain;
 
@@ -19,6 +26,7 @@ impl Daemon {
         let names = loaded.scope(&scope).management_clusters().cloned().collect();
         let connected = access.connect_each(&loaded.fleet, &names).await;
         self.replica.keep(&loaded, &connected, &names);
+        self.tellers.serve(&self.desk, names.iter());
         let (heard, board) = (&self.heard, &self.options.board);
         let by = (&connected.providers, &access.metrics);
         self.follower.follow(&loaded, by, heard, board);
@@ -67,7 +75,31 @@ impl Daemon {
             // What failed for want of them need not wait for its turn.
             self.queue.retry(self.began.elapsed());
         } else if !self.is_followed {
+            if self.availability.has_ended() {
+                self.follow_clusters(&loaded);
+            }
             self.follow().await;
         }
+    }
+}
+
+/// Waits until one of the tasks breaks off, and says why. What it was for begins anew when it is asked for again.
+pub(super) async fn broken(
+    (follower, availability): (&mut Follower, &mut Availability),
+    (replica, tellers): (&mut Replica, &mut Tellers),
+) -> String {
+    tokio::select! {
+        why = follower.broken() => why,
+        why = availability.broken() => why,
+        why = replica.broken() => why,
+        why = tellers.broken() => why,
+    }
+}
+
+/// Waits until one of these tasks breaks off; none of them ends by itself.
+pub(super) async fn one_of(tasks: &mut JoinSet<()>) -> String {
+    match tasks.join_next().await {
+        Some(Err(error)) => error.to_string(),
+        Some(Ok(())) | None => pending().await,
     }
 }

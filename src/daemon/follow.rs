@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::board::Board;
+use super::connections::one_of;
 use crate::metrics::Registry;
 use crate::metrics::catalog::WATCH_RESTARTS;
 use crate::ops::LoadedFleet;
@@ -173,6 +174,14 @@ pub(super) struct Follower {
 }
 
 impl Follower {
+    /// Waits until a watch breaks off; all begin anew then, when they are asked for again.
+    pub(super) async fn broken(&mut self) -> String {
+        let why = one_of(&mut self.tasks).await;
+        self.tasks = JoinSet::new();
+        self.followed.clear();
+        why
+    }
+
     /// Follows what a fleet consists of by these connections. What is followed already goes on.
     pub(super) fn follow(
         &mut self,

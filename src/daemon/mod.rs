@@ -230,6 +230,16 @@ impl Daemon {
                 }
                 asks = desk.asks() => asks.into_iter().for_each(|ask| self.hear(ask)),
                 () = claims.changed() => self.divide(),
+                why = connections::broken(
+                    (&mut self.follower, &mut self.availability),
+                    (&mut self.replica, &mut self.tellers),
+                ) => {
+                    tracing::error!(
+                        why,
+                        "a task broke off, which is a fault of this program: it begins anew with the next look at the source"
+                    );
+                    self.is_followed = false;
+                }
                 () = bell.rung() => {
                     self.poll.ask(self.now());
                     desk.pushed();

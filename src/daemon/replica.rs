@@ -4,7 +4,10 @@
 //! the moment at which it is. May not plan or apply.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -116,6 +119,28 @@ impl Replica {
         self.note_unreached(connected, names);
     }
 
+    /// Waits until a keeper breaks off. Nothing is ours by what it held, and another begins when Leases are to be held again.
+    pub(super) async fn broken(&mut self) -> String {
+        let (on, ended) = poll_fn(|context| {
+            for (on, kept) in &mut self.keepers {
+                if let Poll::Ready(ended) = Pin::new(&mut kept.task).poll(context) {
+                    return Poll::Ready((on.clone(), ended));
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+        self.keepers.remove(&on);
+        let why = ended
+            .err()
+            .map_or_else(|| "it ended".to_owned(), |error| error.to_string());
+        self.claims.forget(&on);
+        let error = format!("whoever keeps the lease broke off: {why}");
+        self.claims.note(&on, &Standing::Fails { error });
+        self.unreached.insert(on);
+        why
+    }
+
     /// Has those that nobody keeps Leases on stand as such.
     fn note_unreached(&mut self, connected: &Connected, names: &BTreeSet<ManagementClusterName>) {
         let failed = connected.failed.iter();
@@ -221,5 +246,73 @@ impl Drop for Replica {
     /// A daemon that is dropped and not ended holds nothing on: as of one that was killed, its Leases run out.
     fn drop(&mut self) {
         self.keepers.values().for_each(|kept| kept.task.abort());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::lease::Timing;
+    use crate::ops::lease::Part;
+    use crate::ops::{Access, LoadOptions, load};
+
+    const FLEET: &str = "kind: Fleet\nmetadata: {name: f}\nspec: {}\n---\nkind: ManagementCluster\nmetadata: {name: m}\n\
+         spec: {region: us-ashburn-1, dialect: none, nodePortAddress: m.example}\n---\n\
+         kind: ManagementCluster\nmetadata: {name: n}\n\
+         spec: {region: us-ashburn-1, dialect: none, nodePortAddress: n.example}\n";
+
+    /// Leads to a server that nobody is, and not to `n`.
+    const KUBECONFIG: &str = "{apiVersion: v1, kind: Config, users: [{name: u, user: {token: t}}],\n\
+         clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}],\n\
+         contexts: [{name: m, context: {cluster: c, user: u}}]}";
+
+    #[tokio::test]
+    async fn a_keeper_that_breaks_off_leads_no_more_and_another_takes_its_place() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("fleet.yaml"), FLEET).unwrap();
+        let loaded = load(&LoadOptions {
+            directory: place.path().to_owned(),
+            locked: false,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        });
+        let loaded = loaded.unwrap();
+        let kubeconfig = place.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, KUBECONFIG).unwrap();
+        let access = Access {
+            kubeconfigs: vec![kubeconfig],
+            ..Access::default()
+        };
+        let [m, n] = ["m", "n"].map(ManagementClusterName::new);
+        let names = BTreeSet::from([m.clone(), n.clone()]);
+        let connected = access.connect_each(&loaded.fleet, &names).await;
+        let mut replica = Replica::new(Some(Holder {
+            name: "a".to_owned(),
+            part: Part::Whole,
+            timing: Timing::of(Duration::from_secs(15)),
+        }));
+        let fails = |replica: &Replica, on: &ManagementClusterName, why: &str| {
+            let standings = replica.standings();
+            matches!(standings.get(on), Some(Standing::Fails { error }) if error.contains(why))
+        };
+        replica.keep(&loaded, &connected, &names);
+        assert_eq!(replica.keepers.keys().collect::<Vec<_>>(), [&m]);
+        assert!(fails(&replica, &n, "context `n`"), "{:?}", replica.standings());
+        assert!(
+            !replica.has_seen_its_own(&BTreeSet::new()),
+            "who knows what is ours there?"
+        );
+
+        replica.claims.note(&m, &Standing::Leads);
+        replica.keepers[&m].task.abort();
+        replica.broken().await;
+        assert!(fails(&replica, &m, "broke off"), "{:?}", replica.standings());
+        assert!(replica.keepers.is_empty());
+        replica.keep(&loaded, &connected, &names);
+        assert_eq!(replica.keepers.keys().collect::<Vec<_>>(), [&m]);
+        // One that left the files is not told of any more.
+        replica.keep(&loaded, &connected, &BTreeSet::from([m]));
+        assert!(!replica.standings().contains_key(&n));
     }
 }

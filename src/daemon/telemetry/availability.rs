@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::{Telemetry, flag, seconds};
+use crate::daemon::connections::one_of;
 use crate::metrics::Registry;
 use crate::metrics::catalog::{CLUSTER_AVAILABLE, CLUSTER_CONDITION, CLUSTERS_SEEN};
 use crate::ops::{Access, LoadedFleet};
@@ -38,6 +39,16 @@ pub(in crate::daemon) struct Availability(JoinSet<()>);
 type Sample = (ResourceId, String);
 
 impl Availability {
+    /// Waits until it breaks off.
+    pub(in crate::daemon) async fn broken(&mut self) -> String {
+        one_of(&mut self.0).await
+    }
+
+    /// Whether nothing is read.
+    pub(in crate::daemon) fn has_ended(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads the clusters of a fleet on these management clusters from now on, instead of those of another.
     pub(in crate::daemon) fn follow(
         &mut self,

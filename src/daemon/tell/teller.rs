@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
@@ -15,6 +15,7 @@ use super::desk::{Ask, Desk, Said};
 use super::events::Events;
 use super::pace::Pacer;
 use super::touched::{Touched, Watcher};
+use crate::daemon::connections::one_of;
 use crate::ops::{Access, LoadedFleet};
 use crate::providers::fence::Fence;
 use crate::providers::kubernetes::{KubernetesProvider, unit_of};
@@ -38,10 +39,17 @@ const IN_A_ROUND: usize = 64;
 #[derive(Default)]
 pub(in crate::daemon) struct Tellers {
     tasks: JoinSet<()>,
-    served: BTreeSet<ManagementClusterName>,
+    served: BTreeMap<ManagementClusterName, AbortHandle>,
 }
 
 impl Tellers {
+    /// Waits until one breaks off; it begins anew when its management cluster is to be served again.
+    pub(in crate::daemon) async fn broken(&mut self) -> String {
+        let why = one_of(&mut self.tasks).await;
+        self.served.retain(|_, task| !task.is_finished());
+        why
+    }
+
     /// Serves these management clusters; those that are served already go on.
     pub(in crate::daemon) fn serve<'a>(
         &mut self,
@@ -49,9 +57,10 @@ impl Tellers {
         clusters: impl Iterator<Item = &'a ManagementClusterName>,
     ) {
         for on in clusters {
-            if self.served.insert(on.clone()) {
+            if !self.served.contains_key(on) {
                 let teller = Teller::new(on.clone(), desk.clone());
-                self.tasks.spawn(teller.run().in_current_span());
+                let task = self.tasks.spawn(teller.run().in_current_span());
+                self.served.insert(on.clone(), task);
             }
         }
     }
@@ -138,6 +147,13 @@ impl Teller {
                 // The desk is held here too: it does not close.
                 _ = changes.changed() => {}
                 () = touched.wait() => {}
+                why = one_of(&mut self.watches) => {
+                    tracing::error!(on = %self.on, why, "a watch broke off, which is a fault of this program: it begins anew");
+                    // What it would have told is read, and all of them begin after that.
+                    self.watches = JoinSet::new();
+                    self.is_stale = true;
+                    self.look_again = Instant::now() + LOOK_AGAIN;
+                }
                 () = sleep_until(wake) => {}
             }
         }
@@ -383,4 +399,23 @@ impl Handled for FleetSync {
 fn not_installed() -> String {
     "they are not installed there: `kubectl apply -f deploy/crds` installs them; until then /status alone tells"
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::lease::Claims;
+
+    #[tokio::test]
+    async fn one_that_breaks_off_begins_anew_when_it_is_to_serve_again() {
+        let desk = Arc::new(Desk::of(Arc::new(Claims::open())));
+        let on = ManagementClusterName::new("m");
+        let mut tellers = Tellers::default();
+        tellers.serve(&desk, std::iter::once(&on));
+        tellers.served[&on].abort();
+        tellers.broken().await;
+        assert!(tellers.served.is_empty());
+        tellers.serve(&desk, std::iter::once(&on));
+        assert!(!tellers.served[&on].is_finished());
+    }
 }
