@@ -472,6 +472,9 @@ pub(super) mod tests {
             ..UnitSync::default()
         };
         let (waits, works) = (of_state("Waiting"), of_state("Reconciling"));
-        assert_eq!(of(&[Some(&told), Some(&waits), Some(&works)]), (3, 1, 1, 1, Truth::False));
+        assert_eq!(
+            of(&[Some(&told), Some(&waits), Some(&works)]),
+            (3, 1, 1, 1, Truth::False)
+        );
     }
 }
