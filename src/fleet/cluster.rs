@@ -167,6 +167,8 @@ impl<'a> Resolver<'a, '_> {
             LockedCluster {
                 id,
                 object_name,
+                namespace: None,
+                node_pools: BTreeMap::new(),
                 management_cluster: manager.model.name.clone(),
                 addresses: None,
                 releases: BTreeMap::new(),
@@ -189,9 +191,13 @@ impl<'a> Resolver<'a, '_> {
             region: &region,
             tenancy: tenancy.as_ref(),
             compartment: compartment.as_ref(),
+            named: manager.model.dialect == model::Dialect::Oci,
         };
         let network = self.network(&merged, (declared, around), (pin, manager), problems)?;
-        let namespace = format!("clusters-{}", pin.object_name);
+        let namespace = pin
+            .namespace
+            .clone()
+            .unwrap_or_else(|| format!("clusters-{}", pin.object_name));
         let parts = Parts {
             name: declared.name,
             merged: &merged,
@@ -236,6 +242,7 @@ impl<'a> Resolver<'a, '_> {
                 &self.loaded.files,
             ),
             typed: Typed(Some(declared.place.span(&self.loaded.files))),
+            namespace_of_others: pin.namespace.is_some(),
             namespace,
             network,
             region,

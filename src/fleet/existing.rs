@@ -19,6 +19,8 @@ pub(super) struct Around<'a> {
     pub(super) tenancy: Option<&'a Ocid>,
     /// The compartment of what names none.
     pub(super) compartment: Option<&'a Compartment>,
+    /// Whether objects name the VCN, so that it has to be given.
+    pub(super) named: bool,
 }
 
 struct Part<'a> {
@@ -34,22 +36,25 @@ pub(super) fn resolve(
     (common, around): (&Common<'_>, Around<'_>),
     problems: &mut Problems<'_>,
 ) -> Option<ExistingNetwork> {
-    let Some(vcn) = &existing.vcn else {
+    if existing.vcn.is_none() && around.named {
         let problem = Diagnostic::new(Code::MissingKey, "an existing network needs its `vcn`")
             .hint("its OCID, or `{name: …, compartment: …}`");
         problems.add(problem, super::check::first_key(node));
         return None;
-    };
+    }
     let part = |key, kind| Part {
         key,
         kind,
         node: node.get(key).unwrap_or(node),
     };
-    let vcn = id(vcn, &part("vcn", "Vcn"), (common, around), problems)?;
+    let vcn = match &existing.vcn {
+        Some(vcn) => Some(id(vcn, &part("vcn", "Vcn"), (common, around), problems)?),
+        None => None,
+    };
     // Subnets are looked for beside their VCN.
     let beside = match &vcn {
-        OciId::Named(lookup) => Some(&lookup.compartment),
-        OciId::Known(_) => around.compartment,
+        Some(OciId::Named(lookup)) => Some(&lookup.compartment),
+        Some(OciId::Known(_)) | None => around.compartment,
     };
     let around = Around {
         compartment: beside,
@@ -59,7 +64,7 @@ pub(super) fn resolve(
         let found = id(typed.as_ref()?, &part(key, "Subnet"), (common, around), problems)?;
         Some(match found {
             OciId::Named(lookup) => OciId::Named(Box::new(Lookup {
-                vcn: Some(vcn.clone()),
+                vcn: vcn.clone(),
                 ..*lookup
             })),
             OciId::Known(ocid) => OciId::Known(ocid),

@@ -40,14 +40,15 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Problems<'_>) -> Option<(
         problems.add(Diagnostic::new(Code::MissingKey, message).hint(hint), place);
         return None;
     };
-    let Some(pull_secret) = settings.pull_secret.as_ref().and_then(secret_use) else {
+    let object_name = &pin.object_name;
+    let used = |typed: &Option<spec::SecretUse>| secret_use(typed.as_ref()?, object_name);
+    let Some(pull_secret) = used(&settings.pull_secret) else {
         let message = format!("cluster `{}` has no `pullSecret`", parts.name);
         let hint =
             "set it for all of them in `defaults` of the `Fleet` document: `pullSecret: {from: <namespace>/<name>}`";
         problems.add(Diagnostic::new(Code::MissingKey, message).hint(hint), place);
         return None;
     };
-    let object_name = &pin.object_name;
     let availability = settings.availability.unwrap_or(spec::Availability::High);
     let infrastructure = settings.infrastructure_availability.unwrap_or(availability);
     let etcd = settings.etcd.clone().unwrap_or_default();
@@ -95,9 +96,9 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Problems<'_>) -> Option<(
         endpoint,
         dns_zone,
         pull_secret,
-        ssh_key: settings.ssh_key.as_ref().and_then(secret_use),
-        trust_bundle: settings.trust_bundle.as_ref().and_then(secret_use),
-        encryption_key: settings.encryption_key.as_ref().and_then(secret_use),
+        ssh_key: used(&settings.ssh_key),
+        trust_bundle: used(&settings.trust_bundle),
+        encryption_key: used(&settings.encryption_key),
         hosted_cluster_patch: patch(settings),
         node_pools,
         release,
@@ -125,9 +126,10 @@ fn availability_word(availability: spec::Availability) -> String {
     .to_owned()
 }
 
-fn secret_use(value: &spec::SecretUse) -> Option<SecretUse> {
+fn secret_use(value: &spec::SecretUse, object_name: &str) -> Option<SecretUse> {
     let copy_from = value.from.as_deref().and_then(shared::secret_ref);
-    let name = value.name.clone().or_else(|| Some(copy_from.as_ref()?.name.clone()))?;
+    let typed = value.name.as_ref().map(|name| name.replace("{cluster}", object_name));
+    let name = typed.or_else(|| Some(copy_from.as_ref()?.name.clone()))?;
     Some(SecretUse { name, copy_from })
 }
 

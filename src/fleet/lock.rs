@@ -13,7 +13,7 @@ use super::decode::decode;
 use super::node::SourceFile;
 use super::yaml;
 use crate::diag::{Code, Diagnostic};
-use crate::resource::{ClusterName, Digest, FleetUid, ManagementClusterName, NetworkName};
+use crate::resource::{ClusterName, Digest, FleetUid, ManagementClusterName, NetworkName, NodePoolName};
 
 /// The whole lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,12 @@ pub struct LockedCluster {
     pub id: String,
     /// The name that it had at first: of the HostedCluster, and the stem of all others.
     pub object_name: String,
+    /// The namespace of its objects, where it is not `clusters-<objectName>`: another tool made it, and it stays that one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Names of NodePools, by that of the pool in the files, where they are not `<objectName>-<pool>`: another tool made them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_pools: BTreeMap<NodePoolName, String>,
     /// Where its control plane runs.
     pub management_cluster: ManagementClusterName,
     /// The address block of its own network.

@@ -96,6 +96,7 @@ fn network(
                 region: &spec.region,
                 tenancy: tenancy.as_ref(),
                 compartment: compartment.as_ref(),
+                named: true,
             };
             NetworkSource::Existing(existing::resolve(
                 existing,

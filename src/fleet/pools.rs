@@ -120,9 +120,11 @@ fn pool(
     for (key, value) in spec.node_pool.clone().unwrap_or_default() {
         merge_patch(patch.entry(key).or_insert(Value::Null), value);
     }
+    let name = NodePoolName::new(&**name);
+    let pinned = parts.pin.node_pools.get(&name).cloned();
     Some(NodePool {
-        object_name: format!("{}-{name}", parts.pin.object_name),
-        name: NodePoolName::new(&**name),
+        object_name: pinned.unwrap_or_else(|| format!("{}-{name}", parts.pin.object_name)),
+        name,
         release: release?,
         shape,
         ocpus: spec.ocpus,

@@ -157,7 +157,7 @@ impl<'a> Contexts<'a> {
             .machines()
             .map(|machines| machines::Context::of(cluster, machines, self.fleet));
         let shared = self.shared.has(cluster);
-        let namespaces = if shared {
+        let namespaces = if shared || cluster.namespace_of_others {
             vec![]
         } else {
             vec![cluster.namespace.as_str()]
@@ -188,15 +188,18 @@ impl<'a> Contexts<'a> {
     /// A management cluster's context: with the namespaces, and the copies in them, that several of its clusters share.
     pub(super) fn management_cluster(&self, cluster: &ManagementCluster) -> Value {
         let here = |key: &&(ManagementClusterName, String)| key.0 == cluster.name;
+        let sharing = self.fleet.clusters.values();
+        let sharing = sharing.filter(|other| other.management_cluster == cluster.name && self.shared.has(other));
+        let of_others = sharing.clone().filter(|other| other.namespace_of_others);
+        let of_others: BTreeSet<&str> = of_others.map(|other| other.namespace.as_str()).collect();
         let namespaces: Vec<&str> = self
             .shared
             .namespaces
             .keys()
             .filter(here)
             .map(|(_, name)| name.as_str())
+            .filter(|name| !of_others.contains(name))
             .collect();
-        let sharing = self.fleet.clusters.values();
-        let sharing = sharing.filter(|other| other.management_cluster == cluster.name && self.shared.has(other));
         let copies: BTreeSet<Copy> = sharing.flat_map(copies).collect();
         context! {
             fleet => self.fleet_value.clone(),
@@ -346,7 +349,7 @@ impl<'a> NetworkContext<'a> {
 
 fn known(existing: &ExistingNetwork) -> Links {
     Links {
-        vcn: Some(existing.vcn.to_value()),
+        vcn: existing.vcn.as_ref().map(OciId::to_value),
         endpoint_subnet: existing.endpoint_subnet.as_ref().map(OciId::to_value),
         worker_subnet: existing.worker_subnet.as_ref().map(OciId::to_value),
     }

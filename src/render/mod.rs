@@ -350,9 +350,8 @@ fn shared_ids(cluster: &Cluster) -> Vec<ResourceId> {
         name: name.to_owned(),
     };
     let copies = context::copies(cluster).map(|copy| id(copy.kind, Some(&copy.namespace), &copy.name));
-    std::iter::once(id("Namespace", None, &cluster.namespace))
-        .chain(copies)
-        .collect()
+    let namespace = (!cluster.namespace_of_others).then(|| id("Namespace", None, &cluster.namespace));
+    namespace.into_iter().chain(copies).collect()
 }
 
 impl Unit {

@@ -175,10 +175,11 @@ fn there(existing: &ExistingNetwork, region: &str, machine: &[String], public: b
             public,
             pool: None,
         };
-    let vcn = Some(&existing.vcn);
+    let vcn = existing.vcn.as_ref();
     let endpoint = existing.endpoint_subnet.as_ref();
     let workers = existing.worker_subnet.as_ref();
-    std::iter::once(one(&existing.vcn, "vcn", machine, None, false))
+    vcn.map(|id| one(id, "vcn", machine, None, false))
+        .into_iter()
         .chain(endpoint.map(|id| one(id, "endpoint", &[], vcn, public)))
         .chain(workers.map(|id| one(id, "workers", machine, vcn, false)))
         .collect()
@@ -188,7 +189,7 @@ fn there(existing: &ExistingNetwork, region: &str, machine: &[String], public: b
 fn of_pools(cluster: &Cluster, hosted: &Hosted, shared: Option<&Network>) -> Vec<Precondition> {
     let vcn = match (&cluster.network.source, shared.map(|network| &network.source)) {
         (NetworkSource::Existing(existing), _)
-        | (NetworkSource::Shared { .. }, Some(NetworkSource::Existing(existing))) => Some(existing.vcn.clone()),
+        | (NetworkSource::Shared { .. }, Some(NetworkSource::Existing(existing))) => existing.vcn.clone(),
         _ => None,
     };
     let pools = hosted.node_pools.values();

@@ -2,6 +2,7 @@
 
 use fleetwright::fleet::model::Scale;
 use fleetwright::fleet::{Lock, LockChangeKind, Resolved, SourceFile, explain, explain_derived, load};
+use fleetwright::resource::NodePoolName;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -398,6 +399,60 @@ fn the_model_serialises_for_templates_in_camel_case() {
     ] {
         assert!(value.get(key).is_some(), "{key}");
     }
+}
+
+#[test]
+fn the_lock_keeps_names_that_others_chose() {
+    let one = "kind: Cluster\nmetadata: {name: a}\nspec: {environment: dev, pools: [general]}\n";
+    let mut lock = resolve(one, &Lock::default()).lock;
+    let pin = lock.clusters.values_mut().next().expect("a pin");
+    pin.namespace = Some("clusters".to_owned());
+    pin.node_pools
+        .insert(NodePoolName::new("general"), "workers-of-a".to_owned());
+    let files: Vec<SourceFile> = lock.files().iter().map(|(path, text)| file(path, text)).collect();
+    let (read, broken) = Lock::parse(&files);
+    assert_eq!((&read, broken.len()), (&lock, 0));
+    let again = resolve(one, &read);
+    assert_eq!(again.lock, lock);
+    let cluster = again.fleet.clusters.values().next().expect("a cluster");
+    assert_eq!(
+        (cluster.namespace.as_str(), cluster.namespace_of_others),
+        ("clusters", true)
+    );
+    let pool = cluster.node_pools().next().expect("a pool");
+    assert_eq!(
+        (pool.name.as_str(), pool.object_name.as_str()),
+        ("general", "workers-of-a")
+    );
+}
+
+#[test]
+fn a_secrets_name_may_hold_the_clusters() {
+    let two =
+        "kind: Clusters\nspec: {environment: dev, pullSecret: {name: '{cluster}-pull'}, clusters: {a: {}, b: {}}}\n";
+    let fleet = resolve(two, &Lock::default()).fleet;
+    let names = fleet
+        .clusters
+        .values()
+        .filter_map(|cluster| Some(cluster.hosted()?.pull_secret.name.as_str()));
+    assert_eq!(names.collect::<Vec<_>>(), ["a-pull", "b-pull"]);
+}
+
+#[test]
+fn an_existing_network_has_to_be_named_only_where_objects_name_it() {
+    let one = "kind: Cluster\nmetadata: {name: a}\nspec: {environment: dev, network: {existing: {}}}\n";
+    let of = |dialect: &str| {
+        let base = BASE.replace("capacity: 3", &format!("capacity: 3, dialect: {dialect}"));
+        let (_, resolved) = crate::fleet_support::resolved(
+            &[file("base.yaml", &base), file("clusters.yaml", one)],
+            &Lock::default(),
+        );
+        let messages = resolved.diagnostics.into_iter().map(|problem| problem.message);
+        (resolved.fleet.clusters.len(), messages.collect::<Vec<_>>())
+    };
+    assert_eq!(of("none"), (1, Vec::new()));
+    assert_eq!(of("agent"), (1, Vec::new()));
+    assert_eq!(of("oci"), (0, vec!["an existing network needs its `vcn`".to_owned()]));
 }
 
 proptest! {

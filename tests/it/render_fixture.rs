@@ -39,7 +39,7 @@ pub(crate) fn release(version: &str) -> Release {
 
 pub(crate) fn existing() -> NetworkSource {
     NetworkSource::Existing(ExistingNetwork {
-        vcn: OciId::Known(ocid("vcn")),
+        vcn: Some(OciId::Known(ocid("vcn"))),
         endpoint_subnet: Some(OciId::Known(ocid("subnet"))),
         worker_subnet: Some(OciId::Known(ocid("subnet"))),
     })
@@ -187,6 +187,7 @@ pub(crate) fn cluster(name: &str, dialect: Dialect) -> Cluster {
         compartment: Some(Compartment::Id(ocid("compartment"))),
         identity: Some("capoci-user".to_owned()),
         namespace: format!("clusters-{name}"),
+        namespace_of_others: false,
         labels: tags([("team", "payments")]),
         annotations: tags([("hypershift.openshift.io/cleanup-cloud-resources", "true")]),
         freeform_tags: tags([("stage", "live")]),

@@ -355,6 +355,10 @@ pub struct Cluster {
     pub identity: Option<String>,
     /// Namespace of its objects on the management cluster.
     pub namespace: String,
+    /// Whether others chose that namespace: it is theirs, and what else is in it, so that it is neither made nor deleted. No
+    /// object tells it.
+    #[serde(skip)]
+    pub namespace_of_others: bool,
     /// Labels for every object that carries any.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the HostedCluster, or of the Cluster.

@@ -138,8 +138,8 @@ pub struct Network {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExistingNetwork {
-    /// The VCN.
-    pub vcn: OciId,
+    /// The VCN; none where no object names it, which only the dialect `oci` does.
+    pub vcn: Option<OciId>,
     /// Subnet of the private API endpoint's load balancer.
     pub endpoint_subnet: Option<OciId>,
     /// Subnet of the workers, unless a pool names its own.

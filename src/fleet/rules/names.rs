@@ -65,7 +65,9 @@ pub(super) fn check(cluster: &Cluster, facts: &Facts<'_>, problems: &mut Problem
                 .hint("it has lower-case letters, digits and `-`, and begins and ends with a letter or digit");
             problems.add(problem, *place);
         }
-        let object = format!("{}-{pool}", cluster.object_name);
+        let pinned = cluster.node_pools().find(|made| made.name == *pool);
+        let derived = || format!("{}-{pool}", cluster.object_name);
+        let object = pinned.map_or_else(derived, |made| made.object_name.clone());
         if object.len() > LABEL {
             let message = format!(
                 "the node pool's object name `{object}` has {} characters, {LABEL} is the most",

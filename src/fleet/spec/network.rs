@@ -127,7 +127,7 @@ pub(in crate::fleet) enum NetworkType {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(in crate::fleet) struct Existing {
-    /// The VCN.
+    /// The VCN. A cluster of the dialect `none` or `agent` may leave it out, as no object of such a one names it.
     pub(in crate::fleet) vcn: Option<ByIdOrName>,
     /// Subnet of the private API endpoint's load balancer.
     pub(in crate::fleet) endpoint_subnet: Option<ByIdOrName>,

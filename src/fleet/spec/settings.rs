@@ -262,7 +262,7 @@ pub(in crate::fleet) enum OneOrMany {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(in crate::fleet) struct SecretUse {
-    /// Its name beside the HostedCluster; the source's name where absent.
+    /// Its name beside the HostedCluster, in which `{cluster}` stands for that one's; the source's name where absent.
     pub(in crate::fleet) name: Option<String>,
     /// Where it is copied from, `namespace/name`; absent where it is expected to be there.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]

@@ -179,7 +179,7 @@ fn standing(fleet: &Fleet) -> BTreeMap<&Ocid, Standing<'_>> {
             NetworkSource::Managed(_) | NetworkSource::Capoci { .. } => None,
         };
         if let Some(existing) = network
-            && let OciId::Known(vcn) = &existing.vcn
+            && let Some(OciId::Known(vcn)) = &existing.vcn
         {
             let new = || Standing {
                 place: place(cluster),
