@@ -26,6 +26,7 @@ mod copy;
 mod definitions;
 mod delete;
 mod discovery;
+mod everything;
 mod health;
 mod http;
 mod inventory;
