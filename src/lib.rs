@@ -29,6 +29,7 @@
 //! - [`rights`]: what a fleet may do on its control planes, and no more
 //! - [`report`]: text and JSON views of all of these
 //! - [`lease`]: who may write, by what was seen of Leases
+//! - [`import`]: live objects → the files of a fleet that renders to them
 //!
 //! With I/O:
 //!
@@ -51,6 +52,7 @@ pub mod diag;
 pub mod fleet;
 pub mod forge;
 pub mod http_server;
+pub mod import;
 pub mod inventory;
 pub mod lease;
 pub mod metrics;

@@ -14,6 +14,7 @@ mod doctor;
 mod explain;
 mod git_args;
 mod iam;
+mod import;
 mod init;
 mod kubeconfig;
 mod lease_args;
@@ -78,6 +79,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Import(import::Args),
     Validate(validate::Args),
     Admit(admit::Args),
     Render(render::Args),
@@ -126,6 +128,7 @@ impl Cli {
         let Self { global, command } = self;
         match command {
             Command::Init(args) => init::run(&args, printer),
+            Command::Import(args) => import::run(&args, &global, printer),
             Command::Validate(args) => validate::run(&args, &global, printer),
             Command::Admit(args) => admit::run(&args, &global, printer),
             Command::Render(args) => render::run(&args, &global, printer),

@@ -113,6 +113,12 @@ codes! {
     NotAdmitted = "FW0606", Error, "An object that an API server would refuse, by the definition of its kind.";
     Definition = "FW0607", Error, "A definition below `schemas/` that can't be used.";
     StoredTwice = "FW0608", Error, "Of what `admit --old` is given, two objects are the same.";
+    // FW07xx: importing
+    ImportLeftOut = "FW0701", Error, "A live object that is not imported, and is in no file.";
+    ImportInexact = "FW0702", Error, "A live object that does not come out of the imported files as it is.";
+    ImportWaived = "FW0703", Warning, "An imported cluster breaks a rule, which is waived for it.";
+    ImportPatch = "FW0704", Info, "Fields that the files have no words for: they are kept as a raw patch.";
+    ImportUnsaid = "FW0705", Info, "Labels and annotations that the files have no place for: they stay as they are.";
 }
 
 impl fmt::Display for Code {

@@ -55,3 +55,4 @@ pub use lock::{Lock, LockChange, LockChangeKind, LockedCluster, LockedFleet, Loc
 pub use node::SourceFile;
 pub use resolve::{Resolved, Seed, resolve};
 pub use settings::Settings;
+pub(crate) use waivers::rule_id;

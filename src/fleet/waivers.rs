@@ -187,7 +187,7 @@ fn end_of(day: jiff::civil::Date) -> Option<Timestamp> {
 }
 
 /// The id by which users know a rule: what stands in brackets at the end of its summary.
-pub(super) fn rule_id(code: Code) -> Option<&'static str> {
+pub(crate) fn rule_id(code: Code) -> Option<&'static str> {
     if !code.id().starts_with("FW05") {
         return None;
     }

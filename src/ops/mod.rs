@@ -19,6 +19,7 @@ mod fetch;
 mod forecast;
 mod held;
 mod ignore;
+mod import;
 mod init;
 pub mod kubeconfig;
 pub mod lease;
@@ -57,6 +58,7 @@ pub use doctor::{DoctorOptions, doctor};
 pub use explain::{ExplainError, explain};
 pub use fetch::{FetchError, FetchOptions, FetchedTree, SshAccess, Token, fetch, mirror};
 pub use held::Held;
+pub use import::{ImportError, ImportOptions, import, write_imported};
 pub use init::{InitError, init};
 pub use load::{
     LoadError, LoadOptions, LoadedFleet, ProviderScope, Scope, ScopeError, ScopeView, Templates, TreeOptions, load,

@@ -237,7 +237,7 @@ fn patch(body: &mut Map<String, Value>, cluster: &Cluster) {
 }
 
 /// Maps merge deeply, `null` removes, everything else replaces.
-pub(super) fn merge(into: &mut Value, patch: &Map<String, Value>) {
+pub(crate) fn merge(into: &mut Value, patch: &Map<String, Value>) {
     if !into.is_object() {
         *into = Value::Object(Map::new());
     }

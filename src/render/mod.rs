@@ -26,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use again::Earlier;
+#[cfg(test)]
+pub(crate) use finish::merge;
 pub use precondition::Precondition;
 use rayon::prelude::*;
 pub use templates::TemplateSet;

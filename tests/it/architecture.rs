@@ -18,6 +18,7 @@ const PURE: &[&str] = &[
     "report",
     "rights",
     "redact",
+    "import",
 ];
 
 /// What no pure module may name, and why.

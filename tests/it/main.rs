@@ -33,6 +33,7 @@ mod forge;
 mod git_source;
 mod golden;
 mod gone;
+mod import;
 mod kept_plans;
 mod kube_faults;
 mod kube_provider;
