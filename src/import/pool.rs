@@ -189,7 +189,7 @@ mod tests {
     use super::super::live::read;
     use super::*;
 
-    fn pool(spec: Value) -> Object {
+    fn pool(spec: &Value) -> Object {
         let mut found = Found::of("m");
         let named = |name: &str| json!({"namespace": "n", "name": name});
         found.hosted_clusters = vec![json!({"metadata": named("a"), "spec": {}})];
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn taints_are_short_or_left_to_a_patch() {
-        let taints = |list: Value| taints(&pool(json!({"clusterName": "a", "taints": list})));
+        let taints = |list: Value| taints(&pool(&json!({"clusterName": "a", "taints": list})));
         let short =
             taints(json!([{"key": "a", "value": "", "effect": "NoSchedule"}, {"key": "b", "effect": "NoExecute"}]));
         assert_eq!(short, Some(json!(["a=:NoSchedule", "b:NoExecute"])));
@@ -221,7 +221,7 @@ mod tests {
         let of = |spec: Value| {
             let mut whole = json!({"clusterName": "a"});
             whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
-            pool(whole)
+            pool(&whole)
         };
         assert_eq!(
             size(&of(json!({"autoScaling": {"min": 3, "max": 12}}))),
