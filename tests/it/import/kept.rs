@@ -1,15 +1,19 @@
 //! What is written: how short it is, what is kept as a patch, and what is in no file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fleetwright::fleet::model::{Cluster, Dialect, ExistingNetwork, NetworkSource, Scale};
 use fleetwright::import::{Found, Imported};
 use fleetwright::resource::{NodePoolName, OciId, Ocid};
+use fleetwright::schema::Schema;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use super::{codes, found, imported, of_others, reloaded, rendered, specs};
+use super::{codes, found, found_by, imported, of_others, reloaded, rendered, specs};
 use crate::golden;
 use crate::render_fixture::{cluster, fleet, gpu_pool, hosted, pool};
+use crate::support::{crds, skip};
 
 /// Ten clusters as a team would have made them by hand: most alike, each with something of its own.
 fn by_hand() -> Vec<Cluster> {
@@ -129,6 +133,50 @@ fn what_the_operator_gave_is_in_no_file() {
         assert!(!text.contains(word), "{word}: {text}");
     }
     assert_eq!(codes(&made), BTreeMap::new());
+}
+
+/// The schemas of upstream's own definitions, with the OCI platform in them; none where they are not here.
+fn upstream() -> Option<[Arc<Schema>; 2]> {
+    let text = match crds() {
+        Ok(text) => text,
+        Err(reason) => return skip(reason),
+    };
+    let all: Vec<Value> = serde_yaml::Deserializer::from_str(text)
+        .map(|document| Value::deserialize(document).expect("YAML"))
+        .collect();
+    let schema = |plural: &str| {
+        let name = format!("{plural}.hypershift.openshift.io");
+        let crd = all.iter().find(|crd| crd["metadata"]["name"] == name.as_str());
+        Arc::new(Schema::from_crd(crd.expect("the definition"), "v1beta1").expect("a schema"))
+    };
+    Some(["hostedclusters", "nodepools"].map(schema))
+}
+
+#[test]
+fn what_upstreams_definitions_fill_in_is_no_patch() {
+    let Some([clusters, pools]) = upstream() else { return };
+    for dialect in [Dialect::Oci, Dialect::None, Dialect::Agent] {
+        let mut fleet = fleet(["a", "b"].map(|name| {
+            let mut cluster = cluster(name, dialect);
+            hosted(&mut cluster)
+                .node_pools
+                .insert(NodePoolName::new("gpu"), gpu_pool(name));
+            cluster
+        }));
+        fleet
+            .management_clusters
+            .values_mut()
+            .for_each(|it| it.dialect = dialect);
+        let objects = of_others(&rendered(&fleet));
+        let made = imported(&[found_by(&objects, (clusters.clone(), pools.clone()))]);
+        assert_eq!(
+            (made.clusters, codes(&made)),
+            (2, BTreeMap::new()),
+            "{:#?}",
+            made.diagnostics
+        );
+        assert_eq!(specs(&of_others(&reloaded(&made))), specs(&objects));
+    }
 }
 
 #[test]

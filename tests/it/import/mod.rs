@@ -74,10 +74,14 @@ pub(super) fn rendered(fleet: &Fleet) -> Rendered {
     rendered
 }
 
-/// As a server keeps them, on management cluster `m`.
+/// As the sandbox keeps them, on management cluster `m`.
 fn found(objects: &[Value]) -> Found {
+    found_by(objects, (schema("hostedclusters"), schema("nodepools")))
+}
+
+/// As a server with these schemas of HostedClusters and NodePools keeps them.
+fn found_by(objects: &[Value], (clusters, pools): (Arc<Schema>, Arc<Schema>)) -> Found {
     let mut found = Found::of("m");
-    let (clusters, pools) = (schema("hostedclusters"), schema("nodepools"));
     for object in objects {
         let mut object = object.clone();
         match object["kind"].as_str() {
