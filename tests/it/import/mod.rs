@@ -5,6 +5,7 @@ mod hostile;
 mod kept;
 mod properties;
 mod sandbox;
+mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

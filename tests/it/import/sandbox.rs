@@ -27,7 +27,7 @@ impl Observer for Nobody {
     fn event(&self, _: &Event) {}
 }
 
-const SECRET: &str = "c2VjcmV0LW9mLXRoZS1wdWxs";
+pub(super) const SECRET: &str = "c2VjcmV0LW9mLXRoZS1wdWxs";
 
 struct World {
     place: Workplace,
@@ -121,7 +121,7 @@ fn is_adoption_alone(planned: &Planned, loaded: &LoadedFleet) {
     assert!(!planned.plan.is_refused(), "{shown}");
 }
 
-fn three() -> Fleet {
+pub(super) fn three() -> Fleet {
     let clusters = ["a", "b", "c"].map(|name| {
         let mut cluster = cluster(name, Dialect::None);
         cluster.namespace = "clusters".to_owned();
