@@ -81,6 +81,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let loaded = common::load(&args.fleet, printer)?;
+    loaded.is_pinned()?;
     // One runtime for both: the plan's connections live in it.
     let runtime = common::runtime()?;
     let saved = match &args.plan {

@@ -8,7 +8,7 @@ use super::definitions::{self, FleetDefinitions};
 use super::ignore;
 use crate::diag::{Code, Diagnostic, Severity, Span, nearest};
 use crate::fleet::model::Fleet;
-use crate::fleet::{self, Loaded, Lock, Seed, SourceFile};
+use crate::fleet::{self, Loaded, Lock, LockChangeKind, Seed, SourceFile};
 use crate::plan::Revised;
 use crate::render::built_in::BuiltIn;
 use crate::render::{self, Earlier, Rendered, TemplateSet};
@@ -79,9 +79,25 @@ pub enum LoadError {
     /// The directory, or the repository that it is in.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// `--locked`.
+    /// What `--locked` refuses, and everything that writes.
     #[error("fleet.lock is not up to date ({}): run `fleetwright lock` and commit the result", .0.join(", "))]
     Locked(Vec<String>),
+}
+
+impl LoadedFleet {
+    /// Refuses a fleet whose lock is not up to date: what floats or is drawn anew (ids, addresses, placement) would be something
+    /// else with the next run, to which all that this one makes would be another fleet's.
+    ///
+    /// # Errors
+    /// Where `lock` would write something new. What it would merely remove is of no account.
+    pub fn is_pinned(&self) -> Result<(), LoadError> {
+        let mut changes = self.old_lock.differs(&self.lock);
+        changes.retain(|change| change.change != LockChangeKind::Removed);
+        match changes.is_empty() {
+            true => Ok(()),
+            false => Err(LoadError::Locked(changes.iter().map(ToString::to_string).collect())),
+        }
+    }
 }
 
 /// Templates of a fleet's own: they take the place of built-in ones of the same name.

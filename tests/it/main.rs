@@ -43,6 +43,7 @@ mod monitoring;
 mod oci_client;
 mod oci_provider;
 mod oracle_clients;
+mod pinned;
 mod pipelines;
 mod plan_against;
 mod plan_origins;

@@ -142,6 +142,15 @@ fn no_command_shows_or_keeps_a_secret() {
         &["reconcile", "aviary", "--no-wait"],
         &["kubeconfig", "aviary", "--merge=merged.kubeconfig"],
         &["schemas", "pull"],
+        &[
+            "import",
+            "--context",
+            "test",
+            "--region",
+            "us-ashburn-1",
+            "--output",
+            "imported",
+        ],
         &["apply", saved],
         &["apply", "--yes", "-o", "json"],
     ] {
@@ -214,7 +223,7 @@ fn no_command_shows_or_keeps_a_secret() {
     is_no_way_to_tell_a_guess(&kept, &stage.uid());
     keeps_none(&stage.place.path().join(".cache"));
     keeps_none(&stage.place.fleet());
-    for written in ["another", "tree", "box"] {
+    for written in ["another", "tree", "box", "imported"] {
         keeps_none(&stage.place.path().join(written));
     }
     assert_eq!(

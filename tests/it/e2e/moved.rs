@@ -12,7 +12,8 @@ fn a_renamed_cluster_keeps_its_objects_with_a_record_and_is_refused_without() {
     stage.cluster("newname", &pools);
 
     let mark = stage.login.mark();
-    let refused = stage.run(&["apply", "--yes"]).exits(3);
+    let refused = stage.run(&["plan"]).exits(3);
+    stage.run(&["apply", "--yes"]).exits(1);
     assert!(
         refused.stdout.contains("if it was renamed, add a Moved document"),
         "{}",

@@ -223,6 +223,7 @@ fn quiet_leaves_errors_and_data() {
     let quiet = stage.run(&["plan", "--quiet"]).exits(0);
     assert_eq!(quiet.stderr, "");
     assert_eq!(quiet.stdout, loud.stdout);
+    stage.place.run(&["lock"]).exits(0);
     assert_eq!(stage.run(&["apply", "--yes", "--quiet"]).exits(0).stderr, "");
     stage.cluster("quiet", &["a: {profile: no-such}"]);
     assert!(stage.run(&["plan", "--quiet"]).exits(1).stderr.contains("no-such"));
