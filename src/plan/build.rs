@@ -392,11 +392,27 @@ fn unwanted(
     (inputs, context): (&Inputs<'_>, &Context<'_>),
 ) -> Change {
     let mut change = unwanted::unwanted(entry, unit, recorded_on, context);
+    // Whoever it was left to may want it still. Its record stays, for the day on which it is ours again.
+    if change.action == Action::Delete && !is_ours(inputs.fleet, unit, &entry.id) {
+        change.action = Action::Leave;
+        change.blocks.push(Block::NotManaged);
+    }
     if let Some(desired) = inputs.desired.get(unit) {
         let block = rollout::block(&change, desired.manifests, |id| observed(inputs, id));
         change.blocks.extend(block);
     }
     change
+}
+
+/// Whether an object of a unit is ours to delete, by what the files say of the unit. One that left them for good is ours as a
+/// whole: that was asked for by name.
+fn is_ours(fleet: &Fleet, unit: &UnitId, id: &ResourceId) -> bool {
+    let manage = match unit {
+        UnitId::Cluster(name) => fleet.clusters.get(name).map(|cluster| cluster.manage),
+        UnitId::Network(name) => fleet.networks.get(name).map(|network| network.manage),
+        UnitId::ManagementCluster(_) => None,
+    };
+    manage.is_none_or(|manage| manage.covers(id))
 }
 
 /// What was decided of one unit.

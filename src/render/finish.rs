@@ -166,13 +166,7 @@ impl Unit<'_> {
         } else {
             id.namespace.as_ref()
         };
-        let ours = match self.manage {
-            Manage::Observe => false,
-            Manage::All => true,
-            Manage::Network => id.target == Target::Oci,
-            Manage::Pools => id.target == Target::Oci || (id.kind == "NodePool" && id.group == HYPERSHIFT),
-        };
-        if ours && !namespace.is_some_and(|namespace| self.observed_namespaces.contains(namespace)) {
+        if self.manage.covers(id) && !namespace.is_some_and(|namespace| self.observed_namespaces.contains(namespace)) {
             Stewardship::Managed
         } else {
             Stewardship::Observed

@@ -78,3 +78,27 @@ fn what_we_deleted_and_did_not_see_go_is_no_doing_of_others() {
     }
     panic!("it is still there");
 }
+
+#[test]
+fn what_the_fleet_leaves_to_others_is_not_deleted() {
+    let place = applied();
+    edit(
+        &place,
+        "clusters/payments.yaml",
+        "spec:\n",
+        "spec:\n  manage: observe\n",
+    );
+    edit(&place, "clusters/payments.yaml", "memory, gpu]", "memory]");
+    let left = plan(&place, &[], 0);
+    assert_eq!(deletes(&left), 0, "{left:#}");
+    let changes = left["changes"].as_array().expect("changes");
+    let pool = changes.iter().find(|change| change["object"]["name"] == "payments-gpu");
+    let pool = pool.unwrap_or_else(|| panic!("it is shown: {left:#}"));
+    assert_eq!(
+        (&pool["action"], &pool["waits"][0]["by"]),
+        (&"leave".into(), &"notManaged".into())
+    );
+    // When it is ours again, it goes.
+    edit(&place, "clusters/payments.yaml", "manage: observe", "manage: pools");
+    assert_eq!(deletes(&plan(&place, &[], 0)), 1);
+}

@@ -24,7 +24,7 @@ pub use suspend::{Suspend, Suspensions};
 use crate::diag::{Span, Typed};
 use crate::resource::{
     ClusterName, Compartment, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName,
-    Ocid, UnitId,
+    Ocid, ResourceId, Target, UnitId,
 };
 
 /// A whole fleet.
@@ -324,6 +324,19 @@ pub enum Manage {
     Pools,
     /// All.
     All,
+}
+
+impl Manage {
+    /// Whether an object of the cluster is ours to write, and to delete.
+    pub fn covers(self, id: &ResourceId) -> bool {
+        let is_pool = || id.kind == "NodePool" && id.group == "hypershift.openshift.io";
+        match self {
+            Self::Observe => false,
+            Self::Network => id.target == Target::Oci,
+            Self::Pools => id.target == Target::Oci || is_pool(),
+            Self::All => true,
+        }
+    }
 }
 
 /// One cluster.
