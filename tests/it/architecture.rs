@@ -1,5 +1,6 @@
 //! The layering of `src/lib.rs`, kept by a test: pure modules name nothing that talks, waits or guesses.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -106,4 +107,26 @@ fn the_agpl_sdk_is_named_in_its_own_folder_alone() {
         let text = fs::read_to_string(path).unwrap();
         assert!(!text.contains("oci_rust_sdk"), "{} names oci_rust_sdk", path.display());
     }
+}
+
+/// Stages of these tests share a server, and their names are those of namespaces there.
+#[test]
+fn each_stage_on_the_shared_server_has_a_name_of_its_own() {
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/e2e"), &mut found);
+    let mut names = BTreeMap::new();
+    for path in &found {
+        let text = fs::read_to_string(path).unwrap();
+        for call in ["Stage::new(\"", "Stage::of(\"", "installed(\""] {
+            for rest in text.split(call).skip(1) {
+                let name = rest.split('"').next().unwrap().to_owned();
+                let before = names.insert(name.clone(), path.clone());
+                assert!(before.is_none(), "`{name}` in {path:?} and {before:?}");
+            }
+        }
+    }
+    assert!(
+        names.len() > 50,
+        "how stages are made is written otherwise now: mend this test"
+    );
 }

@@ -87,7 +87,7 @@ fn a_token_of_the_api_server_that_expired_is_said_to_be_refused_and_its_successo
 
 #[test]
 fn a_token_in_a_kubeconfig_that_is_written_anew_is_taken_up_without_a_commit() {
-    let Some(stage) = Stage::new("rewritten") else { return };
+    let Some(stage) = Stage::new("anew") else { return };
     keeper(&stage);
     let first = token(&stage, "first");
     let kubeconfig = with_user(&stage, json!({"token": first}));
@@ -96,22 +96,22 @@ fn a_token_in_a_kubeconfig_that_is_written_anew_is_taken_up_without_a_commit() {
     args.extend(["--kubeconfig", &kubeconfig, "--replicas", "standby"]);
     let mut daemon = Daemon::run(stage.place.command(&args));
     in_sync(&stage, &mut daemon);
-    let before = stage.uids("rewritten");
+    let before = stage.uids("anew");
 
     let second = token(&stage, "second");
     with_user(&stage, json!({"token": second}));
     daemon.says(&["was renewed"]);
-    let delete = ["delete", "secret", "first", "-n", "rewritten-source"];
+    let delete = ["delete", "secret", "first", "-n", "anew-source"];
     stage.login.kubectl(&delete);
     let who = ["auth", "whoami", "--token", &first];
     until("the server refuses the first token", || {
         (!stage.login.try_kubectl(&who, "").status.success()).then_some(())
     });
     // What drifts is heard of and mended, and the Lease is held on.
-    stage.kubectl("rewritten", &["scale", "nodepool", "rewritten-a", "--replicas=9"]);
-    has_replicas(&stage, "rewritten-a", 2);
+    stage.kubectl("anew", &["scale", "nodepool", "anew-a", "--replicas=9"]);
+    has_replicas(&stage, "anew-a", 2);
     assert_eq!(daemon.status()["leases"]["m"]["standing"], "leads");
-    assert_eq!(stage.uids("rewritten"), before);
+    assert_eq!(stage.uids("anew"), before);
     let said = daemon.ends();
     assert!(!said.contains("the lease was lost"), "{said}");
     assert!(!said.contains(&first) && !said.contains(&second), "a token is shown");
