@@ -12,8 +12,9 @@ use tokio::time::timeout;
 
 use super::Daemon;
 use crate::ops::LoadedFleet;
+use crate::providers::kubernetes::KubernetesProvider;
 use crate::report::chain;
-use crate::resource::{ManagementClusterName, Revision};
+use crate::resource::Revision;
 use crate::sync::{FleetSync, SyncKind, fleet_object};
 
 /// No management cluster is waited for longer: one that hangs is not to hold up those that answer.
@@ -39,9 +40,22 @@ impl Daemon {
     async fn told(&self, loaded: &LoadedFleet) -> Result<BTreeSet<Revision>, String> {
         let scope = self.scope();
         let scope = loaded.scope(&scope);
-        let reads = scope.management_clusters().map(|name| self.told_by(loaded, name));
-        let (mut told, mut why, mut answers) = (BTreeSet::new(), Vec::new(), 0_usize);
-        for (name, read) in scope.management_clusters().zip(join_all(reads).await) {
+        let connected = self
+            .access()
+            .connect_each(&loaded.fleet, scope.management_clusters())
+            .await;
+        let object = fleet_object(&loaded.fleet.name);
+        let reads = connected
+            .providers
+            .iter()
+            .map(async |(name, provider)| (name, told_by(provider, &object).await));
+        let (mut told, mut answers) = (BTreeSet::new(), 0_usize);
+        let mut why: Vec<String> = connected
+            .failed
+            .iter()
+            .map(|(name, error)| format!("{name}: {}", chain(error)))
+            .collect();
+        for (name, read) in join_all(reads).await {
             match read {
                 Ok(read) => {
                     answers += 1;
@@ -59,26 +73,16 @@ impl Daemon {
         }
         Ok(told)
     }
+}
 
-    /// The commit that a management cluster tells of, if it does.
-    async fn told_by(&self, loaded: &LoadedFleet, name: &ManagementClusterName) -> Result<Option<Revision>, String> {
-        let providers = self.access().connect(&loaded.fleet, std::slice::from_ref(name)).await;
-        let providers = providers.map_err(|error| chain(&error))?;
-        // Others have to do with it.
-        let Some(provider) = providers.get(name) else {
-            return Ok(None);
-        };
-        let object = fleet_object(&loaded.fleet.name);
-        let read = timeout(
-            PATIENCE,
-            provider.read_sync::<FleetSync>(SyncKind::FleetStatus, &object),
-        )
-        .await;
-        let read = read.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?;
-        let record = read.map_err(|error| chain(&error))?;
-        // A directory's state is no commit, and nothing follows it.
-        let is_commit = |text: &String| text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let revision = record.and_then(|record| record.status.revision);
-        Ok(revision.filter(is_commit).map(Revision::new))
-    }
+/// The commit that a management cluster tells of, if it does.
+async fn told_by(provider: &KubernetesProvider, object: &str) -> Result<Option<Revision>, String> {
+    let read = provider.read_sync::<FleetSync>(SyncKind::FleetStatus, object);
+    let read = timeout(PATIENCE, read).await;
+    let read = read.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?;
+    let record = read.map_err(|error| chain(&error))?;
+    // A directory's state is no commit, and nothing follows it.
+    let is_commit = |text: &String| text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let revision = record.and_then(|record| record.status.revision);
+    Ok(revision.filter(is_commit).map(Revision::new))
 }

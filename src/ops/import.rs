@@ -3,14 +3,13 @@
 //! Invariant: reads HostedClusters, NodePools and their namespaces and nothing else; changes nothing but the directory.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::connect::{Access, AccessError};
 use super::load::entropy;
+use super::new_directory::{self, NewDirectoryError, takes_name};
 use crate::fleet::{self, Lock, Seed};
 use crate::import::{self, Found, Imported};
 use crate::providers::kubernetes::KubernetesProvider;
@@ -71,18 +70,9 @@ pub enum ImportError {
     /// The built-in templates do not compile, which no released program does.
     #[error("the built-in templates can't be used")]
     Templates,
-    /// There is something there.
-    #[error("{} exists and is not empty: nothing was written", .0.display())]
-    NotEmpty(PathBuf),
-    /// The file system says no.
-    #[error("{} can't be written", .path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    /// The directory.
+    #[error(transparent)]
+    Directory(#[from] NewDirectoryError),
 }
 
 const GROUP: &str = "hypershift.openshift.io";
@@ -121,33 +111,14 @@ pub async fn import(options: &ImportOptions) -> Result<Imported, ImportError> {
 /// # Errors
 /// Where there is something, or nothing can be written.
 pub fn write_imported(imported: &Imported, directory: &Path) -> Result<Vec<PathBuf>, ImportError> {
-    let error = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| ImportError::Io { path, source }
-    };
-    fs::create_dir_all(directory).map_err(error(directory))?;
-    if fs::read_dir(directory).map_err(error(directory))?.next().is_some() {
-        return Err(ImportError::NotEmpty(directory.to_path_buf()));
-    }
-    let mut written = Vec::new();
-    for (file, text) in &imported.files {
-        let path = directory.join(file);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(error(parent))?;
-        }
-        fs::write(&path, text).map_err(error(&path))?;
-        written.push(path);
-    }
-    Ok(written)
+    let files = imported.files.iter().map(|(file, text)| (file, text.clone()));
+    Ok(new_directory::write(directory, files)?)
 }
 
 fn check_name(name: &str) -> Result<(), ImportError> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let fits = (1..=40).contains(&name.len()) && name.bytes().all(letter);
-    if fits && !name.starts_with('-') && !name.ends_with('-') {
-        Ok(())
-    } else {
-        Err(ImportError::Name(name.to_owned()))
+    match takes_name(name) {
+        true => Ok(()),
+        false => Err(ImportError::Name(name.to_owned())),
     }
 }
 

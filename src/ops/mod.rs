@@ -27,6 +27,7 @@ mod load;
 mod lock;
 mod look;
 mod narrow;
+mod new_directory;
 mod origins;
 mod plan;
 mod preconditions;
@@ -66,6 +67,7 @@ pub use load::{
 };
 pub use lock::{LockError, write_lock};
 pub use narrow::narrow;
+pub use new_directory::NewDirectoryError;
 pub use origins::trace;
 pub use plan::{Against, PlanError, PlanOptions, Planned, plan};
 pub use pull::{PullError, Pulled, pull_definitions};

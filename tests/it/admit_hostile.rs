@@ -56,7 +56,7 @@ fn odd() -> impl Strategy<Value = Value> {
 }
 
 /// Every place in a document.
-fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+pub(crate) fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
         Value::Object(entries) => {

@@ -6,6 +6,7 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use super::{found, imported, of_others, rendered};
+use crate::admit_hostile::places;
 use crate::render_fixture::{cluster, fleet, gpu_pool, hosted};
 
 fn odd() -> impl Strategy<Value = Value> {
@@ -27,27 +28,6 @@ fn odd() -> impl Strategy<Value = Value> {
         json!({"$ref": {"kind": "Vcn", "name": "x"}, "field": "id"}),
     ];
     proptest::sample::select(values.to_vec())
-}
-
-fn places(value: &Value, at: &str, found: &mut Vec<String>) {
-    found.push(at.to_owned());
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                places(
-                    value,
-                    &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")),
-                    found,
-                );
-            }
-        }
-        Value::Array(items) => {
-            for (number, item) in items.iter().enumerate() {
-                places(item, &format!("{at}/{number}"), found);
-            }
-        }
-        _ => {}
-    }
 }
 
 fn objects() -> Vec<Value> {
