@@ -1,5 +1,11 @@
 //! The API server is killed and comes back, or forgets what was.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fleetwright::providers::kubernetes::{KubernetesProvider, Options};
+use fleetwright::sync::Read;
+
 use super::{SELDOM, in_sync, measures, unit, wish};
 use crate::e2e::Stage;
 use crate::e2e::daemon::{Daemon, has_replicas};
@@ -175,4 +181,43 @@ fn who_resumes_after_an_outage_is_heard_although_nobody_heard_it_end() {
     has_replicas(&stage, "resumed-a", 5);
     in_sync(&stage, &mut daemon);
     daemon.ends();
+}
+
+#[test]
+fn a_server_that_is_still_starting_is_not_taken_for_one_without_suspensions() {
+    let Some((mut server, stage, _)) = stage("starting") else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    // Each with a connection of its own, as somebody who begins just then.
+    let ask = async |kubeconfig: &Path| -> Option<Read> {
+        let provider = KubernetesProvider::connect(&[kubeconfig], "test", Options::default()).await;
+        let provider = provider.ok()?;
+        provider.discover_anew().await.ok()?;
+        Some(provider.read_syncs().await)
+    };
+    for _ in 0..3 {
+        server.stop();
+        let is_up = AtomicBool::new(false);
+        let kubeconfig = &stage.login.kubeconfig;
+        let read = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| {
+                let mut all = Vec::new();
+                loop {
+                    let is_last = is_up.load(Ordering::Relaxed);
+                    all.extend(runtime.block_on(ask(kubeconfig)));
+                    if is_last {
+                        return all;
+                    }
+                }
+            });
+            server.start_again();
+            is_up.store(true, Ordering::Relaxed);
+            asked.join().expect("answers")
+        });
+        assert!(read.last().is_some_and(|one| one.known().is_some()), "{read:?}");
+        let is_lacking = |one: &Read| *one == Read::NotInstalled;
+        assert!(!read.iter().any(is_lacking), "{read:?}");
+    }
 }
