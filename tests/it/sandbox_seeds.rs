@@ -26,6 +26,7 @@ use self::bystanders::Before;
 use crate::fleet_support::repository;
 
 const SEEDS: &str = "FLEETWRIGHT_SEEDS";
+const SEED: &str = "FLEETWRIGHT_SEED";
 
 /// Runs of `apply` within which a fleet has to be as its files say. Each strike of a fault costs one, at worst.
 const ROUNDS: usize = 30;
@@ -55,15 +56,29 @@ struct Run {
 
 /// How many seeds are tried.
 pub(crate) fn seeds() -> u64 {
+    if the_seed().is_some() {
+        return 1;
+    }
     let asked = std::env::var_os(SEEDS).and_then(|text| text.to_str()?.parse().ok());
     asked
         .unwrap_or(SEEDS_WITH_ALL)
         .max(if crate::support::under_ci() { 50 } else { 1 })
 }
 
-/// Runs every seed up to the last, as many at once as there are cores.
+/// The one seed that is to be run, if only one is.
+fn the_seed() -> Option<u64> {
+    std::env::var_os(SEED).and_then(|text| text.to_str()?.parse().ok())
+}
+
+/// Runs every seed up to the last, as many at once as there are cores; `FLEETWRIGHT_SEED=102` runs that one alone.
+///
+/// # Panics
+/// Where any of them does, after all were run.
 pub(crate) fn all_seeds<T: Send>(last: u64, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    let (next, runs) = (AtomicU64::new(1), std::sync::Mutex::new(Vec::new()));
+    let one = the_seed();
+    let last = one.unwrap_or(last);
+    let (next, runs) = (AtomicU64::new(one.unwrap_or(1)), std::sync::Mutex::new(Vec::new()));
+    let failed = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -72,12 +87,19 @@ pub(crate) fn all_seeds<T: Send>(last: u64, run: impl Fn(u64) -> T + Sync) -> Ve
                     if seed > last {
                         return;
                     }
-                    let one = run(seed);
-                    runs.lock().expect("no panic in between").push(one);
+                    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed))) {
+                        Ok(one) => runs.lock().expect("no panic in between").push(one),
+                        Err(_) => failed.lock().expect("no panic in between").push(seed),
+                    }
                 }
             });
         }
     });
+    let failed = failed.into_inner().expect("no panic");
+    assert!(
+        failed.is_empty(),
+        "seeds {failed:?} failed; {SEED} runs one of them alone"
+    );
     runs.into_inner().expect("no panic")
 }
 
