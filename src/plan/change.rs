@@ -50,6 +50,8 @@ pub enum Reason {
     Unrecorded,
     /// The fleet files do not hold it any more.
     Removed,
+    /// The peering that it was one side of has ended, and no gateway is connected twice: it goes, and is made anew after that.
+    Ended,
     /// It is to be deleted and is gone already.
     Gone,
     /// It belongs to another unit now.
@@ -313,12 +315,17 @@ impl Change {
 
     /// Whether the live object moved by itself: the fleet files say what they said before.
     pub fn is_drift(&self) -> bool {
-        matches!(self.reason, Reason::Drifted | Reason::Vanished)
+        matches!(self.reason, Reason::Drifted | Reason::Vanished | Reason::Ended)
     }
 
     /// Whether it takes an object away, or would if the object could be looked at.
     pub fn removes(&self) -> bool {
         self.action == Action::Delete || (self.action == Action::Leave && self.reason == Reason::Removed)
+    }
+
+    /// Whether it goes to be made anew.
+    pub fn is_remade(&self) -> bool {
+        self.reason == Reason::Ended
     }
 
     /// The request that makes it, for a document that the caller holds. A preview leaves the managedFields out: two writes

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::change::{Action, Block, Body, Change, FieldDiff, Ownership, Preview, Reason};
+use super::change::{Action, Block, Body, Change, FieldDiff, Ownership, Payload, Preview, Reason};
 use super::ignore::{self, About, IgnoredField};
 use super::known::restore;
+use super::unwanted::seen;
 use crate::inventory::{Entry, OciEntry};
 use crate::resource::oci::{self, FieldDifference, Former, RecordSet};
 use crate::resource::{Manifest, Stewardship};
@@ -72,6 +73,30 @@ pub(super) fn present(
     }
     change.payload.body = Body::Plain(wanted.to_string().into());
     Some(change)
+}
+
+/// Whether it is a side of a peering of ours that has ended: it can't be connected again, to anything.
+pub(super) fn has_ended(change: &Change) -> bool {
+    let ended = |diff: &FieldDiff| {
+        let before = diff.before.as_ref();
+        diff.field == ".spec.peerId" && before.is_some_and(|before| before.get(oci::ENDED).is_some())
+    };
+    change.action == Action::Update && change.ownership == Ownership::Ours && change.fields.iter().any(ended)
+}
+
+/// It goes, and the next plan makes it anew.
+pub(super) fn remade(change: Change, live: &Value) -> Change {
+    Change {
+        action: Action::Delete,
+        reason: Reason::Ended,
+        fields: Vec::new(),
+        preview: Preview::Document,
+        seen: Some(seen(&change.id, live)),
+        depends_on: Vec::new(),
+        payload: Payload::none(),
+        unresolved: Vec::new(),
+        ..change
+    }
 }
 
 /// Says of tags that were ours and are no longer wanted that they are to go.

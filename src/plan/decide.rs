@@ -52,6 +52,16 @@ impl Context<'_> {
         self.observed.get(&id.target)?.objects.get(id)
     }
 
+    /// Whether a route of the fleet's leads to a gateway: OCI keeps it as long as one does.
+    fn is_routed_to(&self, ocid: &str) -> bool {
+        let observed = self.observed.get(&Target::Oci);
+        let mut objects = observed.into_iter().flat_map(|observation| &observation.objects);
+        objects.any(|(id, seen)| match seen {
+            Observed::Present(live) => id.kind.starts_with("RouteTable") && live.text.contains(ocid),
+            Observed::Absent | Observed::Unknown(_) => false,
+        })
+    }
+
     fn schema(&self, manifest: &Manifest) -> Option<&Arc<Schema>> {
         let kind = Kind {
             group: manifest.id.group.clone(),
@@ -280,14 +290,14 @@ fn present(
         return Some(change);
     }
     if manifest.id.target == Target::Oci {
-        return cloud::present(
-            change,
-            manifest,
-            document.expose().clone(),
-            &live,
-            entry,
-            (&about, ignored),
-        );
+        let wanted = document.expose().clone();
+        let change = cloud::present(change, manifest, wanted, &live, entry, (&about, ignored))?;
+        let is_remade = cloud::has_ended(&change) && !context.is_routed_to(&object.uid);
+        return Some(if is_remade {
+            cloud::remade(change, &live)
+        } else {
+            change
+        });
     }
     let settled = |document: &Sensitive| {
         let settles = |schema: &Arc<Schema>| ssa::is_noop(document.expose(), &live, MANAGER, schema);

@@ -26,7 +26,7 @@ pub(super) fn block_dependents(changes: &mut [Change], graph: &Graph) -> Result<
             }
             let needs = graph.before[i].iter().find(|&&j| {
                 let record_stays = changes[i].reason == Reason::Moved && !changes[j].goes_ahead();
-                record_stays || stays_missing(&changes[j]) || stays_there(&changes[j])
+                record_stays || changes[j].is_remade() || stays_missing(&changes[j]) || stays_there(&changes[j])
             });
             let missing = || {
                 let made = |id: &ResourceId| places.get(id).is_some_and(|&j| changes[j].goes_ahead());

@@ -13,7 +13,7 @@ pub fn action(rules: &[DriftRule], change: &Change, otherwise: DriftAction) -> D
         let rule = rules.iter().find(|rule| is_meant(rule, change, field));
         rule.map_or(otherwise, |rule| rule.action)
     };
-    // Of an object that is gone no field has moved.
+    // Of an object that is gone, or goes, no field has moved.
     if change.reason == Reason::Vanished || change.fields.is_empty() {
         return of_field(None);
     }

@@ -65,7 +65,7 @@ impl Graph {
         let written: BTreeMap<&ResourceId, usize> = changes
             .iter()
             .enumerate()
-            .filter(|(_, c)| c.writes() || (c.action == Action::Leave && c.reason == Reason::Unseen))
+            .filter(|(_, c)| c.writes() || c.is_remade() || (c.action == Action::Leave && c.reason == Reason::Unseen))
             .map(|(i, c)| (&c.id, i))
             .collect();
         let mut before = vec![Vec::new(); changes.len()];
@@ -155,10 +155,10 @@ fn tier(unit: &UnitId) -> u8 {
 
 /// Within a unit, deletes go from the highest rank to the lowest, after the unit's writes: a new pool stands before the
 /// old one goes. Of OCI resources, those of a network go after the clusters that may have lived in it, and those of a
-/// management cluster last.
+/// management cluster last. What goes to be made anew waits for nothing: it is of no use, and what needs it waits for it.
 fn order_deletes(changes: &[Change], before: &mut [Vec<usize>]) {
     let mut units: BTreeMap<(u8, &UnitId), Vec<usize>> = BTreeMap::new();
-    for (i, change) in changes.iter().enumerate() {
+    for (i, change) in changes.iter().enumerate().filter(|(_, change)| !change.is_remade()) {
         units.entry((tier(&change.unit), &change.unit)).or_default().push(i);
     }
     // The last deletes of units by what they are recorded on, and the tier that they are of.
@@ -295,6 +295,23 @@ mod tests {
         ];
         changes[0].reason = Reason::Removed;
         assert_eq!(Graph::new(&changes).unwrap().before[1], [0]);
+    }
+
+    #[test]
+    fn what_goes_to_be_made_anew_waits_for_nothing_and_what_needs_it_waits_for_that() {
+        let mut changes = vec![
+            change("a", "LocalPeeringGateway", "ended", Action::Delete),
+            change("a", "RouteTable", "leads-there", Action::Update),
+            change("a", "ConfigMap", "other", Action::Create),
+            change("a", "ConfigMap", "old", Action::Delete),
+        ];
+        changes[0].reason = Reason::Ended;
+        changes[1].depends_on = vec![changes[0].id.clone()];
+        let graph = Graph::new(&changes).unwrap();
+        assert_eq!(graph.before, [vec![], vec![0], vec![], vec![1, 2]]);
+        crate::plan::dependents::block_dependents(&mut changes, &graph).unwrap();
+        let goes: Vec<bool> = changes.iter().map(Change::goes_ahead).collect();
+        assert_eq!(goes, [true, false, true, true]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) fn undecided(entry: &Entry, unit: &UnitId, recorded_on: &ManagementCl
 
 /// What of an object somebody decides on who lets it go; its status and its bookkeeping are none of that. Of a Secret's values
 /// there is no digest: its version tells that they are others.
-fn seen(id: &ResourceId, live: &Value) -> Digest {
+pub(super) fn seen(id: &ResourceId, live: &Value) -> Digest {
     let decided = |key: &&String| match key.as_str() {
         "metadata" | "status" => false,
         "data" | "stringData" => !holds_secrets(id),

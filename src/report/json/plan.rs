@@ -292,6 +292,7 @@ fn change(change: &Change, plan: &Plan) -> ChangeReport {
             Reason::Found => "found",
             Reason::Unrecorded => "unrecorded",
             Reason::Removed => "removed",
+            Reason::Ended => "ended",
             Reason::Gone => "gone",
             Reason::Moved => "moved",
             Reason::Unseen => "unseen",

@@ -87,6 +87,9 @@ pub(super) fn reason(change: &Change) -> &'static str {
         Reason::Found => "exists, made by someone else",
         Reason::Unrecorded => "is marked as ours, and is in no inventory",
         Reason::Removed => "no longer in the fleet files",
+        Reason::Ended => {
+            "its peering has ended, and no gateway is connected twice: deleted, and made anew by the next run"
+        }
         Reason::Gone => "gone already: dropped from the inventory",
         Reason::Moved => "belongs to another unit now: recorded there",
         Reason::Unseen => "not known",

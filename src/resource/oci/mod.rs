@@ -17,6 +17,9 @@ pub use self::kinds::KINDS;
 pub use self::normal::{normal_item, normal_spec, without_nulls};
 pub use self::record_set::RecordSet;
 
+/// The key under which a gateway shows the peer of a peering that has ended: what nobody wants, so that it is seen to differ.
+pub const ENDED: &str = "ended";
+
 /// Prefix of the freeform tags by which we know our resources. A document may hold no such tag of its own.
 pub const TAG_PREFIX: &str = "fleetwright-";
 

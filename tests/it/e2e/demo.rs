@@ -139,7 +139,7 @@ fn documents(rendered: &str) -> impl Iterator<Item = Value> {
 }
 
 /// What a look at a fleet in which nothing changes may send: discovery, the index of schemas, one LIST of the inventories and
-/// of each kind, and a GET for each Secret and for each that is copied.
+/// of each kind, one of ours that are not installed, and a GET for each Secret and for each that is copied.
 fn expected(changes: &[Value], rendered: &str) -> BTreeMap<&'static str, BTreeMap<(String, String), usize>> {
     let sources: BTreeMap<(String, String), (String, String)> = documents(rendered)
         .filter(|document| document["kind"] == "Secret")
@@ -161,6 +161,9 @@ fn expected(changes: &[Value], rendered: &str) -> BTreeMap<&'static str, BTreeMa
             get("/apis"),
             get("/openapi/v3"),
             lists("/api/v1/namespaces/fleetwright-system/configmaps"),
+            // Discovery does not name them: whether that is so is asked.
+            lists("/apis/fleetwright.dev/v1alpha1/namespaces/fleetwright-system/clustersyncs"),
+            lists("/apis/fleetwright.dev/v1alpha1/namespaces/fleetwright-system/fleetstatuses"),
         ]);
         let here = changes
             .iter()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::said::{goes_ahead, is_settled, text};
 use super::world::World;
-use fleetwright::plan::change::Reason;
+use fleetwright::plan::change::{Action, Reason};
 
 /// The operations of our writes since, with the names of what they are of.
 pub(super) fn since(world: &World, from: usize) -> Vec<String> {
@@ -112,9 +112,9 @@ async fn our_tags_are_put_back_and_those_of_others_stay() {
     assert!(is_settled(&world.plan().await));
 }
 
-/// A peering that one side ended can't be taken up again: what is left of it is somebody's to delete.
+/// A peering that one side ended can't be taken up again: what is left of it is made anew, once no route leads there.
 #[tokio::test(start_paused = true)]
-async fn a_peering_that_somebody_ended_is_refused_until_its_rest_is_gone() {
+async fn a_peering_that_somebody_ended_is_refused_until_no_route_leads_there_and_made_anew_then() {
     let world = World::of(&[("a", "")]).await;
     world.converges().await;
     let delete = |plural: &str, ocid: &str| world.act("DELETE", &format!("/20160918/{plural}/{ocid}"), &Value::Null);
@@ -141,15 +141,45 @@ async fn a_peering_that_somebody_ended_is_refused_until_its_rest_is_gone() {
     assert_eq!(refusals[0].objects[0].name, "a-management", "{}", text(&planned));
     assert!(refusals[0].lift.contains("delete it by hand"), "{}", refusals[0].lift);
 
-    without_routes_to(&world.ocid("RouteTable", "a-private"), &near);
-    delete("localPeeringGateways", &near);
-    world.pass(5).await;
-    world.converges().await;
-    let near = world.oci(
-        "localPeeringGateways",
-        &world.ocid("LocalPeeringGateway", "a-management"),
-    );
-    assert_eq!(near["peeringStatus"], "PEERED");
+    let nodes = "ocid1.routetable.oc1.iad.aaaaaaaamanagementnodes";
+    let mut now = [far, near];
+    // Whichever side was deleted: that which connects and that which does not.
+    for deleted in ["m-a", "a-management"] {
+        let [far, near] = &now;
+        without_routes_to(&world.ocid("RouteTable", "a-private"), near);
+        if deleted == "a-management" {
+            without_routes_to(nodes, far);
+            delete("localPeeringGateways", near);
+        }
+        world.pass(5).await;
+        let planned = world.plan().await;
+        assert!(planned.plan.refusals.is_empty(), "{}", text(&planned));
+        let going: Vec<_> = planned
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.action == Action::Delete)
+            .collect();
+        assert!(
+            going.len() == 1 && going[0].reason == Reason::Ended,
+            "{}",
+            text(&planned)
+        );
+        assert_ne!(going[0].id.name, deleted);
+        world.converges().await;
+        let after = ["m-a", "a-management"].map(|name| world.ocid("LocalPeeringGateway", name));
+        assert!(after.iter().all(|ocid| !now.contains(ocid)), "both are new");
+        for ocid in &after {
+            assert_eq!(world.oci("localPeeringGateways", ocid)["peeringStatus"], "PEERED");
+        }
+        let leads_to = |table: &str, gateway: &str| {
+            let rules = world.oci("routeTables", table)["routeRules"].clone();
+            let rules = rules.as_array().expect("rules").clone();
+            rules.iter().any(|rule| rule["networkEntityId"] == gateway)
+        };
+        assert!(leads_to(nodes, &after[0]) && leads_to(&world.ocid("RouteTable", "a-private"), &after[1]));
+        now = after;
+    }
 }
 
 /// Nobody has to put the route back: it leads to what somebody deleted, and was to go before that.

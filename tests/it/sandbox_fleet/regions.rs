@@ -231,35 +231,32 @@ async fn a_drg_that_is_there_already_is_used_and_left() {
     assert_eq!(shown(&world, IAD, "drgs", DRG)["lifecycleState"], "AVAILABLE");
 }
 
-/// A peering that one side ended can't be taken up again: OCI wants both ends made anew.
+/// A peering that one side ended can't be taken up again: both ends are made anew.
 #[tokio::test(start_paused = true)]
-async fn a_peering_that_somebody_ended_is_named_and_the_rest_goes_on() {
-    let mut world = network_alone().await;
+async fn a_peering_that_somebody_ended_is_made_anew_on_both_sides() {
+    let world = network_alone().await;
     world.converges().await;
-    let near = world.ocid("RemotePeeringConnection", "iad-us-phoenix-1");
-    let path = format!("/20160918/remotePeeringConnections/{near}");
-    world.act_in(PHX, "DELETE", &path, &Value::Null);
-    world.pass(5).await;
-    world.edit("networks.yaml", |text| format!("{text}  tags: {{cost-center: '7'}}\n"));
-    let planned = world.plan().await;
-    let refusals = &planned.plan.refusals;
-    assert_eq!(refusals.len(), 1, "{}", text(&planned));
-    assert_eq!(refusals[0].guard, "immutable");
-    assert_eq!(refusals[0].objects[0].name, "iad-to-us-phoenix-1");
-    assert!(refusals[0].lift.contains("delete it by hand"), "{}", refusals[0].lift);
-    world.apply(&planned, &Told::default()).await;
-    let vcn = shown(&world, PHX, "vcns", &world.ocid("Vcn", "phx-dev"));
-    assert_eq!(vcn["freeformTags"]["cost-center"], "7");
-
-    // What is left of it is taken away by hand: then both ends are made.
-    let far = world.ocid("RemotePeeringConnection", "iad-to-us-phoenix-1");
-    let path = format!("/20160918/remotePeeringConnections/{far}");
-    world.act_in(IAD, "DELETE", &path, &Value::Null);
-    world.pass(5).await;
-    world.converges().await;
-    let near = world.ocid("RemotePeeringConnection", "iad-us-phoenix-1");
-    let near = shown(&world, PHX, "remotePeeringConnections", &near);
-    assert_eq!(near["peeringStatus"], "PEERED");
+    let ends = [(PHX, "iad-us-phoenix-1"), (IAD, "iad-to-us-phoenix-1")];
+    for (region, name) in ends {
+        let before = ends.map(|(_, name)| world.ocid("RemotePeeringConnection", name));
+        let path = format!(
+            "/20160918/remotePeeringConnections/{}",
+            world.ocid("RemotePeeringConnection", name)
+        );
+        world.act_in(region, "DELETE", &path, &Value::Null);
+        world.pass(5).await;
+        let planned = world.plan().await;
+        assert!(planned.plan.refusals.is_empty(), "{}", text(&planned));
+        let said = text(&planned);
+        assert!(said.contains("its peering has ended"), "{said}");
+        world.converges().await;
+        for (region, name) in ends {
+            let ocid = world.ocid("RemotePeeringConnection", name);
+            assert!(!before.contains(&ocid), "{name} is a new one");
+            let end = shown(&world, region, "remotePeeringConnections", &ocid);
+            assert_eq!(end["peeringStatus"], "PEERED");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

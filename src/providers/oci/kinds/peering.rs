@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::step::Step;
+use crate::resource::oci::ENDED;
 
 /// A peering that the other side ended can't be taken up again, even with the same peer: it is shown as what nobody wants,
 /// so that it is seen to need a replacement.
@@ -13,7 +14,7 @@ pub(super) fn as_created(shown: &mut Map<String, Value>) {
     );
     let peer = shown.get("peerId").and_then(Value::as_str).unwrap_or_default();
     if ended {
-        let peer = json!({"ended": peer});
+        let peer = json!({ENDED: peer});
         shown.insert("peerId".to_owned(), peer);
     } else if peer.is_empty() {
         shown.remove("peerId");
