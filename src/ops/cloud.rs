@@ -1,6 +1,7 @@
 //! From a fleet to the OCI API: whose credentials, where to, how fast; and what documents name and the fleet does not make.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::providers::oci::budget::{Budget, Rate};
 use crate::providers::oci::client::{Client, Options as ClientOptions};
 use crate::providers::oci::credentials::config_file::{self, ConfigFile};
 use crate::providers::oci::credentials::instance::{InstanceOptions, InstancePrincipal, METADATA};
-use crate::providers::oci::credentials::secret::SecretKey;
+use crate::providers::oci::credentials::secret::{Read, SecretKey};
 use crate::providers::oci::credentials::workload::{WorkloadIdentity, WorkloadOptions};
 use crate::providers::oci::credentials::{Credentials, KeyError, Now};
 use crate::providers::oci::endpoint::{EndpointError, Endpoints};
@@ -117,9 +118,6 @@ pub enum CloudError {
         /// Another.
         other: String,
     },
-    /// The management cluster whose Secrets hold the keys.
-    #[error(transparent)]
-    Access(Box<super::connect::AccessError>),
 }
 
 /// Gives the connection; nothing is sent yet. What is recorded may be in tenancies that the fleet files no longer name.
@@ -200,7 +198,7 @@ async fn make(
             }
             options.default_credentials = Some(Arc::new(WorkloadIdentity::new(of_pod)));
         }
-        Auth::Secret => options.credentials = secrets(access, loaded).await?,
+        Auth::Secret => (options.credentials, profiles) = secrets(access, loaded).await?,
     }
     // Credentials that are not bound to a tenancy are asked whatever tenancy a document names.
     if let (Auth::InstancePrincipal | Auth::WorkloadIdentity, Some(own)) =
@@ -259,25 +257,34 @@ async fn config(access: &OciAccess, tenancies: &BTreeSet<String>, now: &Now, opt
     known
 }
 
-/// For each tenancy the key of the identity that its clusters use.
-async fn secrets(access: &Access, loaded: &LoadedFleet) -> Result<BTreeMap<String, Arc<dyn Credentials>>, CloudError> {
+/// For each tenancy the key of the identity that its clusters use. One whose management cluster can't be connected to is
+/// answered with that by its own calls: other tenancies have nothing to do with it.
+async fn secrets(
+    access: &Access,
+    loaded: &LoadedFleet,
+) -> Result<(BTreeMap<String, Arc<dyn Credentials>>, Profiles), CloudError> {
     let mut found: BTreeMap<String, Arc<dyn Credentials>> = BTreeMap::new();
+    let mut known = Profiles::Read;
     for (tenancy, signer) in signers::of(&loaded.fleet)? {
         let name = signer.on.clone();
-        let connected = access.connect(&loaded.fleet, std::slice::from_ref(&name)).await;
-        let mut connected = connected.map_err(|error| CloudError::Access(Box::new(error)))?;
-        let Some(reader) = connected.remove(&name) else {
-            continue;
-        };
         let SecretRef {
             namespace,
             name: secret,
         } = signer.secret.clone();
         let place = format!("{namespace}/{secret}");
-        let key = SecretKey::new(place, reader.secret_reader(name, namespace, secret));
-        found.insert(tenancy.to_string(), Arc::new(key));
+        let connected = access.connect(&loaded.fleet, std::slice::from_ref(&name)).await;
+        let read: Read = match connected.map(|mut connected| connected.remove(&name)) {
+            Ok(Some(reader)) => reader.secret_reader(name, namespace, secret),
+            Ok(None) => continue,
+            Err(error) => {
+                known = Profiles::Unread;
+                let why = crate::report::chain(&error);
+                Arc::new(move || Box::pin(ready(Err(why.clone().into()))))
+            }
+        };
+        found.insert(tenancy.to_string(), Arc::new(SecretKey::new(place, read)));
     }
-    Ok(found)
+    Ok((found, known))
 }
 
 /// Addresses other than OCI's own.
@@ -469,6 +476,29 @@ pub(super) fn is_needed<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_secret_where_nobody_can_look_is_missed_by_its_own_tenancy_alone() {
+        let options = crate::ops::LoadOptions {
+            directory: std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fleet"),
+            locked: true,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let loaded = crate::ops::load(&options).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = folder.path().join("kubeconfig");
+        // It has other contexts than the fleet names.
+        std::fs::write(&kubeconfig, crate::ops::connect::tests::kubeconfig("t")).unwrap();
+        let access = Access {
+            kubeconfigs: vec![kubeconfig],
+            ..Access::default()
+        };
+        let (found, known) = secrets(&access, &loaded).await.unwrap();
+        assert_eq!((found.len(), known), (1, Profiles::Unread));
+        let error = found.values().next().unwrap().get().await.unwrap_err();
+        let said = crate::report::chain(&error);
+        assert!(said.contains("can't be read") && said.contains("context"), "{said}");
+    }
 
     #[test]
     fn a_service_that_is_none_is_refused() {
