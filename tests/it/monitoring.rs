@@ -120,6 +120,14 @@ fn whoever_follows_an_alert_finds_the_flags_that_it_names() {
 }
 
 #[test]
+fn the_dashboard_shows_one_fleet_of_several_where_somebody_asks_for_it() {
+    for query in queries() {
+        let is_the_process = query.contains("process_");
+        assert_eq!(query.contains(r#"fleet=~"$fleet""#), !is_the_process, "{query}");
+    }
+}
+
+#[test]
 fn prometheus_takes_the_rules_and_raises_what_it_should() {
     let path = |name: &str| folder().join(name).to_str().expect("a path of text").to_owned();
     let Some(said) = promtool(&["check", "rules", &path("rules.yaml")], "") else {
