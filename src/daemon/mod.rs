@@ -415,7 +415,14 @@ impl Daemon {
         let fleet = self.in_force.clone();
         let fleet = fleet.as_ref().map(|loaded| &loaded.fleet);
         match ended.result {
-            Ok(done) => {
+            Ok(mut done) => {
+                // What was given to another meanwhile is that one's to tell of.
+                let kept = |(unit, _): &(UnitId, _)| self.replica.keeps(unit);
+                let (kept, given): (_, BTreeMap<_, _>) = done.units.into_iter().partition(kept);
+                done.units = kept;
+                for (unit, looked) in &given {
+                    self.queue.end(unit, looked.end, now);
+                }
                 telemetry.looked(&done.units, &done.tally, ended.time, fleet);
                 for (unit, looked) in done.units {
                     let report = UnitReport {
@@ -445,8 +452,13 @@ impl Daemon {
                 if ended.units.is_empty() {
                     self.replica.ask_again();
                 }
-                telemetry.failed(&ended.units, ended.time, fleet);
-                for unit in &ended.units {
+                let kept = |unit: &UnitId| self.replica.keeps(unit);
+                let (kept, given): (_, BTreeSet<_>) = ended.units.into_iter().partition(kept);
+                for unit in &given {
+                    self.queue.end(unit, End::Unreached, now);
+                }
+                telemetry.failed(&kept, ended.time, fleet);
+                for unit in &kept {
                     let report = UnitReport {
                         state: None,
                         error: Some(error.clone()),

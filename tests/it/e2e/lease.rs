@@ -15,7 +15,7 @@ use crate::cli::Workplace;
 use crate::support::{ApiServer, Login, Mark};
 
 /// A daemon among several, with a login of its own, so that its requests can be told from the others'.
-struct Replica {
+pub(super) struct Replica {
     name: &'static str,
     child: Child,
     login: Login,
@@ -24,7 +24,7 @@ struct Replica {
 }
 
 impl Replica {
-    fn start(stage: &Stage, name: &'static str, more: &[&str]) -> Self {
+    pub(super) fn start(stage: &Stage, name: &'static str, more: &[&str]) -> Self {
         let login = ApiServer::shared().expect("the stage has it too").login();
         let kubeconfig = login.kubeconfig.to_str().expect("a path in UTF-8").to_owned();
         let args = [
@@ -68,7 +68,7 @@ impl Replica {
         self.said.until(words);
     }
 
-    fn signal(&self, signal: &str) {
+    pub(super) fn signal(&self, signal: &str) {
         let mut kill = Command::new("kill");
         let sent = kill
             .args([signal, &self.child.id().to_string()])
@@ -78,7 +78,7 @@ impl Replica {
     }
 
     /// Its units and how they stand.
-    fn units(&self) -> BTreeMap<String, String> {
+    pub(super) fn units(&self) -> BTreeMap<String, String> {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         write!(stream, "GET /status HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").expect("a request");
         let mut answer = String::new();
@@ -103,7 +103,7 @@ impl Replica {
 
     /// What Kubernetes sends to end a pod.
     #[track_caller]
-    fn ends(mut self) {
+    pub(super) fn ends(mut self) {
         self.signal("-TERM");
         let status = self.child.wait().expect("an end");
         let said = self.said.until_the_end();

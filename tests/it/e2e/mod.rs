@@ -3,6 +3,7 @@
 mod adopt;
 mod before;
 mod canary;
+mod cap;
 mod conflict;
 mod crash;
 mod daemon;
