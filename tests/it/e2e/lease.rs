@@ -27,17 +27,13 @@ impl Replica {
     pub(super) fn start(stage: &Stage, name: &'static str, more: &[&str]) -> Self {
         let login = ApiServer::shared().expect("the stage has it too").login();
         let kubeconfig = login.kubeconfig.to_str().expect("a path in UTF-8").to_owned();
-        let args = [
-            "daemon",
-            "--listen",
-            "127.0.0.1:0",
-            "--poll",
-            "1s",
-            "--verbose",
-            "--replica-name",
-            name,
-        ];
-        let args = [&args, more, &["--kubeconfig", &kubeconfig]].concat();
+        let args = ["daemon", "--listen", "127.0.0.1:0", "--verbose", "--replica-name", name];
+        let poll: &[&str] = if more.contains(&"--poll") {
+            &[]
+        } else {
+            &["--poll", "1s"]
+        };
+        let args = [&args, poll, more, &["--kubeconfig", &kubeconfig]].concat();
         let mut command = stage.place.command(&args);
         let mut child = command
             .stdout(Stdio::piped())
@@ -64,7 +60,7 @@ impl Replica {
 
     /// Waits until it says a line that holds all these words.
     #[track_caller]
-    fn says(&mut self, words: &[&str]) {
+    pub(super) fn says(&mut self, words: &[&str]) {
         self.said.until(words);
     }
 
@@ -91,7 +87,7 @@ impl Replica {
     }
 
     /// What it wrote since, Leases and dry-runs apart.
-    fn writes_since(&self, mark: Mark) -> Vec<String> {
+    pub(super) fn writes_since(&self, mark: Mark) -> Vec<String> {
         let requests = self.login.requests_since(mark).into_iter();
         let writes = requests.filter(|(verb, path)| {
             !["get", "list", "watch"].contains(&verb.as_str())

@@ -30,6 +30,7 @@ mod several;
 mod source;
 mod stale;
 mod sync;
+mod take_over;
 mod telemetry;
 mod terminal;
 mod upgrade;
