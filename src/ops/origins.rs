@@ -36,6 +36,14 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
             }
             continue;
         }
+        if change.reason == Reason::Removed {
+            // Of what no line names any more, that which lets go of it is what there is to see.
+            if let Some(leave) = loaded.fleet.decommission.get(&change.unit) {
+                let span = leave.span.clone();
+                origins.units.insert(change.unit.clone(), Typed { span, commit: None });
+            }
+            continue;
+        }
         for field in &change.fields {
             let path = field.field.trim_start_matches('.');
             let found = tracer.field(&change.unit, &change.id, path);
@@ -94,7 +102,7 @@ fn looked_into(plan: &Plan) -> impl Iterator<Item = &Change> {
 }
 
 fn is_of_the_files(change: &Change) -> bool {
-    matches!(change.reason, Reason::Changed | Reason::New)
+    matches!(change.reason, Reason::Changed | Reason::New | Reason::Removed)
 }
 
 /// The oldest revision that any of these units was last applied from; none where one was never.

@@ -35,7 +35,7 @@ pub enum SetBy {
 pub struct Origins {
     /// Of fields, as the plan names them: `.spec.replicas`.
     pub fields: BTreeMap<ResourceId, BTreeMap<String, Typed>>,
-    /// Of units that the plan makes.
+    /// Of units that the plan makes, and, where the files let go of them, of those that it deletes.
     pub units: BTreeMap<UnitId, Typed>,
     /// Where units are typed of which something is not made as it stands.
     pub stopped: BTreeMap<UnitId, Span>,

@@ -159,3 +159,38 @@ fn a_pool_s_release_is_traced_to_its_cluster_s_version() {
         assert!(said.contains(&wanted), "{name}: {said:?}");
     }
 }
+
+#[test]
+fn a_cluster_that_goes_is_traced_to_the_line_that_lets_go_of_it() {
+    let place = committed();
+    let first = commit_as(&place, "as it was");
+    edit(&place, "clusters/dev.yaml", "    sandbox: {", "    # sandbox: {");
+    edit(
+        &place,
+        "fleet.yaml",
+        "metadata: {name: acme}\nspec:\n",
+        "metadata: {name: acme}\nspec:\n  decommission:\n    - {cluster: sandbox, reason: nobody uses it}\n",
+    );
+    commit_as(&place, "Let go of the sandbox");
+    let base = format!("git:{first}");
+    let plan = of_base(&place, &base);
+    let at = line(&place, "fleet.yaml", "cluster: sandbox");
+    let changes = plan["changes"].as_array().expect("changes");
+    let gone: Vec<&Value> = changes
+        .iter()
+        .filter(|change| change["unit"]["name"] == "sandbox")
+        .collect();
+    assert!(gone.len() > 3, "{plan}");
+    for change in gone {
+        assert_eq!(change["action"], "delete", "{change}");
+        assert_eq!(change["typed"]["file"], "fleet.yaml", "{change}");
+        assert_eq!(change["typed"]["line"], at, "{change}");
+        assert_eq!(change["typed"]["subject"], "Let go of the sandbox", "{change}");
+    }
+    let text = place.run(&["plan", "--against", &base]).exits(0).stdout;
+    let wanted = format!("  fleet.yaml:{at}, commit ");
+    assert!(
+        text.contains(&wanted) && text.contains("Let go of the sandbox"),
+        "{text}"
+    );
+}

@@ -90,7 +90,7 @@ pub struct ChangeReport {
     pub fields: Vec<FieldReport>,
     /// What keeps it from being made; empty when it goes ahead.
     pub waits: Vec<WaitReport>,
-    /// Where the unit is typed, of an object that is new.
+    /// Where the unit is typed, of an object that is new; of one that goes with its unit, the line that lets go of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typed: Option<TypedReport>,
     /// What it costs those who run on the cluster; absent where nobody would notice.
@@ -276,7 +276,7 @@ fn change(change: &Change, plan: &Plan) -> ChangeReport {
     ChangeReport {
         disruption: plan.forecast.changes.get(&change.id).map(disruption),
         typed: match change.reason {
-            Reason::New => plan.origins.units.get(&change.unit).map(typed),
+            Reason::New | Reason::Removed => plan.origins.units.get(&change.unit).map(typed),
             _ => None,
         },
         unit: unit(&change.unit),
