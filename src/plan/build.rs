@@ -560,10 +560,13 @@ fn with_facts<R>(
         *recorded_of.entry(unit.clone()).or_default() += stored.inventory.entries.len();
     }
     let sighted = sighted(inputs);
+    let observations = inputs.observed.values().flat_map(|observation| &observation.strangers);
+    let strangers = observations.map(|(id, found)| (id.clone(), found.clone())).collect();
     let desired = inputs.desired.values().map(|unit| unit.manifests.len());
     let facts = Facts {
         remake: &fleet.remake,
         sighted: &sighted,
+        strangers: &strangers,
         limits: &fleet.limits,
         decommission: &fleet.decommission,
         units: &units,

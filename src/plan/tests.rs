@@ -166,7 +166,7 @@ impl World {
         let observation = Observation {
             objects: self.observed.clone(),
             schemas: BTreeMap::from([(kind, std::sync::Arc::new(schema()))]),
-            copied: BTreeMap::new(),
+            ..Observation::default()
         };
         let desired = self.desired.iter().map(|(unit, manifests)| {
             (

@@ -83,6 +83,9 @@ pub struct Observation {
     pub schemas: BTreeMap<Kind, Arc<Schema>>,
     /// Desired documents whose `copyFrom` was filled in, by id: what is really wanted of them.
     pub copied: BTreeMap<ResourceId, Copied>,
+    /// Of namespaces that are recorded and not desired: what lives there and was not asked about, in words. One in which nothing
+    /// does is left out; one that could not be looked into is unknown itself.
+    pub strangers: BTreeMap<ResourceId, Vec<String>>,
 }
 
 /// A document whose `copyFrom` was filled in. Holds secrets.

@@ -117,7 +117,7 @@ fn seen(spec: &Value) -> BTreeMap<Target, Observation> {
     let observation = Observation {
         objects: BTreeMap::from([(manifest(spec).id, object)]),
         schemas: BTreeMap::from([(kind, schema)]),
-        copied: BTreeMap::new(),
+        ..Observation::default()
     };
     BTreeMap::from([(on(), observation)])
 }

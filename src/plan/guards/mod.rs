@@ -10,6 +10,7 @@ mod delete_cap;
 mod expired_waiver;
 mod immutable;
 mod incomplete;
+mod inhabited;
 pub mod node_cap;
 mod not_ours;
 mod older_revision;
@@ -57,6 +58,8 @@ pub struct Facts<'a> {
     pub remake: &'a BTreeMap<UnitId, Timestamp>,
     /// Where on OCI something that is recorded was seen.
     pub sighted: &'a BTreeSet<Place>,
+    /// What lives in namespaces that are to go, and is not the fleet's.
+    pub strangers: &'a BTreeMap<ResourceId, Vec<String>>,
     /// How control planes come to the release that the files want.
     pub courses: &'a BTreeMap<UnitId, Course>,
     /// The time.
@@ -112,6 +115,7 @@ pub fn all() -> &'static [&'static dyn Guard] {
         &protect_until::ProtectUntil,
         &protected::Protected,
         &adopted::Adopted,
+        &inhabited::Inhabited,
         &shrunken::Shrunken,
         &delete_cap::DeleteCap,
     ]
@@ -218,6 +222,7 @@ mod tests {
         pub(super) waived: BTreeMap<ClusterName, Waived>,
         pub(super) remake: BTreeMap<UnitId, Timestamp>,
         pub(super) sighted: BTreeSet<Place>,
+        pub(super) strangers: BTreeMap<ResourceId, Vec<String>>,
         pub(super) courses: BTreeMap<UnitId, Course>,
         pub(super) now: Timestamp,
     }
@@ -242,6 +247,7 @@ mod tests {
                 waived: BTreeMap::new(),
                 remake: BTreeMap::new(),
                 sighted: BTreeSet::new(),
+                strangers: BTreeMap::new(),
                 courses: BTreeMap::new(),
                 now: Timestamp::UNIX_EPOCH,
             }
@@ -267,6 +273,7 @@ mod tests {
                 waived: &self.waived,
                 remake: &self.remake,
                 sighted: &self.sighted,
+                strangers: &self.strangers,
                 courses: &self.courses,
                 now: self.now,
             }

@@ -29,6 +29,7 @@ mod discovery;
 mod everything;
 mod health;
 mod http;
+mod inhabited;
 mod inventory;
 mod lease;
 mod ledger;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::KubernetesProvider;
 use super::discovery::{Discovery, kind_of};
 use super::http::gather;
-use super::list;
 use super::status::is_secret;
+use super::{inhabited, list};
 use crate::providers::{Kind, Observation, ObserveRequest, Observed, ProviderError};
 use crate::resource::ResourceId;
 use crate::resource::mark::FLEET_LABEL;
@@ -39,11 +39,37 @@ impl KubernetesProvider {
                 }
             }
         }
+        let strangers = self
+            .look_into_what_goes(&discovery, &asked, &request, &mut objects)
+            .await;
         Ok(Observation {
             objects,
             schemas,
             copied,
+            strangers,
         })
+    }
+
+    /// What lives in namespaces that are to go. One that can't be looked into is not known.
+    async fn look_into_what_goes(
+        &self,
+        discovery: &Discovery,
+        asked: &Asked<'_>,
+        request: &ObserveRequest<'_>,
+        objects: &mut BTreeMap<ResourceId, Observed>,
+    ) -> BTreeMap<ResourceId, Vec<String>> {
+        let recorded = request.recorded.iter().map(|entry| &entry.id);
+        let desired: BTreeSet<&ResourceId> = request.desired.iter().map(|manifest| &manifest.id).collect();
+        let going = inhabited::going(recorded, |id| desired.contains(id), objects);
+        let mut strangers = BTreeMap::new();
+        for (namespace, found) in self.strangers(discovery, going, asked).await {
+            match found {
+                Ok(found) if found.is_empty() => {}
+                Ok(found) => drop(strangers.insert(namespace, found)),
+                Err(reason) => drop(objects.insert(namespace, Observed::Unknown(reason))),
+            }
+        }
+        strangers
     }
 
     async fn look_at(

@@ -250,3 +250,37 @@ fn a_pool_that_does_not_go_holds_up_no_other_cluster() {
     place("skipped HostedCluster clusters-stuck/stuck: it needs NodePool clusters-stuck/stuck-a, which failed");
     assert!(stage.is_there("stuck", "hostedcluster", "stuck"));
 }
+
+#[test]
+fn a_namespace_does_not_go_while_others_live_in_it() {
+    let Some(stage) = Stage::of("housing", "", &["housing", "house"]) else {
+        return;
+    };
+    stage.run(&["apply", "--yes"]).exits(0);
+    // Somebody puts a control plane of his own beside ours, as `hypershift create cluster` would with --namespace.
+    let mut theirs = stage.get("housing", "hostedcluster", "housing");
+    theirs["metadata"] = serde_json::json!({"name": "theirs", "namespace": "clusters-housing"});
+    theirs["status"].take();
+    stage.login.kubectl_in(&["create", "-f", "-"], &theirs.to_string());
+    let before = stage.uids("housing");
+    stage.without_cluster("housing");
+    stage.fleet("  decommission: [{cluster: housing, reason: replaced}]");
+    let mark = stage.login.mark();
+    let refused = stage.run(&["apply", "--yes"]).exits(3);
+    assert!(
+        refused.stdout.contains("HostedCluster clusters-housing/theirs"),
+        "{}",
+        refused.stdout
+    );
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    assert_eq!(stage.uids("housing"), before);
+
+    // Who goes on with the rest, or is a daemon, leaves the namespace and what is in it.
+    stage.run(&["apply", "--yes", "--keep-going"]).exits(3);
+    assert!(!stage.is_there("housing", "hostedcluster", "housing"));
+    assert!(stage.is_there("housing", "hostedcluster", "theirs"));
+    stage.kubectl("housing", &["delete", "hostedcluster", "theirs"]);
+    stage.run(&["apply", "--yes"]).exits(0);
+    let namespace = stage.login.get(&["namespace", "clusters-housing"]);
+    assert!(namespace["metadata"]["deletionTimestamp"].is_string(), "{namespace}");
+}
