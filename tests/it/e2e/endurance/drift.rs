@@ -266,6 +266,12 @@ pub(super) struct Repairs {
     passed_over: u32,
 }
 
+impl Repairs {
+    pub(super) fn count(&self) -> usize {
+        self.took.len()
+    }
+}
+
 impl fmt::Display for Repairs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = |percent: usize| {

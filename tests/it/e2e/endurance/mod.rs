@@ -87,12 +87,11 @@ fn nothing_of_the_daemon_grows_while_commits_and_drift_go_on() {
     fleet.stage.is_settled();
     daemon.ends();
 
-    tell(&format!(
-        "{} s: {} commits, drift repaired {}",
-        time.as_secs(),
-        fleet.commits,
-        drifter.repairs()
-    ));
+    let repairs = drifter.repairs();
+    let seconds = time.as_secs();
+    tell(&format!("{seconds} s: {} commits, drift repaired {repairs}", fleet.commits));
+    // One a second is what is drawn; where a machine is too slow for that, there is still something to be seen.
+    assert!(repairs.count() as u64 >= seconds / 4, "hardly anything drifted: {repairs}");
     let mut grown = Vec::new();
     for (figure, growth) in &FIGURES {
         let judged = growth.judge(samples.of(*figure));
