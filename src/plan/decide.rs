@@ -487,7 +487,6 @@ pub(super) fn owners(object: &Value) -> Vec<Value> {
     entries
 }
 
-/// Whether all that differs was last set by ourselves.
 /// Whether each field that changes is to name something that is still to be made.
 fn is_all_to_come(change: &Change) -> bool {
     let names = |field: &FieldDiff| {
@@ -497,6 +496,7 @@ fn is_all_to_come(change: &Change) -> bool {
     !change.unresolved.is_empty() && !change.fields.is_empty() && change.fields.iter().all(names)
 }
 
+/// Whether all that differs was last set by ourselves.
 fn is_all_ours(fields: &[FieldDiff]) -> bool {
     let is_ours = |field: &FieldDiff| field.owner.as_ref().is_some_and(|owner| owner.manager == MANAGER);
     !fields.is_empty() && fields.iter().all(is_ours)

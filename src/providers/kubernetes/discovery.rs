@@ -228,8 +228,6 @@ impl KubernetesProvider {
         Ok(discovery)
     }
 
-    /// What was discovered last, for a kind; asked anew where that is nothing, or lacks the kind (its CRD may have come
-    /// since).
     /// Whether the server has a kind, at any version; none where that can't be told. Asks nothing that an observation has
     /// not asked already.
     pub async fn serves(&self, group: &str, kind: &str) -> Option<bool> {
@@ -245,6 +243,8 @@ impl KubernetesProvider {
         discovery.serves(group, kind)
     }
 
+    /// What was discovered last, for a kind; asked anew where that is nothing, or lacks the kind (its CRD may have come
+    /// since).
     pub(super) async fn discovered(&self, kind: &Kind) -> Result<Arc<Discovery>, ProviderError> {
         let last = self
             .discovery
