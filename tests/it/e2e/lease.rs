@@ -16,7 +16,7 @@ use crate::support::{ApiServer, Login, Mark};
 
 /// A daemon among several, with a login of its own, so that its requests can be told from the others'.
 pub(super) struct Replica {
-    name: &'static str,
+    pub(super) name: &'static str,
     child: Child,
     login: Login,
     said: Said,
@@ -121,7 +121,7 @@ impl Drop for Replica {
     }
 }
 
-const STANDBY: [&str; 4] = ["--replicas", "standby", "--lease-duration", "1s"];
+pub(super) const STANDBY: [&str; 4] = ["--replicas", "standby", "--lease-duration", "1s"];
 
 /// Who holds the fleet's Lease; empty where nobody does.
 pub(super) fn holder(stage: &Stage) -> String {
@@ -134,7 +134,7 @@ pub(super) fn holder(stage: &Stage) -> String {
 }
 
 /// Writes cluster documents with a pool `a` of so many nodes, and more pools.
-fn wish(stage: &Stage, cluster: &str, replicas: usize, more: &[String]) {
+pub(super) fn wish(stage: &Stage, cluster: &str, replicas: usize, more: &[String]) {
     let first = format!("a: {{profile: general, replicas: {replicas}}}");
     let pools: Vec<&str> = std::iter::once(&first).chain(more).map(String::as_str).collect();
     stage.cluster(cluster, &pools);
@@ -153,70 +153,11 @@ fn generation(stage: &Stage, cluster: &str) -> u64 {
 }
 
 /// The next number of a seed.
-fn draw(seed: &mut u64, below: u64) -> u64 {
+pub(super) fn draw(seed: &mut u64, below: u64) -> u64 {
     *seed = seed
         .wrapping_mul(6_364_136_223_846_793_005)
         .wrapping_add(1_442_695_040_888_963_407);
     (*seed >> 33) % below
-}
-
-/// How often the one that works is killed: ten times, or as often as `FLEETWRIGHT_KILLS` says.
-fn kills() -> usize {
-    let told = std::env::var_os("FLEETWRIGHT_KILLS");
-    told.map_or(10, |text| text.to_string_lossy().parse().expect("a number"))
-}
-
-#[test]
-fn whoever_works_is_killed_again_and_again_and_nothing_is_made_or_changed_twice() {
-    let Some(stage) = Stage::new("killed") else { return };
-    let mut pools = Vec::new();
-    wish(&stage, "killed", 2, &pools);
-    let mut replicas = [
-        Replica::start(&stage, "first", &STANDBY),
-        Replica::start(&stage, "second", &STANDBY),
-    ];
-    until("the cluster is there", || {
-        stage.is_there("killed", "nodepool", "killed-a").then_some(())
-    });
-    let mut uids = stage.uids("killed");
-    let before = generation(&stage, "killed");
-    let (rounds, mut seed) = (kills(), 7);
-    for round in 0..rounds {
-        let working = until("one of them works", || {
-            let holder = holder(&stage);
-            replicas.iter().position(|replica| holder.starts_with(replica.name))
-        });
-        if round % 3 == 0 {
-            pools.push(format!("p{round}: {{profile: general}}"));
-        }
-        wish(&stage, "killed", 100 + round, &pools);
-        // Anywhere from before the commit is seen until after all of it is applied.
-        pass(draw(&mut seed, 1500));
-        let name = replicas[working].name;
-        replicas[working].signal("-KILL");
-        replicas[1 - working].says(&["Leads"]);
-        replicas[working] = Replica::start(&stage, name, &STANDBY);
-        has_replicas(&stage, "killed", 100 + round);
-        // The last of the round's objects, too.
-        for pool in &pools {
-            let pool = format!("killed-{}", pool.split(':').next().expect("a name"));
-            stage.kubectl("killed", &["wait", "nodepool", &pool, "--for=create", "--timeout=120s"]);
-        }
-        let now = stage.uids("killed");
-        for (object, uid) in &uids {
-            assert_eq!(now.get(object), Some(uid), "{object} was made again");
-        }
-        uids = now;
-        // Each commit changes it once: a second change would be of one who did not know of the first.
-        assert_eq!(
-            generation(&stage, "killed"),
-            before + round as u64 + 1,
-            "after {round} rounds"
-        );
-    }
-    replicas.into_iter().for_each(Replica::ends);
-    stage.is_settled();
-    assert_eq!(holder(&stage), "", "released");
 }
 
 #[test]

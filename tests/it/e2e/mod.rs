@@ -15,6 +15,7 @@ pub(crate) mod form;
 mod guards;
 mod ignore;
 mod in_cluster;
+mod killed;
 mod lease;
 mod moved;
 mod mutated;

@@ -89,9 +89,15 @@ fn nothing_of_the_daemon_grows_while_commits_and_drift_go_on() {
 
     let repairs = drifter.repairs();
     let seconds = time.as_secs();
-    tell(&format!("{seconds} s: {} commits, drift repaired {repairs}", fleet.commits));
+    tell(&format!(
+        "{seconds} s: {} commits, drift repaired {repairs}",
+        fleet.commits
+    ));
     // One a second is what is drawn; where a machine is too slow for that, there is still something to be seen.
-    assert!(repairs.count() as u64 >= seconds / 4, "hardly anything drifted: {repairs}");
+    assert!(
+        repairs.count() as u64 >= seconds / 4,
+        "hardly anything drifted: {repairs}"
+    );
     let mut grown = Vec::new();
     for (figure, growth) in &FIGURES {
         let judged = growth.judge(samples.of(*figure));
