@@ -94,6 +94,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             if !judgement.problems.is_empty() {
                 let style = diagnostics::Style {
                     color: printer.error_style() == Style::Coloured,
+                    alike: None,
                 };
                 printer.complain(&diagnostics::render(&judgement.problems, &judgement.files, style));
             }

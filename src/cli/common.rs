@@ -28,7 +28,7 @@ pub(super) fn load(args: &FleetArgs, printer: &Printer) -> anyhow::Result<Loaded
 /// Shows what API servers would refuse of a plan, and which rules are about nothing, and adds it to the problems of the files.
 pub(super) fn show_inadmissible(loaded: &mut LoadedFleet, planned: &ops::Planned, printer: &Printer) {
     for found in [&planned.inadmissible, &planned.idle] {
-        show(found, loaded, printer);
+        show(found, loaded, printer, None);
         loaded.diagnostics.extend(found.iter().cloned());
     }
 }
@@ -45,15 +45,23 @@ pub(super) fn trace(loaded: &LoadedFleet, planned: &mut ops::Planned, since: Opt
 
 /// Shows which rules are about nothing.
 pub(super) fn show_idle(loaded: &LoadedFleet, planned: &ops::Planned, printer: &Printer) {
-    show(&planned.idle, loaded, printer);
+    show(&planned.idle, loaded, printer, None);
+}
+
+/// Warnings of one code that are shown to who came for something else; `validate` shows all.
+const ALIKE: usize = 3;
+
+/// Shows the problems of the files on stderr, of warnings that are alike the first; only errors when quiet.
+pub(super) fn show_problems(loaded: &LoadedFleet, printer: &Printer) {
+    show(&loaded.diagnostics, loaded, printer, Some(ALIKE));
 }
 
 /// Shows every problem of the files on stderr; only errors when quiet.
-pub(super) fn show_problems(loaded: &LoadedFleet, printer: &Printer) {
-    show(&loaded.diagnostics, loaded, printer);
+pub(super) fn show_all_problems(loaded: &LoadedFleet, printer: &Printer) {
+    show(&loaded.diagnostics, loaded, printer, None);
 }
 
-fn show(diagnostics: &[Diagnostic], loaded: &LoadedFleet, printer: &Printer) {
+fn show(diagnostics: &[Diagnostic], loaded: &LoadedFleet, printer: &Printer, alike: Option<usize>) {
     let shown: Vec<_> = diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Error || !printer.is_quiet())
@@ -62,6 +70,7 @@ fn show(diagnostics: &[Diagnostic], loaded: &LoadedFleet, printer: &Printer) {
     if !shown.is_empty() {
         let style = report::diagnostics::Style {
             color: printer.error_style() == Style::Coloured,
+            alike,
         };
         printer.complain(&report::diagnostics::render(&shown, &loaded.files, style));
     }

@@ -35,6 +35,7 @@ pub(super) fn read(path: &Path, of_all: &GitArgs, printer: &Printer) -> anyhow::
     let list = ListedFleets::read(file.clone()).map_err(|found| {
         let style = report::diagnostics::Style {
             color: printer.error_style() == Style::Coloured,
+            alike: None,
         };
         printer.complain(&report::diagnostics::render(&found, &[file], style));
         anyhow::anyhow!("{} is no list of fleets: see above", path.display())

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     let admission = ops::check_admission(&loaded, &common::scope_of(&args.fleet));
     loaded.diagnostics.extend(admission.diagnostics.iter().cloned());
     if args.output != ReportFormat::Json {
-        common::show_problems(&loaded, printer);
+        common::show_all_problems(&loaded, printer);
         for line in loaded.notes.iter().chain(&admission.note()) {
             printer.note(line);
         }

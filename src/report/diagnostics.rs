@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::diag::{Diagnostic, Severity, Span};
+use crate::diag::{Code, Diagnostic, Severity, Span};
 use crate::fleet::SourceFile;
 
 /// How to print.
@@ -14,6 +14,8 @@ use crate::fleet::SourceFile;
 pub struct Style {
     /// Whether to use colours.
     pub color: bool,
+    /// So many warnings of one code are shown, and the others counted; none: all are.
+    pub alike: Option<usize>,
 }
 
 /// At most so many clusters are named that one problem holds up.
@@ -28,9 +30,24 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) 
     };
     let texts: BTreeMap<&str, &str> = sources.iter().map(|file| (&*file.path, &*file.text)).collect();
     let mut text = String::new();
+    let mut warned: BTreeMap<Code, usize> = BTreeMap::new();
     for diagnostic in diagnostics {
+        let count = warned.entry(diagnostic.code).or_default();
+        *count += usize::from(diagnostic.severity == Severity::Warning);
+        if style.alike.is_some_and(|alike| *count > alike) {
+            continue;
+        }
         text.push_str(&renderer.render(&groups(diagnostic, &texts)));
         text.push_str("\n\n");
+    }
+    for (code, count) in warned {
+        let more = style.alike.map_or(0, |alike| count.saturating_sub(alike));
+        if more > 0 {
+            let title = format!("{more} more like these; `fleetwright validate` shows them");
+            let group = Group::with_title(Level::WARNING.primary_title(title.as_str()).id(code.id()));
+            text.push_str(&renderer.render(&[group]));
+            text.push_str("\n\n");
+        }
     }
     let summary = summary(diagnostics);
     if !summary.is_empty() {
@@ -183,12 +200,37 @@ mod tests {
     }
 
     #[test]
+    fn warnings_that_are_alike_are_counted_and_errors_are_all_shown() {
+        let of = |code: Code, place| Diagnostic::new(code, "odd").at(&span("a.yaml", place, place + 1));
+        let mut all: Vec<Diagnostic> = (0..5).map(|place| of(Code::EtcdStorage, place)).collect();
+        all.extend((0..5).map(|place| of(Code::UnknownKind, place)));
+        let warnings = all.iter().filter(|one| one.severity == Severity::Warning).count();
+        assert_eq!(warnings, 5);
+        let style = Style {
+            alike: Some(2),
+            ..Style::default()
+        };
+        let text = render(&all, &files(), style);
+        assert_eq!(text.matches(": odd").count(), 2 + 5, "{text}");
+        assert!(text.contains("]: 3 more like these; "), "{text}");
+        assert!(text.ends_with("5 errors, 5 warnings\n"), "{text}");
+        assert_eq!(render(&all, &files(), Style::default()).matches(": odd").count(), 10);
+    }
+
+    #[test]
     fn colour_changes_nothing_but_colour() {
         let problem = Diagnostic::new(Code::UnknownKind, "no such kind")
             .at(&span("a.yaml", 6, 13))
             .hint("look");
-        let plain = render(std::slice::from_ref(&problem), &files(), Style { color: false });
-        let styled = render(&[problem], &files(), Style { color: true });
+        let plain = render(std::slice::from_ref(&problem), &files(), Style::default());
+        let styled = render(
+            &[problem],
+            &files(),
+            Style {
+                color: true,
+                ..Style::default()
+            },
+        );
         assert!(!plain.contains('\u{1b}') && styled.contains('\u{1b}'));
         assert!(
             plain.starts_with("error[FW0201]: no such kind\n --> a.yaml:1:7\n"),
