@@ -23,6 +23,7 @@ mod prune;
 mod rbac;
 mod ready;
 mod recovery;
+mod remotes;
 mod revision;
 mod said;
 mod scope;
