@@ -99,8 +99,9 @@ fn a_fleet_is_read_by_a_password_under_an_authority_of_ones_own() {
     let untrusted = format!("the certificate of {} is not trusted", served.url());
     is_refused(by(Gitea::PASSWORD, &[]), &untrusted);
     is_refused(by(Gitea::PASSWORD, &["--git-ca", &other]), &untrusted);
-    let refused = format!("{} refuses the credentials", served.url());
-    is_refused(by("hunter2", &["--git-ca", &ours]), &refused);
+    let ran = by("hunter2", &["--git-ca", &ours]);
+    assert!(ran.stderr.contains("the server does not accept them"), "{}", ran.stderr);
+    is_refused(ran, &format!("{} refuses the credentials", served.url()));
     // A token stands where a password does.
     served.is_all(by(&served.gitea.token, &["--git-ca", &ours]));
 }
@@ -127,6 +128,16 @@ fn a_fleet_is_read_through_a_proxy_that_has_a_password() {
     is_asked(by(&[], &[("FLEETWRIGHT_GIT_PROXY", proxy.url())]));
     is_asked(by(&[], &[("HTTPS_PROXY", proxy.url())]));
     is_asked(by(&["--git-proxy", proxy.url()], &[]));
+
+    let wrong = proxy.url().replace("u:hunter2", "somebody:hunter2");
+    let without = proxy.url().replace("u:hunter2@", "");
+    for url in [&wrong, &without] {
+        is_refused(by(&["--git-proxy", url], &[]), "the proxy wants a user and a password");
+        is_refused(
+            by(&[], &[("HTTPS_PROXY", url)]),
+            "the proxy wants a user and a password",
+        );
+    }
 }
 
 #[test]
