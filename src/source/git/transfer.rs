@@ -410,6 +410,15 @@ impl Transfer<'_> {
             {
                 GitError::Stalled { url, source }
             }
+            (ErrorCode::Auth, _) if says("proxy authentication") => {
+                let source = Said("the proxy wants a user and a password, or refuses those in its URL".to_owned());
+                GitError::Unreachable { url, source }
+            }
+            // It was given them, and does not say again what it takes.
+            (ErrorCode::Auth, _) if says("that we do not support") && self.told.borrow().asked > 0 => {
+                let source = Said("the server does not accept them".to_owned());
+                GitError::Credentials { url, given, source }
+            }
             (ErrorCode::Auth, _) => GitError::Credentials { url, given, source },
             (ErrorCode::Certificate, _) => GitError::Certificate { url, source },
             (_, ErrorClass::Ssl) if says("certificate") => GitError::Certificate { url, source },

@@ -24,6 +24,7 @@ mod prune;
 mod rbac;
 mod ready;
 mod recovery;
+mod remotes;
 mod revision;
 mod said;
 mod scope;

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 
 use git2::{Cred, PushOptions, RemoteCallbacks, Repository};
 use ring::hmac;
@@ -32,14 +33,19 @@ pub(super) fn start(stage: &Stage, more: &[&str]) -> (Daemon, String) {
 
 /// Pushes all of a stage's fleet.
 pub(super) fn push(gitea: &Gitea, stage: &Stage) {
-    let repository = Repository::open(stage.place.fleet()).expect("a repository");
+    push_from(gitea, &stage.place.fleet(), &stage.name);
+}
+
+/// Pushes what is committed in a directory to one of the server's repositories.
+pub(super) fn push_from(gitea: &Gitea, directory: &Path, name: &str) {
+    let repository = Repository::open(directory).expect("a repository");
     let mut callbacks = RemoteCallbacks::new();
     callbacks.credentials(|_, _, _| Cred::userpass_plaintext("tester", &gitea.token));
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks);
     let head = repository.head().expect("a branch");
     let branch = head.name().expect("a name");
-    let mut remote = repository.remote_anonymous(&gitea.url(&stage.name)).expect("a remote");
+    let mut remote = repository.remote_anonymous(&gitea.url(name)).expect("a remote");
     remote
         .push(&[format!("{branch}:refs/heads/main")], Some(&mut options))
         .expect("a push");

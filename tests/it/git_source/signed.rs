@@ -82,7 +82,7 @@ impl SshKeys {
 }
 
 /// A home of gpg, with its agent ended when it goes.
-struct Gpg(TempDir);
+pub(crate) struct Gpg(TempDir);
 
 impl Drop for Gpg {
     fn drop(&mut self) {
@@ -93,7 +93,7 @@ impl Drop for Gpg {
 }
 
 impl Gpg {
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         if !is_there("gpg") {
             return skip("there is no gpg: install gnupg");
         }
@@ -115,7 +115,7 @@ impl Gpg {
     }
 
     /// Makes a key that signs; its fingerprint.
-    fn make(&self, name: &str, kind: &str, expires: &str) -> String {
+    pub(crate) fn make(&self, name: &str, kind: &str, expires: &str) -> String {
         self.run(
             KEYS_MADE,
             &["--quick-generate-key", name, kind, "sign,cert", expires],
@@ -132,11 +132,11 @@ impl Gpg {
         lines.map(|line| line.trim_end_matches(':').to_owned()).collect()
     }
 
-    fn export(&self, name: &str) -> String {
+    pub(crate) fn export(&self, name: &str) -> String {
         String::from_utf8(self.run(NOW, &["--armor", "--export", name], b"")).unwrap()
     }
 
-    fn sign(&self, key: &str, at: i64, payload: &[u8]) -> String {
+    pub(crate) fn sign(&self, key: &str, at: i64, payload: &[u8]) -> String {
         let args = ["--armor", "--detach-sign", "--local-user", key];
         String::from_utf8(self.run(at, &args, payload)).unwrap()
     }

@@ -30,10 +30,10 @@ pub(crate) struct Gitea {
 /// The file of the SSH server's key.
 const HOST_KEY: &str = "host_key";
 
-/// The user's password.
-const PASSWORD: &str = "only-for-tests-1";
-
 impl Gitea {
+    /// The user's password.
+    pub(crate) const PASSWORD: &str = "only-for-tests-1";
+
     /// A server of one's own; none where it can't be had.
     ///
     /// # Panics
@@ -110,7 +110,7 @@ impl Gitea {
             "--username",
             "tester",
             "--password",
-            PASSWORD,
+            Self::PASSWORD,
             "--email",
             "tester@example.org",
             "--must-change-password=false",
@@ -196,7 +196,7 @@ impl Gitea {
     /// Calls the API with the user's password; the whole answer, or none where nobody answers.
     pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        let login = STANDARD.encode(format!("tester:{PASSWORD}"));
+        let login = STANDARD.encode(format!("tester:{}", Self::PASSWORD));
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {login}\r\nConnection: close\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

@@ -23,8 +23,10 @@ mod gitea;
 mod keeper;
 mod login;
 mod promtool;
+mod proxy;
 mod server;
 mod sshd;
+mod tls;
 
 pub(crate) use admission::Holding;
 #[allow(unused_imports, reason = "the type of what a test keeps")]
@@ -35,8 +37,10 @@ pub(crate) use gitea::Gitea;
 #[allow(unused_imports, reason = "the type of what a test keeps")]
 pub(crate) use login::{Login, kubeconfig};
 pub(crate) use promtool::promtool;
+pub(crate) use proxy::Proxy;
 pub(crate) use server::ApiServer;
 pub(crate) use sshd::Sshd;
+pub(crate) use tls::Tls;
 
 /// The upstream definitions that the shared server has, as YAML documents; the error says what is missing.
 pub(crate) fn crds() -> Result<&'static str, &'static str> {
