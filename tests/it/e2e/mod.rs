@@ -31,12 +31,14 @@ mod scope;
 mod several;
 mod source;
 mod stale;
+mod suspended;
 mod sync;
 mod take_over;
 mod telemetry;
 mod terminal;
 mod upgrade;
 mod wait;
+mod webhooks;
 mod whole;
 
 use std::collections::BTreeMap;

@@ -26,7 +26,7 @@ fn nodes(stage: &Stage, nodes: u32) {
 
 /// Waits until the FleetStatus says why what the repository holds is not in force, and gives the revision that is.
 #[track_caller]
-fn refused(stage: &Stage, words: &[&str]) -> String {
+pub(super) fn refused(stage: &Stage, words: &[&str]) -> String {
     let path = [
         "get",
         "fleetstatus",

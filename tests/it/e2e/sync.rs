@@ -41,7 +41,7 @@ pub(super) fn pools(stage: &Stage, a: u32, b: u32) {
 
 /// Waits until the ClusterSync of the stage's cluster has a value at a path.
 #[track_caller]
-fn says(stage: &Stage, path: &str, value: &str) {
+pub(super) fn says(stage: &Stage, path: &str, value: &str) {
     let name = object(stage);
     let there = [
         "wait",
@@ -71,7 +71,7 @@ fn object(stage: &Stage) -> String {
     format!("{0}.{0}", stage.name)
 }
 
-fn cluster_sync(stage: &Stage) -> Value {
+pub(super) fn cluster_sync(stage: &Stage) -> Value {
     stage.login.get(&["clustersync", &object(stage), "-n", NAMESPACE])
 }
 

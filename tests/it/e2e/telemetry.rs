@@ -33,22 +33,39 @@ pub(super) fn start(stage: &Stage, more: &[&str]) -> (Daemon, String) {
 
 /// Pushes all of a stage's fleet.
 pub(super) fn push(gitea: &Gitea, stage: &Stage) {
-    push_from(gitea, &stage.place.fleet(), &stage.name);
+    push_branch(gitea, stage, "main");
+}
+
+/// The same, as a branch of this name.
+pub(super) fn push_branch(gitea: &Gitea, stage: &Stage, branch: &str) {
+    push_as(gitea, (&stage.place.fleet(), &stage.name), branch);
 }
 
 /// Pushes what is committed in a directory to one of the server's repositories.
 pub(super) fn push_from(gitea: &Gitea, directory: &Path, name: &str) {
+    push_as(gitea, (directory, name), "main");
+}
+
+fn push_as(gitea: &Gitea, (directory, name): (&Path, &str), branch: &str) {
     let repository = Repository::open(directory).expect("a repository");
+    let head = repository.head().expect("a branch");
+    let head = head.name().expect("a name");
+    send_spec(gitea, (&repository, name), &format!("{head}:refs/heads/{branch}"));
+}
+
+/// Pushes what a refspec says.
+pub(super) fn push_spec(gitea: &Gitea, stage: &Stage, spec: &str) {
+    let repository = Repository::open(stage.place.fleet()).expect("a repository");
+    send_spec(gitea, (&repository, &stage.name), spec);
+}
+
+fn send_spec(gitea: &Gitea, (repository, name): (&Repository, &str), spec: &str) {
     let mut callbacks = RemoteCallbacks::new();
     callbacks.credentials(|_, _, _| Cred::userpass_plaintext("tester", &gitea.token));
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks);
-    let head = repository.head().expect("a branch");
-    let branch = head.name().expect("a name");
     let mut remote = repository.remote_anonymous(&gitea.url(name)).expect("a remote");
-    remote
-        .push(&[format!("{branch}:refs/heads/main")], Some(&mut options))
-        .expect("a push");
+    remote.push(&[spec], Some(&mut options)).expect("a push");
 }
 
 #[test]
@@ -123,12 +140,17 @@ fn signed(body: &str) -> String {
 }
 
 fn signed_with(secret: &str, body: &str) -> String {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body.as_bytes());
-    let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("x-hub-signature-256: sha256={tag}\r\n")
+    format!("x-hub-signature-256: sha256={}\r\n", tag(secret, body))
 }
 
-fn post(address: &str, headers: &str, body: &str) -> u16 {
+/// HMAC-SHA256 of a body, in hex.
+pub(super) fn tag(secret: &str, body: &str) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body.as_bytes());
+    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Sends a body with these headers; gives the answer's status.
+pub(super) fn post(address: &str, headers: &str, body: &str) -> u16 {
     send(
         address,
         &format!("{headers}content-length: {}\r\n", body.len()),

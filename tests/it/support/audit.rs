@@ -24,6 +24,8 @@ pub(crate) struct Sent {
     pub(crate) verb: String,
     /// Path and query.
     pub(crate) path: String,
+    /// When the server got it.
+    pub(crate) at: String,
 }
 
 /// The end of the log.
@@ -46,6 +48,7 @@ pub(crate) fn since(log: &Path, mark: Mark) -> Vec<Sent> {
                 agent: text("/userAgent"),
                 verb: text("/verb"),
                 path: text("/requestURI"),
+                at: text("/requestReceivedTimestamp"),
             }
         })
         .collect()

@@ -71,8 +71,14 @@ impl Login {
 
     /// What this user sent since, `(verb, path with query)`, in order.
     pub(crate) fn requests_since(&self, mark: Mark) -> Vec<(String, String)> {
-        let mine = |sent: Sent| (sent.user == self.user).then_some((sent.verb, sent.path));
-        audit::since(&self.log, mark).into_iter().filter_map(mine).collect()
+        let sent = self.sent_since(mark).into_iter();
+        sent.map(|sent| (sent.verb, sent.path)).collect()
+    }
+
+    /// The same with all that is known of each request.
+    pub(crate) fn sent_since(&self, mark: Mark) -> Vec<Sent> {
+        let all = audit::since(&self.log, mark).into_iter();
+        all.filter(|sent| sent.user == self.user).collect()
     }
 
     /// Runs kubectl as this user.

@@ -14,7 +14,7 @@ use crate::support::{Behind, Gate, Gitea};
 
 /// What holds while the source is away: the last revision is in force and kept to, and it is said why no newer one is.
 #[track_caller]
-fn keeps_on(stage: &Stage, daemon: &Daemon, revision: git2::Oid, why: &str) {
+pub(super) fn keeps_on(stage: &Stage, daemon: &Daemon, revision: git2::Oid, why: &str) {
     let status = daemon.status();
     assert_eq!(status["revision"], revision.to_string());
     let said = status["sourceError"].as_str().unwrap_or_default();
@@ -29,7 +29,7 @@ fn keeps_on(stage: &Stage, daemon: &Daemon, revision: git2::Oid, why: &str) {
 }
 
 /// Pushes all of a stage's fleet to a bare repository.
-fn push_to(stage: &Stage, path: &Path) {
+pub(in crate::e2e) fn push_to(stage: &Stage, path: &Path) {
     let repository = Repository::open(stage.place.fleet()).expect("a repository");
     let branch = repository.head().expect("a branch").name().expect("a name").to_owned();
     let mut remote = repository

@@ -3,8 +3,9 @@
 
 mod api_server;
 mod away;
+mod branch;
 mod disk;
-mod git;
+pub(super) mod git;
 mod storm;
 mod suspend;
 mod token;

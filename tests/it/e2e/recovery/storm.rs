@@ -72,6 +72,14 @@ fn made(served: &Served) -> BTreeMap<(&'static str, String), usize> {
     made
 }
 
+/// Calls that the budget lets through at once in a region, as they are measured.
+fn budget_left(metrics: &str, region: &str) -> Option<f64> {
+    let label = format!("region=\"{region}\"");
+    let mut lines = metrics.lines();
+    let line = lines.find(|line| line.starts_with("fleetwright_oci_budget_left{") && line.contains(&label))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
 #[test]
 fn while_oci_refuses_everything_kubernetes_is_kept_up_and_after_it_all_is_made_and_nothing_twice() {
     let Some(stage) = stage("stormy") else { return };
@@ -129,6 +137,10 @@ fn while_oci_refuses_everything_kubernetes_is_kept_up_and_after_it_all_is_made_a
     }
     gate.put(Behind::Server);
     daemon.says(&["looked at", "network alone", "in sync"]);
+    let left = until("the budget is measured", || {
+        budget_left(&daemon.get("/metrics").1, "us-ashburn-1")
+    });
+    assert!((0.0..=BURST).contains(&left), "{left} calls");
     let made = made(&served);
     assert!(made.len() > 4, "{made:?}");
     assert!(made.values().all(|times| *times == 1), "{made:?}");
