@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use super::audit::{self, Mark, Sent};
 
 /// Tokens of users that may do everything, and of such that may do nothing until a test gives them a role.
-pub(crate) const ADMINS: usize = 192;
+pub(crate) const ADMINS: usize = 512;
 pub(crate) const NOBODIES: usize = 32;
 
 /// The token file: token, name, uid, groups.
