@@ -16,6 +16,7 @@ use super::events::Events;
 use super::pace::Pacer;
 use super::touched::{Touched, Watcher};
 use crate::daemon::connections::one_of;
+use crate::daemon::state::State;
 use crate::ops::{Access, LoadedFleet};
 use crate::providers::fence::Fence;
 use crate::providers::kubernetes::{KubernetesProvider, unit_of};
@@ -271,9 +272,30 @@ impl Teller {
                     self.notice(round, SyncKind::FleetStatus, before.fleets.get(&record.name), record);
                 }
                 self.known = Some(records);
-                self.is_stale = false;
+                if std::mem::take(&mut self.is_stale) {
+                    self.doubt_suspensions();
+                }
                 Ok(())
             }
+        }
+    }
+
+    /// Has what was last seen to be suspended looked at again. A suspension that a look saw and that was not heard of here, since
+    /// nothing could be read just then, may have ended meanwhile: nothing that is read tells of that.
+    fn doubt_suspensions(&self) {
+        let suspended: Vec<UnitId> = {
+            let board = self.desk.board();
+            let is_meant =
+                |said: &Said| said.facts.on == self.on && matches!(said.facts.state, Some(State::Suspended { .. }));
+            let units = board.units.iter().filter(|(_, said)| is_meant(said));
+            units.map(|(unit, _)| unit.clone()).collect()
+        };
+        for unit in suspended {
+            self.desk.ask(Ask {
+                on: self.on.clone(),
+                unit: Some(unit),
+                token: None,
+            });
         }
     }
 

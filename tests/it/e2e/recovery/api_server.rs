@@ -160,10 +160,22 @@ fn who_resumes_after_an_outage_is_heard_although_nobody_heard_it_end() {
     let Some((mut server, stage, _)) = stage("resumed") else {
         return;
     };
-    let mut daemon = Daemon::start(&stage, &SELDOM);
+    // Whoever is not heard at once is heard by the next regular look.
+    let mut daemon = Daemon::start(&stage, &["--resync", "1m"]);
     in_sync(&stage, &mut daemon);
     stage.run(&["suspend", "resumed", "--reason", "an incident"]).exits(0);
     daemon.says(&["looked at", "cluster resumed", "suspended"]);
+    // Who tells has heard of it too by then.
+    let told = [
+        "wait",
+        "clustersync",
+        "resumed.resumed",
+        "--for=jsonpath={.status.state}=Suspended",
+        "--timeout=120s",
+    ];
+    stage
+        .login
+        .kubectl(&[&told[..], &["-n", "fleetwright-system"]].concat());
     server.stop();
     wish(&stage, 5, 3);
     // Neither who looks nor who tells gets an answer, in whichever order.
