@@ -7,6 +7,7 @@ use super::ignore::{self, About, IgnoredField};
 use super::known::restore;
 use super::unwanted::seen;
 use crate::inventory::{Entry, OciEntry};
+use crate::providers::{Observation, Observed};
 use crate::resource::oci::{self, FieldDifference, Former, RecordSet};
 use crate::resource::{Manifest, Stewardship};
 
@@ -84,6 +85,17 @@ pub(super) fn has_ended(change: &Change) -> bool {
     change.action == Action::Update && change.ownership == Ownership::Ours && change.fields.iter().any(ended)
 }
 
+/// Whether a route of the fleet's may lead to a gateway: OCI keeps it as long as one does.
+pub(super) fn may_be_routed_to(observation: Option<&Observation>, ocid: &str) -> bool {
+    let objects = observation.into_iter().flat_map(|observation| &observation.objects);
+    let mut tables = objects.filter(|(id, _)| id.kind.starts_with("RouteTable"));
+    tables.any(|(_, seen)| match seen {
+        Observed::Present(live) => live.text.contains(ocid),
+        Observed::Unknown(_) => true,
+        Observed::Absent => false,
+    })
+}
+
 /// It goes, and the next plan makes it anew.
 pub(super) fn remade(change: Change, live: &Value) -> Change {
     Change {
@@ -143,5 +155,36 @@ pub(super) fn entry(document: &Value, before: Option<&OciEntry>, incarnation: u3
             .map_or_else(Vec::new, |(kind, spec)| oci::named(kind, spec)),
         at: spec.as_object().and_then(RecordSet::of).map(|set| set.uid()),
         adopted: before.is_some_and(|entry| entry.adopted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::change::tests::change;
+    use crate::providers::LiveObject;
+
+    #[test]
+    fn where_a_route_table_is_not_known_it_may_lead_there() {
+        let routed = |kind: &str, seen: Observed| {
+            let id = change("a", kind, "x", Action::Leave).id;
+            let objects = [(id, seen)].into();
+            let observation = Observation {
+                objects,
+                ..Observation::default()
+            };
+            may_be_routed_to(Some(&observation), "ocid1.gateway.a")
+        };
+        let table = |leads_to: &str| {
+            Observed::Present(LiveObject {
+                uid: "t".to_owned(),
+                version: "1".to_owned(),
+                text: format!(r#"{{"routeRules": [{{"networkEntityId": "{leads_to}"}}]}}"#).into(),
+            })
+        };
+        assert!(routed("RouteTable", table("ocid1.gateway.a")) && routed("RouteTableRules", table("ocid1.gateway.a")));
+        assert!(!routed("RouteTable", table("ocid1.gateway.b")) && !routed("RouteTable", Observed::Absent));
+        assert!(routed("RouteTable", Observed::Unknown("no answer".to_owned())));
+        assert!(!routed("Subnet", Observed::Unknown("no answer".to_owned())));
     }
 }

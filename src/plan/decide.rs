@@ -52,16 +52,6 @@ impl Context<'_> {
         self.observed.get(&id.target)?.objects.get(id)
     }
 
-    /// Whether a route of the fleet's leads to a gateway: OCI keeps it as long as one does.
-    fn is_routed_to(&self, ocid: &str) -> bool {
-        let observed = self.observed.get(&Target::Oci);
-        let mut objects = observed.into_iter().flat_map(|observation| &observation.objects);
-        objects.any(|(id, seen)| match seen {
-            Observed::Present(live) => id.kind.starts_with("RouteTable") && live.text.contains(ocid),
-            Observed::Absent | Observed::Unknown(_) => false,
-        })
-    }
-
     fn schema(&self, manifest: &Manifest) -> Option<&Arc<Schema>> {
         let kind = Kind {
             group: manifest.id.group.clone(),
@@ -292,7 +282,8 @@ fn present(
     if manifest.id.target == Target::Oci {
         let wanted = document.expose().clone();
         let change = cloud::present(change, manifest, wanted, &live, entry, (&about, ignored))?;
-        let is_remade = cloud::has_ended(&change) && !context.is_routed_to(&object.uid);
+        let observation = context.observed.get(&Target::Oci);
+        let is_remade = cloud::has_ended(&change) && !cloud::may_be_routed_to(observation, &object.uid);
         return Some(if is_remade {
             cloud::remade(change, &live)
         } else {
