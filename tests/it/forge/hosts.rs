@@ -1,17 +1,13 @@
 //! GitHub and GitLab, as far as `report` speaks to them.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::host::{Asked, Host, Said};
 use super::{Reporter, authorities, report_of};
 use crate::cli::{Ran, Workplace};
+use crate::support::tls_config;
 
 const HEAD: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 const MERGE: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -320,16 +316,6 @@ fn a_token_goes_by_https_alone_and_what_is_no_report_goes_nowhere() {
 
 #[test]
 fn a_host_with_a_certificate_of_its_own_is_trusted_where_it_is_named() {
-    let key = crate::fleet_support::repository("tests/it/oci_client/keys/loopback.key.pem");
-    let certificate = CertificateDer::from_pem_file(authorities()).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_file(key).expect("a key");
-    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
-    let config = ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .expect("a configuration");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -339,7 +325,7 @@ fn a_host_with_a_certificate_of_its_own_is_trusted_where_it_is_named() {
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .expect("a port");
     let api = format!("https://{}", listener.local_addr().expect("an address"));
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let acceptor = tokio_rustls::TlsAcceptor::from(tls_config());
     runtime.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else {

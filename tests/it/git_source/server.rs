@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,11 +9,10 @@ use std::time::{Duration, Instant};
 use fleetwright::resource::Secret;
 use fleetwright::source::git::{Credentials, GitError, Phase, Proxy, Remote};
 
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tokio_rustls::rustls::{ServerConnection, StreamOwned};
 
 use super::{SILENCE, Upstream, chain, mirror, refused};
+use crate::support::tls_config;
 
 /// Much longer than any of this takes; a test that comes here has failed.
 const NEVER: Duration = Duration::from_secs(120);
@@ -320,16 +318,7 @@ fn a_proxy_is_asked_instead_of_the_server_and_its_password_is_not_shown() {
 
 #[test]
 fn a_certificate_is_trusted_once_its_authority_is_given() {
-    let certificate = CertificateDer::from_pem_slice(include_bytes!("../oci_client/keys/loopback.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../oci_client/keys/loopback.key.pem")).unwrap();
-    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
-    let config = ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    let config = Arc::new(config);
+    let config = tls_config();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://127.0.0.1:{}/fleet.git", listener.local_addr().unwrap().port());
     thread::spawn(move || {

@@ -14,12 +14,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::cloud::{Cloud, Server, https, serve};
 use super::{Given, KEY_A, call};
+use crate::support::tls_config;
 
 fn client(address: &str, attempts: u32) -> Client {
     let mut options = Options::new(https());
@@ -115,18 +113,9 @@ async fn nothing_goes_far_without_tls() {
 
 #[tokio::test]
 async fn an_authority_of_ones_own_is_trusted_and_no_other() {
-    let certificate = CertificateDer::from_pem_slice(include_bytes!("keys/loopback.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("keys/loopback.key.pem")).unwrap();
-    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
-    let config = ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("https://{}", listener.local_addr().unwrap());
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let acceptor = tokio_rustls::TlsAcceptor::from(tls_config());
     let serving = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();

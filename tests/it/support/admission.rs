@@ -9,14 +9,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::Login;
+use super::{Login, tls};
 
 const CERTIFICATE: &str = include_str!("../oci_client/keys/loopback.pem");
-const KEY: &str = include_str!("../oci_client/keys/loopback.key.pem");
 
 /// As long as an API server waits for a webhook.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -76,7 +73,7 @@ impl Holding {
             }),
         };
         let shared = holding.shared.clone();
-        let config = Arc::new(config());
+        let config = tls::config();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (shared, config) = (shared.clone(), config.clone());
@@ -130,18 +127,6 @@ impl Holding {
     pub(crate) fn remove(&self, login: &Login) {
         login.kubectl(&["delete", self.kind, &self.name]);
     }
-}
-
-fn config() -> ServerConfig {
-    let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).expect("a key");
-    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
-    ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .expect("they belong together")
 }
 
 type Stream = StreamOwned<ServerConnection, TcpStream>;

@@ -40,7 +40,7 @@ pub(crate) use promtool::promtool;
 pub(crate) use proxy::Proxy;
 pub(crate) use server::ApiServer;
 pub(crate) use sshd::Sshd;
-pub(crate) use tls::Tls;
+pub(crate) use tls::{Tls, config as tls_config};
 
 /// The upstream definitions that the shared server has, as YAML documents; the error says what is missing.
 pub(crate) fn crds() -> Result<&'static str, &'static str> {

@@ -23,7 +23,7 @@ impl Tls {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("its address");
-        let acceptor = acceptor();
+        let acceptor = TlsAcceptor::from(config());
         runtime.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(forward(acceptor.clone(), client, port));
@@ -55,7 +55,8 @@ fn key(name: &str) -> PathBuf {
     crate::fleet_support::repository("tests/it/oci_client/keys").join(name)
 }
 
-fn acceptor() -> TlsAcceptor {
+/// What a server on loopback speaks TLS by, for whoever trusts [`Tls::authority`].
+pub(crate) fn config() -> Arc<ServerConfig> {
     let certificate = CertificateDer::from_pem_file(Tls::authority()).expect("a certificate");
     let key = PrivateKeyDer::from_pem_file(key("loopback.key.pem")).expect("a key");
     let provider = tokio_rustls::rustls::crypto::ring::default_provider();
@@ -64,8 +65,8 @@ fn acceptor() -> TlsAcceptor {
         .expect("versions")
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
-        .expect("a configuration");
-    TlsAcceptor::from(Arc::new(config))
+        .expect("they belong together");
+    Arc::new(config)
 }
 
 /// Copies both ways until both sides have said all. A client that does not trust us has gone by then.
