@@ -1,6 +1,6 @@
 //! The OCI resources that a fleet names and does not make: management clusters' networks, networks that exist, DNS zones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -46,10 +46,9 @@ pub(super) fn set(sandbox: &Sandbox, fleet: &Fleet) -> Result<(), SandboxError> 
             put(sandbox, &standing.place, subnet, "subnets", body)?;
         }
     }
-    for cluster in fleet.clusters.values() {
-        zone(sandbox, cluster)?;
-    }
-    Ok(())
+    // Hundreds of clusters share a zone.
+    let zones: BTreeSet<Zone<'_>> = fleet.clusters.values().filter_map(Zone::of).collect();
+    zones.iter().try_for_each(|zone| zone.set(sandbox))
 }
 
 /// The DRG that a management cluster's VCN hangs on.
@@ -70,33 +69,43 @@ fn attached_drg(sandbox: &Sandbox, place: &Place<'_>, ocid: &Ocid, vcn: &Ocid) -
     })
 }
 
-/// The zone that a cluster's records stand in, where it goes by its name.
-fn zone(sandbox: &Sandbox, cluster: &Cluster) -> Result<(), SandboxError> {
-    let zone = cluster.hosted().and_then(|hosted| hosted.dns_zone.as_ref());
-    let (Some(name), Some(Compartment::Id(compartment))) = (zone, &cluster.compartment) else {
-        return Ok(());
-    };
-    if name.starts_with("ocid1.") {
-        return Ok(());
+/// The zone that clusters' records stand in, where it goes by its name.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Zone<'a> {
+    name: &'a str,
+    compartment: &'a str,
+    tenancy: Option<&'a Ocid>,
+    region: &'a str,
+}
+
+impl<'a> Zone<'a> {
+    fn of(cluster: &'a Cluster) -> Option<Self> {
+        let name = cluster.hosted()?.dns_zone.as_deref()?;
+        let Some(Compartment::Id(compartment)) = &cluster.compartment else {
+            return None;
+        };
+        (!name.starts_with("ocid1.")).then_some(Self {
+            name,
+            compartment: compartment.as_str(),
+            tenancy: cluster.tenancy.as_ref(),
+            region: &cluster.region,
+        })
     }
-    let principal = principal(sandbox, cluster.tenancy.as_ref());
-    let oci = sandbox.oci();
-    let there = oci.act(
-        &principal,
-        &cluster.region,
-        "GET",
-        &format!("/20180115/zones/{name}"),
-        &Value::Null,
-    );
-    if there.is_ok() {
-        return Ok(());
+
+    fn set(&self, sandbox: &Sandbox) -> Result<(), SandboxError> {
+        let principal = principal(sandbox, self.tenancy);
+        let oci = sandbox.oci();
+        let path = format!("/20180115/zones/{}", self.name);
+        if oci.act(&principal, self.region, "GET", &path, &Value::Null).is_ok() {
+            return Ok(());
+        }
+        let body = json!({"compartmentId": self.compartment, "name": self.name, "zoneType": "PRIMARY"});
+        let made = oci.act(&principal, self.region, "POST", "/20180115/zones", &body);
+        made.map(drop).map_err(|refusal| SandboxError::Network {
+            ocid: self.name.to_owned(),
+            message: refusal.message,
+        })
     }
-    let body = json!({"compartmentId": compartment.as_str(), "name": name, "zoneType": "PRIMARY"});
-    let made = oci.act(&principal, &cluster.region, "POST", "/20180115/zones", &body);
-    made.map(drop).map_err(|refusal| SandboxError::Network {
-        ocid: name.clone(),
-        message: refusal.message,
-    })
 }
 
 fn principal(sandbox: &Sandbox, tenancy: Option<&Ocid>) -> Principal {

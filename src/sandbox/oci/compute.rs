@@ -136,7 +136,7 @@ fn groups(state: &State, call: &Call, vnic: &Body) -> Result<(), Refusal> {
 
 fn born_instance(state: &mut State, call: &Call, id: &str) {
     let Some(instance) = state.find(id) else { return };
-    let wanted = wanted_vnic(&instance.body);
+    let wanted = wanted_vnic(instance.body());
     let (compartment, domain) = (
         instance.compartment().to_owned(),
         instance.text("availabilityDomain").to_owned(),
@@ -196,12 +196,12 @@ fn born_instance(state: &mut State, call: &Call, id: &str) {
     ]));
     generic::beget(state, call, &VNIC_ATTACHMENT, attachment);
     state.amend(&vnic, |vnic| {
-        vnic.extra.insert("instanceId".to_owned(), id.into());
+        vnic.extra_mut().insert("instanceId".to_owned(), id.into());
     });
     // The launch's own words for the VNIC are not the instance's: what it holds on to is the VNIC.
     state.amend(id, |instance| {
-        instance.body.remove("createVnicDetails");
-        instance.body.remove("subnetId");
+        instance.body_mut().remove("createVnicDetails");
+        instance.body_mut().remove("subnetId");
     });
 }
 
@@ -231,9 +231,10 @@ fn private_ips(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
         .into_iter()
         .find_map(|field| call.query.get(field))
         .ok_or_else(|| Refusal::missing("subnetId or vnicId"))?;
+    let filters = list::Filters::of(call);
     let found = state
         .held(held_by, &PRIVATE_IP)
-        .filter(|record| !record.gone() && list::matches(call, record));
+        .filter(|record| !record.gone() && filters.pass(record));
     list::records(call, found)
 }
 

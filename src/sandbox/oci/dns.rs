@@ -123,7 +123,7 @@ fn born(state: &mut State, _: &Call, id: &str) {
                 "ns1.p00.dns.oraclecloud.net. hostmaster.oracle.com. 1 3600 600 604800 1800",
             ),
         ];
-        zone.extra.insert(ITEMS.to_owned(), records.to_vec().into());
+        zone.extra_mut().insert(ITEMS.to_owned(), records.to_vec().into());
     });
 }
 
@@ -183,7 +183,7 @@ fn read(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
 
 fn shown(zone: &Record, call: &Call) -> Result<Reply, Refusal> {
     let part = Part::of(call);
-    let found = objects(&zone.extra, ITEMS)
+    let found = objects(zone.extra(), ITEMS)
         .filter(|record| part.holds(record))
         .cloned()
         .map(Value::Object);
@@ -208,7 +208,7 @@ fn alter(
         return Err(Refusal::state(format!("{} is {}", zone.id, zone.state())));
     }
     let (id, name) = (zone.id.clone(), zone.text("name").to_owned());
-    let mut records: Vec<Body> = objects(&zone.extra, ITEMS).cloned().collect();
+    let mut records: Vec<Body> = objects(zone.extra(), ITEMS).cloned().collect();
     change(&Part::of(call), &mut records)?;
     for record in &records {
         let domain = normal(text(record, "domain"));
@@ -225,10 +225,10 @@ fn alter(
         })
         .collect();
     state.amend(&id, |zone| {
-        zone.extra.insert(ITEMS.to_owned(), records.into());
-        let serial = zone.body.get("serial").and_then(Value::as_u64).unwrap_or_default() + 1;
-        zone.body.insert("serial".to_owned(), serial.into());
-        zone.body.insert("version".to_owned(), serial.to_string().into());
+        zone.extra_mut().insert(ITEMS.to_owned(), records.into());
+        let serial = zone.body().get("serial").and_then(Value::as_u64).unwrap_or_default() + 1;
+        zone.body_mut().insert("serial".to_owned(), serial.into());
+        zone.body_mut().insert("version".to_owned(), serial.to_string().into());
     });
     let zone = state.get(call, &ZONE, &id)?;
     shown(zone, call)

@@ -40,7 +40,7 @@ pub(super) fn beget(state: &mut State, call: &Call, kind: &'static Kind, fields:
 
 /// Writes down that the call changed a resource.
 pub(super) fn record_write(state: &mut State, call: &Call, id: &str) {
-    if let Some((kind, before)) = state.find(id).map(|record| (record.kind.name, record.body.clone())) {
+    if let Some((kind, before)) = state.find(id).map(|record| (record.kind.name, record.body().clone())) {
         state.log.write(call, kind, id, &before);
     }
 }
@@ -76,7 +76,7 @@ pub(super) fn update(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     state.attach(record);
     checked?;
     record_write(state, call, &id);
-    state.amend(&id, |record| record.body.extend(fields));
+    state.amend(&id, |record| record.body_mut().extend(fields));
     state.find(&id).map(Reply::record).ok_or_else(Refusal::not_found)
 }
 
@@ -113,7 +113,7 @@ pub(super) fn end(state: &mut State, call: &Call, id: &str) {
     if lives {
         state.amend(id, |record| {
             record
-                .body
+                .body_mut()
                 .insert("lifecycleState".to_owned(), kind.life.unmaking.into());
         });
         state.schedule(id, [(after(call.now, kind.life.unmakes), Then::Gone)]);
@@ -122,16 +122,16 @@ pub(super) fn end(state: &mut State, call: &Call, id: &str) {
 
 fn blocks(holder: &Record, target: &Record) -> bool {
     let born_with = || {
-        text(&target.body, "defaultRouteTableId") == holder.id
-            || text(&target.body, "defaultSecurityListId") == holder.id
-            || text(&target.body, "defaultDhcpOptionsId") == holder.id
+        text(target.body(), "defaultRouteTableId") == holder.id
+            || text(target.body(), "defaultSecurityListId") == holder.id
+            || text(target.body(), "defaultDhcpOptionsId") == holder.id
     };
     let default_of_drg = || {
-        let tables = target.body.get("defaultDrgRouteTables").and_then(Value::as_object);
+        let tables = target.body().get("defaultDrgRouteTables").and_then(Value::as_object);
         tables.is_some_and(|tables| tables.values().any(|id| *id == *holder.id))
     };
     let of_a_peering = || {
-        let details = holder.body.get("networkDetails").and_then(Value::as_object);
+        let details = holder.body().get("networkDetails").and_then(Value::as_object);
         details.is_some_and(|details| text(details, "type") == "REMOTE_PEERING_CONNECTION")
     };
     !holder.gone()
@@ -164,7 +164,7 @@ pub(super) fn change_compartment(state: &mut State, call: &Call) -> Result<Reply
         return Err(Refusal::not_found());
     }
     record_write(state, call, &id);
-    state.amend(&id, |record| record.body.extend(fields));
+    state.amend(&id, |record| record.body_mut().extend(fields));
     let work = super::work::finished(state, call, &id);
     Ok(Reply::done(&id).work_request(work))
 }
@@ -172,5 +172,5 @@ pub(super) fn change_compartment(state: &mut State, call: &Call) -> Result<Reply
 /// One field.
 pub(super) fn set(state: &mut State, id: &str, field: &'static str, value: impl Into<Value>) {
     let fields = body([(field, value.into())]);
-    state.amend(id, |record| record.body.extend(fields));
+    state.amend(id, |record| record.body_mut().extend(fields));
 }

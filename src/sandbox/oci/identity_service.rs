@@ -217,10 +217,11 @@ fn compartments(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     if subtree && parent != call.principal.tenancy {
         return Err(Refusal::invalid("compartmentIdInSubtree goes with the tenancy alone"));
     }
+    let filters = list::Filters::of(call);
     let found = state
         .all(&COMPARTMENT)
         .filter(|record| record.tenancy == call.principal.tenancy)
         .filter(|record| subtree || record.compartment() == parent)
-        .filter(|record| list::matches(call, record));
+        .filter(|record| filters.pass(record));
     list::records(call, found)
 }

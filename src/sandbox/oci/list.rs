@@ -30,19 +30,32 @@ pub(super) fn found<'a>(state: &'a State, call: &'a Call) -> Result<impl Iterato
     }
     let there = state.within(call.kind, call.region, compartment);
     let ours = there.filter(|record| record.tenancy == call.principal.tenancy);
-    Ok(ours.filter(|record| matches(call, record)))
+    let filters = Filters::of(call);
+    Ok(ours.filter(move |record| filters.pass(record)))
 }
 
-/// Whether a record passes the query's filters.
-pub(super) fn matches(call: &Call, record: &Record) -> bool {
-    call.kind.filters.iter().all(|filter| match call.query.get(*filter) {
-        None => true,
-        Some(wanted) => match record.body.get(*filter) {
-            Some(Value::String(text)) => text == wanted,
-            Some(Value::Bool(flag)) => wanted.parse() == Ok(*flag),
-            Some(_) | None => false,
-        },
-    })
+/// The filters of a query: thousands of records are held against them.
+pub(super) struct Filters<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> Filters<'a> {
+    /// Those that the call's kind has and its query names.
+    pub(super) fn of(call: &'a Call) -> Self {
+        let named = call.kind.filters.iter();
+        let named = named.filter_map(|filter| Some((*filter, call.query.get(*filter)?.as_str())));
+        Self(named.collect())
+    }
+
+    /// Whether a record passes all of them.
+    pub(super) fn pass(&self, record: &Record) -> bool {
+        self.0.iter().all(|(filter, wanted)| match *filter {
+            "displayName" | "lifecycleState" => record.text(filter) == *wanted,
+            _ => match record.body().get(*filter) {
+                Some(Value::String(text)) => text == wanted,
+                Some(Value::Bool(flag)) => wanted.parse() == Ok(*flag),
+                Some(_) | None => false,
+            },
+        })
+    }
 }
 
 /// A page of records.

@@ -88,7 +88,7 @@ fn delete(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
 fn work_request(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     let record = state.get(call, &WORK_REQUEST, call.param(0))?;
     let resource = record
-        .body
+        .body()
         .get("resources")
         .and_then(|all| all.get(0)?.get("identifier"));
     Ok(Reply::value(json!({
@@ -96,10 +96,10 @@ fn work_request(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
         "loadBalancerId": resource,
         "type": record.text("operationType"),
         "compartmentId": record.compartment(),
-        "lifecycleState": text(&record.body, "status"),
+        "lifecycleState": text(record.body(), "status"),
         "message": "",
-        "timeAccepted": record.body.get("timeAccepted"),
-        "timeFinished": record.body.get("timeFinished").unwrap_or(&Value::Null),
+        "timeAccepted": record.body().get("timeAccepted"),
+        "timeFinished": record.body().get("timeFinished").unwrap_or(&Value::Null),
         "errorDetails": [],
     })))
 }

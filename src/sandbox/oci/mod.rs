@@ -31,6 +31,7 @@ mod network;
 mod network_load_balancer;
 mod picture;
 mod pools;
+mod record;
 mod refusal;
 mod retry;
 mod route;

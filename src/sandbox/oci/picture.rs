@@ -28,7 +28,7 @@ pub(super) fn of(state: &State) -> Vec<Resource> {
             kind: record.kind.name,
             id: record.id.clone(),
             body: record.view(),
-            details: Value::Object(record.extra.clone()),
+            details: Value::Object(record.extra().clone()),
         })
         .collect()
 }

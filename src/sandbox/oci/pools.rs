@@ -61,7 +61,7 @@ pub(super) static ROUTES: &[Route] = routes! {
 
 /// What a configuration launches.
 fn launched(configuration: &Record) -> Option<&Body> {
-    let details = configuration.body.get("instanceDetails")?;
+    let details = configuration.body().get("instanceDetails")?;
     details.get("launchDetails")?.as_object()
 }
 
@@ -159,7 +159,7 @@ fn update(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
 
 /// The pool's instances, oldest first.
 fn instances<'a>(state: &'a State, pool: &str) -> Vec<&'a Record> {
-    let of_pool = |record: &&Record| record.extra.get(POOL).is_some_and(|id| id == pool);
+    let of_pool = |record: &&Record| record.extra().get(POOL).is_some_and(|id| id == pool);
     let mut found: Vec<&Record> = state.all(&INSTANCE).filter(of_pool).collect();
     found.sort_unstable_by_key(|instance| instance.sequence);
     found
@@ -172,7 +172,7 @@ const CONFIGURATION: &str = "instanceConfigurationId";
 /// Launches or ends instances until there are as many as are wanted. Gives whether any had to be.
 fn scale(state: &mut State, call: &Call, id: &str) -> bool {
     let Some(pool) = state.find(id) else { return false };
-    let wanted = size(&pool.body).ok().flatten().unwrap_or_default();
+    let wanted = size(pool.body()).ok().flatten().unwrap_or_default();
     let there = instances(state, id).into_iter().filter(|instance| instance.lives());
     let there: Vec<String> = there.map(|instance| instance.id.clone()).collect();
     for spare in there.iter().skip(wanted) {
@@ -192,7 +192,7 @@ fn launch(state: &mut State, call: &Call, id: &str, number: usize) -> Result<(),
     let configuration = pool.text("instanceConfigurationId").to_owned();
     let known = state.related(call, "instanceConfigurationId", &INSTANCE_CONFIGURATION, &configuration)?;
     let mut fields = launched(known).cloned().unwrap_or_default();
-    let places: Vec<&Body> = objects(&pool.body, "placementConfigurations").collect();
+    let places: Vec<&Body> = objects(pool.body(), "placementConfigurations").collect();
     let place = number.checked_rem(places.len()).and_then(|index| places.get(index));
     let place = place.ok_or_else(|| Refusal::missing("placementConfigurations"))?;
     let of_place = text(place, "availabilityDomain").to_owned();
@@ -215,8 +215,10 @@ fn launch(state: &mut State, call: &Call, id: &str, number: usize) -> Result<(),
     let instance = generic::beget(state, call, &INSTANCE, fields);
     (INSTANCE.born)(state, call, &instance);
     state.amend(&instance, |instance| {
-        instance.extra.insert(POOL.to_owned(), id.into());
-        instance.extra.insert(CONFIGURATION.to_owned(), configuration.into());
+        instance.extra_mut().insert(POOL.to_owned(), id.into());
+        instance
+            .extra_mut()
+            .insert(CONFIGURATION.to_owned(), configuration.into());
     });
     Ok(())
 }
@@ -256,11 +258,11 @@ fn members(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
         ];
         let mut member: Body = shown
             .into_iter()
-            .filter_map(|field| Some((field.to_owned(), instance.body.get(field)?.clone())))
+            .filter_map(|field| Some((field.to_owned(), instance.body().get(field)?.clone())))
             .collect();
         member.insert("id".to_owned(), instance.id.as_str().into());
         member.insert("state".to_owned(), capitalised(instance.state()).into());
-        let configuration = instance.extra.get(CONFIGURATION).cloned().unwrap_or_default();
+        let configuration = instance.extra().get(CONFIGURATION).cloned().unwrap_or_default();
         member.insert(CONFIGURATION.to_owned(), configuration);
         Value::Object(member)
     });

@@ -154,7 +154,9 @@ impl OciServer {
     pub fn resources(&self) -> Vec<Resource> {
         let mut state = self.state();
         state.settle(self.clock.now());
-        picture::of(&state)
+        let all = picture::of(&state);
+        state.rest();
+        all
     }
 
     /// A call by somebody of this process: a simulated operator. It goes the same way as one over HTTP, signature
@@ -273,8 +275,13 @@ impl OciServer {
     }
 
     fn perform(&self, method: &str, asked: Asked) -> Result<Reply, Refusal> {
-        let mut guard = self.state();
-        let state = &mut *guard;
+        let mut state = self.state();
+        let reply = self.perform_on(&mut state, method, asked);
+        state.rest();
+        reply
+    }
+
+    fn perform_on(&self, state: &mut State, method: &str, asked: Asked) -> Result<Reply, Refusal> {
         let (route, params) = route::find(method, &asked.segments).inspect_err(|_| {
             let what = format!("{method} /{}", asked.segments.join("/"));
             *state.log.unknown.entry(what).or_default() += 1;

@@ -1,30 +1,33 @@
 //! What the server holds: resources, what they hold on to, and what happens to them next.
 //!
 //! Invariant: the indexes follow from the records, and every change of a record goes through [`State::amend`] or
-//! [`State::insert`], which keep them so and mark the row to be stored. Security rules are packed while a record is in the
-//! state, and there when it is taken out to be changed. Time is what the caller says it is.
+//! [`State::insert`], which keep them so and mark the row to be stored. Records are closed while nobody looks into them
+//! ([`State::rest`]). Time is what the caller says it is.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use rayon::prelude::*;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::call::{Call, text};
+use super::call::Call;
 use super::kind::Kind;
 use super::kinds;
 use super::limits::Limits;
 use super::log::Log;
 use super::models::Body;
+use super::record::Warm;
+pub(super) use super::record::{Record, Then};
 use super::refusal::Refusal;
 use super::retry::Tokens;
-use crate::resource::PackedRules;
-use crate::resource::regions::{self, Region};
+use crate::resource::regions::Region;
 use crate::sandbox::store::{Store, StoreError, Write};
 
 /// How long what is gone is still shown.
 const VISIBLE: SignedDuration = SignedDuration::from_mins(10);
+/// Rows that are parsed at a time.
+const LOADED_AT_A_TIME: usize = 1_024;
 /// Rows of everything but resources.
 pub(super) const META: &str = "oci/meta";
 const SEQUENCE: &str = "sequence";
@@ -32,149 +35,20 @@ const SEQUENCE: &str = "sequence";
 /// Kind, region and compartment.
 type Place = (&'static str, &'static str, String);
 
-/// What happens to a record by itself.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Then {
-    /// Fields change.
-    Set(Body),
-    /// It is gone, but still shown.
-    Gone,
-    /// It is shown no longer.
-    Purge,
-}
-
-/// One resource.
-#[derive(Debug)]
-pub(super) struct Record {
-    pub(super) kind: &'static Kind,
-    pub(super) id: String,
-    pub(super) tenancy: String,
-    /// Empty where the kind is global.
-    pub(super) region: &'static str,
-    pub(super) sequence: u64,
-    version: u64,
-    /// What reads show, but for what is packed.
-    pub(super) body: Body,
-    /// What other reads show: rules of a group, records of a zone.
-    pub(super) extra: Body,
-    then: VecDeque<(Timestamp, Then)>,
-    /// Security rules of the body, while nobody changes it.
-    packed: PackedRules,
-}
-
-/// A record's row.
-#[derive(Serialize, Deserialize)]
-struct Row {
-    tenancy: String,
-    region: String,
-    sequence: u64,
-    version: u64,
-    body: Body,
-    extra: Body,
-    then: VecDeque<(Timestamp, Then)>,
-}
-
-impl Record {
-    /// What a read answers.
-    pub(super) fn view(&self) -> Value {
-        Value::Object(self.whole())
-    }
-
-    fn whole(&self) -> Body {
-        let mut body = self.body.clone();
-        self.packed.put_back(&mut body);
-        body
-    }
-
-    /// Changes with every change of the record, those that time makes included.
-    pub(super) fn etag(&self) -> String {
-        let tail = self.id.len().saturating_sub(8);
-        format!("{}-{:x}", self.id.get(tail..).unwrap_or_default(), self.version)
-    }
-
-    pub(super) fn text(&self, field: &str) -> &str {
-        text(&self.body, field)
-    }
-
-    pub(super) fn state(&self) -> &str {
-        self.text("lifecycleState")
-    }
-
-    pub(super) fn compartment(&self) -> &str {
-        self.text("compartmentId")
-    }
-
-    /// Whether it is neither gone nor going.
-    pub(super) fn lives(&self) -> bool {
-        self.state() != self.kind.life.gone && self.state() != self.kind.life.unmaking
-    }
-
-    /// Whether it is gone, and merely still shown.
-    pub(super) fn gone(&self) -> bool {
-        self.state() == self.kind.life.gone
-    }
-
-    fn references(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        if !self.gone() {
-            collect(&self.body, &mut found);
-            collect(&self.extra, &mut found);
-            found.remove(&self.id);
-        }
-        found
-    }
-
-    fn place(&self) -> Place {
-        (self.kind.name, self.region, self.compartment().to_owned())
-    }
-
-    fn row(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Row {
-            tenancy: self.tenancy.clone(),
-            region: self.region.to_owned(),
-            sequence: self.sequence,
-            version: self.version,
-            body: self.whole(),
-            extra: self.extra.clone(),
-            then: self.then.clone(),
-        })
-    }
-}
-
-fn collect(body: &Body, found: &mut BTreeSet<String>) {
-    fn visit(value: &Value, found: &mut BTreeSet<String>) {
-        match value {
-            Value::String(text) if text.starts_with("ocid1.") => {
-                found.insert(text.clone());
-            }
-            Value::Array(items) => items.iter().for_each(|item| visit(item, found)),
-            Value::Object(body) => collect(body, found),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-    // Tags and metadata only mention.
-    let mentions = [
-        "freeformTags",
-        "definedTags",
-        "metadata",
-        "extendedMetadata",
-        "compartmentId",
-    ];
-    for (_, value) in body.iter().filter(|(key, _)| !mentions.contains(&key.as_str())) {
-        visit(value, found);
-    }
-}
-
 /// The whole state of the server.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    records: BTreeMap<String, Record>,
-    places: BTreeMap<Place, BTreeSet<(u64, String)>>,
+    /// By their sequence: a list goes through thousands, and OCIDs are long.
+    records: BTreeMap<u64, Record>,
+    by_id: BTreeMap<String, u64>,
+    places: BTreeMap<Place, BTreeSet<u64>>,
     /// By OCID: the records that name it.
-    holders: BTreeMap<String, BTreeSet<String>>,
-    due: BTreeSet<(Timestamp, String)>,
+    holders: BTreeMap<String, BTreeSet<u64>>,
+    due: BTreeSet<(Timestamp, u64)>,
+    /// Records that somebody looked into.
+    warm: Warm,
     sequence: u64,
-    changed: BTreeSet<String>,
+    changed: BTreeSet<u64>,
     removed: Vec<(&'static str, String)>,
     pub(super) limits: Limits,
     /// Compartments that no caller may see.
@@ -193,25 +67,28 @@ impl State {
             source: Box::new(source),
         };
         let mut state = Self::default();
+        let mut resources = Vec::new();
         for (table, key, value) in store.load("oci/")? {
             if let Some(kind) = table.strip_prefix("oci/").and_then(kinds::named) {
-                let row: Row = serde_json::from_str(&value).map_err(unreadable)?;
-                state.put(Record {
-                    kind,
-                    id: key,
-                    tenancy: row.tenancy,
-                    region: regions::find(&row.region).map_or("", |region| region.id),
-                    sequence: row.sequence,
-                    version: row.version,
-                    body: row.body,
-                    extra: row.extra,
-                    then: row.then,
-                    packed: PackedRules::default(),
-                });
+                resources.push((kind, key, value));
             } else if table == META && key == SEQUENCE {
                 state.sequence = serde_json::from_str(&value).map_err(unreadable)?;
             } else if table == super::retry::TABLE {
                 state.tokens.restore(key, &value).map_err(unreadable)?;
+            }
+        }
+        while !resources.is_empty() {
+            // Some at a time: their rows are given back before the next are read.
+            let some = resources.split_off(resources.len().saturating_sub(LOADED_AT_A_TIME));
+            let warm = &state.warm;
+            let read = some.into_par_iter().map(|(kind, id, row)| {
+                let mut record = Record::read(kind, id, row)?;
+                let references = record.references();
+                record.close(warm);
+                Ok((record, references))
+            });
+            for (record, references) in read.collect::<Result<Vec<_>, _>>().map_err(unreadable)? {
+                state.index(record, references);
             }
         }
         state.changed.clear();
@@ -229,13 +106,12 @@ impl State {
                 value: Some(self.sequence.to_string()),
             });
         }
-        for id in changed {
-            // A row that can't be written as JSON does not exist: its keys are texts.
-            if let Some((kind, value)) = self.records.get(&id).and_then(|it| Some((it.kind, it.row().ok()?))) {
+        for sequence in changed {
+            if let Some((record, row)) = self.records.get(&sequence).and_then(|it| Some((it, it.row()?))) {
                 rows.push(Write {
-                    table: format!("oci/{}", kind.name),
-                    key: id,
-                    value: Some(value),
+                    table: format!("oci/{}", record.kind.name),
+                    key: record.id.clone(),
+                    value: Some(row.to_owned()),
                 });
             }
         }
@@ -249,26 +125,40 @@ impl State {
 
     /// Lets happen what is due.
     pub(super) fn settle(&mut self, now: Timestamp) {
-        while let Some((time, id)) = self.due.first().filter(|(time, _)| *time <= now).cloned() {
-            self.due.remove(&(time, id.clone()));
-            let Some((_, then)) = self.records.get_mut(&id).and_then(|record| record.then.pop_front()) else {
+        while let Some((time, sequence)) = self.due.first().filter(|(time, _)| *time <= now).copied() {
+            self.due.remove(&(time, sequence));
+            let Some(record) = self.records.get_mut(&sequence) else {
+                continue;
+            };
+            let id = record.id.clone();
+            let Some((_, then)) = record.then.pop_front() else {
                 continue;
             };
             match then {
-                Then::Set(fields) => self.amend(&id, |record| record.body.extend(fields)),
+                Then::Set(fields) => self.amend(&id, |record| record.body_mut().extend(fields)),
                 Then::Gone => self.amend(&id, |record| {
                     let gone = record.kind.life.gone;
-                    record.body.insert("lifecycleState".to_owned(), gone.into());
+                    record.body_mut().insert("lifecycleState".to_owned(), gone.into());
                     let purge = time.checked_add(VISIBLE).unwrap_or(Timestamp::MAX);
                     record.then = VecDeque::from([(purge, Then::Purge)]);
                 }),
                 Then::Purge => {
                     if let Some(record) = self.take(&id) {
-                        self.changed.remove(&id);
+                        self.changed.remove(&sequence);
                         self.removed.push((record.kind.name, id));
                     }
                     continue;
                 }
+            }
+        }
+    }
+
+    /// Closes the records that were looked into.
+    pub(super) fn rest(&mut self) {
+        for id in self.warm.drain() {
+            let sequence = self.by_id.get(&id);
+            if let Some(record) = sequence.and_then(|sequence| self.records.get_mut(sequence)) {
+                record.close(&self.warm);
             }
         }
     }
@@ -312,18 +202,8 @@ impl State {
         for (key, value) in defaults {
             body.entry(key).or_insert(value);
         }
-        let mut record = Record {
-            kind,
-            id: id.to_owned(),
-            tenancy: call.principal.tenancy.clone(),
-            region: if kind.global { "" } else { call.region.id },
-            sequence,
-            version: 1,
-            body,
-            extra: Body::new(),
-            then: VecDeque::new(),
-            packed: PackedRules::default(),
-        };
+        let region = if kind.global { "" } else { call.region.id };
+        let mut record = Record::new(kind, id, &call.principal.tenancy, region, sequence, body);
         if record.state() == life.making && life.making != life.ready {
             let ready = super::call::body([("lifecycleState", life.ready.into())]);
             record.then.push_back((after(call.now, life.makes), Then::Set(ready)));
@@ -332,38 +212,41 @@ impl State {
     }
 
     fn put(&mut self, mut record: Record) {
-        let id = record.id.clone();
-        self.places
-            .entry(record.place())
-            .or_default()
-            .insert((record.sequence, id.clone()));
-        for target in record.references() {
-            self.holders.entry(target).or_default().insert(id.clone());
+        let references = record.references();
+        record.close(&self.warm);
+        self.index(record, references);
+    }
+
+    fn index(&mut self, record: Record, references: BTreeSet<String>) {
+        let sequence = record.sequence;
+        self.places.entry(place(&record)).or_default().insert(sequence);
+        for target in references {
+            self.holders.entry(target).or_default().insert(sequence);
         }
         if let Some((time, _)) = record.then.front() {
-            self.due.insert((*time, id.clone()));
+            self.due.insert((*time, sequence));
         }
-        record.packed = PackedRules::take(&mut record.body);
-        self.changed.insert(id.clone());
-        self.records.insert(id, record);
+        self.changed.insert(sequence);
+        self.by_id.insert(record.id.clone(), sequence);
+        self.records.insert(sequence, record);
     }
 
     fn take(&mut self, id: &str) -> Option<Record> {
-        let mut record = self.records.remove(id)?;
-        std::mem::take(&mut record.packed).put_back(&mut record.body);
-        if let Some(place) = self.places.get_mut(&record.place()) {
-            place.remove(&(record.sequence, id.to_owned()));
+        let sequence = self.by_id.remove(id)?;
+        let record = self.records.remove(&sequence)?;
+        if let Some(place) = self.places.get_mut(&place(&record)) {
+            place.remove(&sequence);
         }
         for target in record.references() {
             if let Some(holders) = self.holders.get_mut(&target) {
-                holders.remove(id);
+                holders.remove(&sequence);
                 if holders.is_empty() {
                     self.holders.remove(&target);
                 }
             }
         }
         if let Some((time, _)) = record.then.front() {
-            self.due.remove(&(*time, id.to_owned()));
+            self.due.remove(&(*time, sequence));
         }
         Some(record)
     }
@@ -382,7 +265,7 @@ impl State {
     pub(super) fn amend(&mut self, id: &str, change: impl FnOnce(&mut Record)) {
         if let Some(mut record) = self.take(id) {
             change(&mut record);
-            record.version += 1;
+            record.touch();
             self.put(record);
         }
     }
@@ -394,21 +277,19 @@ impl State {
 
     /// A record, whoever asks.
     pub(super) fn find(&self, id: &str) -> Option<&Record> {
-        self.records.get(id)
+        self.records.get(self.by_id.get(id)?)
     }
 
     /// The record of a kind that the caller may see.
     pub(super) fn get(&self, call: &Call, kind: &Kind, id: &str) -> Result<&Record, Refusal> {
-        self.records
-            .get(id)
+        self.find(id)
             .filter(|record| record.kind.is(kind) && self.visible(call, record))
             .ok_or_else(Refusal::not_found)
     }
 
     /// The living record of a kind that a field of the body names.
     pub(super) fn related(&self, call: &Call, field: &str, kind: &Kind, id: &str) -> Result<&Record, Refusal> {
-        self.records
-            .get(id)
+        self.find(id)
             .filter(|record| record.kind.is(kind) && self.visible(call, record) && record.lives())
             .ok_or_else(|| Refusal::related(field, id))
     }
@@ -440,7 +321,7 @@ impl State {
             .get(&(kind.name, region, compartment.to_owned()))
             .into_iter()
             .flatten()
-            .filter_map(|(_, id)| self.records.get(id))
+            .filter_map(|sequence| self.records.get(sequence))
     }
 
     /// The OCIDs of what lives, by kind.
@@ -449,6 +330,7 @@ impl State {
         for record in self.records.values().filter(|record| record.lives()) {
             living.entry(record.kind.name).or_default().push(record.id.clone());
         }
+        living.values_mut().for_each(|ids| ids.sort_unstable());
         living
     }
 
@@ -458,7 +340,7 @@ impl State {
             .iter()
             .filter(|((kind, _, place), _)| place == compartment && *kind != super::work::WORK_REQUEST.name)
             .flat_map(|(_, ids)| ids)
-            .filter_map(|(_, id)| self.records.get(id))
+            .filter_map(|sequence| self.records.get(sequence))
             .find(|record| !record.gone())
     }
 
@@ -468,7 +350,7 @@ impl State {
             .range((kind.name, "", String::new())..)
             .take_while(|((name, _, _), _)| *name == kind.name)
             .flat_map(|(_, ids)| ids)
-            .filter_map(|(_, id)| self.records.get(id))
+            .filter_map(|sequence| self.records.get(sequence))
     }
 
     /// The records that name an OCID and are not gone.
@@ -477,13 +359,17 @@ impl State {
             .get(id)
             .into_iter()
             .flatten()
-            .filter_map(|id| self.records.get(id))
+            .filter_map(|sequence| self.records.get(sequence))
     }
 
     /// The records of a kind that name an OCID.
     pub(super) fn held<'a>(&'a self, id: &str, kind: &'a Kind) -> impl Iterator<Item = &'a Record> {
         self.holders(id).filter(|record| record.kind.is(kind))
     }
+}
+
+fn place(record: &Record) -> Place {
+    (record.kind.name, record.region, record.compartment().to_owned())
 }
 
 /// A time as OCI writes it.

@@ -54,7 +54,7 @@ pub(super) fn begun(state: &mut State, call: &Call, resource: &str, seconds: i64
 pub(super) fn finished(state: &mut State, call: &Call, resource: &str) -> String {
     let id = accept(state, call, resource);
     let done = succeeded(call, call.now);
-    state.amend(&id, |record| record.body.extend(done));
+    state.amend(&id, |record| record.body_mut().extend(done));
     state.schedule(&id, [(after(call.now, SHOWN), Then::Purge)]);
     id
 }
@@ -116,7 +116,7 @@ fn operation_type(operation: &str) -> String {
 fn view(record: &Record) -> Value {
     FIELDS
         .iter()
-        .filter_map(|field| Some(((*field).to_owned(), record.body.get(*field)?.clone())))
+        .filter_map(|field| Some(((*field).to_owned(), record.body().get(*field)?.clone())))
         .collect::<super::models::Body>()
         .into()
 }
@@ -134,7 +134,7 @@ pub(super) fn list(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     }
     let resource = call.query.get("resourceId");
     let of_resource = |record: &&Record| {
-        let resources = record.body.get("resources").and_then(Value::as_array);
+        let resources = record.body().get("resources").and_then(Value::as_array);
         let mut named = resources
             .into_iter()
             .flatten()

@@ -97,11 +97,32 @@ struct Loop {
     clock: Clock,
     /// The kinds that are worked on, by kind.
     kinds: BTreeMap<String, Resource>,
-    objects: BTreeMap<Key, Value>,
+    objects: BTreeMap<Key, Known>,
     due: Due,
     /// What clusters have made, by their UID: each thing is made once in this process, so that what somebody deletes
     /// stays deleted.
     made: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// An object as it was last seen: as text, since a tree of maps takes ten times as much.
+struct Known {
+    text: Box<str>,
+    /// The cluster that a node pool is of.
+    cluster: String,
+}
+
+impl Known {
+    fn of(object: &Value) -> Self {
+        Self {
+            text: object.to_string().into_boxed_str(),
+            cluster: text(object, "/spec/clusterName").to_owned(),
+        }
+    }
+
+    fn object(&self) -> Value {
+        // It was written by `of`.
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
 }
 
 /// Why a step was not done to its end.
@@ -216,13 +237,14 @@ impl Loop {
             metadata.remove("managedFields");
         }
         self.touch_related(&key, &object, at);
-        self.objects.insert(key.clone(), object);
+        self.objects.insert(key.clone(), Known::of(&object));
         self.due.at(key, at);
     }
 
     fn forget(&mut self, key: &Key, at: Timestamp) {
         self.due.drop(key);
-        if let Some(object) = self.objects.remove(key) {
+        if let Some(known) = self.objects.remove(key) {
+            let object = known.object();
             self.made.remove(text(&object, "/metadata/uid"));
             self.touch_related(key, &object, at);
         }
@@ -245,29 +267,29 @@ impl Loop {
         }
     }
 
-    fn pools<'a>(&'a self, namespace: &'a str, cluster: &'a str) -> impl Iterator<Item = (&'a Key, &'a Value)> {
+    fn pools<'a>(&'a self, namespace: &'a str, cluster: &'a str) -> impl Iterator<Item = (&'a Key, &'a Known)> {
         let first = ("NodePool".to_owned(), namespace.to_owned(), String::new());
         self.objects
             .range(first..)
             .take_while(move |((kind, space, _), _)| kind == "NodePool" && space == namespace)
-            .filter(move |(_, pool)| text(pool, "/spec/clusterName") == cluster)
+            .filter(move |(_, pool)| pool.cluster == cluster)
     }
 
     /// Takes one step of an object.
     async fn act(&mut self, key: &Key, at: Timestamp) {
-        let Some(object) = self.objects.get(key).cloned() else {
+        let Some(object) = self.objects.get(key).map(Known::object) else {
             return;
         };
         let (kind, namespace, name) = key;
         let step = match kind.as_str() {
             "HostedCluster" => {
-                let pools: Vec<&Value> = self.pools(namespace, name).map(|(_, pool)| pool).collect();
-                hosted_cluster::step(&object, &pools, at)
+                let pools: Vec<Value> = self.pools(namespace, name).map(|(_, pool)| pool.object()).collect();
+                hosted_cluster::step(&object, &pools.iter().collect::<Vec<_>>(), at)
             }
             "NodePool" => {
                 let cluster = text(&object, "/spec/clusterName").to_owned();
                 let cluster = ("HostedCluster".to_owned(), namespace.clone(), cluster);
-                node_pool::step(&object, self.objects.get(&cluster), at)
+                node_pool::step(&object, self.objects.get(&cluster).map(Known::object).as_ref(), at)
             }
             _ => capi::step(&object, at),
         };

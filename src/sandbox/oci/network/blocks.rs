@@ -82,7 +82,7 @@ fn of_vcn(
 ) -> Result<Reply, Refusal> {
     let vcn = generic::writable(state, call)?;
     let id = vcn.id.clone();
-    let mut blocks: Vec<_> = texts(&vcn.body, "cidrBlocks").map(str::to_owned).collect();
+    let mut blocks: Vec<_> = texts(vcn.body(), "cidrBlocks").map(str::to_owned).collect();
     change(&mut blocks)?;
     let first = blocks.first().cloned().unwrap_or_default();
     let fields = body([("cidrBlock", first.into()), ("cidrBlocks", json!(blocks))]);
@@ -112,7 +112,7 @@ pub(super) fn add_ipv6(state: &mut State, call: &Call) -> Result<Reply, Refusal>
     let fields = details(call, "AddVcnIpv6CidrDetails")?;
     let vcn = generic::writable(state, call)?;
     let id = vcn.id.clone();
-    let listed = |vcn: &Record, field: &str| -> Vec<String> { texts(&vcn.body, field).map(str::to_owned).collect() };
+    let listed = |vcn: &Record, field: &str| -> Vec<String> { texts(vcn.body(), field).map(str::to_owned).collect() };
     let (mut public, mut private) = (listed(vcn, "ipv6CidrBlocks"), listed(vcn, "ipv6PrivateCidrBlocks"));
     let own = text(&fields, "ipv6PrivateCidrBlock");
     match (fields.get("isOracleGuaAllocationEnabled"), own.is_empty()) {
@@ -146,20 +146,20 @@ pub(super) fn remove_ipv6(state: &mut State, call: &Call) -> Result<Reply, Refus
     let id = vcn.id.clone();
     let gone = text(&fields, "ipv6CidrBlock").to_owned();
     let left = |field: &str| -> Vec<String> {
-        let blocks = texts(&vcn.body, field).filter(|block| *block != gone);
+        let blocks = texts(vcn.body(), field).filter(|block| *block != gone);
         blocks.map(str::to_owned).collect()
     };
     let of = ["ipv6CidrBlocks", "ipv6PrivateCidrBlocks"];
     if !of
         .into_iter()
-        .any(|field| texts(&vcn.body, field).any(|block| block == gone))
+        .any(|field| texts(vcn.body(), field).any(|block| block == gone))
     {
         return Err(Refusal::invalid(format!("{gone} is no IPv6 CIDR of this VCN")));
     }
     let after = body(of.map(|field| (field, json!(left(field)))));
     let outer: Option<Ipv6Net> = gone.parse().ok();
     let within = |subnet: &&Record| {
-        let own = std::iter::once(subnet.text("ipv6CidrBlock")).chain(texts(&subnet.body, "ipv6CidrBlocks"));
+        let own = std::iter::once(subnet.text("ipv6CidrBlock")).chain(texts(subnet.body(), "ipv6CidrBlocks"));
         let mut own = own.filter_map(|block| block.parse::<Ipv6Net>().ok());
         outer.is_some_and(|outer| own.any(|block| outer.contains(&block)))
     };

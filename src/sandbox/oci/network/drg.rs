@@ -145,7 +145,7 @@ fn prepare_attachment(state: &mut State, call: &Call, fields: &mut Body) -> Resu
             vcn.id, attachment.id
         )));
     }
-    let of = |field: &str| drg.body.get("defaultDrgRouteTables")?.get(field).cloned();
+    let of = |field: &str| drg.body().get("defaultDrgRouteTables")?.get(field).cloned();
     let own = body([("routeTableId", table.clone().into())]);
     of_vcn(state, call, &own, "routeTableId", &ROUTE_TABLE, &vcn.id)?;
     if let Some(default) = of("vcn") {
@@ -176,7 +176,7 @@ fn prepare_attachment(state: &mut State, call: &Call, fields: &mut Body) -> Resu
 fn change_attachment(state: &mut State, call: &Call, record: &Record, fields: &mut Body) -> Result<(), Refusal> {
     if let Some(Value::Object(given)) = fields.get("networkDetails") {
         let mut details = record
-            .body
+            .body()
             .get("networkDetails")
             .and_then(Value::as_object)
             .cloned()
@@ -221,7 +221,7 @@ pub(super) fn attach_connection(state: &mut State, call: &Call, connection: &str
     let Some(record) = state.find(connection) else { return };
     let drg = record.text("drgId").to_owned();
     let table = state.find(&drg).and_then(|drg| {
-        drg.body
+        drg.body()
             .get("defaultDrgRouteTables")?
             .get("remotePeeringConnection")
             .cloned()
@@ -266,7 +266,7 @@ pub(in super::super) fn list_attachments(state: &mut State, call: &Call) -> Resu
 /// Whether an attachment is of the type that is asked for.
 fn is_of_type(call: &Call, attachment: &Record) -> bool {
     let wanted = call.query.get("attachmentType").map(String::as_str);
-    let details = attachment.body.get("networkDetails");
+    let details = attachment.body().get("networkDetails");
     let kind = details.and_then(|details| details.get("type")?.as_str());
     wanted.is_none_or(|wanted| wanted == "ALL" || Some(wanted) == kind)
 }
@@ -281,12 +281,9 @@ fn prepare_table(state: &mut State, call: &Call, fields: &mut Body) -> Result<()
 /// The route tables of a DRG.
 pub(in super::super) fn route_tables(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     let drg = state.get(call, &DRG, call.required("drgId")?)?;
-    list::records(
-        call,
-        state
-            .held(&drg.id, &DRG_ROUTE_TABLE)
-            .filter(|table| list::matches(call, table)),
-    )
+    let filters = list::Filters::of(call);
+    let tables = state.held(&drg.id, &DRG_ROUTE_TABLE);
+    list::records(call, tables.filter(|table| filters.pass(table)))
 }
 
 /// A DRG made today is upgraded already.

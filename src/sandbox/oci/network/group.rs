@@ -32,7 +32,7 @@ fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refu
 pub(in super::super) fn rules(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     let group = state.get(call, call.kind, call.param(0))?;
     let direction = call.query.get("direction");
-    let shown = objects(&group.extra, RULES)
+    let shown = objects(group.extra(), RULES)
         .filter(|rule| direction.is_none_or(|direction| text(rule, "direction") == direction))
         .cloned()
         .map(Value::Object);
@@ -65,7 +65,7 @@ fn given(state: &State, call: &Call, model: &str) -> Result<Vec<Body>, Refusal> 
 
 pub(in super::super) fn add_rules(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     let group = generic::writable(state, call)?;
-    let (id, present) = (group.id.clone(), objects(&group.extra, RULES).count());
+    let (id, present) = (group.id.clone(), objects(group.extra(), RULES).count());
     let mut added = given(state, call, "AddNetworkSecurityGroupSecurityRulesDetails")?;
     let limit = state.limits.group_rules;
     if present + added.len() > limit {
@@ -92,7 +92,7 @@ pub(in super::super) fn update_rules(state: &mut State, call: &Call) -> Result<R
     let group = generic::writable(state, call)?;
     for rule in &mut given {
         let wanted = text(rule, "id").to_owned();
-        let old = objects(&group.extra, RULES).find(|old| text(old, "id") == wanted);
+        let old = objects(group.extra(), RULES).find(|old| text(old, "id") == wanted);
         let old = old.ok_or_else(|| Refusal::invalid(format!("there is no rule {wanted}")))?;
         for kept in ["isValid", "timeCreated"] {
             rule.insert(kept.to_owned(), old.get(kept).cloned().unwrap_or_default());
@@ -119,7 +119,7 @@ pub(in super::super) fn remove_rules(state: &mut State, call: &Call) -> Result<R
     if removed.len() > MAX_CALL {
         return Err(Refusal::invalid(format!("at most {MAX_CALL} rules a call")));
     }
-    let known = |wanted: &str| objects(&group.extra, RULES).any(|rule| text(rule, "id") == wanted);
+    let known = |wanted: &str| objects(group.extra(), RULES).any(|rule| text(rule, "id") == wanted);
     if let Some(unknown) = removed.iter().find(|wanted| !known(wanted)) {
         return Err(Refusal::invalid(format!("there is no rule {unknown}")));
     }
@@ -137,7 +137,7 @@ pub(in super::super) fn remove_rules(state: &mut State, call: &Call) -> Result<R
 fn change(state: &mut State, call: &Call, id: &str, change: impl FnOnce(&mut Vec<Value>)) {
     generic::record_write(state, call, id);
     state.amend(id, |group| {
-        if let Value::Array(rules) = group.extra.entry(RULES).or_insert_with(|| json!([])) {
+        if let Value::Array(rules) = group.extra_mut().entry(RULES).or_insert_with(|| json!([])) {
             change(rules);
         }
     });
@@ -159,8 +159,8 @@ pub(in super::super) fn vnics(state: &mut State, call: &Call) -> Result<Reply, R
         .map(|vnic| {
             json!({
                 "vnicId": vnic.id,
-                "resourceId": vnic.extra.get("instanceId"),
-                "timeAssociated": vnic.body.get("timeCreated"),
+                "resourceId": vnic.extra().get("instanceId"),
+                "timeAssociated": vnic.body().get("timeCreated"),
             })
         });
     list::values(call, vnics)

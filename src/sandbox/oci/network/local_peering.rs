@@ -68,7 +68,7 @@ pub(in super::super) fn connect(state: &mut State, call: &Call) -> Result<Reply,
             )));
         }
     }
-    let advertised = |vcn: &Record| -> Vec<String> { texts(&vcn.body, "cidrBlocks").map(str::to_owned).collect() };
+    let advertised = |vcn: &Record| -> Vec<String> { texts(vcn.body(), "cidrBlocks").map(str::to_owned).collect() };
     let ends = [
         (near.id.clone(), far.id.clone(), advertised(far_vcn)),
         (far.id.clone(), near.id.clone(), advertised(near_vcn)),
@@ -85,7 +85,7 @@ pub(in super::super) fn connect(state: &mut State, call: &Call) -> Result<Reply,
             ("peerAdvertisedCidrDetails", json!(blocks)),
         ]);
         generic::record_write(state, call, &id);
-        state.amend(&id, |record| record.body.extend(peered));
+        state.amend(&id, |record| record.body_mut().extend(peered));
     }
     Ok(Reply::done(call.param(0)))
 }
@@ -95,5 +95,5 @@ fn dies(state: &mut State, _: &Call, gateway: &Record) {
         ("peeringStatus", "REVOKED".into()),
         ("peeringStatusDetails", "the peer was deleted".into()),
     ]);
-    state.amend(gateway.text("peerId"), |peer| peer.body.extend(revoked));
+    state.amend(gateway.text("peerId"), |peer| peer.body_mut().extend(revoked));
 }

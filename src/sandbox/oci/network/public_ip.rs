@@ -86,7 +86,7 @@ pub(in super::super) fn look_up(state: &mut State, call: &Call) -> Result<Reply,
     .into_iter()
     .find(|(_, wanted)| !wanted.is_empty())
     .ok_or_else(|| Refusal::missing("ipAddress or privateIpId"))?;
-    let found = state.all(&PUBLIC_IP).find(|ip| ip.text(field) == wanted && ip.lives());
+    let found = state.all(&PUBLIC_IP).find(|ip| ip.lives() && ip.text(field) == wanted);
     let id = found.map(|ip| ip.id.clone()).ok_or_else(Refusal::not_found)?;
     state.get(call, &PUBLIC_IP, &id).map(Reply::record)
 }

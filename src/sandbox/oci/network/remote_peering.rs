@@ -77,7 +77,7 @@ pub(in super::super) fn connect(state: &mut State, call: &Call) -> Result<Reply,
             ("peeringStatus", "PEERED".into()),
         ]);
         generic::record_write(state, call, &id);
-        state.amend(&id, |record| record.body.extend(peered));
+        state.amend(&id, |record| record.body_mut().extend(peered));
     }
     Ok(Reply::done(call.param(0)))
 }
@@ -85,5 +85,5 @@ pub(in super::super) fn connect(state: &mut State, call: &Call) -> Result<Reply,
 fn dies(state: &mut State, call: &Call, connection: &Record) {
     drg::detach_connection(state, call, &connection.id);
     let revoked = body([("peeringStatus", "REVOKED".into())]);
-    state.amend(connection.text("peerId"), |peer| peer.body.extend(revoked));
+    state.amend(connection.text("peerId"), |peer| peer.body_mut().extend(revoked));
 }

@@ -84,7 +84,7 @@ fn target(state: &State, call: &Call, rule: &Body, vcn: &str) -> Result<(), Refu
     let attached = match entity.kind.name {
         "InternetGateway" | "NatGateway" | "LocalPeeringGateway" => !to_service && entity.text("vcnId") == vcn,
         "ServiceGateway" => {
-            let reached = objects(&entity.body, "services").any(|service| {
+            let reached = objects(entity.body(), "services").any(|service| {
                 services::all(call.region)
                     .iter()
                     .any(|known| known.id == text(service, "serviceId") && known.label == destination)
@@ -111,5 +111,5 @@ fn target(state: &State, call: &Call, rule: &Body, vcn: &str) -> Result<(), Refu
 /// Whether any rule of a table has that target.
 pub(super) fn routes_to(table: &Record, target: &str) -> bool {
     table.kind.is(&ROUTE_TABLE)
-        && objects(&table.body, "routeRules").any(|rule| text(rule, "networkEntityId") == target)
+        && objects(table.body(), "routeRules").any(|rule| text(rule, "networkEntityId") == target)
 }

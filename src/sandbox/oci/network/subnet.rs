@@ -67,7 +67,7 @@ fn prepare(state: &mut State, call: &Call, fields: &mut Body) -> Result<(), Refu
     ] {
         fields
             .entry(field)
-            .or_insert_with(|| vcn.body.get(default).cloned().unwrap_or_default());
+            .or_insert_with(|| vcn.body().get(default).cloned().unwrap_or_default());
     }
     fields
         .entry("securityListIds")
@@ -108,7 +108,7 @@ pub(super) fn place(state: &State, vcn: &Record, text: &str, but: Option<&str>) 
     match clash {
         Some(subnet) => Err(Refusal::invalid(format!(
             "cidrBlock: {block} overlaps {} of the subnet {}",
-            texts(&subnet.body, "ipv4CidrBlocks").collect::<Vec<_>>().join(", "),
+            texts(subnet.body(), "ipv4CidrBlocks").collect::<Vec<_>>().join(", "),
             subnet.id
         ))),
         None => Ok(block),
@@ -144,7 +144,7 @@ fn change(state: &mut State, call: &Call, subnet: &Record, fields: &mut Body) ->
 
 /// The IPv4 CIDRs of a subnet.
 pub(super) fn blocks(subnet: &Record) -> Vec<Ipv4Net> {
-    let blocks = texts(&subnet.body, "ipv4CidrBlocks");
+    let blocks = texts(subnet.body(), "ipv4CidrBlocks");
     blocks.filter_map(|block| block.parse().ok()).collect()
 }
 
@@ -168,7 +168,7 @@ fn taken<'a>(state: &'a State, subnet: &'a str) -> impl Iterator<Item = Ipv4Addr
                 _ => None,
             };
             let balanced =
-                objects(&holder.body, "ipAddresses").filter_map(|address| text(address, "ipAddress").parse().ok());
+                objects(holder.body(), "ipAddresses").filter_map(|address| text(address, "ipAddress").parse().ok());
             own.into_iter().chain(balanced)
         })
 }

@@ -114,7 +114,7 @@ fn born(state: &mut State, call: &Call, id: &str) {
             generic::beget(state, call, &DHCP_OPTIONS, options).into(),
         ),
     ]);
-    state.amend(id, |vcn| vcn.body.extend(defaults));
+    state.amend(id, |vcn| vcn.body_mut().extend(defaults));
 }
 
 /// SSH and path discovery in, everything out.
@@ -144,7 +144,7 @@ fn dies(state: &mut State, call: &Call, vcn: &Record) {
 
 /// The CIDRs of a VCN.
 pub(super) fn blocks(vcn: &Record) -> Vec<Ipv4Net> {
-    texts(&vcn.body, "cidrBlocks")
+    texts(vcn.body(), "cidrBlocks")
         .filter_map(|text| text.parse().ok())
         .collect()
 }

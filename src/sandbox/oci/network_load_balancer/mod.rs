@@ -128,7 +128,7 @@ pub(super) fn addresses(
     let private = subnet::address(state, subnet, text(fields, "assignedPrivateIpv4"))?;
     let mut addresses = vec![json!({"ipAddress": private.to_string(), "isPublic": false, "ipVersion": "IPV4"})];
     if fields.get("isPrivate") != Some(&Value::Bool(true)) {
-        if subnet.body.get("prohibitPublicIpOnVnic") == Some(&Value::Bool(true)) {
+        if subnet.body().get("prohibitPublicIpOnVnic") == Some(&Value::Bool(true)) {
             return Err(Refusal::invalid(format!(
                 "the subnet {} has no public addresses",
                 subnet.id
@@ -264,13 +264,13 @@ fn alter(
     change: impl FnOnce(&mut Body) -> Result<(), Refusal>,
 ) -> Result<Reply, Refusal> {
     let balancer = generic::writable(state, call)?;
-    let (id, mut fields) = (balancer.id.clone(), balancer.body.clone());
+    let (id, mut fields) = (balancer.id.clone(), balancer.body().clone());
     change(&mut fields)?;
     listeners_have_sets(&fields)?;
     generic::record_write(state, call, &id);
     fields.insert("lifecycleState".to_owned(), "UPDATING".into());
     fields.insert("timeUpdated".to_owned(), time(call.now));
-    state.amend(&id, |record| record.body = fields);
+    state.amend(&id, |record| *record.body_mut() = fields);
     let active = body([("lifecycleState", NLB.life.ready.into())]);
     state.schedule(&id, [(after(call.now, CHANGE), Then::Set(active))]);
     let request = work::begun(state, call, &id, CHANGE);

@@ -138,13 +138,13 @@ pub(super) fn delete_backend(state: &mut State, call: &Call) -> Result<Reply, Re
 
 fn list_map(state: &State, call: &Call, field: &str) -> Result<Reply, Refusal> {
     let balancer = state.get(call, NLB, call.param(0))?;
-    let map = balancer.body.get(field).and_then(Value::as_object);
+    let map = balancer.body().get(field).and_then(Value::as_object);
     list::values(call, map.into_iter().flat_map(|map| map.values().cloned()))
 }
 
 fn get_named(state: &State, call: &Call, field: &str) -> Result<Reply, Refusal> {
     let balancer = state.get(call, NLB, call.param(0))?;
-    let item = balancer.body.get(field).and_then(|map| map.get(call.param(1)));
+    let item = balancer.body().get(field).and_then(|map| map.get(call.param(1)));
     let value = item.cloned().ok_or_else(Refusal::not_found)?;
     Ok(Reply {
         etag: Some(balancer.etag()),
@@ -169,14 +169,14 @@ pub(super) fn get_listener(state: &mut State, call: &Call) -> Result<Reply, Refu
 }
 
 pub(super) fn list_backends(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
-    let mut fields = state.get(call, NLB, call.param(0))?.body.clone();
+    let mut fields = state.get(call, NLB, call.param(0))?.body().clone();
     let found = backends(&mut fields, call)?.clone();
     list::values(call, found)
 }
 
 pub(super) fn get_backend(state: &mut State, call: &Call) -> Result<Reply, Refusal> {
     let balancer = state.get(call, NLB, call.param(0))?;
-    let mut fields = balancer.body.clone();
+    let mut fields = balancer.body().clone();
     let found = backends(&mut fields, call)?
         .iter()
         .find(|backend| is_named(backend, call.param(2)));
