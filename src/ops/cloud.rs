@@ -351,7 +351,7 @@ impl Found {
     pub(super) async fn look(desired: &BTreeMap<UnitId, DesiredUnit<'_>>, provider: &OciProvider) -> Self {
         let manifests = desired.values().flat_map(|unit| unit.manifests);
         let wanted: BTreeSet<LookUp> = manifests
-            .filter(|manifest| manifest.refers())
+            .filter(|manifest| manifest.looks_up())
             .flat_map(|manifest| LookUp::all(&manifest.body()))
             .collect();
         let asked = wanted.into_iter().map(|look_up| async move {
@@ -382,7 +382,7 @@ impl Found {
 }
 
 fn names_something(manifest: &Manifest, look_ups: &LookUps) -> bool {
-    !look_ups.is_empty() && manifest.refers() && !LookUp::all(&manifest.body()).is_empty()
+    !look_ups.is_empty() && manifest.looks_up() && !LookUp::all(&manifest.body()).is_empty()
 }
 
 /// A manifest with what was found; its digest stays that of what the fleet files say.

@@ -198,16 +198,18 @@ async fn observe(
 
 /// What units out of scope make and those in scope refer to: a shared network's ids, say.
 fn referred_to<'a>(loaded: &'a LoadedFleet, desired: &BTreeMap<UnitId, DesiredUnit<'a>>) -> Vec<&'a Manifest> {
+    let units = loaded.rendered.units.iter();
+    let outside: Vec<_> = units.filter(|(unit, _)| !desired.contains_key(unit)).collect();
+    if outside.is_empty() {
+        return Vec::new();
+    }
     let needed: BTreeSet<&ResourceId> = desired
         .values()
         .flat_map(|unit| unit.manifests)
         .flat_map(|manifest| &manifest.depends_on)
         .collect();
-    loaded
-        .rendered
-        .units
-        .iter()
-        .filter(|(unit, _)| !desired.contains_key(unit))
+    outside
+        .into_iter()
         .flat_map(|(_, unit)| &unit.manifests)
         .filter(|manifest| manifest.id.target == Target::Oci && needed.contains(&manifest.id))
         .collect()

@@ -120,6 +120,11 @@ impl Manifest {
         self.canonical.contains("{\"$")
     }
 
+    /// Whether it may hold names to be looked up: of most documents that is told without parsing them.
+    pub fn looks_up(&self) -> bool {
+        self.canonical.contains("{\"$lookup\"") || self.canonical.contains("{\"$compartment\"")
+    }
+
     /// The version within the group: `v1beta1`.
     pub fn version(&self) -> &str {
         self.api_version

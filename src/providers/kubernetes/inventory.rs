@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::http::Method;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Call, Http, escape, gather};
@@ -129,7 +130,7 @@ impl KubernetesStore {
                 let listing = list::all_pages(&self.http, &config_map(), &first)
                     .await
                     .map_err(unreadable)?;
-                let read = listing.items.into_iter().map(|item| self.take_in(item));
+                let read = listing.items.into_par_iter().map(|item| self.take_in(item));
                 read.collect::<Result<_, _>>()?
             }
         };

@@ -13,6 +13,7 @@ use http::header::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, trace_span};
 use url::Url;
 
@@ -217,7 +218,7 @@ impl Client {
     }
 
     async fn run(&self, call: &Call, patience: Patience) -> Result<Answer, OciError> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let operation = call.operation;
         let url = inner
             .endpoints
@@ -225,12 +226,12 @@ impl Client {
             .map_err(|source| OciError::Endpoint { operation, source })?;
         let headers = wire::headers(call, &inner.request_id())?;
         let body = call.body.as_ref().map(|body| Bytes::from(body.to_string()));
-        let request = Request {
-            call,
+        let request = Arc::new(Request {
+            call: call.clone(),
             url,
             headers,
             body,
-        };
+        });
         let deadline = match patience {
             Patience::Settled => inner.deadline,
             Patience::Fresh => inner.deadline.max(retry::FRESH_WINDOW),
@@ -280,24 +281,43 @@ impl std::fmt::Debug for Client {
 }
 
 /// What all attempts have in common.
-struct Request<'a> {
-    call: &'a Call,
+struct Request {
+    call: Call,
     url: Url,
     headers: HeaderMap,
     body: Option<Bytes>,
 }
 
+impl Request {
+    fn is_read(&self) -> bool {
+        matches!(self.call.method, Method::GET | Method::HEAD)
+    }
+}
+
+/// Runs on a task of its own, which ends with whoever waits for it.
+async fn elsewhere<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let task = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
+    match task.await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that shuts down cancels it otherwise, and that polls nobody who waits.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 impl Inner {
     async fn attempts(
-        &self,
-        request: &Request<'_>,
+        self: &Arc<Self>,
+        request: &Arc<Request>,
         identity: &Identity,
         purse: &Purse,
         patience: Patience,
         until: Instant,
         progress: &mut Progress,
     ) -> Result<Answer, OciError> {
-        let call = request.call;
+        let call = &request.call;
         let mut asked_again = false;
         loop {
             progress.tries.attempts += 1;
@@ -351,12 +371,29 @@ impl Inner {
     }
 
     async fn attempt(
-        &self,
-        request: &Request<'_>,
-        signer: &Signer,
+        self: &Arc<Self>,
+        request: &Arc<Request>,
+        signer: &Arc<Signer>,
         progress: &mut Progress,
     ) -> Result<Answer, OciError> {
-        let call = request.call;
+        let sent_before = std::mem::replace(&mut progress.sent, true);
+        let result = if request.is_read() {
+            // A signature takes a millisecond or two, and so does a page of a list: dozens of reads that one task waits for
+            // get all threads this way. Writes stay where they are, since their fence is the task's.
+            let (inner, request, signer) = (self.clone(), request.clone(), signer.clone());
+            elsewhere(async move { inner.once(&request, &signer).await }).await
+        } else {
+            self.once(request, signer).await
+        };
+        if let Err(error) = &result {
+            progress.sent = sent_before || error.outcome_unknown();
+        }
+        result
+    }
+
+    /// Signs, sends and reads.
+    async fn once(&self, request: &Request, signer: &Signer) -> Result<Answer, OciError> {
+        let call = &request.call;
         let operation = call.operation;
         let lost = |sent, source| OciError::Transport {
             operation,
@@ -377,13 +414,13 @@ impl Inner {
             .map_err(|error: http::uri::InvalidUri| lost(false, Box::new(error)))?;
         *message.headers_mut() = headers;
 
-        let sent_before = std::mem::replace(&mut progress.sent, true);
         let begun = Instant::now();
         let exchange = async {
             let exchange = self.exchange.exchange(message);
-            match call.method {
-                Method::GET | Method::HEAD => Ok(exchange.await),
-                _ => fence::guarded(exchange).await,
+            if request.is_read() {
+                Ok(exchange.await)
+            } else {
+                fence::guarded(exchange).await
             }
         };
         let answered = tokio::time::timeout(self.attempt_timeout, exchange).await;
@@ -406,9 +443,6 @@ impl Inner {
         self.counter.request(kind);
         self.metrics
             .oci_call(kind.service.name(), operation, kind.status, begun.elapsed());
-        if let Err(error) = &result {
-            progress.sent = sent_before || error.outcome_unknown();
-        }
         result
     }
 

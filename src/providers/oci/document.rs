@@ -116,13 +116,13 @@ impl Live {
         spec
     }
 
-    /// What OCI shows beside the spec: ids, states, what it chose itself.
+    /// What OCI shows beside the spec and rules: ids, states, what it chose itself.
     pub(super) fn status(&self, spec: &Map<String, Value>) -> Map<String, Value> {
-        let shown = self.whole();
+        let shown = self.shown.as_object().into_iter().flatten();
         let not_status = |key: &str| spec.contains_key(key) || matches!(key, "freeformTags" | "systemTags");
         shown
-            .into_iter()
             .filter(|(key, value)| !value.is_null() && !not_status(key))
+            .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
     }
 }

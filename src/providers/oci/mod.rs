@@ -34,6 +34,7 @@ mod region;
 mod retry;
 mod services;
 mod shelf;
+mod shown;
 mod sign;
 mod step;
 mod storm;

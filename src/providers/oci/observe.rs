@@ -9,22 +9,23 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::future::join_all;
-use serde_json::{Map, Value, json};
+use rayon::prelude::*;
+use serde_json::{Map, Value};
 
 use super::api::Place;
-use super::document::{ADOPT_ANNOTATION, Document, Live, Phase};
-use super::kinds::{Route, group_rules, route};
+use super::document::{ADOPT_ANNOTATION, Live, Phase};
+use super::kinds::{Route, route};
 use super::parts::Wholes;
-use super::provider::{Details, Known, OciProvider, Subject};
+use super::provider::{Known, OciProvider, Subject};
 use super::region::Proofs;
 use super::services::{self, OracleService};
 use super::shelf::{Found, Shelf};
-use super::tags;
+use super::shown::in_words;
 use super::write::placed;
 use crate::inventory::Entry;
-use crate::providers::{LiveObject, Observation, ObserveRequest, Observed};
+use crate::providers::{Observation, ObserveRequest, Observed};
 use crate::report::chain;
-use crate::resource::oci::{self, Call as By, Change, OciKind};
+use crate::resource::oci::{self, Change, OciKind};
 use crate::resource::reference::{Reference, at_field, references};
 use crate::resource::{Manifest, ResourceId};
 
@@ -32,20 +33,23 @@ use crate::resource::{Manifest, ResourceId};
 type Shelves = BTreeMap<(Place, String), Result<Shelf, String>>;
 
 /// Kinds whose lists are asked for at a time: more would have all of a cloud in memory before any of it is used.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 2;
 
 /// What is looked for.
-struct Sought<'a> {
-    id: &'a ResourceId,
+pub(super) struct Sought<'a> {
+    pub(super) id: &'a ResourceId,
     /// None for what is recorded alone.
-    manifest: Option<&'a Manifest>,
+    pub(super) manifest: Option<&'a Manifest>,
     entry: Option<&'a Entry>,
     /// Where the document says that it is.
     at: Option<(Place, String)>,
 }
 
+/// What was found, by what was sought.
+pub(super) type Sights<'a> = BTreeMap<&'a ResourceId, Sight>;
+
 /// What was found of what is sought.
-enum Sight {
+pub(super) enum Sight {
     There(Place, Arc<Live>),
     Observed(Observed),
 }
@@ -65,7 +69,7 @@ impl OciProvider {
             .filter(|one| !known.contains(one.id.kind.as_str()))
             .map(|one| (one.id.clone(), Observed::Unknown("there is no such kind".to_owned())))
             .collect();
-        let mut sights: BTreeMap<&ResourceId, Sight> = BTreeMap::new();
+        let mut sights = Sights::new();
         let wholes = Wholes::default();
         let mut proofs = Proofs::default();
         self.begin_anew();
@@ -99,12 +103,7 @@ impl OciProvider {
                     sights.insert(one.id, sight);
                 }
                 drop(shelves);
-                let shows: Vec<_> = ones.iter().map(|one| self.shown(one, &sights)).collect();
-                let shown: Vec<_> = futures::stream::iter(shows)
-                    .buffer_unordered(self.options.concurrency)
-                    .collect()
-                    .await;
-                objects.extend(shown);
+                objects.extend(self.show(ones, &sights).await);
                 for one in ones {
                     if let Some(Sight::There(_, live)) = sights.get_mut(one.id) {
                         *live = Arc::new(live.referred_to());
@@ -152,7 +151,7 @@ impl OciProvider {
         one: &Sought<'_>,
         (kind, route): (&'static OciKind, &'static Route),
         (shelves, beside, proofs): (&Shelves, &BTreeSet<(Place, String)>, &Proofs),
-        sights: &BTreeMap<&ResourceId, Sight>,
+        sights: &Sights<'_>,
     ) -> Sight {
         let unknown = |reason: String| Sight::Observed(Observed::Unknown(reason));
         let compartments = one.compartments();
@@ -263,12 +262,7 @@ impl OciProvider {
         );
     }
 
-    async fn look_for_part(
-        &self,
-        one: &Sought<'_>,
-        sights: &BTreeMap<&ResourceId, Sight>,
-        wholes: &Wholes,
-    ) -> Observed {
+    async fn look_for_part(&self, one: &Sought<'_>, sights: &Sights<'_>, wholes: &Wholes) -> Observed {
         let spec = if one.manifest.is_some() {
             let body = one.body();
             let wanted = body.get("spec");
@@ -311,8 +305,16 @@ impl OciProvider {
         }
     }
 
+    async fn words(&self, place: &Place, words: &[String]) -> Result<Arc<[OracleService]>, String> {
+        if words.is_empty() {
+            return Ok(Arc::from([]));
+        }
+        let services = self.services(place).await;
+        services.map_err(|error| chain(&error))
+    }
+
     /// A part whose references lead to nothing yet. Where they lead to what is unknown, so is the part.
-    fn part_of_nothing(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
+    fn part_of_nothing(&self, one: &Sought<'_>, sights: &Sights<'_>) -> Observed {
         let unknown = references(&one.body())
             .iter()
             .find_map(|(_, reference)| match sights.get(&reference.id) {
@@ -323,99 +325,6 @@ impl OciProvider {
             (Some(reason), _) => Observed::Unknown(reason),
             (None, None) => Observed::Absent,
             (None, Some(_)) => Observed::Unknown("what it is a part of is gone".to_owned()),
-        }
-    }
-
-    async fn shown(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> (ResourceId, Observed) {
-        (one.id.clone(), self.show(one, sights).await)
-    }
-
-    /// The document of what was found.
-    async fn show(&self, one: &Sought<'_>, sights: &BTreeMap<&ResourceId, Sight>) -> Observed {
-        let (place, live) = match sights.get(one.id) {
-            Some(Sight::There(place, live)) => (place, live),
-            Some(Sight::Observed(observed)) => return observed.clone(),
-            None => return Observed::Unknown("there is no such kind".to_owned()),
-        };
-        let (Some(kind), Some(route)) = (oci::kind(&one.id.kind), route(&one.id.kind)) else {
-            return Observed::Unknown("there is no such kind".to_owned());
-        };
-        if one.manifest.is_some() && live.phase(kind) == Phase::Going {
-            return Observed::Unknown(format!("{} is being deleted", live.ocid));
-        }
-        let empty = json!({});
-        let body = one.body();
-        let desired = body.get("spec").unwrap_or(&empty);
-        let words = services::words(desired);
-        let known = match self.words(place, &words).await {
-            Ok(known) => known,
-            Err(reason) => return Observed::Unknown(reason),
-        };
-        let mut document = Document::of(one.id, live, route, kind, place);
-        let rules = kind.field("securityRules").is_some_and(|field| field.call == By::Rules);
-        if rules && one.manifest.is_some() {
-            match self.details(live, kind, place, resolved(desired, sights)).await {
-                Ok(read) => read.put_into(&mut document),
-                Err(reason) => return Observed::Unknown(reason),
-            }
-        }
-        let version = live.etag.as_deref();
-        Observed::Present(in_words(document.into_live(&live.ocid, version), &words, &known))
-    }
-
-    async fn words(&self, place: &Place, words: &[String]) -> Result<std::sync::Arc<[OracleService]>, String> {
-        if words.is_empty() {
-            return Ok(std::sync::Arc::new([]));
-        }
-        let services = self.services(place).await;
-        services.map_err(|error| chain(&error))
-    }
-
-    /// The rules of a group: read, or known to be as they were left.
-    async fn details(
-        &self,
-        live: &Live,
-        kind: &OciKind,
-        place: &Place,
-        desired: Option<Value>,
-    ) -> Result<Rules, String> {
-        if self.options.details == Details::Changed
-            && !group_rules::is_turn(&live.ocid, (self.options.now)())
-            && let Some(desired) = desired
-            && let Some((digest, Some(since))) = tags::digest(&live.shown)
-            && digest == tags::spec_digest(kind, &desired)
-        {
-            return Ok(Rules {
-                rules: desired.get("securityRules").cloned(),
-                unread_since: Some(since.to_owned()),
-            });
-        }
-        let rules = group_rules::read(&self.client, place, &live.ocid).await;
-        rules
-            .map(|rules| Rules {
-                rules: Some(Value::Array(rules)),
-                unread_since: None,
-            })
-            .map_err(|error| chain(&error))
-    }
-}
-
-/// What is known of a group's rules.
-struct Rules {
-    rules: Option<Value>,
-    /// Where they were not read: as of when they are known.
-    unread_since: Option<String>,
-}
-
-impl Rules {
-    fn put_into(self, document: &mut Document<'_>) {
-        if let Some(rules) = self.rules {
-            document.spec.insert("securityRules".to_owned(), rules);
-        }
-        if let Some(since) = self.unread_since {
-            document
-                .status
-                .insert("unread".to_owned(), json!({"securityRules": since}));
         }
     }
 }
@@ -436,7 +345,7 @@ impl<'a> Sought<'a> {
     }
 
     /// The document; null for what is recorded alone. Parsed each time: thousands of them take more room than time.
-    fn body(&self) -> Value {
+    pub(super) fn body(&self) -> Value {
         self.manifest.map(Manifest::body).unwrap_or_default()
     }
 }
@@ -464,7 +373,7 @@ fn by_name<'s>(
     body: &Value,
     shelf: &'s Shelf,
     kind: &OciKind,
-    sights: &BTreeMap<&ResourceId, Sight>,
+    sights: &Sights<'_>,
 ) -> Option<Found<'s>> {
     let vcn = match body.get("spec")?.get("vcnId") {
         None | Some(Value::Null) => None,
@@ -476,16 +385,18 @@ fn by_name<'s>(
 
 fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a>> {
     let mut entries: BTreeMap<&ResourceId, &'a Entry> = recorded.iter().map(|entry| (&entry.id, *entry)).collect();
+    let places: Vec<_> = desired
+        .par_iter()
+        .map(|manifest| manifest.body().get("spec").and_then(placed))
+        .collect();
     let mut all: Vec<Sought<'a>> = desired
         .iter()
-        .map(|manifest| {
-            let body = manifest.body();
-            Sought {
-                id: &manifest.id,
-                at: body.get("spec").and_then(placed),
-                manifest: Some(*manifest),
-                entry: entries.remove(&manifest.id),
-            }
+        .zip(places)
+        .map(|(manifest, at)| Sought {
+            id: &manifest.id,
+            at,
+            manifest: Some(*manifest),
+            entry: entries.remove(&manifest.id),
         })
         .collect();
     all.extend(entries.into_values().map(|entry| Sought {
@@ -498,7 +409,7 @@ fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a
 }
 
 /// A value with its references resolved by what was seen; none where one leads to nothing that is there.
-fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
+pub(super) fn resolved(value: &Value, sights: &Sights<'_>) -> Option<Value> {
     if let Some(Reference { id, field }) = Reference::parse(value) {
         return match sights.get(&id)? {
             Sight::There(_, live) => at_field(&live.shown, &field).cloned(),
@@ -527,7 +438,7 @@ fn resolved(value: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Valu
 
 /// The spec of a part whose place is known, with what it leads to still to be made: what stands there now is seen all the
 /// same, be it ours or somebody else's. None where its place is not known, or where it leads to what can't be seen.
-fn part_in_place(spec: &Value, id: &ResourceId, body: &Value, sights: &BTreeMap<&ResourceId, Sight>) -> Option<Value> {
+fn part_in_place(spec: &Value, id: &ResourceId, body: &Value, sights: &Sights<'_>) -> Option<Value> {
     let open = references(body);
     let unseen = |id| {
         !matches!(
@@ -551,19 +462,4 @@ fn part_in_place(spec: &Value, id: &ResourceId, body: &Value, sights: &BTreeMap<
             None => (!fixed(name)).then(|| (name.clone(), value.clone())),
         });
     fields.collect::<Option<Map<_, _>>>().map(Value::Object)
-}
-
-/// The object, in the words that the desired document uses.
-fn in_words(live: LiveObject, words: &[String], known: &[OracleService]) -> LiveObject {
-    if words.is_empty() {
-        return live;
-    }
-    let Ok(mut document) = live.parse() else { return live };
-    if let Some(spec) = document.get_mut("spec") {
-        services::worded(spec, words, known);
-    }
-    LiveObject {
-        text: document.to_string().into_boxed_str(),
-        ..live
-    }
 }

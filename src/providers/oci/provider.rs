@@ -105,6 +105,10 @@ pub(super) struct Subject<'a> {
     pub(super) place: &'a Place,
 }
 
+/// Items that a page of a list is to have: left to themselves, services answer with fewer, and each page is a call of the budget.
+/// More would be more than is good to hold at a time, since a security list takes fifty kilobytes while it is read.
+const PAGE: usize = 250;
+
 impl OciProvider {
     /// A provider for the resources of one fleet.
     pub fn new(client: Client, fleet: FleetUid, options: Options) -> Self {
@@ -204,7 +208,14 @@ impl OciProvider {
             compartment,
             route.list_query,
         );
-        let listed = self.client.list_as(call, |shown| Live::new(shown, None)).await?;
+        let read = |shown| Live::new(shown, None);
+        let mut paged = call.clone();
+        paged.query.push(("limit", PAGE.to_string()));
+        let listed = match self.client.list_as(paged, read).await {
+            // Not every service says how long a page may be: it knows best.
+            Err(error) if error.status() == Some(400) => self.client.list_as(call, read).await?,
+            listed => listed?,
+        };
         let live: Option<Vec<Live>> = listed.into_iter().collect();
         let live = live.ok_or_else(|| nonsense(route.operations.list, "the answer has an item without id"))?;
         live.iter()
