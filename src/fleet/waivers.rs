@@ -1,6 +1,7 @@
 //! Waivers: rules that somebody decided not to follow.
 //!
-//! Invariant: a waiver names a rule that exists, says why, and ends on its day. One of `vanished`, a guard that asks before a
+//! Invariant: a waiver names a rule that exists, says why, and ends on its day. What it let pass until then is no error from
+//! one day to the next, which would stop all of the fleet without a commit: a guard refuses the changes of that cluster. One of `vanished`, a guard that asks before a
 //! network is made anew, is of one unit and has a day: it is not to be forgotten in the files.
 
 use std::cell::RefCell;
@@ -18,9 +19,10 @@ use crate::resource::{ClusterName, ManagementClusterName, NetworkName, UnitId};
 /// The rule of the guard that can be waived.
 const VANISHED: &str = "vanished";
 
-/// The waivers that hold now.
+/// The waivers that hold now, and those that have ended.
 #[derive(Debug, Default)]
 pub(super) struct Waivers {
+    now: Timestamp,
     holding: Vec<Holding>,
     remake: BTreeMap<UnitId, Timestamp>,
     relied_on: RefCell<BTreeMap<ClusterName, Waived>>,
@@ -35,7 +37,7 @@ struct Holding {
 }
 
 impl Waivers {
-    /// Sorts out those that have expired or name nothing. `nodes` are the places of the `waivers`, in the same order.
+    /// Sorts out those that name nothing, and tells of those that have ended. `nodes` are the places of the `waivers`, in the same order.
     pub(super) fn new(
         waivers: &[spec::Waiver],
         nodes: Option<&Node>,
@@ -79,11 +81,17 @@ impl Waivers {
             if let Some(until) = &waiver.until {
                 match until.parse::<jiff::civil::Date>() {
                     Ok(day) if day >= today => ends = end_of(day),
-                    Ok(_) => {
-                        let message = format!("the waiver of `{}` ended on {until}", waiver.rule);
+                    Ok(day) => {
+                        let mut message = format!("the waiver of `{}` ended on {until}", waiver.rule);
+                        if code.is_some_and(|code| code.severity() == Severity::Error) {
+                            message.push_str(": changes of the clusters that need it are refused");
+                        }
                         let hint = "mend what the rule found, or agree on a later day";
                         report(Diagnostic::new(Code::WaiverExpired, message).hint(hint), "until");
-                        continue;
+                        if is_of_guard {
+                            continue;
+                        }
+                        ends = end_of(day);
                     }
                     Err(_) => {
                         let mut problem = Diagnostic::new(Code::WrongType, format!("`{until}` is no day"));
@@ -117,6 +125,7 @@ impl Waivers {
             });
         }
         let waivers = Self {
+            now,
             holding,
             remake,
             relied_on: RefCell::default(),
@@ -124,7 +133,8 @@ impl Waivers {
         (waivers, found)
     }
 
-    /// Whether a rule's finding about a cluster is waived. Where it is an error, it is remembered for how long.
+    /// Whether a rule's finding about a cluster is waived. Where it is an error, it is remembered for how long, and then not
+    /// reported either: that is for the guard.
     pub(super) fn waive(&self, problem: &Diagnostic, cluster: Option<&str>) -> bool {
         let holds = |waiver: &&Holding| {
             waiver.code == problem.code && (waiver.cluster.is_none() || waiver.cluster.as_deref() == cluster)
@@ -136,6 +146,10 @@ impl Waivers {
             .filter(holds)
             .max_by_key(|waiver| waiver.until.unwrap_or(Timestamp::MAX));
         let Some(longest) = longest else { return false };
+        let has_ended = longest.until.is_some_and(|until| until <= self.now);
+        if has_ended && (problem.severity != Severity::Error || cluster.is_none()) {
+            return false;
+        }
         if let (Severity::Error, Some(until), Some(cluster)) = (problem.severity, longest.until, cluster) {
             let waived = Waived {
                 rule: rule_id(problem.code).unwrap_or_default().to_owned(),
@@ -263,6 +277,19 @@ mod tests {
             assert_eq!(read(wrong), (vec![], vec![Code::MissingKey]));
         }
         assert_eq!(read(of_rule), (vec![], vec![Code::NotAllowed]));
+    }
+
+    #[test]
+    fn what_a_waiver_that_has_ended_let_pass_is_for_the_guard() {
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let ended = waiver(Some("a"), Some("2026-11-20"));
+        let (waivers, found) = Waivers::new(&[ended], None, now, &[]);
+        assert_eq!(found[0].code, Code::WaiverExpired);
+        assert!(found[0].message.ends_with("are refused"), "{found:?}");
+        let error = Diagnostic::new(Code::CpHaProd, "one replica");
+        assert!(waivers.waive(&error, Some("a")) && !waivers.waive(&error, Some("b")) && !waivers.waive(&error, None));
+        let relied_on: Vec<_> = waivers.relied_on().into_values().map(|waived| waived.until).collect();
+        assert_eq!(relied_on, ["2026-11-21T00:00:00Z".parse().unwrap()]);
     }
 
     #[test]

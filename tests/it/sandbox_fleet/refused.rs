@@ -1,7 +1,7 @@
 //! Changes that only another resource could have: refused before anything is tried, with the way out.
 
 use super::said::{change, text};
-use super::world::World;
+use super::world::{FLEET, World};
 
 #[tokio::test(start_paused = true)]
 async fn a_subnet_can_not_move_to_an_availability_domain() {
@@ -91,4 +91,38 @@ fn the_program_refuses_it_with_its_exit_code() {
     assert!(ran.stdout.contains("to lift: put the old value back"), "{}", ran.stdout);
     assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
     world.place.run(&[&["plan"], &sandbox[..]].concat()).exits(3);
+}
+
+/// That a day has passed is no reason for all of the fleet to stand still.
+#[test]
+fn a_waiver_past_its_day_holds_up_its_cluster_alone() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let world = runtime.block_on(World::of(&[("a", ""), ("b", "")]));
+    let waivers = "  waivers:
+  - {rule: cp-ha-prod, cluster: a, reason: a test, until: 2026-01-31}
+  - {rule: cp-ha-prod, cluster: b, reason: a test, until: 9998-12-31}";
+    let fleet = FLEET.replace("{availability: single}", "{availability: single, production: true}");
+    world.place.write("fleet.yaml", &fleet.replace("MORE", waivers));
+    let run = |args: &[&str], code| {
+        let sandbox = ["--sandbox", "state", "--fleet", "fleet"];
+        world.place.run(&[args, &sandbox[..]].concat()).exits(code)
+    };
+    let warned = world.place.run(&["validate", "--fleet", "fleet"]).exits(0);
+    let told = "the waiver of `cp-ha-prod` ended on 2026-01-31: changes of the clusters that need it are refused";
+    assert!(warned.stderr.contains(told), "{}", warned.stderr);
+    let refused = run(&["apply", "--yes"], 3);
+    assert!(
+        refused.stdout.contains("refused (expired-waiver):"),
+        "{}",
+        refused.stdout
+    );
+    run(&["apply", "--yes", "--keep-going"], 3);
+    let left = run(&["plan"], 3).stdout;
+    assert!(
+        left.contains("cluster a on m") && !left.contains("cluster b on m"),
+        "{left}"
+    );
 }
