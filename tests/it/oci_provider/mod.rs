@@ -4,6 +4,7 @@
 mod blockers;
 mod faults;
 mod kinds;
+mod pages;
 mod parts;
 mod region;
 mod rules;

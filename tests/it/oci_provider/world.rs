@@ -54,6 +54,8 @@ pub(super) struct Way {
     meddle: Mutex<Option<(String, Value)>>,
     /// What answers to reads are made to say: a part of the path, and what takes the place of the same fields.
     say: Mutex<Vec<(&'static str, Value)>>,
+    /// How long a page may be; however long where none.
+    longest_page: Mutex<Option<usize>>,
     /// What was sent: method and path.
     pub(super) sent: Mutex<Vec<(String, String)>>,
 }
@@ -66,6 +68,12 @@ impl Exchange for Way {
         async move {
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
             self.sent.lock().unwrap().push((method.clone(), path.clone()));
+            if self.is_too_long(request.uri().query().unwrap_or_default()) {
+                let refusal = json!({"code": "InvalidParameter", "message": "limit is too large"});
+                let mut response = http::Response::new(refusal.to_string().into());
+                *response.status_mut() = http::StatusCode::BAD_REQUEST;
+                return Ok(response);
+            }
             let meddled = self.meddle.lock().unwrap().take_if(|_| method == "DELETE");
             if let Some((path, body)) = meddled {
                 somebody(&self.server, "PUT", &path, &body);
@@ -87,6 +95,14 @@ impl Exchange for Way {
 }
 
 impl Way {
+    fn is_too_long(&self, query: &str) -> bool {
+        let limit = query.split('&').find_map(|pair| pair.strip_prefix("limit="));
+        let limit = limit.map(|limit| limit.parse::<usize>().unwrap());
+        limit
+            .zip(*self.longest_page.lock().unwrap())
+            .is_some_and(|(limit, longest)| limit > longest)
+    }
+
     fn said(&self, path: &str, bytes: Bytes) -> Bytes {
         let say = self.say.lock().unwrap();
         let Some((_, instead)) = say.iter().find(|(part, _)| path.contains(part)) else {
@@ -145,6 +161,7 @@ impl World {
             lose: Mutex::default(),
             meddle: Mutex::default(),
             say: Mutex::default(),
+            longest_page: Mutex::default(),
             sent: Mutex::default(),
         });
         let key = KeyMaterial {
@@ -187,6 +204,11 @@ impl World {
     /// Has answers to reads of such a path say something else from now on.
     pub(super) fn say(&self, path: &'static str, instead: Value) {
         self.way.say.lock().unwrap().insert(0, (path, instead));
+    }
+
+    /// Has lists refused whose pages were to be longer.
+    pub(super) fn takes_pages_up_to(&self, items: usize) {
+        *self.way.longest_page.lock().unwrap() = Some(items);
     }
 
     /// Loses the next answer to such a request.
