@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 
 use fleetwright::fleet::model::{Dialect, Fleet, Manage, NetworkSource, NodePool, Preset};
 use fleetwright::render::{Rendered, TemplateSet, Unit, render};
-use fleetwright::resource::{NetworkName, NodePoolName};
+use fleetwright::resource::{Digest, NetworkName, NodePoolName};
 use serde_json::json;
 
+use crate::fleet_support::repository;
 use crate::golden;
 use crate::render_fixture::{cluster, fleet, gpu_pool, hosted, hub, managed, pool, routes};
 
@@ -53,6 +54,21 @@ fn check(case: &str, rendered: &Rendered) {
         wanted.insert(name);
     }
     assert_eq!(golden::names(&golden::folder(&format!("render/{case}"))), wanted);
+}
+
+/// A lock names the version of the templates that its fleet is rendered with, and a newer program renders that one byte for byte:
+/// from the first release on, what changes a template is another version of all of them, in a folder of its own.
+#[test]
+fn templates_of_a_version_stay_as_they_were() {
+    let folder = repository("templates");
+    for version in golden::names(&folder) {
+        let folder = folder.join(&version);
+        let digests = golden::names(&folder).into_iter().map(|name| {
+            let digest = Digest::of(&std::fs::read(folder.join(&name)).unwrap());
+            format!("{}  {name}\n", digest.to_hex())
+        });
+        golden::check(&format!("templates/{version}.sha256"), &digests.collect::<String>());
+    }
 }
 
 /// The fleets of the cases.
