@@ -46,5 +46,5 @@ impl Reaches {
 
 fn asks_oci(manifest: &Manifest) -> bool {
     let needs = || manifest.depends_on.iter().any(|id| id.target == Target::Oci);
-    manifest.id.target == Target::Oci || manifest.canonical().contains("{\"$lookup\"") || needs()
+    manifest.id.target == Target::Oci || manifest.looks_up() || needs()
 }

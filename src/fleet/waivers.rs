@@ -1,7 +1,7 @@
 //! Waivers: rules that somebody decided not to follow.
 //!
-//! Invariant: a waiver names a rule that exists, says why, and ends on its day. What it let pass until then is no error from
-//! one day to the next, which would stop all of the fleet without a commit: a guard refuses the changes of that cluster. One of `vanished`, a guard that asks before a
+//! Invariant: a waiver names a rule that exists, says why, and ends on its day. What it let pass until then is no error from one
+//! day to the next, without a commit: a guard refuses the changes of that cluster. One of `vanished`, a guard that asks before a
 //! network is made anew, is of one unit and has a day: it is not to be forgotten in the files.
 
 use std::cell::RefCell;
@@ -37,7 +37,8 @@ struct Holding {
 }
 
 impl Waivers {
-    /// Sorts out those that name nothing, and tells of those that have ended. `nodes` are the places of the `waivers`, in the same order.
+    /// Sorts out those that name nothing, and tells of those that have ended. `nodes` are the places of the `waivers`, in the
+    /// same order.
     pub(super) fn new(
         waivers: &[spec::Waiver],
         nodes: Option<&Node>,

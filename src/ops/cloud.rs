@@ -468,8 +468,7 @@ pub(super) fn is_needed<'a>(
     mut recorded: impl Iterator<Item = &'a ResourceId>,
 ) -> bool {
     use crate::resource::Target;
-    let names =
-        |manifest: &Manifest| manifest.id.target == Target::Oci || manifest.canonical().contains("{\"$lookup\"");
+    let names = |manifest: &Manifest| manifest.id.target == Target::Oci || manifest.looks_up();
     desired.values().flat_map(|unit| unit.manifests).any(names) || recorded.any(|id| id.target == Target::Oci)
 }
 

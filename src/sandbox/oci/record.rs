@@ -4,6 +4,7 @@
 //! at more of it opens it: it is parsed then, and stays so until [`Warm::drain`] tells that it may be closed. One that was
 //! changed has no row until [`Record::close`] has been called.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,27 +88,15 @@ impl Warm {
 }
 
 /// A record's row.
-#[derive(Deserialize)]
-struct Row {
-    tenancy: String,
-    region: String,
+#[derive(Serialize, Deserialize)]
+struct Row<'a> {
+    tenancy: Cow<'a, str>,
+    region: Cow<'a, str>,
     sequence: u64,
     version: u64,
-    body: Body,
-    extra: Body,
-    then: VecDeque<(Timestamp, Then)>,
-}
-
-/// The same, as it is written.
-#[derive(Serialize)]
-struct WrittenRow<'a> {
-    tenancy: &'a str,
-    region: &'a str,
-    sequence: u64,
-    version: u64,
-    body: &'a Body,
-    extra: &'a Body,
-    then: &'a VecDeque<(Timestamp, Then)>,
+    body: Cow<'a, Body>,
+    extra: Cow<'a, Body>,
+    then: Cow<'a, VecDeque<(Timestamp, Then)>>,
 }
 
 impl Record {
@@ -142,19 +131,19 @@ impl Record {
 
     /// The record that a row holds.
     pub(super) fn read(kind: &'static Kind, id: String, row: String) -> Result<Self, serde_json::Error> {
-        let read: Row = serde_json::from_str(&row)?;
+        let read: Row<'_> = serde_json::from_str(&row)?;
         let opened = Opened {
-            body: read.body,
-            extra: read.extra,
+            body: read.body.into_owned(),
+            extra: read.extra.into_owned(),
         };
         let record = Self {
             kind,
             id,
-            tenancy: read.tenancy,
+            tenancy: read.tenancy.into_owned(),
             region: regions::find(&read.region).map_or("", |region| region.id),
             sequence: read.sequence,
             version: read.version,
-            then: read.then,
+            then: read.then.into_owned(),
             head: Head::of(&opened.body),
             row: row.into_boxed_str(),
             opened: OnceCell::from(Box::new(opened)),
@@ -172,14 +161,14 @@ impl Record {
     /// Makes it small; what was changed is what is to be stored.
     pub(super) fn close(&mut self, warm: &Warm) {
         if let Some(changed) = &self.changed {
-            let row = serde_json::to_string(&WrittenRow {
-                tenancy: &self.tenancy,
-                region: self.region,
+            let row = serde_json::to_string(&Row {
+                tenancy: Cow::Borrowed(&self.tenancy),
+                region: Cow::Borrowed(self.region),
                 sequence: self.sequence,
                 version: self.version,
-                body: &changed.body,
-                extra: &changed.extra,
-                then: &self.then,
+                body: Cow::Borrowed(&changed.body),
+                extra: Cow::Borrowed(&changed.extra),
+                then: Cow::Borrowed(&self.then),
             });
             // Only maps whose keys are no texts can't be written.
             let Ok(row) = row else { return };
@@ -236,7 +225,7 @@ impl Record {
         &mut self.opened_mut().extra
     }
 
-    /// It is to be another version, with this to come.
+    /// Makes it another version, which is to be stored whether or not more than its schedule has changed.
     pub(super) fn touch(&mut self) {
         self.opened_mut();
         self.version += 1;
