@@ -50,7 +50,6 @@ impl Daemon {
     /// Has everything that begins from now on go by these connections.
     pub(super) fn hold(&mut self, held: Held) {
         self.held = Arc::new(held);
-        self.options.telemetry.holds(&self.held);
     }
 
     /// Has HostedClusters read by them.

@@ -165,6 +165,7 @@ impl Daemon {
     fn new(options: Options) -> Self {
         let now = Instant::now();
         let replica = Replica::new(options.holder.clone());
+        options.telemetry.draws_on(options.access.oci.budget.clone());
         Self {
             queue: Queue::new(options.pace),
             poll: Poll::new(options.poll),

@@ -11,7 +11,6 @@ use super::connect::{Access, locked};
 use crate::fleet::model::Fleet;
 use crate::providers::kubernetes::{KubernetesProvider, ServiceAccount, files_of};
 use crate::providers::oci::OciProvider;
-use crate::providers::oci::budget::Purse;
 use crate::resource::{Digest, ManagementClusterName};
 
 /// Connections that are made once and used again, for whoever plans often.
@@ -24,15 +23,6 @@ pub struct Held {
     pub(super) away: Mutex<BTreeMap<ManagementClusterName, (Instant, String)>>,
     /// What they go by, as it was when the first was made; none where it could not be read.
     credentials: OnceLock<Option<Digest>>,
-}
-
-impl Held {
-    /// Calls to OCI that the budget would let through at once.
-    pub fn oci_budget_left(&self) -> BTreeMap<Purse, u32> {
-        let held = locked(&self.oci).clone();
-        held.map(|(_, provider)| provider.client().counts().left)
-            .unwrap_or_default()
-    }
 }
 
 impl Access {

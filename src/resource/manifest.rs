@@ -181,6 +181,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_or_a_path_alone_is_to_be_looked_up_and_a_reference_is_not() {
+        let looks_up = |value: Value| {
+            let body = json!({"kind": "K", "apiVersion": "g/v1", "metadata": {"name": "n"}, "spec": {"at": value}});
+            manifest(&body).unwrap().looks_up()
+        };
+        assert!(looks_up(json!({"$compartment": {"path": "a/b"}})));
+        assert!(looks_up(
+            json!({"field": "id", "$lookup": {"kind": "Vcn", "name": "a"}})
+        ));
+        assert!(!looks_up(json!({"$ref": "Vcn/a", "field": "id"})) && !looks_up(json!("ocid1.vcn.a")));
+    }
+
+    #[test]
     fn refuses_a_document_without_a_name() {
         let error = manifest(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": ""}}));
         assert_eq!(error, Err(ManifestError::Missing("metadata.name")));

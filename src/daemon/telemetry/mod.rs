@@ -23,8 +23,9 @@ use super::tally::{Hindered, Tally};
 use crate::fleet::model::{ClusterKind, Dialect, Fleet};
 use crate::metrics::Registry;
 use crate::metrics::catalog as metric;
+use crate::ops::LoadedFleet;
 use crate::ops::lease::Standing;
-use crate::ops::{Held, LoadedFleet};
+use crate::providers::oci::budget::Budget;
 use crate::report::chain;
 use crate::resource::{Revision, UnitId};
 
@@ -42,7 +43,7 @@ struct Now {
     queue: queue::Standing,
     /// When the queue was looked at.
     at: Option<Timestamp>,
-    held: Arc<Held>,
+    budget: Option<Arc<Budget>>,
     lag: Lag,
 }
 
@@ -118,9 +119,9 @@ impl Telemetry {
         self.registry.count(&metric::SOURCE_ERRORS, [], 1.0);
     }
 
-    /// Where the budget of calls is from now on.
-    pub(super) fn holds(&self, held: &Arc<Held>) {
-        self.now().held = held.clone();
+    /// The budget of calls to OCI, which outlives all connections.
+    pub(super) fn draws_on(&self, budget: Option<Arc<Budget>>) {
+        self.now().budget = budget;
     }
 
     /// A revision came into force after another, and changes these units.
@@ -270,10 +271,11 @@ impl Telemetry {
         let units = now.units.iter();
         let seen = units.map(|(unit, known)| (labels(unit), seconds(known.succeeded)));
         registry.replace(&metric::UNIT_SEEN, seen);
-        let left = now.held.oci_budget_left().into_iter();
+        let left = now.budget.as_ref().map(|budget| budget.left()).unwrap_or_default();
         registry.replace(
             &metric::OCI_LEFT,
-            left.map(|(purse, left)| ([purse.tenancy, purse.region], f64::from(left))),
+            left.into_iter()
+                .map(|(purse, left)| ([purse.tenancy, purse.region], f64::from(left))),
         );
     }
 }

@@ -86,7 +86,7 @@ impl Budget {
     }
 
     /// Whole tokens left, by purse.
-    pub(super) fn left(&self) -> BTreeMap<Purse, u32> {
+    pub fn left(&self) -> BTreeMap<Purse, u32> {
         let mut buckets = self.lock();
         buckets
             .iter_mut()

@@ -137,9 +137,8 @@ fn while_oci_refuses_everything_kubernetes_is_kept_up_and_after_it_all_is_made_a
     }
     gate.put(Behind::Server);
     daemon.says(&["looked at", "network alone", "in sync"]);
-    let left = until("the budget is measured", || {
-        budget_left(&daemon.get("/metrics").1, "us-ashburn-1")
-    });
+    // At whatever moment, also while connections begin anew.
+    let left = budget_left(&daemon.get("/metrics").1, "us-ashburn-1").expect("the budget is measured");
     assert!((0.0..=BURST).contains(&left), "{left} calls");
     let made = made(&served);
     assert!(made.len() > 4, "{made:?}");
