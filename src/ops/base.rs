@@ -290,7 +290,8 @@ impl Base {
 }
 
 /// What of it is equal in `loaded` is taken over.
-fn load(tree: Tree, loaded: &LoadedFleet) -> Result<LoadedFleet, LoadError> {
+/// Another revision of a fleet, as far as it loads. What of it is equal in `loaded` is not rendered again.
+pub(super) fn load(tree: Tree, loaded: &LoadedFleet) -> Result<LoadedFleet, LoadError> {
     let options = TreeOptions {
         locked: false,
         now: jiff::Timestamp::now(),

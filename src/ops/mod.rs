@@ -41,6 +41,7 @@ mod schema;
 mod signers;
 mod status;
 mod supported;
+mod taken_out;
 mod there;
 mod tracer;
 mod unread;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::load::LoadedFleet;
 use super::plan::Planned;
+use super::taken_out::{self, Gone};
 use super::tracer::Tracer;
 use crate::diag::Span;
 use crate::plan::Plan;
 use crate::plan::change::{Change, Reason};
-use crate::plan::origins::{Origins, SetBy, Typed};
+use crate::plan::origins::{Origins, SetBy, TakenOut, Typed};
 use crate::report::units::worst_first;
 use crate::resource::{ResourceId, Revision, UnitId};
 use crate::source::{LineSetBy, SourceError, blame};
@@ -26,6 +27,7 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
     let (mut origins, mut tracer) = (Origins::default(), Tracer::new(loaded));
     let mut places: BTreeMap<(&ResourceId, &str), Vec<Span>> = BTreeMap::new();
     let mut units: BTreeSet<&UnitId> = BTreeSet::new();
+    let mut gone = Vec::new();
     for change in looked_into(&planned.plan) {
         units.insert(&change.unit);
         if change.reason == Reason::New {
@@ -41,6 +43,9 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
             if let Some(leave) = loaded.fleet.decommission.get(&change.unit) {
                 let span = leave.span.clone();
                 origins.units.insert(change.unit.clone(), Typed { span, commit: None });
+            } else if let Some(since) = since.cloned().or_else(|| last_applied(planned, &[&change.unit].into())) {
+                let (unit, id) = (&change.unit, &change.id);
+                gone.push(Gone { unit, id, since });
             }
             continue;
         }
@@ -70,13 +75,7 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
     let set = blame(loaded.tree(), &lines, since.as_ref());
     let by = |span: &Span| {
         let by = set.as_ref().ok()?.get(&(span.file.clone(), span.line))?;
-        Some(match by {
-            LineSetBy::Commit { id, subject } => SetBy::Commit {
-                id: id.clone(),
-                subject: subject.clone(),
-            },
-            LineSetBy::Worktree => SetBy::Worktree,
-        })
+        Some(set_by(by))
     };
     for typed in origins.units.values_mut() {
         typed.commit = by(&typed.span);
@@ -90,8 +89,24 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
             of_object.insert(field.to_owned(), Typed { span, commit });
         }
     }
+    let taken_out = taken_out::look(loaded, gone).map(|found| {
+        let taken_out = found.into_iter();
+        origins.taken_out = taken_out
+            .map(|(id, (by, was))| (id, TakenOut { by: set_by(&by), was }))
+            .collect();
+    });
     planned.plan.origins = origins;
-    set.map(drop)
+    set.map(drop).and(taken_out)
+}
+
+fn set_by(by: &LineSetBy) -> SetBy {
+    match by {
+        LineSetBy::Commit { id, subject } => SetBy::Commit {
+            id: id.clone(),
+            subject: subject.clone(),
+        },
+        LineSetBy::Worktree => SetBy::Worktree,
+    }
 }
 
 /// What the files changed, of the worst units: they are shown first, and read.

@@ -82,6 +82,21 @@ impl<'a> Tracer<'a> {
         places
     }
 
+    /// All lines of the user's that an object may have come from: those of the part that it is of, then those of its unit.
+    pub(super) fn lines(&mut self, unit: &UnitId, id: &ResourceId) -> Vec<Span> {
+        let loaded = self.loaded;
+        let mut lines: Vec<Span> = self.place(unit, id, "").into_iter().collect();
+        let part = match unit {
+            UnitId::Cluster(name) => loaded.fleet.clusters.get(name).and_then(|cluster| part(cluster, id)),
+            UnitId::ManagementCluster(_) | UnitId::Network(_) => None,
+        };
+        let found = self.explained(unit).iter().filter(|one| one.origin.layer != "built-in");
+        let (of_part, others): (Vec<_>, Vec<_>) =
+            found.partition(|one| part.as_deref().is_some_and(|part| is_below(&one.field, part)));
+        lines.extend(of_part.into_iter().chain(others).map(|one| one.origin.span.clone()));
+        lines
+    }
+
     /// All that the files say of a unit.
     fn explained(&mut self, unit: &UnitId) -> &[Explained] {
         let (explainer, fleet) = (&self.explainer, &self.loaded.fleet);
@@ -138,10 +153,11 @@ fn part(cluster: &Cluster, id: &ResourceId) -> Option<String> {
 
 /// A setting, or the first below it.
 fn at<'e>(all: &'e [Explained], setting: &str) -> Option<&'e Explained> {
-    let is_below = |field: &str| {
-        field
-            .strip_prefix(setting)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    all.iter().find(|one| is_below(&one.field))
+    all.iter().find(|one| is_below(&one.field, setting))
+}
+
+/// Whether a field is a setting, or below it.
+fn is_below(field: &str, setting: &str) -> bool {
+    let rest = field.strip_prefix(setting);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

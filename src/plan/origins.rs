@@ -16,7 +16,7 @@ pub struct Typed {
     pub commit: Option<SetBy>,
 }
 
-/// What set a line.
+/// What set a line, or took one out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetBy {
     /// A commit.
@@ -30,6 +30,16 @@ pub enum SetBy {
     Worktree,
 }
 
+/// How an object left the files, of a unit that is still in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenOut {
+    /// What took it out.
+    pub by: SetBy,
+    /// The first line, of those that the object came from, that went with it: as the file was before. None where it went for another
+    /// reason: something was added, or is set by something that no line of its unit says.
+    pub was: Option<Span>,
+}
+
 /// The places of a plan.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
@@ -37,6 +47,8 @@ pub struct Origins {
     pub fields: BTreeMap<ResourceId, BTreeMap<String, Typed>>,
     /// Of units that the plan makes, and, where the files let go of them, of those that it deletes.
     pub units: BTreeMap<UnitId, Typed>,
+    /// Of objects that go while their unit stays.
+    pub taken_out: BTreeMap<ResourceId, TakenOut>,
     /// Where units are typed of which something is not made as it stands.
     pub stopped: BTreeMap<UnitId, Span>,
     /// The `Fleet` document, which says what is let go of and what is accepted.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
@@ -15,26 +15,28 @@ use base64::engine::general_purpose::STANDARD;
 const SHORTEST: usize = 8;
 /// What is looked for of a longer one: where that is found, it is compared.
 const ANCHOR: usize = 16;
-/// Pieces that are remembered: the oldest is forgotten first, for tokens are exchanged every hour.
-const MOST: usize = 512;
+/// Pieces that are remembered: the oldest is forgotten first, for tokens are exchanged every hour. A key of 4,096 bits has fifty, a
+/// token two; what finds so many takes some megabytes.
+const MOST: usize = 8_192;
 
 static KNOWN: RwLock<Known> = RwLock::new(Known {
     pieces: BTreeSet::new(),
     order: VecDeque::new(),
-    searcher: None,
+    searcher: OnceLock::new(),
 });
 
 struct Known {
-    pieces: BTreeSet<String>,
-    order: VecDeque<String>,
-    searcher: Option<Searcher>,
+    pieces: BTreeSet<Arc<str>>,
+    order: VecDeque<Arc<str>>,
+    /// Made when a text is looked through, for secrets are read by the hundreds and texts seldom between them.
+    searcher: OnceLock<Option<Searcher>>,
 }
 
 /// What finds any of them in one pass.
 struct Searcher {
     automaton: AhoCorasick,
     /// The piece of each pattern, and whether the pattern is its end.
-    of: Vec<(String, bool)>,
+    of: Vec<(Arc<str>, bool)>,
 }
 
 /// Remembers a secret, so that no text that goes out holds it. What is shorter than 8 bytes is not remembered; nor, of several
@@ -70,20 +72,17 @@ pub fn remember(secret: &str) {
 
 /// Where a text holds any.
 pub(super) fn find(text: &str) -> Vec<Range<usize>> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    known
-        .searcher
-        .as_ref()
-        .map_or_else(Vec::new, |searcher| searcher.find(text))
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner).find(text)
 }
 
 impl Known {
     fn holds(&self, pieces: &[String]) -> bool {
-        pieces.iter().all(|piece| self.pieces.contains(piece))
+        pieces.iter().all(|piece| self.pieces.contains(piece.as_str()))
     }
 
     fn add(&mut self, pieces: Vec<String>) {
         for piece in pieces {
+            let piece: Arc<str> = piece.into();
             if self.pieces.insert(piece.clone()) {
                 self.order.push_back(piece);
             }
@@ -93,13 +92,18 @@ impl Known {
                 self.pieces.remove(&oldest);
             }
         }
-        self.searcher = Searcher::of(&self.pieces);
+        self.searcher = OnceLock::new();
+    }
+
+    fn find(&self, text: &str) -> Vec<Range<usize>> {
+        let searcher = self.searcher.get_or_init(|| Searcher::of(&self.pieces));
+        searcher.as_ref().map_or_else(Vec::new, |searcher| searcher.find(text))
     }
 }
 
 impl Searcher {
     /// None where there is nothing to look for.
-    fn of(pieces: &BTreeSet<String>) -> Option<Self> {
+    fn of(pieces: &BTreeSet<Arc<str>>) -> Option<Self> {
         let mut of = Vec::new();
         let mut patterns = Vec::new();
         for piece in pieces {
@@ -152,14 +156,14 @@ mod tests {
         let mut known = Known {
             pieces: BTreeSet::new(),
             order: VecDeque::new(),
-            searcher: None,
+            searcher: OnceLock::new(),
         };
         known.add(secrets.iter().map(|secret| (*secret).to_owned()).collect());
         known
     }
 
     fn found(known: &Known, text: &str) -> Vec<String> {
-        let ranges = known.searcher.as_ref().expect("something to look for").find(text);
+        let ranges = known.find(text);
         ranges.into_iter().map(|range| text[range].to_owned()).collect()
     }
 
@@ -179,6 +183,7 @@ mod tests {
         for i in 0..MOST {
             known.add(vec![format!("secret number {i}")]);
         }
+        assert!(known.searcher.get().is_none(), "nothing was looked through yet");
         assert_eq!(known.order.len(), MOST);
         assert!(found(&known, "the first one").is_empty());
         assert!(!found(&known, "a secret number 7 b").is_empty());

@@ -16,11 +16,11 @@ use crate::resource::Revision;
 /// Files that are looked into at most: each is a walk of its own.
 const FILES: usize = 48;
 /// Commits that are walked through where no earlier revision is known.
-const COMMITS: usize = 500;
+pub(super) const COMMITS: usize = 500;
 /// The longest subject that is given, in characters.
 const SUBJECT: usize = 72;
 
-/// What set a line.
+/// What set a line, or took it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineSetBy {
     /// A commit.
@@ -44,30 +44,18 @@ pub fn blame(
     lines: &BTreeMap<Arc<str>, BTreeSet<u32>>,
     since: Option<&Revision>,
 ) -> Result<BTreeMap<(Arc<str>, u32), LineSetBy>, SourceError> {
-    let (repository, folder, newest) = match &tree.place {
-        Place::Directory(directory) => {
-            let Some(repository) = discover(&directory.root)? else {
-                return Ok(BTreeMap::new());
-            };
-            let folder = repository
-                .workdir()
-                .and_then(|workdir| prefix(workdir, &directory.root));
-            let newest = head(&repository)?.map(|commit| commit.id());
-            (repository, folder, newest)
-        }
-        Place::Commit(commit) => {
-            let repository = Repository::open_bare(&commit.repository).map_err(failed(OPEN))?;
-            let newest = commit_id(&repository, &commit.origin.revision);
-            (repository, Some(commit.path.clone()), newest)
-        }
-    };
-    let (Some(folder), Some(newest)) = (folder, newest) else {
+    let Some(history) = History::of(tree)? else {
         return Ok(BTreeMap::new());
     };
-    let walk = Walk {
-        repository: &repository,
+    let History {
+        repository,
+        folder,
         newest,
-        oldest: oldest(&repository, newest, since).map_err(failed("walk the history"))?,
+    } = &history;
+    let walk = Walk {
+        repository,
+        newest: *newest,
+        oldest: oldest(repository, *newest, since).map_err(failed("walk the history"))?,
         in_directory: matches!(tree.place, Place::Directory(_)),
     };
     let mut found = BTreeMap::new();
@@ -75,11 +63,7 @@ pub fn blame(
         let Some((i, text)) = tree.files.iter().enumerate().find(|(_, known)| known.path == *file) else {
             continue;
         };
-        let real = match &tree.place {
-            Place::Directory(directory) => directory.real.get(i).unwrap_or(file),
-            Place::Commit(_) => file,
-        };
-        let path = Path::new(&folder).join(&**real);
+        let path = Path::new(folder).join(&**real(tree, i, file));
         // What is in no commit yet has no history.
         let Ok(set) = walk.file(&path, text.text.as_bytes(), lines) else {
             continue;
@@ -87,6 +71,51 @@ pub fn blame(
         found.extend(set.into_iter().map(|(line, set)| ((file.clone(), line), set)));
     }
     Ok(found)
+}
+
+/// Where one of a tree's files truly lies below the fleet's directory.
+pub(super) fn real<'a>(tree: &'a Tree, i: usize, file: &'a Arc<str>) -> &'a Arc<str> {
+    match &tree.place {
+        Place::Directory(directory) => directory.real.get(i).unwrap_or(file),
+        Place::Commit(_) => file,
+    }
+}
+
+/// The repository that a tree is in.
+pub(super) struct History {
+    pub(super) repository: Repository,
+    /// Path of the fleet's directory in it, with `/`; empty for the top.
+    pub(super) folder: String,
+    /// The commit that the tree is, or that is checked out where it lies.
+    pub(super) newest: Oid,
+}
+
+impl History {
+    /// None where the tree is in no repository, or nothing is committed.
+    pub(super) fn of(tree: &Tree) -> Result<Option<Self>, SourceError> {
+        let (repository, folder, newest) = match &tree.place {
+            Place::Directory(directory) => {
+                let Some(repository) = discover(&directory.root)? else {
+                    return Ok(None);
+                };
+                let folder = repository
+                    .workdir()
+                    .and_then(|workdir| prefix(workdir, &directory.root));
+                let newest = head(&repository)?.map(|commit| commit.id());
+                (repository, folder, newest)
+            }
+            Place::Commit(commit) => {
+                let repository = Repository::open_bare(&commit.repository).map_err(failed(OPEN))?;
+                let newest = commit_id(&repository, &commit.origin.revision);
+                (repository, Some(commit.path.clone()), newest)
+            }
+        };
+        Ok(folder.zip(newest).map(|(folder, newest)| Self {
+            repository,
+            folder,
+            newest,
+        }))
+    }
 }
 
 /// Where the walk ends.
@@ -148,7 +177,7 @@ impl Walk<'_> {
     }
 }
 
-fn subject(commit: &Commit<'_>) -> String {
+pub(super) fn subject(commit: &Commit<'_>) -> String {
     let subject = String::from_utf8_lossy(commit.summary_bytes().unwrap_or_default()).into_owned();
     let visible = subject.chars().map(|c| if c.is_control() { ' ' } else { c });
     let cut: String = visible.clone().take(SUBJECT).collect();

@@ -9,6 +9,7 @@
 //! with a dot are not looked at. Calls here block: use them off the async threads.
 
 mod blame;
+mod branch;
 pub mod git;
 mod origin;
 mod refusal;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::blame::{LineSetBy, blame};
+pub use self::branch::Branch;
 pub use self::origin::{Ancestry, Origin, Standing, ancestry, origin};
 pub use self::revision::{RevisionError, read_at};
 use crate::diag::Diagnostic;

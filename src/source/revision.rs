@@ -58,20 +58,31 @@ pub fn read_at(directory: &Path, revision: &str, limits: Limits) -> Result<Tree,
         }
         Err(error) => return Err(failed("find the commit")(error).into()),
     };
-    let id = Revision::new(commit.id().to_string());
+    let tree = tree_at(&repository, &commit, &path, limits)?;
+    let commit = Revision::new(commit.id().to_string());
+    tree.ok_or(RevisionError::NoPath { path, commit })
+}
+
+/// What a commit has at a path; none where that is no directory.
+pub(super) fn tree_at(
+    repository: &Repository,
+    commit: &git2::Commit<'_>,
+    path: &str,
+    limits: Limits,
+) -> Result<Option<Tree>, SourceError> {
+    let revision = Revision::new(commit.id().to_string());
     let place = Place::Commit(Commit {
         repository: repository.path().to_owned(),
-        path: path.clone(),
+        path: path.to_owned(),
         origin: Origin {
-            revision: id.clone(),
+            revision: revision.clone(),
             standing: Standing::Committed,
-            head: Some(id.clone()),
+            head: Some(revision),
             time: commit.time().seconds(),
         },
     });
-    let read = || tree_of(&repository, &commit.tree()?, &path, limits, place);
-    let tree = read().map_err(failed("read the commit"))?;
-    tree.ok_or(RevisionError::NoPath { path, commit: id })
+    let read = || tree_of(repository, &commit.tree()?, path, limits, place);
+    read().map_err(failed("read the commit"))
 }
 
 fn find<'a>(repository: &'a Repository, revision: &str) -> Result<git2::Commit<'a>, git2::Error> {

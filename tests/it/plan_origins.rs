@@ -194,3 +194,98 @@ fn a_cluster_that_goes_is_traced_to_the_line_that_lets_go_of_it() {
         "{text}"
     );
 }
+
+/// `name commit's subject was`, of what goes while its cluster stays.
+fn taken_out(plan: &Value) -> Vec<String> {
+    let changes = plan["changes"].as_array().expect("changes").iter();
+    let said = changes.filter(|change| change["takenOut"].is_object()).map(|change| {
+        let (name, out) = (&change["object"]["name"], &change["takenOut"]);
+        let subject = out["subject"].as_str().unwrap_or("not committed");
+        let was = &out["was"];
+        format!(
+            "{} {subject} {}:{}",
+            name.as_str().expect("a name"),
+            was["file"].as_str().unwrap_or("-"),
+            was["line"]
+        )
+    });
+    said.collect()
+}
+
+#[test]
+fn an_object_that_goes_is_traced_to_the_commit_that_took_it_out_and_to_the_line_that_went() {
+    let place = committed();
+    let first = commit_as(&place, "as it was");
+    let file = "clusters/prod.yaml";
+    // Whoever merely changes the line, or moves it, has not taken the pool out.
+    edit(
+        &place,
+        file,
+        "replicas: 6}, gpu: {profile: gpu}",
+        "replicas: 7}, gpu: {profile: gpu}",
+    );
+    commit_as(&place, "Give search a node more");
+    edit(
+        &place,
+        file,
+        "kind: Cluster\nmetadata: {name: orders}",
+        "# ours\nkind: Cluster\nmetadata: {name: orders}",
+    );
+    commit_as(&place, "Say whose they are");
+    let pool = line(&place, file, "gpu: {profile: gpu}}");
+    edit(&place, file, "replicas: 7}, gpu: {profile: gpu}", "replicas: 7}");
+    commit_as(&place, "No more GPUs");
+    let runbook = line(&place, file, "- apiVersion: v1");
+    let extra = "  extraManifests:\n    - apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: search-runbook, namespace: \
+                 clusters-search}\n      data: {url: \"https://runbooks.acme.example/search\"}\n";
+    edit(&place, file, extra, "");
+    commit_as(&place, "The runbook is elsewhere");
+    edit(&place, "clusters/dev.yaml", "kind: Cluster", "# Theirs.\nkind: Cluster");
+    commit_as(&place, "Say whose these are");
+
+    let base = format!("git:{first}");
+    let args = ["plan", "--against", &base, "--cluster", "search"];
+    let plan = place.run(&[&args[..], &["-o", "json"]].concat()).exits(0).json();
+    assert_eq!(
+        taken_out(&plan),
+        [
+            format!("search-runbook The runbook is elsewhere {file}:{runbook}"),
+            format!("search-gpu No more GPUs {file}:{pool}"),
+        ]
+    );
+    let text = place.run(&args).exits(0).stdout;
+    let wanted = format!(": No more GPUs (it was {file}:{pool})\n");
+    assert!(
+        text.contains("taken out by commit ") && text.contains(&wanted),
+        "{text}"
+    );
+
+    // What nobody has committed yet says so.
+    let memory = line(&place, file, "memory: {profile: memory, replicas: 7}");
+    edit(&place, file, "memory: {profile: memory, replicas: 7}", "");
+    let plan = of_base(&place, "git:HEAD");
+    assert_eq!(
+        taken_out(&plan),
+        [format!("search-memory not committed {file}:{memory}")]
+    );
+}
+
+#[test]
+fn of_what_was_applied_last_it_is_the_commits_since_that_are_looked_through() {
+    let place = committed();
+    commit_as(&place, "as it was");
+    place.run(&["apply", "--sandbox", "--yes", "--quiet"]).exits(0);
+    edit(
+        &place,
+        "clusters/prod.yaml",
+        "replicas: 6}, gpu: {profile: gpu}",
+        "replicas: 6}",
+    );
+    commit_as(&place, "No more GPUs");
+    let plan = place.run(&["plan", "--sandbox", "-o", "json"]).exits(0).json();
+    let said = taken_out(&plan);
+    assert!(
+        said.len() == 1 && said[0].starts_with("search-gpu No more GPUs clusters/prod.yaml:"),
+        "{said:?}"
+    );
+}

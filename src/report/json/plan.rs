@@ -12,7 +12,7 @@ use super::{
 use crate::diag::Diagnostic;
 use crate::plan::Plan;
 use crate::plan::change::{Block, Change, Preview, Reason};
-use crate::plan::origins::{SetBy, Typed};
+use crate::plan::origins::{SetBy, TakenOut, Typed};
 use crate::plan::preconditions::Met;
 use crate::report::plan_text::{BlockText, Totals};
 
@@ -93,6 +93,9 @@ pub struct ChangeReport {
     /// Where the unit is typed, of an object that is new; of one that goes with its unit, the line that lets go of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typed: Option<TypedReport>,
+    /// What took it out of the files, of an object that goes while its cluster or network stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_out: Option<TakenOutReport>,
     /// What it costs those who run on the cluster; absent where nobody would notice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disruption: Option<DisruptionReport>,
@@ -119,6 +122,31 @@ pub struct FieldReport {
     /// Where the fleet files say so; absent where no single line does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typed: Option<TypedReport>,
+}
+
+/// How an object left the files.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TakenOutReport {
+    /// The commit; absent where nobody has committed it yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The first line of its message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The first of the object's lines that went, as the file was before; absent where no line of its cluster or network went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<PlaceReport>,
+}
+
+/// A line of a fleet file as it was.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceReport {
+    /// Path relative to the fleet directory, with `/`.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
 }
 
 /// A line of the fleet files.
@@ -257,12 +285,25 @@ pub fn plan(plan: &Plan, diagnostics: &[Diagnostic]) -> Versioned<PlanReport> {
     }
 }
 
+/// The commit and its subject.
+fn commit(by: &SetBy) -> Option<(String, String)> {
+    match by {
+        SetBy::Commit { id, subject } => Some((id.to_string(), subject.clone())),
+        SetBy::Worktree => None,
+    }
+}
+
+fn taken_out(taken_out: &TakenOut) -> TakenOutReport {
+    let (commit, subject) = commit(&taken_out.by).unzip();
+    let was = taken_out.was.as_ref().map(|was| PlaceReport {
+        file: was.file.to_string(),
+        line: was.line,
+    });
+    TakenOutReport { commit, subject, was }
+}
+
 fn typed(typed: &Typed) -> TypedReport {
-    let commit = match &typed.commit {
-        Some(SetBy::Commit { id, subject }) => Some((id.to_string(), subject.clone())),
-        Some(SetBy::Worktree) | None => None,
-    };
-    let (commit, subject) = commit.unzip();
+    let (commit, subject) = typed.commit.as_ref().and_then(commit).unzip();
     TypedReport {
         file: typed.span.file.to_string(),
         line: typed.span.line,
@@ -275,6 +316,7 @@ fn typed(typed: &Typed) -> TypedReport {
 fn change(change: &Change, plan: &Plan) -> ChangeReport {
     ChangeReport {
         disruption: plan.forecast.changes.get(&change.id).map(disruption),
+        taken_out: plan.origins.taken_out.get(&change.id).map(taken_out),
         typed: match change.reason {
             Reason::New | Reason::Removed => plan.origins.units.get(&change.unit).map(typed),
             _ => None,

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use serde_json::Value;
 
 use crate::plan::change::{Change, FieldDiff, Reason};
-use crate::plan::origins::{SetBy, Typed};
+use crate::plan::origins::{SetBy, TakenOut, Typed};
 use crate::report::style::{Style, Tone};
 use crate::resource::Target;
 use crate::resource::mark::{MANAGED_BY_LABEL, OWNER_ANNOTATION, OwnerMark};
@@ -112,10 +112,28 @@ pub(super) fn origin(typed: &Typed) -> String {
     let place = format!("{}:{}", typed.span.file, typed.span.line);
     match &typed.commit {
         None => place,
-        Some(SetBy::Worktree) => format!("{place}, not committed"),
-        Some(SetBy::Commit { id, subject }) => {
+        Some(by) => format!("{place}, {}", commit(by)),
+    }
+}
+
+/// `taken out by commit 1a2b3c4d5e: No more GPUs (it was clusters/a.yaml:12)`
+pub(super) fn taken_out(taken_out: &TakenOut) -> String {
+    let by = match &taken_out.by {
+        SetBy::Worktree => "taken out, not committed".to_owned(),
+        by @ SetBy::Commit { .. } => format!("taken out by {}", commit(by)),
+    };
+    match &taken_out.was {
+        Some(was) => format!("{by} (it was {}:{})", was.file, was.line),
+        None => by,
+    }
+}
+
+fn commit(by: &SetBy) -> String {
+    match by {
+        SetBy::Worktree => "not committed".to_owned(),
+        SetBy::Commit { id, subject } => {
             let id = id.as_str();
-            format!("{place}, commit {}: {}", id.get(..10).unwrap_or(id), visible(subject))
+            format!("commit {}: {}", id.get(..10).unwrap_or(id), visible(subject))
         }
     }
 }

@@ -16,6 +16,7 @@ use super::style::{Style, Tone};
 use super::{disruption_text, left_out, needs_text, units, upgrade_text};
 use crate::plan::Plan;
 use crate::plan::change::{Action, Change, Preview};
+use crate::plan::disruption::Class;
 use crate::plan::preconditions::Met;
 use crate::resource::{Target, UnitId};
 
@@ -74,13 +75,17 @@ impl PlanText {
             let this = (change.action, block::reason(change), details);
             let is_same = !this.2.is_empty() && last.as_ref() == Some(&this);
             let why = if is_same { "the same" } else { this.1 };
-            let why = style.paint(Tone::Faint, why);
+            let cost = plan.forecast.changes.get(&change.id);
+            let is_in_place = cost.is_some_and(|cost| cost.class == Class::InPlace);
+            let why = style.paint(
+                Tone::Faint,
+                format!("{why}{}", if is_in_place { " (in place)" } else { "" }),
+            );
             writeln!(out, "  {} {}  {why}", style.paint(tone, sign), change.id)?;
             if !is_same {
                 out.push_str(&this.2);
             }
             last = Some(this);
-            let cost = plan.forecast.changes.get(&change.id);
             if let Some(line) = cost.and_then(|cost| disruption_text::line(cost, &change.id)) {
                 writeln!(out, "      {} {line}", style.paint(Tone::Warn, "!"))?;
             }
@@ -218,6 +223,10 @@ impl PlanText {
         }
         if change.action == Action::Adopt && change.id.target == Target::Oci {
             writeln!(out, "      {} our owner mark", style.paint(Tone::Good, "+"))?;
+        }
+        if let Some(taken_out) = plan.origins.taken_out.get(&change.id) {
+            let line = field::taken_out(taken_out);
+            writeln!(out, "      {}", style.paint(Tone::Faint, line))?;
         }
         if change.action == Action::Update && change.fields.is_empty() && change.goes_ahead() {
             writeln!(out, "      (nothing but who owns its fields differs)")?;
