@@ -33,8 +33,14 @@ pub struct LookUp {
 /// What look-ups came to: a value, or why there is none.
 pub type LookUps = BTreeMap<LookUp, Result<Value, String>>;
 
-impl LookUp {
-    fn new(document: &Value, what: &Value) -> Self {
+/// Where a document is: a look-up that names no place is there.
+struct Whereabouts {
+    region: String,
+    tenancy: Option<String>,
+}
+
+impl Whereabouts {
+    fn of(document: &Value) -> Self {
         // A HostedCluster has both among what it says of its platform.
         let spec = &document["spec"];
         let text = |name: &str| {
@@ -44,15 +50,24 @@ impl LookUp {
         Self {
             region: text("region").unwrap_or_default(),
             tenancy: text("tenancy"),
-            what: what.to_string(),
         }
     }
 
+    fn look_up(&self, what: &Value) -> LookUp {
+        LookUp {
+            region: self.region.clone(),
+            tenancy: self.tenancy.clone(),
+            what: what.to_string(),
+        }
+    }
+}
+
+impl LookUp {
     /// Everything to be looked up for a document.
     pub fn all(document: &Value) -> Vec<Self> {
-        let mut found = Vec::new();
+        let (mut found, at) = (Vec::new(), Whereabouts::of(document));
         visit_objects(document, &holds_lookup, &mut |_, value| {
-            found.push(Self::new(document, value));
+            found.push(at.look_up(value));
         });
         found
     }
@@ -114,7 +129,7 @@ impl<'a> Known<'a> {
     /// Fills a document in. What nobody looked up stays as it is: then nothing is compared either.
     pub(super) fn fill(&self, document: &mut Value) -> Open {
         let mut open = Open::default();
-        let whole = document.clone();
+        let at = Whereabouts::of(document);
         visit(document, &mut |value| {
             if let Some(reference) = Reference::parse(value) {
                 *value = self.value(&reference).unwrap_or_else(|| {
@@ -127,7 +142,7 @@ impl<'a> Known<'a> {
             if !is_looked_up(value) {
                 return Visited::Within;
             }
-            match self.looked_up.get(&LookUp::new(&whole, value)) {
+            match self.looked_up.get(&at.look_up(value)) {
                 Some(Ok(found)) => *value = found.clone(),
                 Some(Err(reason)) if !open.unknown.contains(reason) => open.unknown.push(reason.clone()),
                 Some(Err(_)) => {}
@@ -141,12 +156,12 @@ impl<'a> Known<'a> {
 
 /// Fills in what was found of what a document names; what was not found stays.
 pub fn fill_found(document: &mut Value, look_ups: &LookUps) {
-    let whole = document.clone();
+    let at = Whereabouts::of(document);
     visit(document, &mut |value| {
         if !is_looked_up(value) {
             return Visited::Within;
         }
-        if let Some(Ok(found)) = look_ups.get(&LookUp::new(&whole, value)) {
+        if let Some(Ok(found)) = look_ups.get(&at.look_up(value)) {
             *value = found.clone();
         }
         Visited::Whole

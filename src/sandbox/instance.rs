@@ -355,7 +355,7 @@ impl Sandbox {
         }
         self.write_clock();
         match &self.disk {
-            Some(disk) => disk.flush(),
+            Some(disk) => disk.close(),
             None => Ok(()),
         }
     }

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use futures::future::join_all;
-use rayon::prelude::*;
+use futures::future::join;
 use serde_json::{Map, Value};
+use tokio::task::yield_now;
 
 use super::api::Place;
 use super::document::{ADOPT_ANNOTATION, Live, Phase};
@@ -21,28 +21,27 @@ use super::region::Proofs;
 use super::services::{self, OracleService};
 use super::shelf::{Found, Shelf};
 use super::shown::in_words;
-use super::write::placed;
+use super::sought::{Sought, adopts, name, sought};
 use crate::inventory::Entry;
 use crate::providers::{Observation, ObserveRequest, Observed};
 use crate::report::chain;
+use crate::resource::ResourceId;
 use crate::resource::oci::{self, Change, OciKind};
 use crate::resource::reference::{Reference, at_field, references};
-use crate::resource::{Manifest, ResourceId};
 
 /// Lists of one kind, by compartment.
 type Shelves = BTreeMap<(Place, String), Result<Shelf, String>>;
 
-/// Kinds whose lists are asked for at a time: more would have all of a cloud in memory before any of it is used.
-const AT_A_TIME: usize = 2;
+/// Objects that are looked for before others have their turn.
+const IN_A_ROW: usize = 64;
 
-/// What is looked for.
-pub(super) struct Sought<'a> {
-    pub(super) id: &'a ResourceId,
-    /// None for what is recorded alone.
-    pub(super) manifest: Option<&'a Manifest>,
-    entry: Option<&'a Entry>,
-    /// Where the document says that it is.
-    at: Option<(Place, String)>,
+/// What there is of a kind.
+struct Listed<'s, 'a> {
+    kind: &'static OciKind,
+    /// What of it is sought.
+    ones: &'s [&'s Sought<'a>],
+    beside: BTreeSet<(Place, String)>,
+    shelves: Shelves,
 }
 
 /// What was found, by what was sought.
@@ -73,47 +72,85 @@ impl OciProvider {
         let wholes = Wholes::default();
         let mut proofs = Proofs::default();
         self.begin_anew();
-        // In the order in which a network is built: what names a VCN comes after the VCN. Of each kind only its documents
-        // are kept, and what later ones refer to.
-        for some in oci::KINDS.chunks(AT_A_TIME) {
-            // To their end before anything else is asked: a call that is begun and not polled may hold what others wait for.
-            let of_kind = |name: &str| by_kind.get(name).map(Vec::as_slice).unwrap_or_default();
-            let lists = some.iter().map(|kind| {
-                let ones = of_kind(kind.name);
-                let beside = beside(kind, of_kind("Drg"));
-                async move {
-                    let shelves = self.shelves(kind, ones, &beside).await;
-                    (kind, ones, beside, shelves)
+        // In the order in which a network is built: what names a VCN comes after the VCN. While one kind is taken in, the next one is
+        // listed; of each only its documents are kept, and what later ones refer to.
+        let mut lists = oci::KINDS.iter().map(|kind| self.listed(kind, &by_kind));
+        let mut listed = match lists.next() {
+            Some(list) => Some(list.await),
+            None => None,
+        };
+        while let Some(one) = listed {
+            let next = async {
+                match lists.next() {
+                    Some(list) => Some(list.await),
+                    None => None,
                 }
-            });
-            for (kind, ones, beside, shelves) in join_all(lists).await {
-                for ((place, _), shelf) in &shelves {
-                    if let (Some(route), Ok(shelf)) = (route(kind.name), shelf) {
-                        proofs.note(route.service, place, shelf);
-                    }
-                }
-                for one in ones {
-                    let sight = match route(kind.name) {
-                        Some(route) => {
-                            let lists = (&shelves, &beside, &proofs);
-                            self.look_for(one, (kind, route), lists, &sights).await
-                        }
-                        None => Sight::Observed(self.look_for_part(one, &sights, &wholes).await),
-                    };
-                    sights.insert(one.id, sight);
-                }
-                drop(shelves);
-                objects.extend(self.show(ones, &sights).await);
-                for one in ones {
-                    if let Some(Sight::There(_, live)) = sights.get_mut(one.id) {
-                        *live = Arc::new(live.referred_to());
-                    }
-                }
-            }
+            };
+            let seen = (&mut sights, &mut proofs, &mut objects);
+            (listed, ()) = join(next, self.take_in(one, &wholes, seen)).await;
         }
         Observation {
             objects,
             ..Observation::default()
+        }
+    }
+
+    /// What there is of a kind, before it is looked through.
+    async fn listed<'s, 'a>(
+        &self,
+        kind: &'static OciKind,
+        by_kind: &'s BTreeMap<&str, Vec<&'s Sought<'a>>>,
+    ) -> Listed<'s, 'a> {
+        let of_kind = |name: &str| by_kind.get(name).map(Vec::as_slice).unwrap_or_default();
+        let ones = of_kind(kind.name);
+        let beside = beside(kind, of_kind("Drg"));
+        let shelves = self.shelves(kind, ones, &beside).await;
+        Listed {
+            kind,
+            ones,
+            beside,
+            shelves,
+        }
+    }
+
+    /// Looks for what is sought in the lists of its kind.
+    async fn take_in<'a>(
+        &self,
+        listed: Listed<'_, 'a>,
+        wholes: &Wholes,
+        (sights, proofs, objects): (&mut Sights<'a>, &mut Proofs, &mut BTreeMap<ResourceId, Observed>),
+    ) {
+        let Listed {
+            kind,
+            ones,
+            beside,
+            shelves,
+        } = listed;
+        for ((place, _), shelf) in &shelves {
+            if let (Some(route), Ok(shelf)) = (route(kind.name), shelf) {
+                proofs.note(route.service, place, shelf);
+            }
+        }
+        for (i, one) in ones.iter().enumerate() {
+            let sight = match route(kind.name) {
+                Some(route) => {
+                    let lists = (&shelves, &beside, &*proofs);
+                    self.look_for(one, (kind, route), lists, sights).await
+                }
+                None => Sight::Observed(self.look_for_part(one, sights, wholes).await),
+            };
+            sights.insert(one.id, sight);
+            if i % IN_A_ROW == 0 {
+                // The next lists are asked for page by page meanwhile.
+                yield_now().await;
+            }
+        }
+        drop(shelves);
+        objects.extend(self.show(ones, sights).await);
+        for one in ones {
+            if let Some(Sight::There(_, live)) = sights.get_mut(one.id) {
+                *live = Arc::new(live.referred_to());
+            }
         }
     }
 
@@ -329,43 +366,12 @@ impl OciProvider {
     }
 }
 
-impl<'a> Sought<'a> {
-    /// Where it may be: where its document says, then where it was made.
-    fn compartments(&self) -> Vec<(Place, String)> {
-        let recorded = self.entry.and_then(|entry| entry.oci.as_ref()).map(|oci| {
-            let place = Place {
-                tenancy: oci.tenancy.clone(),
-                region: oci.region.clone(),
-            };
-            (place, oci.compartment.clone())
-        });
-        let mut all: Vec<(Place, String)> = self.at.iter().cloned().chain(recorded).collect();
-        all.dedup();
-        all
-    }
-
-    /// The document; null for what is recorded alone. Parsed each time: thousands of them take more room than time.
-    pub(super) fn body(&self) -> Value {
-        self.manifest.map(Manifest::body).unwrap_or_default()
-    }
-}
-
 /// Where else things of a kind may be listed: an attachment is where its gateway is, whatever its document says.
 fn beside(kind: &OciKind, gateways: &[&Sought<'_>]) -> BTreeSet<(Place, String)> {
     match kind.name {
         "DrgAttachment" => gateways.iter().flat_map(|gateway| gateway.compartments()).collect(),
         _ => BTreeSet::new(),
     }
-}
-
-/// The OCID that a document asks to be taken over.
-fn adopts(body: &Value) -> Option<&str> {
-    body.pointer("/metadata/annotations")?.get(ADOPT_ANNOTATION)?.as_str()
-}
-
-/// The name that a resource is to have.
-fn name(body: &Value) -> Option<&str> {
-    body.get("spec")?.get("displayName")?.as_str()
 }
 
 fn by_name<'s>(
@@ -381,31 +387,6 @@ fn by_name<'s>(
         Some(vcn) => Some(resolved(vcn, sights)?.as_str()?.to_owned()),
     };
     Some(shelf.named(id, name(body)?, vcn.as_deref(), kind))
-}
-
-fn sought<'a>(desired: &[&'a Manifest], recorded: &[&'a Entry]) -> Vec<Sought<'a>> {
-    let mut entries: BTreeMap<&ResourceId, &'a Entry> = recorded.iter().map(|entry| (&entry.id, *entry)).collect();
-    let places: Vec<_> = desired
-        .par_iter()
-        .map(|manifest| manifest.body().get("spec").and_then(placed))
-        .collect();
-    let mut all: Vec<Sought<'a>> = desired
-        .iter()
-        .zip(places)
-        .map(|(manifest, at)| Sought {
-            id: &manifest.id,
-            at,
-            manifest: Some(*manifest),
-            entry: entries.remove(&manifest.id),
-        })
-        .collect();
-    all.extend(entries.into_values().map(|entry| Sought {
-        id: &entry.id,
-        manifest: None,
-        entry: Some(entry),
-        at: None,
-    }));
-    all
 }
 
 /// A value with its references resolved by what was seen; none where one leads to nothing that is there.

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::former::{is_said_otherwise, say_outright};
-use super::normal::{normal_items, one_spelling};
+use super::former::{is_said_otherwise, names_all, say_outright};
+use super::normal::{in_one_spelling, sorted, unsorted_items};
 use super::{Call, Change, Field, Former, Item, OciKind, Shape, TAG_PREFIX, Unset, without_nulls};
 use crate::resource::{FieldPath, PathElement};
 
@@ -33,10 +33,10 @@ pub fn differences(kind: &OciKind, desired: &Value, live: &Value, former: Former
     let empty = Map::new();
     let wanted = desired.as_object().unwrap_or(&empty);
     let found = live.as_object().unwrap_or(&empty);
-    let (mut wanted, mut found) = (wanted.clone(), found.clone());
-    one_spelling(kind, &mut wanted);
-    one_spelling(kind, &mut found);
-    say_outright(kind, &mut wanted, former);
+    let (mut wanted, found) = (in_one_spelling(kind, wanted), in_one_spelling(kind, found));
+    if !names_all(&wanted, former) {
+        say_outright(kind, wanted.to_mut(), former);
+    }
     let mut comparison = Comparison {
         kind,
         path: FieldPath::new(vec![PathElement::Field("spec".to_owned())]),
@@ -44,7 +44,7 @@ pub fn differences(kind: &OciKind, desired: &Value, live: &Value, former: Former
         differences: Vec::new(),
     };
     comparison.map(kind.all_fields(), &wanted, &found);
-    for (name, value) in &wanted {
+    for (name, value) in wanted.iter() {
         if kind.field(name).is_none() && !value.is_null() {
             comparison.within(name, |c| c.push(None, Some(value), Change::ReadOnly));
         }
@@ -111,16 +111,16 @@ impl Comparison<'_> {
 
     fn field(&mut self, field: &Field, wanted: Option<&Value>, found: Option<&Value>) {
         let empty = Map::new();
-        let as_map = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+        let as_map = |value| Option::<&Value>::and_then(value, Value::as_object).unwrap_or(&empty);
         match (field.shape, wanted) {
             (Shape::Unseen, _) => {}
-            (Shape::Tags, _) => self.tags(&as_map(wanted), &as_map(found)),
-            (Shape::DefinedTags, Some(Value::Object(wanted))) => self.defined_tags(wanted, &as_map(found)),
+            (Shape::Tags, _) => self.tags(as_map(wanted), as_map(found)),
+            (Shape::DefinedTags, Some(Value::Object(wanted))) => self.defined_tags(wanted, as_map(found)),
             (Shape::Map(fields), Some(Value::Object(wanted))) => {
                 let found = found.and_then(Value::as_object).unwrap_or(&empty);
                 self.map(fields.iter(), wanted, found);
             }
-            (Shape::Named(fields), Some(Value::Object(wanted))) => self.named(fields, wanted, &as_map(found)),
+            (Shape::Named(fields), Some(Value::Object(wanted))) => self.named(fields, wanted, as_map(found)),
             (Shape::Set(item), Some(Value::Array(wanted))) => {
                 let found = found.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
                 self.set(field, item, wanted, found);
@@ -129,7 +129,7 @@ impl Comparison<'_> {
             (_, Some(wanted)) => {
                 // A flag that OCI does not show is off, and what it does not show names nothing.
                 let off = found.is_none() && (*wanted == Value::Bool(false) || *wanted == Value::String(String::new()));
-                if !off && found.map(without_nulls).as_ref() != Some(&without_nulls(wanted)) {
+                if !off && found != Some(wanted) && found.map(without_nulls).as_ref() != Some(&without_nulls(wanted)) {
                     self.push(found, Some(wanted), verdict(field, found));
                 }
             }
@@ -141,10 +141,15 @@ impl Comparison<'_> {
 
     /// As multisets: an item that stands twice is wanted twice.
     fn set(&mut self, field: &Field, item: Item, wanted: &[Value], found: &[Value]) {
-        let wanted = normal_items(item, wanted);
-        let mut left = normal_items(item, found);
+        let (wanted, found_items) = (unsorted_items(item, wanted), unsorted_items(item, found));
+        // Mostly they are the same, in the same order: then nothing has to be sorted, which takes the time.
+        let is_same = |(wanted, found): (&Value, &Value)| same(item, wanted, found);
+        if wanted.len() == found_items.len() && wanted.iter().zip(&found_items).all(is_same) {
+            return;
+        }
+        let (wanted, mut left) = (sorted(wanted), sorted(found_items));
         let mut missing = Vec::new();
-        for value in wanted.iter() {
+        for value in &wanted {
             match left.iter().position(|other| same(item, value, other)) {
                 Some(i) => drop(left.remove(i)),
                 None => missing.push(value),

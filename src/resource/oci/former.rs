@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use super::normal::one_spelling;
+use super::normal::in_one_spelling;
 use super::{Call, Field, OciKind, Shape, Unset};
 
 /// What we set before, as the record has it.
@@ -29,8 +29,7 @@ impl Former<'_> {
 /// The names of what a spec sets, for the record; in the order of the kind's fields. Left out is what says where the resource
 /// is, and what OCI never shows or has a value of its own for: that can't be missed.
 pub fn named(kind: &OciKind, spec: &Map<String, Value>) -> Vec<Vec<String>> {
-    let mut spec = spec.clone();
-    one_spelling(kind, &mut spec);
+    let spec = in_one_spelling(kind, spec);
     let mut found = Vec::new();
     names(kind.all_fields(), &spec, &mut Vec::new(), &mut found);
     found
@@ -78,6 +77,17 @@ fn is_remembered(field: &Field) -> bool {
     let is_of_place = matches!(field.call, Call::Place | Call::ChangeCompartment);
     let is_compared = !matches!(field.shape, Shape::Tags | Shape::Unseen);
     is_compared && !is_of_place && (is_told_by_steps || field.unset != Unset::Stays)
+}
+
+/// Whether a spec names all that was named before.
+pub(super) fn names_all(spec: &Map<String, Value>, former: Former<'_>) -> bool {
+    former.fields.iter().all(|steps| {
+        let Some((first, rest)) = steps.split_first() else {
+            return true;
+        };
+        let named = rest.iter().try_fold(spec.get(first), |at, step| Some(at?.get(step)));
+        named.flatten().is_some_and(|value| !value.is_null())
+    })
 }
 
 /// Says outright of what is no longer named that it is to go, where OCI takes a value that says so: a list is empty, a flag is

@@ -1,6 +1,7 @@
 //! Normal forms: what OCI shows of a list's item beside what was asked for is taken off, and what it assumes is filled in,
 //! on both sides of a comparison.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
@@ -45,16 +46,31 @@ pub(super) fn one_spelling(kind: &OciKind, spec: &mut Map<String, Value>) {
     }
 }
 
+/// A spec in one spelling, copied only where it has another.
+pub(super) fn in_one_spelling<'a>(kind: &OciKind, spec: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
+    let mut spec = Cow::Borrowed(spec);
+    if kind.name == "Vcn" && spec.contains_key("cidrBlock") {
+        one_spelling(kind, spec.to_mut());
+    }
+    spec
+}
+
 /// The items in their normal forms, sorted; those that say nothing are left out.
 pub(super) fn normal_items(item: Item, items: &[Value]) -> Vec<Value> {
-    let mut normal: Vec<(String, Value)> = items
-        .iter()
-        .filter(|value| counts(item, value))
-        .map(|value| normal_item(item, value))
-        .map(|value| (value.to_string(), value))
-        .collect();
-    normal.sort_by(|a, b| a.0.cmp(&b.0));
-    normal.into_iter().map(|(_, value)| value).collect()
+    sorted(unsorted_items(item, items))
+}
+
+/// The items in their normal forms, in the order in which they stand; those that say nothing are left out.
+pub(super) fn unsorted_items(item: Item, items: &[Value]) -> Vec<Value> {
+    let counted = items.iter().filter(|value| counts(item, value));
+    counted.map(|value| normal_item(item, value)).collect()
+}
+
+/// In the order of their texts.
+pub(super) fn sorted(items: Vec<Value>) -> Vec<Value> {
+    let mut items: Vec<(String, Value)> = items.into_iter().map(|value| (value.to_string(), value)).collect();
+    items.sort_by(|a, b| a.0.cmp(&b.0));
+    items.into_iter().map(|(_, value)| value).collect()
 }
 
 /// Routes within the VCN are shown beside the others and belong to OCI.

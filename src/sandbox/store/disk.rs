@@ -23,11 +23,12 @@ const FORMAT_NOW: &str = "1";
 /// Writes that go into one commit at most: a commit waits for the disk, and gives memory back.
 const BATCH: usize = 4_096;
 
-/// A store on disk. Dropping it commits what is queued.
+/// A store on disk. Closing or dropping it commits what is queued; a file that was not closed is looked through from end to end when
+/// it is opened again.
 pub struct Disk {
-    database: Arc<Database>,
-    queue: Option<Sender<Message>>,
-    thread: Option<JoinHandle<()>>,
+    database: Mutex<Option<Arc<Database>>>,
+    queue: Mutex<Option<Sender<Message>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     failure: Failure,
 }
 
@@ -87,11 +88,25 @@ impl Disk {
             .spawn(move || committer.run(&messages))
             .map_err(opened)?;
         Ok(Self {
-            database,
-            queue: Some(queue),
-            thread: Some(thread),
+            database: Mutex::new(Some(database)),
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
             failure,
         })
+    }
+
+    /// Commits what is queued and gives the file back. What is given after that is not kept.
+    ///
+    /// # Errors
+    /// As [`Disk::flush`].
+    pub fn close(&self) -> Result<(), StoreError> {
+        drop(taken(&self.queue));
+        if let Some(thread) = taken(&self.thread) {
+            // It does not panic; if it did, what is on disk is still a prefix.
+            thread.join().ok();
+        }
+        drop(taken(&self.database));
+        self.result()
     }
 
     /// Waits until all rows given so far are on disk.
@@ -100,12 +115,21 @@ impl Disk {
     /// Where some could not be written; none after those were.
     pub fn flush(&self) -> Result<(), StoreError> {
         let (done, wait) = sync_channel(1);
-        if let Some(queue) = &self.queue
-            && queue.send(Message::Flush(done)).is_ok()
-        {
+        if self.send(Message::Flush(done)) {
             // An error means that the thread is gone, of which `failure` tells.
             wait.recv().ok();
         }
+        self.result()
+    }
+
+    /// Whether somebody hears it.
+    fn send(&self, message: Message) -> bool {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // The thread ends early only after a failure, which it has logged and `result` gives.
+        queue.as_ref().is_some_and(|queue| queue.send(message).is_ok())
+    }
+
+    fn result(&self) -> Result<(), StoreError> {
         match self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             None => Ok(()),
             Some(error) => Err(StoreError {
@@ -119,28 +143,28 @@ impl Disk {
 impl Store for Disk {
     fn load(&self, prefix: &str) -> Result<Vec<(String, String, String)>, StoreError> {
         self.flush()?;
-        rows(&self.database, prefix).map_err(|source| StoreError {
+        let database = self.database.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = database.map_or_else(|| Err(redb::Error::DatabaseClosed), |database| rows(&database, prefix));
+        read.map_err(|source| StoreError {
             what: "read",
             source: Box::new(source),
         })
     }
 
     fn write(&self, rows: Vec<Write>) {
-        if let Some(queue) = &self.queue {
-            // The thread ends early only after a failure, which it has logged and `flush` gives.
-            queue.send(Message::Rows(rows)).ok();
-        }
+        self.send(Message::Rows(rows));
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
-            // It does not panic; if it did, what is on disk is still a prefix.
-            thread.join().ok();
-        }
+        // Whoever wants to know has closed it.
+        self.close().ok();
     }
+}
+
+fn taken<T>(held: &Mutex<Option<T>>) -> Option<T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl std::fmt::Debug for Disk {
