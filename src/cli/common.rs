@@ -51,7 +51,7 @@ pub(super) fn show_idle(loaded: &LoadedFleet, planned: &ops::Planned, printer: &
 /// Warnings of one code that are shown to who came for something else; `validate` shows all.
 const ALIKE: usize = 3;
 
-/// Shows the problems of the files on stderr, of warnings that are alike the first; only errors when quiet.
+/// Shows the problems of the files on stderr, of those that are alike the first; only errors when quiet.
 pub(super) fn show_problems(loaded: &LoadedFleet, printer: &Printer) {
     show(&loaded.diagnostics, loaded, printer, Some(ALIKE));
 }

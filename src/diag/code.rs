@@ -60,6 +60,8 @@ codes! {
     IgnoreRule = "FW0306", Error, "A rule of `ignore` that can't be followed: nothing is written until it can.";
     IgnoreIdle = "FW0307", Warning, "A rule of `ignore` that nothing in the whole fleet matches.";
     ListedTwice = "FW0308", Error, "Two fleets of a daemon's list have the same name, or lead to the same files.";
+    LeftBehind = "FW0309", Error, "A management cluster that the lock knows has left the files without a word.";
+    LeavesLater = "FW0310", Warning, "Something is listed under `decommission` and is still in the files.";
     // FW04xx: the lock, addresses and placement
     LockBroken = "FW0401", Error, "A file of the lock can't be read.";
     AddressClash = "FW0402", Error, "Two blocks of the lock overlap.";

@@ -60,7 +60,7 @@ pub fn explain(loaded: &Loaded, cluster: &str, field: Option<&str>) -> Option<Ve
 
 /// Explains several clusters of one fleet.
 pub struct Explainer<'a> {
-    loaded: &'a Loaded,
+    pub(super) loaded: &'a Loaded,
     index: Index<'a>,
 }
 

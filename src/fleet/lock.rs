@@ -37,6 +37,9 @@ pub struct LockedFleet {
     /// The version of the built-in templates.
     #[serde(default = "first_templates")]
     pub templates: u32,
+    /// The management clusters that the fleet has, or has not yet let go of.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub management_clusters: BTreeSet<ManagementClusterName>,
 }
 
 /// Locks that name none were written when there was but one.

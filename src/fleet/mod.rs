@@ -21,6 +21,7 @@ pub mod ignore;
 mod index;
 mod kind;
 mod layers;
+mod leaving;
 mod load;
 mod lock;
 mod machines;
@@ -45,6 +46,7 @@ mod spec;
 mod suspend;
 mod vcn;
 mod waivers;
+mod within;
 mod yaml;
 mod yaml_1_1;
 

@@ -102,6 +102,11 @@ fn repin(lock: &mut Lock, from: &UnitId, to: &str) {
             }
         }
         UnitId::ManagementCluster(old) => {
+            if let Some(fleet) = &mut lock.fleet
+                && fleet.management_clusters.remove(old)
+            {
+                fleet.management_clusters.insert(ManagementClusterName::new(to));
+            }
             for pin in lock.clusters.values_mut().filter(|pin| pin.management_cluster == *old) {
                 pin.management_cluster = ManagementClusterName::new(to);
             }

@@ -12,6 +12,7 @@ use super::fleet_doc;
 use super::ignore;
 use super::index::{Declared, Index};
 use super::kind::Kind;
+use super::leaving;
 use super::load::Loaded;
 use super::lock::{Identities, Lock, LockedFleet};
 use super::model;
@@ -60,6 +61,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         .get_or_insert_with(|| LockedFleet {
             uid: new_uid(&seed.entropy),
             templates: seed.templates,
+            management_clusters: BTreeSet::new(),
         })
         .uid
         .clone();
@@ -80,6 +82,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
     let before = problems.found.len();
     let moved = moves::follow(&index, &mut lock, &mut problems);
     let lost_rename = problems.found.len() > before || index.moved.iter().any(|document| document.broken);
+    let known = leaving::Known::of(&lock);
     let compartments = spec.compartments.clone().unwrap_or_default();
     let management = shared::management_clusters(&index, &spec, &mut problems);
     let mut taken = taken(&index, &spec, &lock, &mut problems);
@@ -151,6 +154,10 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         || index.of(Kind::ManagementCluster).count() > management.len();
     let incomplete =
         loaded.incomplete || index.good_fleet().is_none() || lost || lost_rename || !lock.unreadable.is_empty();
+    let decommission = shared::decommission(&index, &spec, &mut problems);
+    leaving::check(&index, &decommission, &mut problems);
+    let has_left = known.follow(&index, &decommission, (&mut lock, incomplete), &mut problems);
+    let incomplete = incomplete || has_left;
     if !incomplete {
         for name in gone {
             lock.clusters.remove(&name);
@@ -169,7 +176,7 @@ pub fn resolve(loaded: &Loaded, lock: &Lock, seed: &Seed) -> Resolved {
         clusters,
         failed,
         limits: shared::limits(&spec),
-        decommission: shared::decommission(&index, &spec, &mut problems),
+        decommission,
         moved,
         conflicts: shared::conflicts(&spec),
         drift: shared::drift(&spec),

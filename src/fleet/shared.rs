@@ -306,11 +306,12 @@ pub(super) fn decommission(
         let Some(node) = nodes.and_then(|nodes| nodes.item(position)) else {
             continue;
         };
-        let unit = match (&item.cluster, &item.network) {
-            (Some(name), None) => UnitId::Cluster(ClusterName::new(name)),
-            (None, Some(name)) => UnitId::Network(NetworkName::new(name)),
+        let unit = match (&item.cluster, &item.network, &item.management) {
+            (Some(name), None, None) => UnitId::Cluster(ClusterName::new(name)),
+            (None, Some(name), None) => UnitId::Network(NetworkName::new(name)),
+            (None, None, Some(name)) => UnitId::ManagementCluster(ManagementClusterName::new(name)),
             _ => {
-                let message = "name either a `cluster` or a `network`";
+                let message = "name a `cluster`, a `network` or a `management`";
                 problems.add(Diagnostic::new(Code::MissingKey, message), node.place);
                 continue;
             }

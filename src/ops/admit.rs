@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::fleet::SourceFile;
 use crate::fleet::objects::{self, Objects, SourceObject};
+use crate::plan::admission::stand_in;
 use crate::report::admission::{Judged, Remark};
 use crate::schema::admission::{
     DefinitionError, Definitions, FieldValidation, Rejected, Submission, Verdict, is_definition, review,
@@ -92,7 +93,11 @@ pub fn admit(options: &AdmitOptions) -> Result<Judgement, AdmitError> {
     let (old_files, mut problems) = files(&options.old)?;
     let (mut files, found) = files(&options.objects)?;
     problems.extend(found);
-    let (old, new) = (objects::read(&old_files), objects::read(&files));
+    let (mut old, mut new) = (objects::read(&old_files), objects::read(&files));
+    // What `render` writes names what is known only once it is made.
+    for object in old.objects.iter_mut().chain(&mut new.objects) {
+        stand_in(&mut object.value);
+    }
     files.extend(old_files);
     problems.extend(old.diagnostics.iter().chain(&new.diagnostics).cloned());
     let (stored, twice) = stored(&old);

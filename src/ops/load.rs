@@ -91,7 +91,12 @@ impl LoadedFleet {
     /// # Errors
     /// Where `lock` would write something new. What it would merely remove is of no account.
     pub fn is_pinned(&self) -> Result<(), LoadError> {
-        let mut changes = self.old_lock.differs(&self.lock);
+        let mut old = self.old_lock.clone();
+        // Which management clusters there are is in the files: the lock keeps it for the day on which one is there no more.
+        if let (Some(old), Some(new)) = (&mut old.fleet, &self.lock.fleet) {
+            old.management_clusters.clone_from(&new.management_clusters);
+        }
+        let mut changes = old.differs(&self.lock);
         changes.retain(|change| change.change != LockChangeKind::Removed);
         match changes.is_empty() {
             true => Ok(()),
@@ -511,7 +516,12 @@ impl LoadedFleet {
 
     /// How the revision at hand stands to another: `Backward` when that one was made on top of this one.
     pub(super) fn relation_to(&self, recorded: &Revision) -> Ancestry {
-        source::ancestry(&self.tree, recorded, &self.revised.revision).unwrap_or(Ancestry::Unknown)
+        let to = |revision| source::ancestry(&self.tree, recorded, revision).unwrap_or(Ancestry::Unknown);
+        match (to(&self.revised.revision), &self.head) {
+            // What is not committed has no place in the history; what it was made on top of has.
+            (Ancestry::Unknown, Some(head)) if to(head) == Ancestry::Backward => Ancestry::Backward,
+            (relation, _) => relation,
+        }
     }
 
     /// What was read.

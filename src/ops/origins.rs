@@ -1,6 +1,7 @@
 //! Where what a plan changes was typed, and by which commit.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::load::LoadedFleet;
@@ -17,47 +18,49 @@ use crate::source::{LineSetBy, SourceError, blame};
 
 /// Units that are looked into: a reader goes through no more, and each takes a while.
 const UNITS: usize = 200;
+/// Files of which it is asked who set their lines: each is a walk through the history.
+const FILES: usize = 48;
 
-/// Looks for what the files changed, of the units that a report shows first. `since` is what the plan was compared with; none: what was last
-/// applied.
+/// Looks for what the files changed, of the units that a report shows first. `since` is what the plan was compared with; none: what was
+/// last applied, unit by unit.
 ///
 /// # Errors
 /// Where the repository can't be read; the places are known all the same.
 pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revision>) -> Result<(), SourceError> {
-    let (mut origins, mut tracer) = (Origins::default(), Tracer::new(loaded));
-    let mut places: BTreeMap<(&ResourceId, &str), Vec<Span>> = BTreeMap::new();
-    let mut units: BTreeSet<&UnitId> = BTreeSet::new();
+    let mut tracer = Tracer::new(loaded);
+    let mut origins = Origins {
+        fleet: tracer.fleet(),
+        ..Origins::default()
+    };
+    let mut places = Places::default();
     let mut gone = Vec::new();
+    let applied = last_applied(planned);
     for change in looked_into(&planned.plan) {
-        units.insert(&change.unit);
-        if change.reason == Reason::New {
-            if !origins.units.contains_key(&change.unit)
-                && let Some(span) = tracer.unit(&change.unit)
-            {
-                origins.units.insert(change.unit.clone(), Typed { span, commit: None });
+        let (unit, id) = (&change.unit, &change.id);
+        let since = since.or_else(|| applied.get(unit).copied()).cloned();
+        if change.reason == Reason::Removed {
+            // Of what no line names any more, that which lets go of it is what there is to see.
+            if let Some(leave) = loaded.fleet.decommission.get(unit) {
+                places.add(since.as_ref(), Of::Unit(unit), vec![leave.span.clone()]);
+            } else if let Some(since) = since {
+                gone.push(Gone { unit, id, since });
             }
             continue;
         }
-        if change.reason == Reason::Removed {
-            // Of what no line names any more, that which lets go of it is what there is to see.
-            if let Some(leave) = loaded.fleet.decommission.get(&change.unit) {
-                let span = leave.span.clone();
-                origins.units.insert(change.unit.clone(), Typed { span, commit: None });
-            } else if let Some(since) = since.cloned().or_else(|| last_applied(planned, &[&change.unit].into())) {
-                let (unit, id) = (&change.unit, &change.id);
-                gone.push(Gone { unit, id, since });
+        if change.reason == Reason::New {
+            places.add(since.as_ref(), Of::Unit(unit), tracer.unit(unit).into_iter().collect());
+            // What is new of a unit that was there before.
+            if since.is_some() {
+                places.add(since.as_ref(), Of::Object(id), tracer.part(unit, id));
             }
             continue;
         }
         for field in &change.fields {
             let path = field.field.trim_start_matches('.');
-            let found = tracer.field(&change.unit, &change.id, path);
-            if !found.is_empty() {
-                places.insert((&change.id, &field.field), found);
-            }
+            let found = tracer.field(unit, id, path);
+            places.add(since.as_ref(), Of::Field(id, &field.field), found);
         }
     }
-    origins.fleet = tracer.fleet();
     for change in planned.plan.changes.iter().filter(|change| !change.blocks.is_empty()) {
         if !origins.stopped.contains_key(&change.unit)
             && let Some(span) = tracer.unit(&change.unit)
@@ -65,38 +68,85 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
             origins.stopped.insert(change.unit.clone(), span);
         }
     }
-    let mut lines: BTreeMap<Arc<str>, BTreeSet<u32>> = BTreeMap::new();
-    let of_units = origins.units.values().map(|typed| &typed.span);
-    for span in places.values().flatten().chain(of_units) {
-        lines.entry(span.file.clone()).or_default().insert(span.line);
-    }
-    let applied = || last_applied(planned, &units);
-    let since = since.cloned().or_else(applied);
-    let set = blame(loaded.tree(), &lines, since.as_ref());
-    let by = |span: &Span| {
-        let by = set.as_ref().ok()?.get(&(span.file.clone(), span.line))?;
-        Some(set_by(by))
-    };
-    for typed in origins.units.values_mut() {
-        typed.commit = by(&typed.span);
-    }
-    for ((id, field), places) in places {
-        // Of several lines that a field follows from, it is the one that was set since.
-        let set = places.iter().find_map(|span| Some((span, Some(by(span)?))));
-        if let Some((span, commit)) = set.or_else(|| Some((places.first()?, None))) {
-            let span = span.clone();
-            let of_object = origins.fields.entry(id.clone()).or_default();
-            of_object.insert(field.to_owned(), Typed { span, commit });
-        }
-    }
+    let told = places.tell(loaded, &mut origins);
     let taken_out = taken_out::look(loaded, gone).map(|found| {
         let taken_out = found.into_iter();
-        origins.taken_out = taken_out
-            .map(|(id, (by, was))| (id, TakenOut { by: set_by(&by), was }))
-            .collect();
+        let taken_out = taken_out.map(|(id, (by, was))| (id, TakenOut { by: set_by(&by), was }));
+        origins.taken_out = taken_out.collect();
     });
     planned.plan.origins = origins;
-    set.map(drop).and(taken_out)
+    told.and(taken_out)
+}
+
+/// What is traced.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Of<'p> {
+    Unit(&'p UnitId),
+    Object(&'p ResourceId),
+    Field(&'p ResourceId, &'p str),
+}
+
+/// Where things may have been typed, by the revision since which somebody has; none: whenever that was.
+#[derive(Default)]
+struct Places<'p>(BTreeMap<Option<Revision>, BTreeMap<Of<'p>, Vec<Span>>>);
+
+impl<'p> Places<'p> {
+    fn add(&mut self, since: Option<&Revision>, of: Of<'p>, places: Vec<Span>) {
+        if !places.is_empty() {
+            self.0.entry(since.cloned()).or_default().insert(of, places);
+        }
+    }
+
+    /// Says of each where it was typed, and what set that line since.
+    fn tell(self, loaded: &LoadedFleet, origins: &mut Origins) -> Result<(), SourceError> {
+        let (mut result, mut files) = (Ok(()), FILES);
+        let texts: BTreeMap<&str, &str> = loaded.files.iter().map(|file| (&*file.path, &*file.text)).collect();
+        let lines_of = |span: &Span| lines(texts.get(&*span.file).copied(), span);
+        for (since, places) in self.0 {
+            let mut lines: BTreeMap<Arc<str>, BTreeSet<u32>> = BTreeMap::new();
+            for span in places.values().flatten() {
+                let of_file = lines.entry(span.file.clone()).or_default();
+                of_file.extend(lines_of(span));
+            }
+            while lines.len() > files {
+                lines.pop_last();
+            }
+            files -= lines.len();
+            let set = blame(loaded.tree(), &lines, since.as_ref()).unwrap_or_else(|error| {
+                result = Err(error);
+                BTreeMap::new()
+            });
+            for (of, places) in places {
+                // Of several lines that something follows from, it is the one that was set since.
+                let all = places
+                    .iter()
+                    .flat_map(|span| lines_of(span).map(move |line| (span, line)));
+                let newest = all
+                    .filter_map(|(span, line)| Some((span, line, set.get(&(span.file.clone(), line))?)))
+                    .map(|(span, line, by)| Typed {
+                        span: Span { line, ..span.clone() },
+                        commit: Some(set_by(by)),
+                    })
+                    .next();
+                let first = || {
+                    places.first().map(|span| Typed {
+                        span: span.clone(),
+                        commit: None,
+                    })
+                };
+                let Some(typed) = newest.or_else(first) else { continue };
+                match of {
+                    Of::Unit(unit) => drop(origins.units.insert(unit.clone(), typed)),
+                    Of::Object(id) => drop(origins.objects.insert(id.clone(), typed)),
+                    Of::Field(id, field) => {
+                        let of_object = origins.fields.entry(id.clone()).or_default();
+                        of_object.insert(field.to_owned(), typed);
+                    }
+                }
+            }
+        }
+        result
+    }
 }
 
 fn set_by(by: &LineSetBy) -> SetBy {
@@ -107,6 +157,14 @@ fn set_by(by: &LineSetBy) -> SetBy {
         },
         LineSetBy::Worktree => SetBy::Worktree,
     }
+}
+
+/// The lines of a stretch of a text.
+fn lines(text: Option<&str>, span: &Span) -> RangeInclusive<u32> {
+    let range = usize::try_from(span.start).ok().zip(usize::try_from(span.end).ok());
+    let stretch = range.and_then(|(start, end)| text?.get(start..end)).unwrap_or_default();
+    let more = stretch.trim_end().matches('\n').count();
+    span.line..=span.line.saturating_add(u32::try_from(more).unwrap_or(0))
 }
 
 /// What the files changed, of the worst units: they are shown first, and read.
@@ -120,16 +178,18 @@ fn is_of_the_files(change: &Change) -> bool {
     matches!(change.reason, Reason::Changed | Reason::New | Reason::Removed)
 }
 
-/// The oldest revision that any of these units was last applied from; none where one was never.
-fn last_applied(planned: &Planned, units: &BTreeSet<&UnitId>) -> Option<Revision> {
-    let recorded = |unit: &&UnitId| {
-        let of_unit = planned.inventories.iter().filter(|((_, known), _)| known == *unit);
-        of_unit
-            .map(|(_, stored)| (stored.inventory.revision_time, stored.inventory.revision.clone()))
-            .min()
-    };
-    let all: Option<Vec<_>> = units.iter().map(recorded).collect();
-    all?.into_iter().min().map(|(_, revision)| revision)
+/// The revision that units were last applied from.
+fn last_applied(planned: &Planned) -> BTreeMap<&UnitId, &Revision> {
+    let mut oldest: BTreeMap<&UnitId, (i64, &Revision)> = BTreeMap::new();
+    for ((_, unit), stored) in &planned.inventories {
+        let this = (stored.inventory.revision_time, &stored.inventory.revision);
+        let known = oldest.entry(unit).or_insert(this);
+        *known = this.min(*known);
+    }
+    oldest
+        .into_iter()
+        .map(|(unit, (_, revision))| (unit, revision))
+        .collect()
 }
 
 #[cfg(test)]

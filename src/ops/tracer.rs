@@ -54,10 +54,8 @@ impl<'a> Tracer<'a> {
             UnitId::Cluster(name) => loaded.fleet.clusters.get(name),
             UnitId::ManagementCluster(_) | UnitId::Network(_) => None,
         };
-        let is_typed = |body: &serde_json::Value| body["kind"] == *id.kind && body["metadata"]["name"] == *id.name;
-        let mut extras = cluster.into_iter().flat_map(|cluster| &cluster.extra_manifests);
-        if let Some(extra) = extras.find(|extra| is_typed(&extra.body)) {
-            return extra.typed.0.clone().into_iter().collect();
+        if let Some(extra) = self.extra(unit, id) {
+            return vec![self.explainer.within(&extra, field)];
         }
         let part = cluster.and_then(|cluster| part(cluster, id));
         let found = self.explained(unit);
@@ -80,6 +78,32 @@ impl<'a> Tracer<'a> {
             places.push(one.origin.span.clone());
         }
         places
+    }
+
+    /// Where a manifest of an object is typed as it is.
+    fn extra(&self, unit: &UnitId, id: &ResourceId) -> Option<Span> {
+        let UnitId::Cluster(name) = unit else { return None };
+        let is_it = |body: &serde_json::Value| body["kind"] == *id.kind && body["metadata"]["name"] == *id.name;
+        let mut extras = self.loaded.fleet.clusters.get(name)?.extra_manifests.iter();
+        extras.find(|extra| is_it(&extra.body))?.typed.0.clone()
+    }
+
+    /// Where the part of a unit may have been typed that an object is made for; empty where it is made for all of it.
+    pub(super) fn part(&mut self, unit: &UnitId, id: &ResourceId) -> Vec<Span> {
+        if let Some(extra) = self.extra(unit, id) {
+            return vec![extra];
+        }
+        let UnitId::Cluster(name) = unit else { return Vec::new() };
+        let part = self
+            .loaded
+            .fleet
+            .clusters
+            .get(name)
+            .and_then(|cluster| part(cluster, id));
+        let Some(part) = part else { return Vec::new() };
+        let found = self.explained(unit).iter();
+        let of_part = found.filter(|one| one.origin.layer != "built-in" && is_below(&one.field, &part));
+        of_part.map(|one| one.origin.span.clone()).collect()
     }
 
     /// All lines of the user's that an object may have come from: those of the part that it is of, then those of its unit.

@@ -317,6 +317,8 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
             match records.fate(entry, unit) {
                 Fate::Kept => {}
                 Fate::Moved => changes.push(unwanted::moved(entry, unit, recorded_on)),
+                // Nobody will look there any more.
+                _ if is_let_go(inputs, recorded_on) => changes.push(unwanted::let_go(entry, unit, recorded_on)),
                 Fate::Unwanted => changes.push(match may_be_wanted_by_a_failed_unit(unit, recorded_on, inputs) {
                     Some(reason) => unwanted::undecided(entry, unit, recorded_on, reason),
                     None => unwanted(entry, unit, recorded_on, (inputs, &context)),
@@ -382,6 +384,12 @@ pub fn judge_answers(plan: &mut Plan, inputs: &Inputs<'_>) -> Result<(), Cycle> 
         guards::judge_answers(&plan.changes, facts)
     });
     plan.refuse_all(refusals)
+}
+
+/// Whether a management cluster has left the files by a line that says so.
+fn is_let_go(inputs: &Inputs<'_>, name: &ManagementClusterName) -> bool {
+    let unit = UnitId::ManagementCluster(name.clone());
+    !inputs.fleet.management_clusters.contains_key(name) && inputs.fleet.decommission.contains_key(&unit)
 }
 
 /// An object that is not wanted any more: it goes, unless machines are still made by it.

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::redact::is_secret_name;
 use crate::resource::{FieldPath, PathElement, ResourceId};
 
 /// Where `kubectl apply` keeps all that it applied, data too.
@@ -15,7 +16,8 @@ pub(super) fn holds_secrets(id: &ResourceId) -> bool {
     id.group.is_empty() && id.kind == "Secret"
 }
 
-/// Whether a field of this object holds a secret.
+/// Whether a field of this object holds a secret: of a Secret its data, and of anything else what has the name of one (`password`), as
+/// files of settings have it that somebody has put where they do not belong.
 pub(super) fn is_secret(id: &ResourceId, field: &FieldPath) -> bool {
     let mut names = field.elements().iter().map(|element| match element {
         PathElement::Field(name) => name.as_str(),
@@ -26,7 +28,9 @@ pub(super) fn is_secret(id: &ResourceId, field: &FieldPath) -> bool {
         (Some("metadata"), Some("annotations"), Some(name)) => name == LAST_APPLIED,
         _ => false,
     };
-    holds && holds_secrets(id)
+    let last = field.elements().last();
+    let is_named = matches!(last, Some(PathElement::Field(name)) if is_secret_name(name));
+    holds && holds_secrets(id) || is_named
 }
 
 /// What is shown instead of a secret value that is there, and instead of the one that it becomes.
@@ -84,6 +88,7 @@ mod tests {
         assert!(is_secret(&id, &path(&["metadata", "annotations"])));
         assert!(!is_secret(&id, &path(&["metadata", "annotations", "team"])));
         assert!(!is_secret(&id, &path(&["metadata", "labels"])));
+        assert!(is_secret(&id, &path(&["metadata", "labels", "password"])));
         id.kind = "ConfigMap".to_owned();
         assert!(!is_secret(&id, &path(&["data", "key"])));
     }

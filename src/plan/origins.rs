@@ -47,6 +47,8 @@ pub struct Origins {
     pub fields: BTreeMap<ResourceId, BTreeMap<String, Typed>>,
     /// Of units that the plan makes, and, where the files let go of them, of those that it deletes.
     pub units: BTreeMap<UnitId, Typed>,
+    /// Of objects that are new in a unit that was there before.
+    pub objects: BTreeMap<ResourceId, Typed>,
     /// Of objects that go while their unit stays.
     pub taken_out: BTreeMap<ResourceId, TakenOut>,
     /// Where units are typed of which something is not made as it stands.

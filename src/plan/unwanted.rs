@@ -47,6 +47,14 @@ pub(super) fn moved(entry: &Entry, unit: &UnitId, recorded_on: &ManagementCluste
     }
 }
 
+/// The files let go of the management cluster that records it: it stays as it is, whatever else they say of it.
+pub(super) fn let_go(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName) -> Change {
+    Change {
+        action: Action::Forget,
+        ..recorded(entry, unit, recorded_on)
+    }
+}
+
 /// Whether the object is wanted can't be told.
 pub(super) fn undecided(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName, reason: String) -> Change {
     Change {

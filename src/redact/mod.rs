@@ -18,6 +18,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 pub use known::remember;
+pub use shapes::is_secret_name;
 pub use writer::Redacting;
 
 /// What stands where a secret was.

@@ -10,10 +10,10 @@ use regex::Regex;
 
 /// Names of what is secret, as they stand before `=` and `:`.
 const NAMES: &str = "(?i-u:password|passwd|passphrase|pass_phrase|secret[_-]?(?:access[_-]?)?key|client[_-]?secret|\
-    (?:access|refresh|identity|id|auth|security|session)[_-]?token|private[_-]?key|api[_-]?key|client-key-data)";
+    (?:access|refresh|identity|id|auth|security|session)[_-]?token|private[_-]?key|api[_-]?key|client-key-data|[a-z0-9]+_pwd)";
 
 /// The shapes; of each, the group is the secret.
-fn patterns() -> [String; 14] {
+fn patterns() -> [String; 15] {
     let quote = r#"\\?["']?"#;
     let is = r"[ \t]*[:=][ \t]*";
     let plain = r#"[^\s,;&"'\\(){}<>$]"#;
@@ -32,12 +32,14 @@ fn patterns() -> [String; 14] {
         r"(?i-u:bearer)[ \t]+([A-Za-z0-9._~+/=-]{16,})".to_owned(),
         // The password of a URL.
         r#"://[^/\s:@"'\\]*:([^/\s@"'\\]+)@"#.to_owned(),
+        // What posts into a channel by its address alone.
+        r"hooks\.slack\.com/services/([A-Za-z0-9/]{8,})".to_owned(),
         // Registries.
         format!(r#"\\?"auth\\?"{is}\\?"([A-Za-z0-9+/=]{{8,}})"#),
         // A name, and a value in quotes; behind `=`; or behind a colon, where it is no prose.
         format!(r#"{NAMES}{quote}{is}\\?"([^"\\(][^"\\]*)"#),
         format!(r"{NAMES}{quote}{is}'([^'(][^']*)'"),
-        format!(r"{NAMES}=({plain}{{4,}})"),
+        format!(r"{NAMES}[ \t]*=[ \t]*({plain}{{4,}})"),
         format!(r"{NAMES}:[ \t]+({plain}*[0-9]{plain}*)"),
     ]
 }
@@ -50,6 +52,12 @@ static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let all = patterns().join("|");
     Regex::new(&format!("{all}|{TOKEN}")).ok()
 });
+
+/// Whether something is called as secrets are: `password`, `db_password`, `client-secret`.
+pub fn is_secret_name(name: &str) -> bool {
+    static WHOLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!(r"(?:^|[._-]){NAMES}$")).ok());
+    WHOLE.as_ref().is_none_or(|names| names.is_match(name))
+}
 
 /// Where there are secrets in a text.
 pub(super) fn find(text: &str) -> Vec<Range<usize>> {
@@ -75,5 +83,26 @@ mod tests {
     #[test]
     fn all_shapes_compile() {
         assert!(SHAPES.is_some());
+    }
+
+    #[test]
+    fn names_of_secrets_are_known_and_names_of_what_holds_one_are_not() {
+        assert!(
+            ["password", "db_password", "client-secret", "API_KEY", "mysql_pwd"]
+                .iter()
+                .all(|name| is_secret_name(name))
+        );
+        assert!(
+            [
+                "pullSecret",
+                "sshKey",
+                "passwordPolicy",
+                "secretRef",
+                "pwd",
+                "compassword"
+            ]
+            .iter()
+            .all(|name| !is_secret_name(name))
+        );
     }
 }

@@ -40,6 +40,15 @@ fn what_has_the_shape_of_a_secret_is_taken_out_and_what_is_around_it_stays() {
             "https://me:(redacted)@git.example/x.git",
         ),
         ("pass_phrase=hunter2".to_owned(), "pass_phrase=(redacted)"),
+        ("db_password = hunter-two\n".to_owned(), "db_password = (redacted)\n"),
+        (
+            "MYSQL_PWD=hunter-two PWD=/home/me".to_owned(),
+            "MYSQL_PWD=(redacted) PWD=/home/me",
+        ),
+        (
+            "https://hooks.slack.com/services/T01/B02/abcdef".to_owned(),
+            "https://hooks.slack.com/services/(redacted)",
+        ),
         (
             "dial: password=hunter2&user=me".to_owned(),
             "dial: password=(redacted)&user=me",

@@ -14,10 +14,12 @@ use crate::fleet::SourceFile;
 pub struct Style {
     /// Whether to use colours.
     pub color: bool,
-    /// So many warnings of one code are shown, and the others counted; none: all are.
+    /// So many warnings of one code are shown, of errors ten times as many, and the others counted; none: all are.
     pub alike: Option<usize>,
 }
 
+/// Of errors that are alike so many times as many are shown as of warnings.
+const ERRORS: usize = 10;
 /// At most so many clusters are named that one problem holds up.
 const NAMED: usize = 5;
 
@@ -30,21 +32,24 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) 
     };
     let texts: BTreeMap<&str, &str> = sources.iter().map(|file| (&*file.path, &*file.text)).collect();
     let mut text = String::new();
-    let mut warned: BTreeMap<Code, usize> = BTreeMap::new();
+    let mut told: BTreeMap<(Code, bool), usize> = BTreeMap::new();
+    let most = |is_error: bool| style.alike.map(|alike| if is_error { alike * ERRORS } else { alike });
     for diagnostic in diagnostics {
-        let count = warned.entry(diagnostic.code).or_default();
-        *count += usize::from(diagnostic.severity == Severity::Warning);
-        if style.alike.is_some_and(|alike| *count > alike) {
+        let is_error = diagnostic.severity == Severity::Error;
+        let count = told.entry((diagnostic.code, is_error)).or_default();
+        *count += usize::from(matches!(diagnostic.severity, Severity::Error | Severity::Warning));
+        if most(is_error).is_some_and(|most| *count > most) {
             continue;
         }
         text.push_str(&renderer.render(&groups(diagnostic, &texts)));
         text.push_str("\n\n");
     }
-    for (code, count) in warned {
-        let more = style.alike.map_or(0, |alike| count.saturating_sub(alike));
+    for ((code, is_error), count) in told {
+        let more = most(is_error).map_or(0, |most| count.saturating_sub(most));
         if more > 0 {
             let title = format!("{more} more like these; `fleetwright validate` shows them");
-            let group = Group::with_title(Level::WARNING.primary_title(title.as_str()).id(code.id()));
+            let level = if is_error { Level::ERROR } else { Level::WARNING };
+            let group = Group::with_title(level.primary_title(title.as_str()).id(code.id()));
             text.push_str(&renderer.render(&[group]));
             text.push_str("\n\n");
         }
@@ -200,10 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn warnings_that_are_alike_are_counted_and_errors_are_all_shown() {
+    fn what_is_alike_is_counted_errors_only_where_they_are_many() {
         let of = |code: Code, place| Diagnostic::new(code, "odd").at(&span("a.yaml", place, place + 1));
         let mut all: Vec<Diagnostic> = (0..5).map(|place| of(Code::EtcdStorage, place)).collect();
-        all.extend((0..5).map(|place| of(Code::UnknownKind, place)));
+        all.extend((0..23).map(|place| of(Code::UnknownKind, place)));
         let warnings = all.iter().filter(|one| one.severity == Severity::Warning).count();
         assert_eq!(warnings, 5);
         let style = Style {
@@ -211,10 +216,10 @@ mod tests {
             ..Style::default()
         };
         let text = render(&all, &files(), style);
-        assert_eq!(text.matches(": odd").count(), 2 + 5, "{text}");
-        assert!(text.contains("]: 3 more like these; "), "{text}");
-        assert!(text.ends_with("5 errors, 5 warnings\n"), "{text}");
-        assert_eq!(render(&all, &files(), Style::default()).matches(": odd").count(), 10);
+        assert_eq!(text.matches(": odd").count(), 2 + 20, "{text}");
+        assert_eq!(text.matches("]: 3 more like these; ").count(), 2, "{text}");
+        assert!(text.ends_with("23 errors, 5 warnings\n"), "{text}");
+        assert_eq!(render(&all, &files(), Style::default()).matches(": odd").count(), 28);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::left_out;
 use super::needs_text;
 use super::plan_text::alike::Alike;
 use super::plan_text::{PlanText, Totals, alike_more, listed};
-use super::style::Style;
+use super::style::{Style, seen};
 use super::units::{self, Weight};
 use super::upgrade_text;
 use super::verdict::Verdict;
@@ -58,7 +58,7 @@ impl Comment<'_> {
         let mut text = format!("{}\n", marker(self.fleet));
         // Writing to a String can't fail.
         let _ = self.write(&mut text, plan);
-        ended(&text, self.verdict)
+        ended(&seen(text), self.verdict)
     }
 
     fn write(&self, out: &mut String, plan: &Plan) -> std::fmt::Result {

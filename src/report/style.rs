@@ -27,6 +27,20 @@ pub enum Tone {
     Faint,
 }
 
+/// A text in which what can't be seen is written out: a character that turns the direction of writing around, or has no width, would
+/// have a reader see something else than what stands there.
+pub fn seen(text: String) -> String {
+    let is_hidden = |c: char| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    if !text.contains(is_hidden) {
+        return text;
+    }
+    let shown = |c: char| match is_hidden(c) {
+        true => c.escape_unicode().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
 impl Style {
     /// A piece of text in a tone.
     pub fn paint<T: fmt::Display>(self, tone: Tone, text: T) -> Painted<T> {
@@ -56,5 +70,15 @@ impl<T: fmt::Display> fmt::Display for Painted<T> {
             (Style::Coloured, Tone::Faint) => "2",
         };
         write!(f, "\x1b[{code}m{}\x1b[0m", self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_seen_is_written_out() {
+        assert_eq!(seen("a\u{202e}b\u{200b} ö→\n".to_owned()), "a\\u{202e}b\\u{200b} ö→\n");
     }
 }

@@ -120,7 +120,11 @@ impl History {
 
 /// Where the walk ends.
 fn oldest(repository: &Repository, newest: Oid, since: Option<&Revision>) -> Result<Option<Oid>, git2::Error> {
-    if let Some(since) = since.and_then(|since| commit_id(repository, since)) {
+    if let Some(since) = since {
+        // Of a revision that is no commit at hand nobody can say what came after it.
+        let Some(since) = commit_id(repository, since) else {
+            return Ok(Some(newest));
+        };
         return match repository.merge_base(newest, since) {
             Ok(common) => Ok(Some(common)),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),

@@ -205,3 +205,19 @@ fn a_change_that_a_rule_forbids_is_refused_before_the_merge() {
     assert!(guards.contains(&"admission".into()), "{guards:?}");
     place.run(&["apply", "--sandbox", "--yes"]).exits(3);
 }
+
+/// As the help of `admit` says it.
+#[test]
+fn what_render_writes_is_admitted_with_what_is_known_only_later() {
+    let place = Workplace::copy_of(&crate::fleet_support::repository("fleet"));
+    let rendered = place.run(&["render"]).exits(0).stdout;
+    assert!(rendered.contains("$ref"), "nothing to stand in for");
+    place.write("rendered.txt", &rendered);
+    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/crds");
+    let file = place.path().join("rendered.yaml");
+    fs::rename(place.fleet().join("rendered.txt"), &file).unwrap();
+    let args = ["admit", "--crd", crds.to_str().unwrap(), file.to_str().unwrap()];
+    let ran = place.run(&args);
+    assert!(!ran.stdout.contains("rejected"), "{}", ran.stdout);
+    ran.exits(0);
+}

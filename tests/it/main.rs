@@ -39,6 +39,7 @@ mod kube_faults;
 mod kube_provider;
 mod kube_retry;
 mod kube_support;
+mod left_behind;
 mod monitoring;
 mod oci_client;
 mod oci_provider;

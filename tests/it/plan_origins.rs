@@ -289,3 +289,96 @@ fn of_what_was_applied_last_it_is_the_commits_since_that_are_looked_through() {
         "{said:?}"
     );
 }
+
+#[test]
+fn a_field_of_a_manifest_that_is_typed_as_it_is_is_traced_to_its_own_line() {
+    let place = committed();
+    let file = "clusters/prod.yaml";
+    let (url, edited) = ("runbooks.acme.example/search", "runbooks.acme.example/find");
+    // What was last applied is in no commit: of what came since, only that is known which is in none either.
+    edit(
+        &place,
+        file,
+        "kind: Cluster\nmetadata: {name: orders}",
+        "# ours\nkind: Cluster\nmetadata: {name: orders}",
+    );
+    place.run(&["apply", "--sandbox", "--yes", "--quiet"]).exits(0);
+    commit_as(&place, "Say whose they are");
+    edit(&place, file, url, edited);
+    let at = line(&place, file, edited);
+    let text = place.run(&["plan", "--sandbox"]).exits(0).stdout;
+    let wanted = format!("  {file}:{at}, not committed");
+    assert!(text.contains(&wanted), "{text}");
+
+    commit_as(&place, "The runbook has moved");
+    let plan = of_base(&place, "git:HEAD~1");
+    assert_eq!(
+        typed(&plan),
+        [format!(
+            "search-runbook .data.url {file}:{at} \"The runbook has moved\""
+        )]
+    );
+}
+
+#[test]
+fn of_a_list_over_several_lines_it_is_the_line_that_changed() {
+    let place = committed();
+    let whole = std::fs::read_to_string(place.fleet().join("profiles.yaml")).expect("the file");
+    let gpu = whole
+        .lines()
+        .find(|line| line.contains("taints:"))
+        .expect("taints")
+        .to_owned();
+    let list = |second: &str| {
+        format!("  taints:\n    - \"nvidia.com/gpu=true:NoSchedule\"\n    - \"{second}=true:NoSchedule\"")
+    };
+    edit(&place, "profiles.yaml", &gpu, &list("a.example"));
+    commit_as(&place, "Two taints");
+    edit(&place, "profiles.yaml", "a.example", "b.example");
+    commit_as(&place, "Another second one");
+    let at = line(&place, "profiles.yaml", "b.example");
+    let said = typed(&of_base(&place, "git:HEAD~1"));
+    let wanted = format!(".spec.taints profiles.yaml:{at} \"Another second one\"");
+    assert!(
+        !said.is_empty() && said.iter().all(|one| one.ends_with(&wanted)),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_pool_that_is_new_in_a_cluster_is_traced_to_its_own_line() {
+    let place = committed();
+    let file = "clusters/prod.yaml";
+    edit(
+        &place,
+        file,
+        "  pools: {general: {profile: general}, memory: {profile: memory, replicas: 6}, gpu: {profile: gpu}}\n",
+        "  pools:\n    general: {profile: general}\n    memory: {profile: memory, replicas: 6}\n    gpu: {profile: gpu}\n",
+    );
+    commit_as(&place, "A line for each pool");
+    place.run(&["apply", "--sandbox", "--yes", "--quiet"]).exits(0);
+    edit(
+        &place,
+        file,
+        "    gpu: {profile: gpu}\n",
+        "    gpu: {profile: gpu}\n    tiny: {profile: small, replicas: 1}\n",
+    );
+    commit_as(&place, "A pool for small things");
+    let at = line(&place, file, "tiny:");
+    for args in [&["plan", "--sandbox"][..], &["plan", "--against", "git:HEAD~1"]] {
+        let plan = place.run(&[args, &["-o", "json"]].concat()).exits(0).json();
+        let changes = plan["changes"].as_array().expect("changes");
+        let new = changes
+            .iter()
+            .find(|change| change["object"]["name"] == "search-tiny")
+            .expect("the pool");
+        assert_eq!(
+            (&new["typed"]["file"], &new["typed"]["line"]),
+            (&json!(file), &json!(at)),
+            "{new}"
+        );
+        assert_eq!(new["typed"]["subject"], "A pool for small things", "{new}");
+        let text = place.run(args).exits(0).stdout;
+        assert!(text.contains(&format!("\n      {file}:{at}, commit ")), "{text}");
+    }
+}

@@ -131,6 +131,8 @@ pub(in crate::fleet) struct Decommission {
     pub(in crate::fleet) cluster: Option<String>,
     /// A network.
     pub(in crate::fleet) network: Option<String>,
+    /// A management cluster that leaves the files. What the fleet still has there stays as it is: nobody can look at it any more.
+    pub(in crate::fleet) management: Option<String>,
     /// Why.
     #[schemars(length(min = 1))]
     pub(in crate::fleet) reason: String,

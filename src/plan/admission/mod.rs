@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 pub use sets::DefinitionSets;
+pub use stand_in::fill as stand_in;
 
 use super::build::Plan;
 use super::change::{Action, Block, Change};

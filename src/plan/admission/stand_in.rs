@@ -8,7 +8,7 @@ use crate::resource::Reference;
 use crate::resource::lookup::holds_lookup;
 
 /// Fills a document in; gives the paths of what was filled, as a server writes them.
-pub(super) fn fill(document: &mut Value) -> Vec<String> {
+pub fn fill(document: &mut Value) -> Vec<String> {
     let mut filled = Vec::new();
     visit(document, &mut String::new(), &mut filled);
     filled

@@ -31,8 +31,8 @@ impl Guard for Incomplete {
         let n = count(objects.len(), "object");
         let (message, lift) = if facts.incomplete {
             (
-                format!("some fleet files can't be read, so the absence of {n} from them means nothing"),
-                "mend the files that the errors name",
+                format!("the fleet files have errors, so that the absence of {n} from them means nothing"),
+                "mend what the errors name",
             )
         } else {
             (

@@ -53,7 +53,10 @@ impl Guard for Protected {
             } else {
                 (
                     format!("{unit} is no longer in the fleet files, and is not listed under `decommission`"),
-                    format!("to delete it, {list}; if it was renamed, add a Moved document"),
+                    format!(
+                        "to delete it, {list}; if it was renamed, put fleet.lock back as it was before that (`git checkout REVISION -- \
+                         fleet.lock`), add a Moved document, and run `fleetwright lock`"
+                    ),
                 )
             };
             Refusal {

@@ -26,7 +26,7 @@ use super::error::OciError;
 use super::identity::Identity;
 use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
-use super::storm::Storms;
+use super::storm::{Plight, Storms};
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
 use crate::metrics::Registry;
@@ -330,8 +330,12 @@ impl Inner {
                 }
                 Err(error) => error,
             };
-            let is_too_much = error.status() == Some(429);
-            if error.status().is_some() && !is_too_much {
+            let plight = match &error {
+                OciError::Transport { .. } if request.is_read() => Some(Plight::Silence),
+                error if error.status() == Some(429) => Some(Plight::TooMany),
+                _ => None,
+            };
+            if error.status().is_some() && plight.is_none() {
                 self.storms.end(purse);
             }
             // Keys are rotated while we run: one that was good a moment ago may have a successor.
@@ -355,9 +359,10 @@ impl Inner {
                 // A pause beyond the deadline ends in a word that says less than this error does.
                 let pause = pause.filter(|pause| Instant::now() + *pause < until);
                 let attempts = progress.tries.attempts;
-                let Some(pause) = pause.filter(|_| !is_too_much || self.storms.allow(purse, attempts)) else {
-                    if is_too_much {
-                        self.storms.begin(purse);
+                let is_worth_it = |plight| self.storms.allow(purse, attempts, plight);
+                let Some(pause) = pause.filter(|_| plight.is_none_or(is_worth_it)) else {
+                    if let Some(plight) = plight {
+                        self.storms.begin(purse, plight);
                     }
                     return Err(error);
                 };

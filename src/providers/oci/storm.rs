@@ -1,4 +1,4 @@
-//! Tenancies and regions that refuse calls by 429 although they were given time.
+//! Tenancies and regions that refuse calls by 429, or don't answer reads, although they were given time.
 //!
 //! Invariant: one that a call has waited for in vain is waited for by no other, until some call comes through: a look makes
 //! hundreds of calls, one after the other, and has to come to its end to say what is wrong.
@@ -11,6 +11,15 @@ use super::budget::Purse;
 /// Attempts of a call during a storm.
 const ATTEMPTS: u32 = 2;
 
+/// Why a call is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plight {
+    /// It was refused as one too many.
+    TooMany,
+    /// Nobody answered, which takes as long as somebody waits.
+    Silence,
+}
+
 /// Those that do.
 #[derive(Debug, Default)]
 pub(super) struct Storms(Mutex<BTreeSet<Purse>>);
@@ -20,14 +29,18 @@ impl Storms {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call was refused to its last attempt.
-    pub(super) fn begin(&self, purse: &Purse) {
+    /// A call came to nothing to its last attempt.
+    pub(super) fn begin(&self, purse: &Purse, plight: Plight) {
         if self.all().insert(purse.clone()) {
             let Purse { tenancy, region } = purse;
+            let what = match plight {
+                Plight::TooMany => "OCI refuses calls as too many",
+                Plight::Silence => "OCI does not answer",
+            };
             tracing::warn!(
                 tenancy,
                 region,
-                "OCI refuses calls as too many; they are given up soon until one comes through"
+                "{what}; calls are given up soon until one comes through"
             );
         }
     }
@@ -40,9 +53,13 @@ impl Storms {
         }
     }
 
-    /// Whether a call that was refused so many times is worth another attempt.
-    pub(super) fn allow(&self, purse: &Purse, attempts: u32) -> bool {
-        attempts < ATTEMPTS || !self.all().contains(purse)
+    /// Whether a call that came to nothing so many times is worth another attempt.
+    pub(super) fn allow(&self, purse: &Purse, attempts: u32, plight: Plight) -> bool {
+        let most = match plight {
+            Plight::TooMany => ATTEMPTS,
+            Plight::Silence => 1,
+        };
+        attempts < most || !self.all().contains(purse)
     }
 }
 
@@ -57,11 +74,13 @@ mod tests {
             region: region.to_owned(),
         };
         let storms = Storms::default();
-        assert!(storms.allow(&purse("r"), 7));
-        storms.begin(&purse("r"));
-        assert!(storms.allow(&purse("r"), 1) && !storms.allow(&purse("r"), ATTEMPTS));
-        assert!(storms.allow(&purse("s"), 7), "another region");
+        let too_many = Plight::TooMany;
+        assert!(storms.allow(&purse("r"), 7, too_many));
+        storms.begin(&purse("r"), too_many);
+        assert!(storms.allow(&purse("r"), 1, too_many) && !storms.allow(&purse("r"), ATTEMPTS, too_many));
+        assert!(!storms.allow(&purse("r"), 1, Plight::Silence));
+        assert!(storms.allow(&purse("s"), 7, too_many), "another region");
         storms.end(&purse("r"));
-        assert!(storms.allow(&purse("r"), 7));
+        assert!(storms.allow(&purse("r"), 7, too_many));
     }
 }

@@ -90,7 +90,7 @@ pub struct ChangeReport {
     pub fields: Vec<FieldReport>,
     /// What keeps it from being made; empty when it goes ahead.
     pub waits: Vec<WaitReport>,
-    /// Where the unit is typed, of an object that is new; of one that goes with its unit, the line that lets go of that.
+    /// Where an object that is new in its unit is typed, or else the unit, of an object that is new; of one that goes with its unit, the line that lets go of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typed: Option<TypedReport>,
     /// What took it out of the files, of an object that goes while its cluster or network stays.
@@ -318,7 +318,10 @@ fn change(change: &Change, plan: &Plan) -> ChangeReport {
         disruption: plan.forecast.changes.get(&change.id).map(disruption),
         taken_out: plan.origins.taken_out.get(&change.id).map(taken_out),
         typed: match change.reason {
-            Reason::New | Reason::Removed => plan.origins.units.get(&change.unit).map(typed),
+            Reason::New | Reason::Removed => {
+                let of_object = plan.origins.objects.get(&change.id);
+                of_object.or_else(|| plan.origins.units.get(&change.unit)).map(typed)
+            }
             _ => None,
         },
         unit: unit(&change.unit),

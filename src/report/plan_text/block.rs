@@ -11,7 +11,11 @@ use crate::resource::Target;
 
 /// Writes what stands in the way of a change.
 pub(super) fn write(out: &mut String, change: &Change, style: Style) -> fmt::Result {
-    for block in &change.blocks {
+    for (i, block) in change.blocks.iter().enumerate() {
+        // What several refusals cover is told once.
+        if change.blocks.iter().take(i).any(|other| other == block) {
+            continue;
+        }
         write!(out, "      {} ", style.paint(Tone::Bad, "waits:"))?;
         match block {
             // What lives is known not to be there: it is something that it names.
@@ -86,6 +90,9 @@ pub(super) fn reason(change: &Change) -> &'static str {
         Reason::ReferenceChanged => "what it refers to is made anew",
         Reason::Found => "exists, made by someone else",
         Reason::Unrecorded => "is marked as ours, and is in no inventory",
+        Reason::Removed if change.action == Action::Forget => {
+            "stays as it is: the files let go of its management cluster, and nobody looks there any more"
+        }
         Reason::Removed => "no longer in the fleet files",
         Reason::Ended => {
             "its peering has ended, and no gateway is connected twice: deleted, and made anew by the next run"

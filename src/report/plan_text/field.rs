@@ -1,5 +1,6 @@
 //! One field's way: its value before and after on one line where they fit, who had set it, and which line of the files does.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use serde_json::Value;
@@ -58,15 +59,16 @@ pub(super) fn write(
         }
         (Some(before), Some(after)) => {
             let sign = style.paint(Tone::Warn, "~");
-            if let (Value::String(before), Value::String(after)) = (before, after) {
-                if before.contains('\n') || after.contains('\n') {
-                    writeln!(out, "      {sign} {path}:{owner}")?;
-                    return lines(out, before, after, style);
-                }
-                if !mark && before.chars().count().max(after.chars().count()) > LONGEST {
-                    let (before, after) = around(before, after);
-                    return writeln!(out, "      {sign} {path}: {before} → {after}{owner}");
-                }
+            if let (Value::String(before), Value::String(after)) = (before, after)
+                && (before.contains('\n') || after.contains('\n'))
+            {
+                writeln!(out, "      {sign} {path}:{owner}")?;
+                return lines(out, before, after, style);
+            }
+            let is_long = |value: &Value| plain(value).chars().count() > LONGEST;
+            if !mark && (is_long(before) || is_long(after)) {
+                let (before, after) = around(before, after);
+                return writeln!(out, "      {sign} {path}: {before} → {after}{owner}");
             }
             writeln!(out, "      {sign} {path}: {} → {}{owner}", shown(before), shown(after))
         }
@@ -138,16 +140,28 @@ fn commit(by: &SetBy) -> String {
     }
 }
 
-/// Both of two long texts from shortly before the place where they differ.
-fn around(before: &str, after: &str) -> (String, String) {
-    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+/// Both of two long values from shortly before the place where they differ: what is the same in front of it could be all that fits.
+fn around(before: &Value, after: &Value) -> (String, String) {
+    let (one, other) = (plain(before), plain(after));
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
     let from = same.saturating_sub(BEFORE);
-    let shown = |text: &str| {
+    let shown = |value: &Value, text: &str| {
         let rest: String = text.chars().skip(from).collect();
-        let left_out = if from > 0 { "…" } else { "" };
-        cut(&Value::from(format!("{left_out}{rest}")).to_string(), LONGEST)
+        let rest = if from > 0 { format!("…{rest}") } else { rest };
+        match value {
+            Value::String(_) => cut(&Value::from(rest).to_string(), LONGEST),
+            _ => cut(&rest, LONGEST),
+        }
     };
-    (shown(before), shown(after))
+    (shown(before, &one), shown(after, &other))
+}
+
+/// A text as it is, and anything else as JSON.
+fn plain(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.to_string()),
+    }
 }
 
 /// A value on one line, cut where it is long.
@@ -218,6 +232,22 @@ mod tests {
         assert_eq!(text, format!("~ .spec.a: \"…{same}one\" → \"…{same}two\""));
         let text = shown(".spec.a", Some(json!("y".repeat(150))), long(""));
         assert!(text.contains("yy… (152 characters) → \"xx"), "{text}");
+    }
+
+    #[test]
+    fn of_long_lists_that_part_is_shown_which_differs() {
+        let taints = |last: &str| {
+            let taint = |key: &str| json!({"effect": "NoSchedule", "key": key, "value": "true"});
+            Some(json!([
+                taint("nvidia.com/gpu"),
+                taint("example.com/a-key-of-some-length"),
+                taint(last)
+            ]))
+        };
+        let text = shown(".spec.taints", taints("a"), taints("b"));
+        let same = r#"edule","key":""#;
+        assert!(text.contains(&format!(r#"{same}a","value":"true"}}] → …"#)), "{text}");
+        assert!(text.ends_with(&format!(r#"{same}b","value":"true"}}]"#)), "{text}");
     }
 
     #[test]

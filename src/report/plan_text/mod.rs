@@ -12,7 +12,7 @@ use std::fmt::{self, Write as _};
 pub(super) use block::BlockText;
 pub(super) use totals::Totals;
 
-use super::style::{Style, Tone};
+use super::style::{Style, Tone, seen};
 use super::{disruption_text, left_out, needs_text, units, upgrade_text};
 use crate::plan::Plan;
 use crate::plan::change::{Action, Change, Preview};
@@ -40,7 +40,7 @@ impl PlanText {
         let mut out = String::new();
         // Writing to a String can't fail.
         let _ = self.write(&mut out, plan);
-        out
+        seen(out)
     }
 
     /// The units, the worst first; those that are alike together.
@@ -223,6 +223,9 @@ impl PlanText {
         }
         if change.action == Action::Adopt && change.id.target == Target::Oci {
             writeln!(out, "      {} our owner mark", style.paint(Tone::Good, "+"))?;
+        }
+        if let Some(typed) = plan.origins.objects.get(&change.id) {
+            writeln!(out, "      {}", style.paint(Tone::Faint, field::origin(typed)))?;
         }
         if let Some(taken_out) = plan.origins.taken_out.get(&change.id) {
             let line = field::taken_out(taken_out);

@@ -15,7 +15,9 @@ fn a_renamed_cluster_keeps_its_objects_with_a_record_and_is_refused_without() {
     let refused = stage.run(&["plan"]).exits(3);
     stage.run(&["apply", "--yes"]).exits(1);
     assert!(
-        refused.stdout.contains("if it was renamed, add a Moved document"),
+        refused
+            .stdout
+            .contains("if it was renamed, put fleet.lock back as it was before that"),
         "{}",
         refused.stdout
     );

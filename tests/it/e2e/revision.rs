@@ -62,6 +62,12 @@ fn an_older_commit_is_refused_and_a_revert_is_not() {
     assert!(refused.stdout.contains(&message), "{}", refused.stdout);
     assert!(refused.stdout.contains("revert in Git"), "{}", refused.stdout);
     stage.run(&["apply", "--yes", "--keep-going"]).exits(3);
+    // Something that is not committed, on top of the old state, makes it no newer.
+    let note = stage.place.fleet().join("note.yaml");
+    std::fs::write(&note, "# nothing\n").expect("a file");
+    let refused = stage.run(&["apply", "--yes"]).exits(3);
+    assert!(refused.stdout.contains(&message), "{}", refused.stdout);
+    std::fs::remove_file(&note).expect("the file");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(stage.get("backwards", "nodepool", "backwards-a")["spec"]["replicas"], 5);
 

@@ -115,10 +115,12 @@ pub enum SignatureError {
     #[error("its signature by {0} is wrong: something else was signed")]
     Wrong(String),
     /// It is signed for another purpose.
-    #[error("its signature by {key} is for {purpose}, not for Git")]
+    #[error("its signature by {key} is for {purpose}, not for `{wanted}`")]
     Purpose {
         /// The key.
         key: String,
+        /// What it should be for: `git`, `fleetwright-plan`.
+        wanted: String,
         /// The purpose.
         purpose: String,
     },

@@ -198,6 +198,7 @@ fn of_subkey(certificate: &SignedPublicKey, subkey: &SignedPublicSubKey) -> Resu
 fn unbound(key: &impl KeyDetails) -> SignatureError {
     SignatureError::Purpose {
         key: name(key),
+        wanted: super::GIT.to_owned(),
         purpose: "nothing: no signature of its owner says what it is for".to_owned(),
     }
 }
@@ -207,6 +208,7 @@ fn is_good(key: &impl VerifyingKey, signature: &Signature, bound: Bound) -> Resu
     if !bound.may_sign {
         return Err(SignatureError::Purpose {
             key: name(key),
+            wanted: super::GIT.to_owned(),
             purpose: "other things than signing, by its owner's word".to_owned(),
         });
     }

@@ -171,6 +171,7 @@ pub(super) fn verify(text: &str, claim: Claim<'_>, keys: &Keys, now: i64) -> Res
     if signature.namespace() != claim.purpose {
         return Err(SignatureError::Purpose {
             key,
+            wanted: claim.purpose.to_owned(),
             purpose: signature.namespace().escape_default().to_string(),
         });
     }
@@ -203,6 +204,7 @@ fn may_sign(allowed: &Allowed, key: &str, purpose: &str, times: &[i64]) -> Resul
     if allowed.namespaces.as_ref().is_some_and(|patterns| !is_for_it(patterns)) {
         return Err(SignatureError::Purpose {
             key: key.to_owned(),
+            wanted: purpose.to_owned(),
             purpose: allowed
                 .namespaces
                 .iter()
