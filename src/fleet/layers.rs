@@ -14,7 +14,14 @@ const EXCLUSIVE: &[&[&str]] = &[
 /// Keys whose value is merged over a rendered object later on, so that a `null` in it has to last until then.
 const PATCHES: &[&str] = &["hostedCluster", "nodePool", "patches"];
 /// Keys whose maps hold the user's own keys, among which none excludes another.
-const OPEN: &[&str] = &["labels", "annotations", "tags", "definedTags", "nodeLabels"];
+const OPEN: &[&str] = &[
+    "labels",
+    "annotations",
+    "tags",
+    "definedTags",
+    "nodeLabels",
+    "variables",
+];
 
 /// What a map of a merge means.
 #[derive(Clone, Copy, PartialEq, Eq)]

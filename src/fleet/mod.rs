@@ -43,6 +43,7 @@ mod shape;
 mod shared;
 mod spec;
 mod suspend;
+mod topology;
 mod vcn;
 mod waivers;
 mod yaml;

@@ -132,7 +132,7 @@ fn part(cluster: &Cluster, id: &ResourceId) -> Option<String> {
     }
     match &cluster.kind {
         ClusterKind::SelfManaged(own) => is_of(&own.control_plane.object_name).then(|| "controlPlane".to_owned()),
-        ClusterKind::Hosted(_) | ClusterKind::Oke(_) => None,
+        ClusterKind::Hosted(_) | ClusterKind::Oke(_) | ClusterKind::Topology(_) => None,
     }
 }
 

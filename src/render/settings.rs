@@ -129,6 +129,13 @@ const CLUSTER_OF_MACHINES: &Table = &[
     ("freeformTags", &["tags"]),
     ("definedTags", &["definedTags"]),
     ("version", &["version"]),
+    ("topology.class", &["class"]),
+    ("topology.classNamespace", &["class"]),
+    ("topology.classRef", &["class"]),
+    ("topology.controlPlane", &["controlPlane"]),
+    ("topology.variables", &["variables"]),
+    ("topology.version", &["version"]),
+    ("topology.workers", &["pools"]),
 ];
 
 /// What rules and routes follow from.

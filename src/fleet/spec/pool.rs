@@ -24,10 +24,14 @@ pub(in crate::fleet) enum CountOrPercent {
 pub(in crate::fleet) struct PoolSpec {
     /// The `NodePoolProfile` that it begins with.
     pub(in crate::fleet) profile: Option<String>,
-    /// Who makes the machines of a pool, where Cluster API does: `machineDeployment` of a self-managed cluster and `managed`
-    /// of an OKE cluster, where absent.
+    /// Who makes the machines of a pool, where Cluster API does: `managed` of an OKE cluster and
+    /// `machineDeployment` of any other, where absent.
     #[serde(rename = "type")]
     pub(in crate::fleet) kind: Option<GroupKind>,
+    /// The class of its machines, of those that the cluster's ClusterClass has; only of a cluster of `kind: topology`.
+    pub(in crate::fleet) class: Option<String>,
+    /// Values of the class's variables that hold for this pool alone, by name; of a cluster of `kind: topology`.
+    pub(in crate::fleet) variables: Option<Patch>,
     /// OpenShift version; the ring's, or the cluster's, where absent. Of machines, their Kubernetes version.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"))]
     pub(in crate::fleet) version: Option<String>,
