@@ -74,7 +74,7 @@ const POOL_PATCHES: &[&str] = &["patches"];
 const POOL_CLASS: &[&str] = &["class", "variables"];
 const POOL_ROLLING: &[&str] = &["maxSurge", "maxUnavailable"];
 const POOL_DRAIN: &[&str] = &["drainTimeout", "volumeDetachTimeout"];
-const POOL_ONE_BY_ONE: &[&str] = &["failureDomain", "healthCheck"];
+const POOL_ONE_BY_ONE: &[&str] = &["failureDomain", "failureDomains", "healthCheck"];
 const POOL_SUBNET: &[&str] = &["subnet"];
 const POOL_TAINTS: &[&str] = &["taints"];
 const CONTROL_PLANE: &[&str] = &["replicas", "healthCheck"];
@@ -292,6 +292,7 @@ fn hint(key: &str) -> Option<&'static str> {
         "existing" => "set `madeBy: capoci`, and name its parts in `patches: {OCICluster: {networkSpec: …}}`",
         "controlPlane" => "it is for clusters of `kind: selfManaged` or `topology`",
         "resourceSets" | "patches" => "it is for clusters of `kind: selfManaged`, `oke` or `topology`",
+        "failureDomain" | "failureDomains" => "it is for pools of type `machineDeployment`",
         "class" | "variables" => "it is for clusters of `kind: topology`",
         _ => return None,
     })

@@ -9,6 +9,7 @@ use super::node::{Entry, Node, Yaml};
 const EXCLUSIVE: &[&[&str]] = &[
     &["replicas", "autoscale"],
     &["version", "ring"],
+    &["failureDomain", "failureDomains"],
     &["existing", "shared", "vcn"],
 ];
 /// Keys whose value is merged over a rendered object later on, so that a `null` in it has to last until then.

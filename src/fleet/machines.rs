@@ -17,6 +17,7 @@ use super::ocid::{self, Expected};
 use super::pools::{self, PoolPlaces};
 use super::problems::Problems;
 use super::spec::{self, Patch, PoolSpec};
+use super::spread;
 use super::topology;
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::resource::NodePoolName;
@@ -52,8 +53,20 @@ pub(super) fn resolve(parts: Parts<'_>, sorts: Sorts, problems: &mut Problems<'_
             continue;
         };
         if let Some(pool) = pool(parts, (entry, &spec, &node), (version.as_ref(), sorts), problems) {
-            places.insert(pool.name.clone(), (node, entry.place));
-            pools.insert(pool.name.clone(), pool);
+            let spread = (&spec, &node, entry.place);
+            for group in spread::groups(pool, spread, problems) {
+                let name = group.name.clone();
+                places.insert(name.clone(), (node.clone(), entry.place));
+                let Some(other) = pools.insert(name.clone(), group) else {
+                    continue;
+                };
+                let message = format!("two pools of `{}` come to be called `{name}`", parts.name);
+                let hint = format!(
+                    "a pool over several failure domains is called by its name and theirs: rename `{}` or the other",
+                    other.pool
+                );
+                problems.add(Diagnostic::new(Code::NotAllowed, message).hint(hint), entry.place);
+            }
         }
     }
     let machines = Machines {
@@ -141,6 +154,7 @@ fn pool(
     Some(MachineGroup {
         object_name: format!("{}-{name}", parts.pin.object_name),
         name: NodePoolName::new(name),
+        pool: NodePoolName::new(name),
         version: version?,
         scale: pools::scale(spec, (entry, node), problems)?,
         class: spec.class.clone().filter(|_| by_class),

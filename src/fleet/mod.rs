@@ -42,6 +42,7 @@ mod settings;
 mod shape;
 mod shared;
 mod spec;
+mod spread;
 mod suspend;
 mod topology;
 mod vcn;

@@ -49,7 +49,9 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Problems<'_>) -> Option<(
         let own = parts.merged.node.at(&["controlPlane", "variables"]);
         class.check_values((&control_plane.variables, own, place), problems);
     }
-    for pool in machines.pools.values() {
+    let mut told = BTreeSet::new();
+    // What is wrong with a pool is so in each of its failure domains.
+    for pool in machines.pools.values().filter(|pool| told.insert(&pool.pool)) {
         let (node, place) = places
             .get(&pool.name)
             .map_or((None, parts.place), |(node, place)| (Some(node), *place));
@@ -57,7 +59,7 @@ pub(super) fn resolve(parts: Parts<'_>, problems: &mut Problems<'_>) -> Option<(
         let classes = class.as_ref().map(|class| class.workers(pool.kind));
         match (&pool.class, classes) {
             (None, classes) => {
-                let message = format!("node pool `{}` has no `class`", pool.name);
+                let message = format!("node pool `{}` has no `class`", pool.pool);
                 let hint = classes.filter(|classes| !classes.is_empty()).map_or_else(
                     || "set `class: <name>`, one of the ClusterClass's `workers`".to_owned(),
                     |classes| format!("`{}` has {}", reference.name, all(classes)),

@@ -86,11 +86,12 @@ const MACHINE: &[&str] = &[
     "image",
     "bootVolumeSizeInGBs",
     "failureDomain",
+    "failureDomains",
 ];
 
 /// Fields of what Cluster API has below `spec` of a pool, or of a control plane, and the settings of that.
 const MACHINES: &Table = &[
-    ("replicas", &["replicas", "autoscale"]),
+    ("replicas", &["replicas", "autoscale", "failureDomains"]),
     ("version", &["version"]),
     ("rolloutStrategy", &["maxSurge", "maxUnavailable"]),
     ("rollout", &["maxSurge", "maxUnavailable"]),

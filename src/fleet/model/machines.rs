@@ -105,8 +105,11 @@ pub struct ControlPlane {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineGroup {
-    /// Its name within the cluster.
+    /// Its name within the cluster: as typed, and for one of several failure domains that with its domain.
     pub name: NodePoolName,
+    /// The pool as typed.
+    #[serde(skip)]
+    pub pool: NodePoolName,
     /// `<stem of the cluster>-<pool>`: the stem of its objects' names.
     pub object_name: String,
     /// Who makes its machines.
@@ -122,7 +125,7 @@ pub struct MachineGroup {
     pub variables: BTreeMap<String, Value>,
     /// What each machine is.
     pub machine: Machine,
-    /// The failure domain that it is pinned to, `1` to `3`; spread over all where none.
+    /// The failure domain that it is pinned to, `1` to `3`; where none, Cluster API Provider OCI chooses.
     pub failure_domain: Option<String>,
     /// Count or percentage.
     pub max_surge: Option<Value>,

@@ -209,7 +209,7 @@ spec:
   controlPlane: {replicas: 5, healthCheck: {unhealthy: 10m}, variables: {shape: VM.Standard.E5.Flex}}
   pools:
     one: {class: worker, replicas: 2, failureDomain: '2', maxSurge: 2, drainTimeout: 5m, healthCheck: {maxUnhealthy: 40%}}
-    two: {class: worker, autoscale: 3-9, volumeDetachTimeout: 1m, annotations: {team: a}, variables: {ocpus: '4'}}
+    two: {class: worker, failureDomains: [1, 3], autoscale: 3-9, volumeDetachTimeout: 1m, annotations: {team: a}, variables: {ocpus: '4'}}
     three: {class: pooled, type: machinePool, replicas: 4, drainTimeout: 5m}
 ";
 
@@ -240,6 +240,11 @@ fn a_server_takes_all_that_can_be_said_of_a_cluster_of_a_class() {
         let pools = &topology["workers"]["machineDeployments"];
         assert_eq!(pools[0]["failureDomain"], "2");
         assert_eq!(pools[0]["replicas"], 2);
+        assert_eq!(
+            (&pools[1]["name"], &pools[1]["failureDomain"]),
+            (&"two-1".into(), &"1".into())
+        );
+        assert_eq!(pools[2]["failureDomain"], "3");
         assert_eq!(pools[1]["replicas"], Value::Null);
         assert_eq!(
             pools[1]["variables"]["overrides"],
@@ -256,7 +261,7 @@ fn a_server_takes_all_that_can_be_said_of_a_cluster_of_a_class() {
             "",
         );
         let planned = stage.run(&["plan"]).exits(0).stdout;
-        assert!(planned.contains("nodes replaced: two (3–9 nodes"), "{planned}");
+        assert!(planned.contains("nodes replaced: two-1 (2–5 nodes"), "{planned}");
         assert!(planned.contains("5 nodes removed"), "{planned}");
         assert!(!planned.contains("control-plane rollout"), "{planned}");
         stage.run(&["apply", "--yes"]).exits(0);
@@ -269,6 +274,44 @@ fn a_server_takes_all_that_can_be_said_of_a_cluster_of_a_class() {
         stage.run(&["apply", "--yes"]).exits(0);
         stage.is_settled();
     }
+}
+
+#[test]
+fn a_failure_domain_that_is_added_to_a_pool_changes_nothing_of_the_others_but_counts() {
+    let Some(stage) = Stage::new("v1beta1") else { return };
+    stage.only(&["default"]);
+    let pool = |size: &str, domains: &str| format!("{{profile: e5, replicas: {size}, failureDomains: [{domains}]}}");
+    let edit = |before: &str, after: &str| stage.edit("clusters/default.yaml", before, after);
+    edit("md-0: {profile: e5}", &format!("md-0: {}", pool("5", "1, 2")));
+    applied_and_settled(&stage);
+    let live = |domain: u8| {
+        let name = format!("default-md-0-{domain}");
+        let deployment = stage.get("machinedeployment.v1beta1.cluster.x-k8s.io", "default", &name);
+        let spec = &deployment["spec"];
+        assert_eq!(spec["template"]["spec"]["failureDomain"], domain.to_string());
+        spec["replicas"].clone()
+    };
+    assert_eq!([live(1), live(2)], [3, 2]);
+
+    edit(&pool("5", "1, 2"), &pool("5", "1, 2, 3"));
+    let planned = stage.planned(&[]);
+    let (new, old): (Vec<_>, Vec<_>) = planned.iter().partition(|change| change.contains("/default-md-0-3"));
+    assert_eq!(old, ["update MachineDeployment/default-md-0-1"]);
+    assert_eq!(new.len(), 3, "{new:?}");
+    assert!(new.iter().all(|change| change.starts_with("create ")), "{new:?}");
+    let told = stage.run(&["plan"]).exits(0).stdout;
+    assert!(told.contains("1 node removed"), "{told}");
+    applied_and_settled(&stage);
+    assert_eq!([live(1), live(2), live(3)], [2, 2, 1]);
+
+    edit(&pool("5", "1, 2, 3"), &pool("6", "1, 2, 3"));
+    assert_eq!(stage.planned(&[]), ["update MachineDeployment/default-md-0-3"]);
+    let explained = stage.place.run(&["explain", "default", "pools.md-0.failureDomains"]);
+    let explained = explained.exits(0).stdout;
+    assert!(
+        explained.contains("[1,2,3]") && explained.contains("clusters/default.yaml:7"),
+        "{explained}"
+    );
 }
 
 /// Says that a control plane of three machines is as its spec wants it.
