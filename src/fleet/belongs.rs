@@ -265,12 +265,8 @@ fn keys(node: &Node, (tables, more): (Tables, &[&[&str]]), what: &str, problems:
             continue;
         }
         let mut problem = Diagnostic::new(Code::OtherKind, format!("`{key}` says nothing to {what}"));
-        let has_class = tables.iter().any(|table| table.contains(&"variables"));
-        let hint = match has_class && key != "ring" {
-            true => Some("its class says that: set one of the class's `variables`"),
-            false => hint(key),
-        };
-        problem.hints.extend(hint.map(str::to_owned));
+        let has = |key: &str| tables.iter().any(|table| table.contains(&key));
+        problem.hints.extend(hint(key, has).map(str::to_owned));
         if problem.hints.is_empty() && tables.is_empty() {
             let all: Vec<&str> = more.iter().copied().flatten().copied().collect();
             let verb = if all.len() == 1 { "is" } else { "are" };
@@ -280,19 +276,31 @@ fn keys(node: &Node, (tables, more): (Tables, &[&[&str]]), what: &str, problems:
     }
 }
 
-/// What says the same, or where it stands.
-fn hint(key: &str) -> Option<&'static str> {
+/// What says the same where that is a key here, or where it stands.
+fn hint(key: &str, has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let same = match key {
+        "ring" => Some(("version", "set `version: <x.y.z>`, a version of Kubernetes")),
+        "sshKey" => Some(("sshPublicKey", "set `sshPublicKey: <the key itself>`")),
+        "sshPublicKey" => Some(("sshKey", "name a Secret: `sshKey: {from: <namespace>/<name>}`")),
+        "autoRepair" => Some(("healthCheck", "set `healthCheck: {}`")),
+        "healthCheck" => Some(("autoRepair", "set `autoRepair: true`")),
+        "hostedCluster" | "nodePool" => Some(("patches", "give raw fields by kind: `patches: {<kind>: …}`")),
+        "existing" => Some((
+            "madeBy",
+            "set `madeBy: capoci`, and name its parts in `patches: {OCICluster: {networkSpec: …}}`",
+        )),
+        _ => None,
+    };
+    if let Some((_, text)) = same.filter(|(other, _)| has(other)) {
+        return Some(text);
+    }
+    if has("variables") {
+        return Some("its class says that: set one of the class's `variables`");
+    }
     Some(match key {
-        "ring" => "set `version: <x.y.z>`, a version of Kubernetes",
-        "sshKey" => "set `sshPublicKey: <the key itself>`",
-        "sshPublicKey" => "name a Secret: `sshKey: {from: <namespace>/<name>}`",
-        "autoRepair" => "set `healthCheck: {}`",
-        "healthCheck" => "set `autoRepair: true`",
-        "hostedCluster" | "nodePool" => "give raw fields by kind: `patches: {<kind>: …}`",
-        "existing" => "set `madeBy: capoci`, and name its parts in `patches: {OCICluster: {networkSpec: …}}`",
         "controlPlane" => "it is for clusters of `kind: selfManaged` or `topology`",
         "resourceSets" | "patches" => "it is for clusters of `kind: selfManaged`, `oke` or `topology`",
-        "failureDomain" | "failureDomains" => "it is for pools of type `machineDeployment`",
+        "failureDomain" | "failureDomains" | "healthCheck" => "it is for pools of type `machineDeployment`",
         "class" | "variables" => "it is for clusters of `kind: topology`",
         _ => return None,
     })
