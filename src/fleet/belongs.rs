@@ -17,13 +17,8 @@ const COMMON: &[&str] = &[
     "managementCluster",
     "owner",
     "manage",
-    "tenancy",
-    "compartment",
-    "identity",
     "labels",
     "annotations",
-    "tags",
-    "definedTags",
     "version",
     "protectUntil",
     "network",
@@ -54,35 +49,46 @@ const HOSTED: &[&str] = &[
     "hostedCluster",
     "nodePool",
 ];
-/// Of both kinds that are made of machines.
-const MACHINES: &[&str] = &["sshPublicKey", "resourceSets", "patches"];
-const SELF_MANAGED: &[&str] = &["controlPlane"];
+/// Of every kind but those of a class, which says itself what its OCI resources have.
+const IN_OCI: &[&str] = &["tenancy", "compartment", "identity", "tags", "definedTags"];
+/// Of all kinds that are made of machines.
+const MACHINES: &[&str] = &["resourceSets", "patches"];
+const SSH: &[&str] = &["sshPublicKey"];
+const WITH_CONTROL_PLANE: &[&str] = &["controlPlane"];
+const TOPOLOGY: &[&str] = &["class", "variables"];
 
-const NETWORK: &[&str] = &["shared", "cluster", "service"];
+const NETWORK: &[&str] = &["cluster", "service"];
+const NETWORK_SHARED: &[&str] = &["shared"];
 /// Of a network that we make.
 const NETWORK_MADE: &[&str] = &["vcn", "peerWith", "availabilityDomain", "publicIps"];
 const NETWORK_HOSTED: &[&str] = &["preset", "endpoint", "existing", "machine", "hostPrefix", "type"];
 const NETWORK_MACHINES: &[&str] = &["madeBy"];
 const NETWORK_CAPOCI: &[&str] = &["groups"];
 
-const POOL: &[&str] = &["profile", "version", "replicas", "autoscale", "nodeLabels"];
+const POOL: &[&str] = &["profile", "replicas", "autoscale"];
+const POOL_OF_NODES: &[&str] = &["version", "nodeLabels"];
 const POOL_SHAPE: &[&str] = &["shape", "ocpus", "memoryInGBs", "bootVolumeSizeInGBs", "image"];
 const POOL_HOSTED: &[&str] = &["arch", "upgradeType", "autoRepair", "config", "tuning", "nodePool"];
-const POOL_MACHINES: &[&str] = &["type", "annotations", "patches"];
+const POOL_MACHINES: &[&str] = &["type", "annotations"];
+const POOL_PATCHES: &[&str] = &["patches"];
+const POOL_CLASS: &[&str] = &["class", "variables"];
 const POOL_ROLLING: &[&str] = &["maxSurge", "maxUnavailable"];
 const POOL_DRAIN: &[&str] = &["drainTimeout", "volumeDetachTimeout"];
-const POOL_ONE_BY_ONE: &[&str] = &["failureDomain", "healthCheck"];
+const POOL_ONE_BY_ONE: &[&str] = &["failureDomain", "failureDomains", "healthCheck"];
 const POOL_SUBNET: &[&str] = &["subnet"];
 const POOL_TAINTS: &[&str] = &["taints"];
-const CONTROL_PLANE: &[&str] = &["profile", "replicas", "subnet", "healthCheck", "patches"];
+const CONTROL_PLANE: &[&str] = &["replicas", "healthCheck"];
+const CONTROL_PLANE_MACHINES: &[&str] = &["profile", "subnet", "patches"];
+const CONTROL_PLANE_CLASS: &[&str] = &["variables"];
 
-const CLUSTER_PATCHES: [(ClusterKind, &[&str]); 3] = [
+const CLUSTER_PATCHES: [(ClusterKind, &[&str]); 4] = [
     (ClusterKind::Hosted, &[]),
     (ClusterKind::SelfManaged, &["Cluster", "OCICluster"]),
     (
         ClusterKind::Oke,
         &["Cluster", "OCIManagedCluster", "OCIManagedControlPlane"],
     ),
+    (ClusterKind::Topology, &["Cluster"]),
 ];
 const CONTROL_PLANE_PATCHES: &[&str] = &["KubeadmControlPlane", "OCIMachineTemplate", "MachineHealthCheck"];
 
@@ -90,35 +96,62 @@ type Tables = &'static [&'static [&'static str]];
 
 fn settings(kind: ClusterKind) -> Tables {
     match kind {
-        ClusterKind::Hosted => &[COMMON, HOSTED],
-        ClusterKind::SelfManaged => &[COMMON, MACHINES, SELF_MANAGED],
-        ClusterKind::Oke => &[COMMON, MACHINES],
+        ClusterKind::Hosted => &[COMMON, IN_OCI, HOSTED],
+        ClusterKind::SelfManaged => &[COMMON, IN_OCI, MACHINES, SSH, WITH_CONTROL_PLANE],
+        ClusterKind::Oke => &[COMMON, IN_OCI, MACHINES, SSH],
+        ClusterKind::Topology => &[COMMON, MACHINES, WITH_CONTROL_PLANE, TOPOLOGY],
     }
 }
 
 fn network(kind: ClusterKind, made_here: bool) -> Tables {
     match (kind, made_here) {
-        (ClusterKind::Hosted, _) => &[NETWORK, NETWORK_MADE, NETWORK_HOSTED],
-        (_, true) => &[NETWORK, NETWORK_MADE, NETWORK_MACHINES],
-        (_, false) => &[&["cluster", "service"], NETWORK_MACHINES, NETWORK_CAPOCI],
+        (ClusterKind::Topology, _) => &[NETWORK],
+        (ClusterKind::Hosted, _) => &[NETWORK, NETWORK_SHARED, NETWORK_MADE, NETWORK_HOSTED],
+        (_, true) => &[NETWORK, NETWORK_SHARED, NETWORK_MADE, NETWORK_MACHINES],
+        (_, false) => &[NETWORK, NETWORK_MACHINES, NETWORK_CAPOCI],
     }
 }
 
-fn pool(kind: GroupKind) -> Tables {
+fn pool(kind: GroupKind, cluster: ClusterKind) -> Tables {
     match kind {
+        GroupKind::MachineDeployment if cluster == ClusterKind::Topology => &[
+            POOL,
+            POOL_MACHINES,
+            POOL_CLASS,
+            POOL_ROLLING,
+            POOL_DRAIN,
+            POOL_ONE_BY_ONE,
+        ],
+        _ if cluster == ClusterKind::Topology => &[POOL, POOL_MACHINES, POOL_CLASS, POOL_DRAIN],
         GroupKind::MachineDeployment => &[
             POOL,
+            POOL_OF_NODES,
             POOL_SHAPE,
             POOL_MACHINES,
+            POOL_PATCHES,
             POOL_ROLLING,
             POOL_DRAIN,
             POOL_ONE_BY_ONE,
             POOL_SUBNET,
             POOL_TAINTS,
         ],
-        GroupKind::MachinePool => &[POOL, POOL_SHAPE, POOL_MACHINES, POOL_TAINTS],
-        GroupKind::Managed => &[POOL, POOL_SHAPE, POOL_MACHINES, POOL_ROLLING],
-        GroupKind::Virtual => &[POOL, POOL_MACHINES, POOL_TAINTS],
+        GroupKind::MachinePool => &[
+            POOL,
+            POOL_OF_NODES,
+            POOL_SHAPE,
+            POOL_MACHINES,
+            POOL_PATCHES,
+            POOL_TAINTS,
+        ],
+        GroupKind::Managed => &[
+            POOL,
+            POOL_OF_NODES,
+            POOL_SHAPE,
+            POOL_MACHINES,
+            POOL_PATCHES,
+            POOL_ROLLING,
+        ],
+        GroupKind::Virtual => &[POOL, POOL_OF_NODES, POOL_MACHINES, POOL_PATCHES, POOL_TAINTS],
     }
 }
 
@@ -147,7 +180,7 @@ pub(super) fn check(declared: &Declared<'_>, typed: &Settings, problems: &mut Pr
     for layer in shared.into_iter().chain([declared.own]) {
         let skip = [super::index::STRUCTURE];
         keys(layer, (settings(kind), &skip), &what, problems);
-        let of_network = match made_here || kind == ClusterKind::Hosted {
+        let of_network = match made_here || matches!(kind, ClusterKind::Hosted | ClusterKind::Topology) {
             true => format!("the network of {what}"),
             false => "a network that Cluster API Provider OCI makes".to_owned(),
         };
@@ -166,6 +199,7 @@ pub(super) fn check(declared: &Declared<'_>, typed: &Settings, problems: &mut Pr
             for entry in layer.get("pools").map_or(&[][..], Node::entries) {
                 let tables: Tables = &[
                     POOL,
+                    POOL_OF_NODES,
                     POOL_SHAPE,
                     POOL_HOSTED,
                     POOL_ROLLING,
@@ -181,19 +215,28 @@ pub(super) fn check(declared: &Declared<'_>, typed: &Settings, problems: &mut Pr
 
 /// Checks what was typed for one pool of a cluster of machines.
 pub(super) fn check_pool(node: &Node, (kind, cluster): (GroupKind, ClusterKind), problems: &mut Problems<'_>) {
-    let what = format!("a pool of type `{}`", word(kind));
-    keys(node, (pool(kind), &[]), &what, problems);
-    if let Some(node) = node.get("patches") {
+    let what = match cluster {
+        ClusterKind::Topology => "a pool of a cluster of kind `topology`".to_owned(),
+        _ => format!("a pool of type `{}`", word(kind)),
+    };
+    keys(node, (pool(kind, cluster), &[]), &what, problems);
+    if let Some(node) = node.get("patches").filter(|_| cluster != ClusterKind::Topology) {
         let own = [pool_patches(kind, cluster)];
         keys(node, (&[], &own), &format!("what {what} is made of"), problems);
     }
 }
 
-/// Checks what was typed for the control plane of a self-managed cluster.
-pub(super) fn check_control_plane(node: &Node, problems: &mut Problems<'_>) {
-    let tables: Tables = &[CONTROL_PLANE, POOL_SHAPE];
-    keys(node, (tables, &[]), "a control plane", problems);
-    if let Some(node) = node.get("patches") {
+/// Checks what was typed for the control plane of a cluster.
+pub(super) fn check_control_plane(node: &Node, cluster: ClusterKind, problems: &mut Problems<'_>) {
+    let (tables, what): (Tables, _) = match cluster {
+        ClusterKind::Topology => (
+            &[CONTROL_PLANE, CONTROL_PLANE_CLASS],
+            "the control plane of a cluster of kind `topology`",
+        ),
+        _ => (&[CONTROL_PLANE, CONTROL_PLANE_MACHINES, POOL_SHAPE], "a control plane"),
+    };
+    keys(node, (tables, &[]), what, problems);
+    if let Some(node) = node.get("patches").filter(|_| cluster != ClusterKind::Topology) {
         keys(
             node,
             (&[], &[CONTROL_PLANE_PATCHES]),
@@ -222,27 +265,43 @@ fn keys(node: &Node, (tables, more): (Tables, &[&[&str]]), what: &str, problems:
             continue;
         }
         let mut problem = Diagnostic::new(Code::OtherKind, format!("`{key}` says nothing to {what}"));
-        problem.hints.extend(hint(key).map(str::to_owned));
+        let has = |key: &str| tables.iter().any(|table| table.contains(&key));
+        problem.hints.extend(hint(key, has).map(str::to_owned));
         if problem.hints.is_empty() && tables.is_empty() {
             let all: Vec<&str> = more.iter().copied().flatten().copied().collect();
-            problem.hints.push(format!("there are {}", quoted(&all)));
+            let verb = if all.len() == 1 { "is" } else { "are" };
+            problem.hints.push(format!("there {verb} {}", quoted(&all)));
         }
         problems.add(problem, entry.place);
     }
 }
 
-/// What says the same, or where it stands.
-fn hint(key: &str) -> Option<&'static str> {
+/// What says the same where that is a key here, or where it stands.
+fn hint(key: &str, has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let same = match key {
+        "ring" => Some(("version", "set `version: <x.y.z>`, a version of Kubernetes")),
+        "sshKey" => Some(("sshPublicKey", "set `sshPublicKey: <the key itself>`")),
+        "sshPublicKey" => Some(("sshKey", "name a Secret: `sshKey: {from: <namespace>/<name>}`")),
+        "autoRepair" => Some(("healthCheck", "set `healthCheck: {}`")),
+        "healthCheck" => Some(("autoRepair", "set `autoRepair: true`")),
+        "hostedCluster" | "nodePool" => Some(("patches", "give raw fields by kind: `patches: {<kind>: …}`")),
+        "existing" => Some((
+            "madeBy",
+            "set `madeBy: capoci`, and name its parts in `patches: {OCICluster: {networkSpec: …}}`",
+        )),
+        _ => None,
+    };
+    if let Some((_, text)) = same.filter(|(other, _)| has(other)) {
+        return Some(text);
+    }
+    if has("variables") {
+        return Some("its class says that: set one of the class's `variables`");
+    }
     Some(match key {
-        "ring" => "set `version: <x.y.z>`, a version of Kubernetes",
-        "sshKey" => "set `sshPublicKey: <the key itself>`",
-        "sshPublicKey" => "name a Secret: `sshKey: {from: <namespace>/<name>}`",
-        "autoRepair" => "set `healthCheck: {}`",
-        "healthCheck" => "set `autoRepair: true`",
-        "hostedCluster" | "nodePool" => "give raw fields by kind: `patches: {<kind>: …}`",
-        "existing" => "set `madeBy: capoci`, and name its parts in `patches: {OCICluster: {networkSpec: …}}`",
-        "controlPlane" => "it is for clusters of `kind: selfManaged`",
-        "resourceSets" | "patches" => "it is for clusters of `kind: selfManaged` or `oke`",
+        "controlPlane" => "it is for clusters of `kind: selfManaged` or `topology`",
+        "resourceSets" | "patches" => "it is for clusters of `kind: selfManaged`, `oke` or `topology`",
+        "failureDomain" | "failureDomains" | "healthCheck" => "it is for pools of type `machineDeployment`",
+        "class" | "variables" => "it is for clusters of `kind: topology`",
         _ => return None,
     })
 }
@@ -272,14 +331,25 @@ mod tests {
 
     #[test]
     fn every_key_is_some_kinds() {
-        assert_eq!(keys_of::<Settings>(), all(&[COMMON, HOSTED, MACHINES, SELF_MANAGED]));
-        let network = all(&[NETWORK, NETWORK_MADE, NETWORK_HOSTED, NETWORK_MACHINES, NETWORK_CAPOCI]);
+        let settings = [COMMON, IN_OCI, HOSTED, MACHINES, SSH, WITH_CONTROL_PLANE, TOPOLOGY];
+        assert_eq!(keys_of::<Settings>(), all(&settings));
+        let network = all(&[
+            NETWORK,
+            NETWORK_SHARED,
+            NETWORK_MADE,
+            NETWORK_HOSTED,
+            NETWORK_MACHINES,
+            NETWORK_CAPOCI,
+        ]);
         assert_eq!(keys_of::<NetworkSettings>(), network);
         let pool = [
             POOL,
+            POOL_OF_NODES,
+            POOL_CLASS,
             POOL_SHAPE,
             POOL_HOSTED,
             POOL_MACHINES,
+            POOL_PATCHES,
             POOL_ROLLING,
             POOL_DRAIN,
             POOL_ONE_BY_ONE,

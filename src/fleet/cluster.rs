@@ -25,6 +25,7 @@ use super::rules;
 use super::self_managed;
 use super::shared::{self, Management, Manager};
 use super::spec::{self, Settings};
+use super::topology;
 use super::waivers::Waivers;
 use crate::diag::{Code, Diagnostic, Typed};
 use crate::resource::{ClusterName, EnvironmentName, FleetUid};
@@ -214,6 +215,7 @@ impl<'a> Resolver<'a, '_> {
             spec::ClusterKind::Hosted => hosted::resolve(parts, problems)?,
             spec::ClusterKind::SelfManaged => self_managed::resolve(parts, problems)?,
             spec::ClusterKind::Oke => oke::resolve(parts, problems)?,
+            spec::ClusterKind::Topology => topology::resolve(parts, problems)?,
         };
         let cluster = model::Cluster {
             name: ClusterName::new(declared.name),

@@ -36,7 +36,13 @@ impl Resolver<'_, '_> {
         let pods = ranges(settings.cluster, node.get("cluster"), problems);
         let mut machine = ranges(settings.machine, node.get("machine"), problems);
         let kind = merged.settings.kind.unwrap_or_default();
-        let source = if settings.made_by == Some(spec::MadeBy::Capoci) && kind != spec::ClusterKind::Hosted {
+        let source = if kind == spec::ClusterKind::Topology {
+            // Its class says which network there is, and its provider makes it.
+            pin.addresses = None;
+            NetworkSource::Capoci {
+                groups: BTreeMap::new(),
+            }
+        } else if settings.made_by == Some(spec::MadeBy::Capoci) && kind != spec::ClusterKind::Hosted {
             pin.addresses = None;
             let groups = match (&settings.groups, node.get("groups")) {
                 (Some(typed), Some(node)) => security_rules::groups(typed, (node, region), problems),
@@ -74,7 +80,9 @@ impl Resolver<'_, '_> {
                         spec::ClusterKind::SelfManaged => {
                             ("not for a self-managed cluster", "name one of preset `self-managed`")
                         }
-                        spec::ClusterKind::Oke => ("not for an OKE cluster", "name one of preset `oke`"),
+                        spec::ClusterKind::Oke | spec::ClusterKind::Topology => {
+                            ("not for an OKE cluster", "name one of preset `oke`")
+                        }
                     };
                     let message = format!("network `{name}` is made as `{preset}`, {what}");
                     problems.add(Diagnostic::new(Code::NotAllowed, message).hint(hint), place);
@@ -142,6 +150,7 @@ fn fits(preset: Preset, kind: spec::ClusterKind) -> bool {
         spec::ClusterKind::Hosted => preset.is_hosted(),
         spec::ClusterKind::SelfManaged => preset == Preset::SelfManaged,
         spec::ClusterKind::Oke => preset == Preset::Oke,
+        spec::ClusterKind::Topology => false,
     }
 }
 

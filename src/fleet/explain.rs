@@ -194,6 +194,12 @@ pub fn explain_derived(fleet: &Fleet, cluster: &str) -> Option<Vec<Derived>> {
         ClusterKind::Hosted(hosted) => of_hosted(hosted, &mut add),
         ClusterKind::SelfManaged(own) => of_machines(&own.machines, &mut add),
         ClusterKind::Oke(oke) => of_machines(&oke.machines, &mut add),
+        // What Cluster API makes by a class it names itself.
+        ClusterKind::Topology(own) => add(
+            "class.namespace",
+            json!(own.class.namespace.as_ref().unwrap_or(&cluster.namespace)),
+            "class, or namespace",
+        ),
     }
     add(
         "network.machine",

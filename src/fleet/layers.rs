@@ -9,12 +9,20 @@ use super::node::{Entry, Node, Yaml};
 const EXCLUSIVE: &[&[&str]] = &[
     &["replicas", "autoscale"],
     &["version", "ring"],
+    &["failureDomain", "failureDomains"],
     &["existing", "shared", "vcn"],
 ];
 /// Keys whose value is merged over a rendered object later on, so that a `null` in it has to last until then.
 const PATCHES: &[&str] = &["hostedCluster", "nodePool", "patches"];
 /// Keys whose maps hold the user's own keys, among which none excludes another.
-const OPEN: &[&str] = &["labels", "annotations", "tags", "definedTags", "nodeLabels"];
+const OPEN: &[&str] = &[
+    "labels",
+    "annotations",
+    "tags",
+    "definedTags",
+    "nodeLabels",
+    "variables",
+];
 
 /// What a map of a merge means.
 #[derive(Clone, Copy, PartialEq, Eq)]

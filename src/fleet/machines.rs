@@ -17,6 +17,8 @@ use super::ocid::{self, Expected};
 use super::pools::{self, PoolPlaces};
 use super::problems::Problems;
 use super::spec::{self, Patch, PoolSpec};
+use super::spread;
+use super::topology;
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::resource::NodePoolName;
 
@@ -33,7 +35,9 @@ pub(super) fn resolve(parts: Parts<'_>, sorts: Sorts, problems: &mut Problems<'_
         let problem = Diagnostic::new(Code::OtherKind, message).hint("set `manage: all`, `network` or `observe`");
         problems.add(problem, node.place);
     }
-    if settings.compartment.is_none() {
+    // A class says itself where its machines are made.
+    let by_class = settings.kind == Some(spec::ClusterKind::Topology);
+    if settings.compartment.is_none() && !by_class {
         let message = format!(
             "cluster `{}` has no `compartment`, in which its machines are made",
             parts.name
@@ -49,8 +53,20 @@ pub(super) fn resolve(parts: Parts<'_>, sorts: Sorts, problems: &mut Problems<'_
             continue;
         };
         if let Some(pool) = pool(parts, (entry, &spec, &node), (version.as_ref(), sorts), problems) {
-            places.insert(pool.name.clone(), (node, entry.place));
-            pools.insert(pool.name.clone(), pool);
+            let spread = (&spec, &node, entry.place);
+            for group in spread::groups(pool, spread, problems) {
+                let name = group.name.clone();
+                places.insert(name.clone(), (node.clone(), entry.place));
+                let Some(other) = pools.insert(name.clone(), group) else {
+                    continue;
+                };
+                let message = format!("two pools of `{}` come to be called `{name}`", parts.name);
+                let hint = format!(
+                    "a pool over several failure domains is called by its name and theirs: rename `{}` or the other",
+                    other.pool
+                );
+                problems.add(Diagnostic::new(Code::NotAllowed, message).hint(hint), entry.place);
+            }
         }
     }
     let machines = Machines {
@@ -123,18 +139,26 @@ fn pool(
         return None;
     };
     belongs::check_pool(&entry.value, (sort, of), problems);
-    let version = match node.get("version") {
+    let by_class = of == spec::ClusterKind::Topology;
+    // A class makes its workers of the cluster's version, and each machine as it says itself.
+    let version = match node.get("version").filter(|_| !by_class) {
         Some(typed) => kubernetes(typed, problems),
         None => cluster.cloned(),
     };
+    let machine = match by_class {
+        true => Some(Machine::default()),
+        false => machine(parts, (entry, spec, node), kind, problems),
+    };
     let within = |typed: &Option<String>| typed.as_deref().and_then(Duration::parse);
-    let machine = machine(parts, (entry, spec, node), kind, problems);
     let by_one = kind == GroupKind::MachineDeployment;
     Some(MachineGroup {
         object_name: format!("{}-{name}", parts.pin.object_name),
         name: NodePoolName::new(name),
+        pool: NodePoolName::new(name),
         version: version?,
         scale: pools::scale(spec, (entry, node), problems)?,
+        class: spec.class.clone().filter(|_| by_class),
+        variables: topology::values(spec.variables.as_ref().filter(|_| by_class)),
         machine: machine?,
         failure_domain: spec.failure_domain.clone().filter(|_| by_one),
         max_surge: spec.max_surge.as_ref().map(pools::count_or_percent),
@@ -268,6 +292,14 @@ fn resource_sets(parts: Parts<'_>) -> BTreeMap<String, ResourceSet> {
             Some((name.clone(), set))
         })
         .collect()
+}
+
+/// Reports a control plane whose machines could not outvote each other.
+pub(super) fn odd(replicas: u32, place: Place, problems: &mut Problems<'_>) {
+    if replicas.is_multiple_of(2) {
+        let message = format!("a control plane of {replicas} machines: etcd needs an odd number");
+        problems.add(Diagnostic::new(Code::NotAllowed, message).hint("set 1, 3 or 5"), place);
+    }
 }
 
 /// Reports a name that Cluster API Provider OCI takes no longer than so.

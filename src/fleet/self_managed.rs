@@ -8,7 +8,6 @@ use super::node::{Entry, Node, Yaml};
 use super::pools::PoolPlaces;
 use super::problems::Problems;
 use super::spec;
-use crate::diag::{Code, Diagnostic};
 
 const SORTS: Sorts = &[
     (spec::GroupKind::MachineDeployment, GroupKind::MachineDeployment),
@@ -42,17 +41,13 @@ fn control_plane(parts: Parts<'_>, problems: &mut Problems<'_>) -> Option<Contro
             value: Yaml::Map(Vec::new()),
         }),
     };
-    belongs::check_control_plane(&entry.value, problems);
+    belongs::check_control_plane(&entry.value, spec::ClusterKind::SelfManaged, problems);
     let (spec, node) = machines::typed(parts, &entry, problems)?;
     let machine = machines::machine(parts, (&entry, &spec, &node), GroupKind::MachineDeployment, problems);
     // Sizes of `poolDefaults` and profiles are those of pools.
     let typed = entry.value.get("replicas");
     let replicas = typed.and(spec.replicas).unwrap_or(3);
-    if replicas.is_multiple_of(2) {
-        let message = format!("a control plane of {replicas} machines: etcd needs an odd number");
-        let place = typed.map_or(entry.place, |node| node.place);
-        problems.add(Diagnostic::new(Code::NotAllowed, message).hint("set 1, 3 or 5"), place);
-    }
+    machines::odd(replicas, typed.map_or(entry.place, |node| node.place), problems);
     Some(ControlPlane {
         object_name: format!("{}-control-plane", parts.pin.object_name),
         replicas,

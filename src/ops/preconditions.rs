@@ -11,13 +11,14 @@ use super::connect::Access;
 use super::load::LoadedFleet;
 use super::look::Seen;
 use super::{cloud, existing};
+use crate::fleet::model::ClusterApi;
 use crate::plan::preconditions::{Finding, Met};
 use crate::plan::{self, Plan};
 use crate::providers::kubernetes::KubernetesProvider;
 use crate::providers::oci::OciProvider;
 use crate::providers::{Observed, Provider};
 use crate::render::Precondition;
-use crate::resource::{ManagementClusterName, Target, UnitId};
+use crate::resource::{ManagementClusterName, ResourceId, Target, UnitId};
 use crate::schema::Schema;
 
 /// Looks under way at once.
@@ -53,7 +54,9 @@ pub(super) async fn check(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen, ac
                 (Precondition::Existing { .. }, Err(why), ..) if !why.is_empty() => {
                     Finding::of(Met::Unchecked, why.clone())
                 }
-                (_, _, Some(provider), _) => Finding::plain(is_met(precondition, provider, seen, on.as_ref()).await),
+                (_, _, Some(provider), _) => {
+                    Finding::plain(is_met(precondition, provider, seen, (loaded, on.as_ref())).await)
+                }
                 _ => Finding::plain(Met::Unchecked),
             };
             (units, precondition, finding)
@@ -84,11 +87,11 @@ async fn is_met(
     precondition: &Precondition,
     provider: &KubernetesProvider,
     seen: &Seen,
-    on: Option<&ManagementClusterName>,
+    (loaded, on): (&LoadedFleet, Option<&ManagementClusterName>),
 ) -> Met {
     let told = |there: Option<bool>| there.map_or(Met::Unchecked, |there| if there { Met::Yes } else { Met::No });
     match precondition {
-        Precondition::Object { id } => match provider.read(id, "v1").await {
+        Precondition::Object { id } => match provider.read(id, version(id, loaded)).await {
             Observed::Present(_) => Met::Yes,
             Observed::Absent => Met::No,
             Observed::Unknown(_) => Met::Unchecked,
@@ -104,6 +107,19 @@ async fn is_met(
         | Precondition::DnsRecord { .. }
         | Precondition::Existing { .. }
         | Precondition::Peering { .. } => Met::Unchecked,
+    }
+}
+
+/// The version that an object is asked for in.
+fn version(id: &ResourceId, loaded: &LoadedFleet) -> &'static str {
+    let Target::Kubernetes(on) = &id.target else {
+        return "v1";
+    };
+    let contract = loaded.fleet.management_clusters.get(on).map(|it| it.cluster_api);
+    match contract.filter(|_| id.group == "cluster.x-k8s.io") {
+        Some(ClusterApi::V1Beta1) => "v1beta1",
+        Some(ClusterApi::V1Beta2) => "v1beta2",
+        None => "v1",
     }
 }
 

@@ -66,7 +66,7 @@ pub async fn status(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Vec<C
 fn tells(kind: &str) -> bool {
     match Part::of(kind) {
         Some(Part::Hosted | Part::Cluster | Part::ControlPlane | Part::Pool | Part::PoolOfOci) => true,
-        Some(Part::HealthCheck | Part::Template) | None => false,
+        Some(Part::Class | Part::HealthCheck | Part::Template) | None => false,
     }
 }
 

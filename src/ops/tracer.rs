@@ -167,11 +167,11 @@ fn part(cluster: &Cluster, id: &ResourceId) -> Option<String> {
         .values()
         .filter(|group| is_of(&group.object_name));
     if let Some(group) = groups.max_by_key(|group| group.object_name.len()) {
-        return Some(format!("pools.{}", group.name));
+        return Some(format!("pools.{}", group.pool));
     }
     match &cluster.kind {
         ClusterKind::SelfManaged(own) => is_of(&own.control_plane.object_name).then(|| "controlPlane".to_owned()),
-        ClusterKind::Hosted(_) | ClusterKind::Oke(_) => None,
+        ClusterKind::Hosted(_) | ClusterKind::Oke(_) | ClusterKind::Topology(_) => None,
     }
 }
 

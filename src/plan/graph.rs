@@ -51,7 +51,7 @@ pub(super) fn rank(id: &ResourceId) -> u8 {
             Some(Part::Pool) => 10,
             // What makes machines anew goes before the machines.
             Some(Part::HealthCheck) => 11,
-            Some(Part::Hosted | Part::Cluster | Part::Template) | None => 7,
+            Some(Part::Hosted | Part::Cluster | Part::Class | Part::Template) | None => 7,
         },
     }
 }

@@ -66,13 +66,13 @@ pub struct Need {
 pub fn units_to_check(plan: &Plan) -> BTreeSet<UnitId> {
     plan.changes
         .iter()
-        .filter(|change| change.goes_ahead() && change.action == Action::Create && runs(&change.id.kind))
+        .filter(|change| change.goes_ahead() && change.action == Action::Create && runs(&change.id))
         .map(|change| change.unit.clone())
         .collect()
 }
 
-fn runs(kind: &str) -> bool {
-    matches!(kind, "HostedCluster" | "NodePool")
+fn runs(id: &ResourceId) -> bool {
+    matches!(id.kind.as_str(), "HostedCluster" | "NodePool") || (id.kind == "Cluster" && id.group == "cluster.x-k8s.io")
 }
 
 /// Takes what was found: it is kept in the plan, and what is not there, does not fit or is not known to holds up the control
@@ -113,7 +113,7 @@ fn block(what: &str, finding: &Finding) -> Option<Block> {
 fn concerns(precondition: &Precondition, id: &ResourceId) -> bool {
     match precondition {
         Precondition::Existing { pool: Some(pool), .. } => id.kind == "NodePool" && id.name == *pool,
-        _ => runs(&id.kind),
+        _ => runs(id),
     }
 }
 

@@ -54,6 +54,7 @@ pub const BUILT_IN: BuiltIn = BuiltIn(&[Version {
             "self-managed.yaml.j2",
             include_str!("../../templates/1/self-managed.yaml.j2"),
         ),
+        ("topology.yaml.j2", include_str!("../../templates/1/topology.yaml.j2")),
     ],
 }]);
 
@@ -85,8 +86,8 @@ mod tests {
         let numbers: Vec<u32> = BUILT_IN.0.iter().map(|version| version.number).collect();
         assert_eq!(numbers, (1..=BUILT_IN.newest().number).collect::<Vec<_>>());
         for version in BUILT_IN.0 {
-            use super::super::templates::{HOSTED, MANAGEMENT_CLUSTER, NETWORK, OKE, PARTS, SELF_MANAGED};
-            for name in [HOSTED, SELF_MANAGED, OKE, MANAGEMENT_CLUSTER, NETWORK, PARTS].concat() {
+            use super::super::templates::{HOSTED, MANAGEMENT_CLUSTER, NETWORK, OKE, PARTS, SELF_MANAGED, TOPOLOGY};
+            for name in [HOSTED, SELF_MANAGED, OKE, TOPOLOGY, MANAGEMENT_CLUSTER, NETWORK, PARTS].concat() {
                 assert!(version.texts.iter().any(|(there, _)| *there == name), "{name}");
             }
         }

@@ -196,6 +196,7 @@ impl Unit<'_> {
         }
         if machines::is_cluster_api(&id.group) {
             needs.extend(machines::needs(manifest, ids.iter().filter(beside)));
+            needs.extend(self.cluster.and_then(|cluster| machines::class(id, cluster)));
         }
         // Most documents hold no reference: looking for one in the text is a hundred times cheaper than parsing it.
         if manifest.canonical().contains("\"$ref\"") {

@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 use super::finish::{Document, merge};
 use super::firewall;
 use crate::fleet::model::{
-    Cluster, ClusterApi, ClusterKind, Fleet, MachineGroup, Machines, NetworkPlan, NetworkSource, Patches, Role, Scale,
-    SecurityGroup, SecurityRule, SubnetPlan, Taint,
+    ClassRef, Cluster, ClusterApi, ClusterKind, Fleet, MachineGroup, Machines, NetworkPlan, NetworkSource, Patches,
+    Role, Scale, SecurityGroup, SecurityRule, SubnetPlan, Taint,
 };
-use crate::resource::{Digest, Manifest, Reference, ResourceId};
+use crate::resource::{Digest, Manifest, Reference, ResourceId, Target};
 
 /// Kinds whose content makes machines, and is read just then.
 const BY_CONTENT: [&str; 3] = ["OCIMachineTemplate", "KubeadmConfigTemplate", "KubeadmConfig"];
@@ -37,6 +37,21 @@ pub(super) struct Context {
     kubelet: Value,
     /// What is worked out of each pool, by its name.
     pools: BTreeMap<String, PoolContext>,
+    /// Values of a class's variables, as the API lists them.
+    variables: Variables,
+}
+
+/// Values of a class's variables, as the API lists them.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Variables {
+    cluster: Vec<Value>,
+    control_plane: Vec<Value>,
+}
+
+fn variables(values: &BTreeMap<String, Value>) -> Vec<Value> {
+    let one = |(name, value): (&String, &Value)| json!({"name": name, "value": value});
+    values.iter().map(one).collect()
 }
 
 /// What is worked out of one pool.
@@ -47,6 +62,8 @@ struct PoolContext {
     taints: Vec<Value>,
     /// Of the object that holds its size.
     annotations: BTreeMap<String, String>,
+    /// Those of a class's variables that hold for it alone.
+    variables: Vec<Value>,
 }
 
 /// A network of ours, as Cluster API Provider OCI names its parts: each is there, and to be left as it is.
@@ -77,6 +94,13 @@ impl Context {
             pools: pools
                 .map(|pool| (pool.name.to_string(), PoolContext::of(pool, contract)))
                 .collect(),
+            variables: match &cluster.kind {
+                ClusterKind::Topology(own) => Variables {
+                    cluster: variables(&own.variables),
+                    control_plane: variables(&own.control_plane.variables),
+                },
+                ClusterKind::Hosted(_) | ClusterKind::SelfManaged(_) | ClusterKind::Oke(_) => Variables::default(),
+            },
         }
     }
 }
@@ -98,6 +122,7 @@ impl PoolContext {
             kubelet: kubelet(Some(pool), contract),
             taints: pool.taints.iter().map(taint).collect(),
             annotations,
+            variables: variables(&pool.variables),
         }
     }
 }
@@ -247,6 +272,25 @@ pub(super) fn needs<'a>(manifest: &Manifest, beside: impl Iterator<Item = &'a Re
     beside.filter(is_named).cloned().collect()
 }
 
+/// The class that a Cluster is of, which another unit may have.
+pub(super) fn class(of: &ResourceId, cluster: &Cluster) -> Option<ResourceId> {
+    match &cluster.kind {
+        ClusterKind::Topology(own) if of.kind == "Cluster" => Some(class_of(cluster, &own.class)),
+        _ => None,
+    }
+}
+
+/// The class, as an object.
+pub(super) fn class_of(cluster: &Cluster, class: &ClassRef) -> ResourceId {
+    ResourceId {
+        target: Target::Kubernetes(cluster.management_cluster.clone()),
+        group: "cluster.x-k8s.io".to_owned(),
+        kind: "ClusterClass".to_owned(),
+        namespace: Some(class.namespace.as_ref().unwrap_or(&cluster.namespace).clone()),
+        name: class.name.clone(),
+    }
+}
+
 /// Every kind and name that stand side by side.
 fn names<'a>(value: &'a Value, found: &mut BTreeSet<(&'a str, &'a str)>) {
     match value {
@@ -266,7 +310,7 @@ fn patch(body: &mut Value, cluster: &Cluster, machines: &Machines) {
     let (kind, name) = (text(body, "/kind"), text(body, "/metadata/name"));
     let control_plane = match &cluster.kind {
         ClusterKind::SelfManaged(own) => Some(&own.control_plane),
-        ClusterKind::Hosted(_) | ClusterKind::Oke(_) => None,
+        ClusterKind::Hosted(_) | ClusterKind::Oke(_) | ClusterKind::Topology(_) => None,
     };
     let control_plane = control_plane.map(|it| (it.object_name.as_str(), &it.patches));
     let pools = machines

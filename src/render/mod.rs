@@ -192,6 +192,7 @@ impl Renderer<'_> {
             ClusterKind::Hosted(_) => templates::HOSTED,
             ClusterKind::SelfManaged(_) => templates::SELF_MANAGED,
             ClusterKind::Oke(_) => templates::OKE,
+            ClusterKind::Topology(_) => templates::TOPOLOGY,
         };
         let mut documents = self.evaluate(names, &context, id)?;
         if let Some(of_machines) = cluster.machines() {

@@ -6,10 +6,10 @@
 
 use serde::Serialize;
 
-use super::endpoint;
+use super::{endpoint, machines};
 use crate::fleet::model::{
-    Cluster, Dialect, ExistingNetwork, Hosted, Manage, ManagementCluster, Network, NetworkPlan, NetworkSource,
-    SecretUse,
+    Cluster, ClusterKind, Dialect, ExistingNetwork, Hosted, Manage, ManagementCluster, Network, NetworkPlan,
+    NetworkSource, SecretUse,
 };
 use crate::resource::{OciId, Reference, ResourceId, Target};
 
@@ -80,6 +80,14 @@ pub(super) fn of_cluster(
     if let (Some(hosted), Manage::All) = (hosted, cluster.manage) {
         secrets(cluster, hosted, &mut needs);
         published(cluster, (hosted, management), &mut needs);
+    }
+    // One that the files have comes before the cluster in one plan.
+    if let (ClusterKind::Topology(own), Manage::All) = (&cluster.kind, cluster.manage)
+        && !own.class.is_ours
+    {
+        needs.push(Precondition::Object {
+            id: machines::class_of(cluster, &own.class),
+        });
     }
     let on_oci = hosted.is_some_and(|hosted| hosted.dialect == Dialect::Oci);
     if on_oci && matches!(cluster.manage, Manage::All | Manage::Pools) {

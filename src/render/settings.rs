@@ -86,11 +86,12 @@ const MACHINE: &[&str] = &[
     "image",
     "bootVolumeSizeInGBs",
     "failureDomain",
+    "failureDomains",
 ];
 
 /// Fields of what Cluster API has below `spec` of a pool, or of a control plane, and the settings of that.
 const MACHINES: &Table = &[
-    ("replicas", &["replicas", "autoscale"]),
+    ("replicas", &["replicas", "autoscale", "failureDomains"]),
     ("version", &["version"]),
     ("rolloutStrategy", &["maxSurge", "maxUnavailable"]),
     ("rollout", &["maxSurge", "maxUnavailable"]),
@@ -129,6 +130,13 @@ const CLUSTER_OF_MACHINES: &Table = &[
     ("freeformTags", &["tags"]),
     ("definedTags", &["definedTags"]),
     ("version", &["version"]),
+    ("topology.class", &["class"]),
+    ("topology.classNamespace", &["class"]),
+    ("topology.classRef", &["class"]),
+    ("topology.controlPlane", &["controlPlane"]),
+    ("topology.variables", &["variables"]),
+    ("topology.version", &["version"]),
+    ("topology.workers", &["pools"]),
 ];
 
 /// What rules and routes follow from.
@@ -170,7 +178,7 @@ const OCI: &Table = &[
 
 /// What a kind's fields come from: where its raw patch stands, and its table.
 fn kind(kind: &str) -> Option<(String, &'static Table)> {
-    let of_machines = |table| Some((format!("patches.{}", camel(kind)), table));
+    let of_machines = |table| Some((format!("patches.{kind}"), table));
     match kind {
         "HostedCluster" => Some(("hostedCluster".to_owned(), HOSTED_CLUSTER)),
         "NodePool" => Some(("nodePool".to_owned(), NODE_POOL)),
@@ -187,13 +195,6 @@ fn kind(kind: &str) -> Option<(String, &'static Table)> {
         | "MachineHealthCheck" => of_machines(MACHINES),
         _ => oci::kind(kind).map(|_| (String::new(), OCI)),
     }
-}
-
-/// `OCIMachinePool` as the files have it: `ociMachinePool`.
-fn camel(kind: &str) -> String {
-    let capitals = if kind.starts_with("OCI") { 3 } else { 1 };
-    let (first, rest) = kind.split_at(capitals.min(kind.len()));
-    first.to_lowercase() + rest
 }
 
 /// Settings that may have set a field (`spec.platform.oci.region`) of an object of this kind, the likeliest first, as
@@ -215,9 +216,9 @@ pub fn of_field(kind: &str, part: Option<&str>, path: &str) -> Vec<String> {
     let Some(path) = path.strip_prefix("spec.") else {
         return Vec::new();
     };
-    // An item of a list is set with its list.
+    let mut settings = item(path);
+    // An item of another list is set with its list.
     let path = path.split('[').next().unwrap_or(path);
-    let mut settings = Vec::new();
     let mut patched = (!patch.is_empty()).then_some(path);
     while let Some(field) = patched {
         settings.push(prefix(&format!("{patch}.{field}")));
@@ -235,6 +236,29 @@ pub fn of_field(kind: &str, part: Option<&str>, path: &str) -> Vec<String> {
         }
     }
     settings
+}
+
+/// What an item of a Cluster's topology, which has a name, is set by.
+fn item(path: &str) -> Vec<String> {
+    let Some((list, rest)) = path.split_once("[name=") else {
+        return Vec::new();
+    };
+    let Some((name, field)) = rest.split_once(']') else {
+        return Vec::new();
+    };
+    let name = name.trim_matches('"');
+    match list {
+        "topology.variables" => vec![format!("variables.{name}")],
+        "topology.workers.machineDeployments" | "topology.workers.machinePools" => {
+            let field = field.strip_prefix('.').unwrap_or_default();
+            let fits = MACHINES.iter().filter(|(of, _)| is_within(field, of));
+            let of = fits.max_by_key(|(of, _)| of.len()).map_or(&[][..], |(_, of)| of);
+            let of = of.iter().map(|setting| format!("pools.{name}.{setting}"));
+            of.chain([format!("pools.{name}.{field}"), format!("pools.{name}")])
+                .collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn is_within(path: &str, of: &str) -> bool {
@@ -266,15 +290,20 @@ mod tests {
             ["pools.gpu.version", "version", "ring.pools", "ring.controlPlane"]
         );
         let of_template = of_field("MachineDeployment", Some("pools.gpu"), "spec.template.spec.version");
-        assert!(of_template.contains(&"pools.gpu.patches.machineDeployment.template".to_owned()));
+        assert!(of_template.contains(&"pools.gpu.patches.MachineDeployment.template".to_owned()));
         assert!(of_template.contains(&"pools.gpu.version".to_owned()) && of_template.contains(&"version".to_owned()));
         let of_plane = of_field("KubeadmControlPlane", Some("controlPlane"), "spec.replicas");
         assert!(of_plane.contains(&"controlPlane.replicas".to_owned()), "{of_plane:?}");
         assert_eq!(
             of_field("OCICluster", None, "spec.region"),
-            ["patches.ociCluster.region", "region"]
+            ["patches.OCICluster.region", "region"]
         );
         assert_eq!(of_field("Subnet", None, "spec.cidrBlock"), ["network.vcn"]);
+        let of_class = |path: &str| of_field("Cluster", None, &format!("spec.topology.{path}"));
+        assert_eq!(of_class("variables[name=\"imageId\"].value")[0], "variables.imageId");
+        let size = of_class("workers.machineDeployments[name=\"gpu\"].replicas");
+        assert_eq!(size[..2], ["pools.gpu.replicas", "pools.gpu.autoscale"]);
+        assert_eq!(size.last().map(String::as_str), Some("pools"));
         assert_eq!(of_field("HostedCluster", None, "metadata.labels[a.b]"), ["labels"]);
         assert!(of_field("ConfigMap", None, "data").is_empty());
         assert!(of_field("HostedCluster", None, "<nil>").is_empty());

@@ -35,6 +35,7 @@ pub(super) const HOSTED: &[&str] = &[
 ];
 pub(super) const SELF_MANAGED: &[&str] = &["namespace.yaml.j2", "self-managed.yaml.j2", "machine-pools.yaml.j2"];
 pub(super) const OKE: &[&str] = &["namespace.yaml.j2", "oke.yaml.j2", "machine-pools.yaml.j2"];
+pub(super) const TOPOLOGY: &[&str] = &["namespace.yaml.j2", "topology.yaml.j2"];
 /// What those of clusters of machines import.
 #[cfg(test)]
 pub(super) const PARTS: &[&str] = &["cluster-api.yaml.j2"];

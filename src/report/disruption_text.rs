@@ -29,7 +29,10 @@ pub fn line(disruption: &Disruption, id: &ResourceId) -> Option<String> {
             .pools
             .iter()
             .filter(|pool| pool.how == how)
-            .map(pool)
+            .map(|one| match disruption.clusters.len() {
+                0 => pool(one),
+                _ => format!("{} of {}", pool(one), one.cluster),
+            })
             .collect();
         if !pools.is_empty() {
             parts.push(format!("{words}: {}", pools.join(", ")));

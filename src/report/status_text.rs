@@ -143,7 +143,10 @@ fn row(cluster: &ClusterStatus) -> [String; 5] {
         .collect();
     let ready = pools.iter().filter(|pool| is_ready(pool)).count();
     let is_control_plane = |object: &&ObjectStatus| Part::of(&object.id.kind).is_some_and(Part::is_control_plane);
+    // That of a cluster of a class is none of our objects: its Cluster tells of it.
+    let is_cluster = |object: &&ObjectStatus| object.id.kind == "Cluster";
     let control_plane = cluster.objects.iter().find(is_control_plane);
+    let control_plane = control_plane.or_else(|| cluster.objects.iter().find(is_cluster));
     let state = control_plane.map_or_else(String::new, |object| match &object.version {
         Some(version) => format!("{} ({version})", word(object)),
         None => word(object).to_owned(),

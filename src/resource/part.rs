@@ -15,9 +15,11 @@ pub enum Part {
     Pool,
     /// What a pool is in OCI; who deletes the pool deletes it.
     PoolOfOci,
+    /// What clusters are made as.
+    Class,
     /// What is decided of machines by their health.
     HealthCheck,
-    /// What machines are made by; named by its content, and read just when one is made.
+    /// What machines are made by: never changed, and read just when one is made.
     Template,
 }
 
@@ -31,7 +33,10 @@ impl Part {
             "NodePool" | "MachineDeployment" | "MachinePool" => Self::Pool,
             "OCIMachinePool" | "OCIManagedMachinePool" | "OCIVirtualMachinePool" => Self::PoolOfOci,
             "MachineHealthCheck" => Self::HealthCheck,
-            "OCIMachineTemplate" | "KubeadmConfigTemplate" | "KubeadmConfig" => Self::Template,
+            "ClusterClass" => Self::Class,
+            "OCIMachineTemplate" | "KubeadmConfigTemplate" | "KubeadmConfig" | "KubeadmControlPlaneTemplate" => {
+                Self::Template
+            }
             _ => return None,
         })
     }

@@ -5,6 +5,8 @@
 
 use serde_json::{Value, json};
 
+use crate::rights::plural::plural;
+
 /// Both versions of Cluster API's contract.
 const CORE: &[&str] = &["v1beta1", "v1beta2"];
 const OCI: &[&str] = &["v1beta1", "v1beta2"];
@@ -16,6 +18,7 @@ const KINDS: [(&str, &[&str], &[&str]); 5] = [
         CORE,
         &[
             "Cluster",
+            "ClusterClass",
             "Machine",
             "MachineDeployment",
             "MachineHealthCheck",
@@ -23,7 +26,11 @@ const KINDS: [(&str, &[&str], &[&str]); 5] = [
             "MachineSet",
         ],
     ),
-    ("controlplane.cluster.x-k8s.io", CORE, &["KubeadmControlPlane"]),
+    (
+        "controlplane.cluster.x-k8s.io",
+        CORE,
+        &["KubeadmControlPlane", "KubeadmControlPlaneTemplate"],
+    ),
     (
         "bootstrap.cluster.x-k8s.io",
         CORE,
@@ -35,12 +42,16 @@ const KINDS: [(&str, &[&str], &[&str]); 5] = [
         OCI,
         &[
             "OCICluster",
+            "OCIClusterTemplate",
             "OCIMachine",
             "OCIMachinePool",
             "OCIMachineTemplate",
             "OCIManagedCluster",
+            "OCIManagedClusterTemplate",
             "OCIManagedControlPlane",
+            "OCIManagedControlPlaneTemplate",
             "OCIManagedMachinePool",
+            "OCIManagedMachinePoolTemplate",
             "OCIVirtualMachinePool",
         ],
     ),
@@ -56,7 +67,7 @@ pub(super) fn definitions() -> impl Iterator<Item = Value> {
 
 fn definition(group: &str, versions: &[&str], kind: &str) -> Value {
     let singular = kind.to_lowercase();
-    let plural = format!("{singular}s");
+    let plural = plural(kind);
     let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let schema = json!({"type": "object", "properties": {"spec": any, "status": any}});
     let versions = versions.iter().enumerate().map(|(i, name)| {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::Workplace;
+use crate::fleet_support::repository;
 use crate::plan_against::{commit_as, committed, edit};
 
 /// `object field file:line commit` of every field that says where it is typed.
@@ -381,4 +382,36 @@ fn a_pool_that_is_new_in_a_cluster_is_traced_to_its_own_line() {
         let text = place.run(args).exits(0).stdout;
         assert!(text.contains(&format!("\n      {file}:{at}, commit ")), "{text}");
     }
+}
+
+#[test]
+fn what_clusters_of_machines_are_made_of_is_traced_through_patches_and_spread_pools() {
+    let place = Workplace::copy_of(&repository("examples/cluster-api"));
+    git2::Repository::init(place.path()).expect("a repository");
+    let pool = |size: u8| format!("md-0: {{profile: e5, failureDomains: [1, 2], replicas: {size}}}");
+    edit(&place, "clusters/default.yaml", "md-0: {profile: e5}", &pool(4));
+    let first = commit_as(&place, "as it was");
+    edit(&place, "clusters/default.yaml", &pool(4), &pool(5));
+    edit(
+        &place,
+        "clusters/arm-free-tier.yaml",
+        "arm-free-tier-test-vcn",
+        "arm-free-tier-other-vcn",
+    );
+    commit_as(&place, "Grow");
+
+    let found = typed(&of_base(&place, &format!("git:{first}")));
+    for (field, file, text) in [
+        (
+            "arm-free-tier .spec.networkSpec.vcn.name",
+            "clusters/arm-free-tier.yaml",
+            "arm-free-tier-other-vcn",
+        ),
+        ("default-md-0-1 .spec.replicas", "clusters/default.yaml", "replicas: 5"),
+    ] {
+        let at = format!(" {file}:{} \"Grow\"", line(&place, file, text));
+        let is_it = |said: &String| said.starts_with(field) && said.ends_with(&at);
+        assert!(found.iter().any(is_it), "{field}{at}: {found:#?}");
+    }
+    assert_eq!(found.len(), 2, "{found:#?}");
 }

@@ -203,6 +203,7 @@ impl Telemetry {
                 },
                 ClusterKind::SelfManaged(_) => "SelfManaged",
                 ClusterKind::Oke(_) => "OKE",
+                ClusterKind::Topology(_) => "Topology",
             });
             self.registry.count(&metric::RECONCILE_ERRORS, [platform], 1.0);
         }

@@ -28,6 +28,46 @@ pub struct Oke {
     pub machines: Machines,
 }
 
+/// A cluster that Cluster API makes as a ClusterClass says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Topology {
+    /// The class.
+    pub class: ClassRef,
+    /// Values of the class's variables, by name.
+    pub variables: BTreeMap<String, Value>,
+    /// What is said of its control plane.
+    pub control_plane: TopologyControlPlane,
+    /// The rest.
+    #[serde(flatten)]
+    pub machines: Machines,
+}
+
+/// A ClusterClass by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassRef {
+    /// Its namespace; the cluster's own where none.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Whether the fleet files have it, among the extra manifests of the cluster or of its management cluster.
+    #[serde(skip)]
+    pub is_ours: bool,
+}
+
+/// What a cluster says of a control plane that its class makes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TopologyControlPlane {
+    /// How many machines; as Cluster API has it where none.
+    pub replicas: Option<u32>,
+    /// Values of variables that hold for it alone, by name.
+    pub variables: BTreeMap<String, Value>,
+    /// When a machine counts as broken and is replaced; as the class has it where none.
+    pub health_check: Option<HealthCheck>,
+}
+
 /// What every cluster of machines has.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,8 +105,11 @@ pub struct ControlPlane {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineGroup {
-    /// Its name within the cluster.
+    /// Its name within the cluster: as typed, and for one of several failure domains that with its domain.
     pub name: NodePoolName,
+    /// The pool as typed.
+    #[serde(skip)]
+    pub pool: NodePoolName,
     /// `<stem of the cluster>-<pool>`: the stem of its objects' names.
     pub object_name: String,
     /// Who makes its machines.
@@ -76,9 +119,13 @@ pub struct MachineGroup {
     pub version: semver::Version,
     /// Size.
     pub scale: Scale,
+    /// The class of its machines; only of a cluster of a class, of which each machine is what the class says.
+    pub class: Option<String>,
+    /// Values of the class's variables that hold for it alone, by name.
+    pub variables: BTreeMap<String, Value>,
     /// What each machine is.
     pub machine: Machine,
-    /// The failure domain that it is pinned to, `1` to `3`; spread over all where none.
+    /// The failure domain that it is pinned to, `1` to `3`; where none, Cluster API Provider OCI chooses.
     pub failure_domain: Option<String>,
     /// Count or percentage.
     pub max_surge: Option<Value>,
@@ -127,7 +174,7 @@ impl GroupKind {
 }
 
 /// One machine.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
     /// OCI shape; none of virtual nodes.

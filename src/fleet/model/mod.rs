@@ -405,6 +405,8 @@ pub enum ClusterKind {
     SelfManaged(Box<SelfManaged>),
     /// Oracle's own Kubernetes service, made by Cluster API.
     Oke(Box<Oke>),
+    /// Made by Cluster API as a class says.
+    Topology(Box<Topology>),
 }
 
 impl ClusterKind {
@@ -414,6 +416,7 @@ impl ClusterKind {
             Self::Hosted(_) => "hosted",
             Self::SelfManaged(_) => "selfManaged",
             Self::Oke(_) => "oke",
+            Self::Topology(_) => "topology",
         }
     }
 }
@@ -423,7 +426,7 @@ impl Cluster {
     pub fn hosted(&self) -> Option<&Hosted> {
         match &self.kind {
             ClusterKind::Hosted(hosted) => Some(hosted),
-            ClusterKind::SelfManaged(_) | ClusterKind::Oke(_) => None,
+            ClusterKind::SelfManaged(_) | ClusterKind::Oke(_) | ClusterKind::Topology(_) => None,
         }
     }
 
@@ -431,7 +434,7 @@ impl Cluster {
     pub fn hosted_mut(&mut self) -> Option<&mut Hosted> {
         match &mut self.kind {
             ClusterKind::Hosted(hosted) => Some(hosted),
-            ClusterKind::SelfManaged(_) | ClusterKind::Oke(_) => None,
+            ClusterKind::SelfManaged(_) | ClusterKind::Oke(_) | ClusterKind::Topology(_) => None,
         }
     }
 
@@ -452,6 +455,7 @@ impl Cluster {
             ClusterKind::Hosted(_) => None,
             ClusterKind::SelfManaged(own) => Some(&own.machines),
             ClusterKind::Oke(oke) => Some(&oke.machines),
+            ClusterKind::Topology(own) => Some(&own.machines),
         }
     }
 

@@ -24,10 +24,14 @@ pub(in crate::fleet) enum CountOrPercent {
 pub(in crate::fleet) struct PoolSpec {
     /// The `NodePoolProfile` that it begins with.
     pub(in crate::fleet) profile: Option<String>,
-    /// Who makes the machines of a pool, where Cluster API does: `machineDeployment` of a self-managed cluster and `managed`
-    /// of an OKE cluster, where absent.
+    /// Who makes the machines of a pool, where Cluster API does: `managed` of an OKE cluster and
+    /// `machineDeployment` of any other, where absent.
     #[serde(rename = "type")]
     pub(in crate::fleet) kind: Option<GroupKind>,
+    /// The class of its machines, of those that the cluster's ClusterClass has; only of a cluster of `kind: topology`.
+    pub(in crate::fleet) class: Option<String>,
+    /// Values of the class's variables that hold for this pool alone, by name; of a cluster of `kind: topology`.
+    pub(in crate::fleet) variables: Option<Patch>,
     /// OpenShift version; the ring's, or the cluster's, where absent. Of machines, their Kubernetes version.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$"))]
     pub(in crate::fleet) version: Option<String>,
@@ -68,9 +72,14 @@ pub(in crate::fleet) struct PoolSpec {
     /// Taints, `key=value:Effect`.
     #[schemars(inner(regex(pattern = TAINT)))]
     pub(in crate::fleet) taints: Option<Vec<String>>,
-    /// The failure domain that its machines are made in, `"1"` to `"3"`; spread over all of them where absent.
+    /// The failure domain that its machines are made in, `"1"` to `"3"`; where neither it nor `failureDomains` is there,
+    /// Cluster API Provider OCI chooses.
     #[schemars(regex(pattern = r"^[1-3]$"))]
     pub(in crate::fleet) failure_domain: Option<String>,
+    /// The failure domains that its machines are spread over, `[1, 2, 3]`: a MachineDeployment in each, and the size divided
+    /// evenly among them; what is over goes to those named first.
+    #[schemars(length(min = 1, max = 3), inner(range(min = 1, max = 3)))]
+    pub(in crate::fleet) failure_domains: Option<Vec<u8>>,
     /// When one of its machines counts as broken and is replaced; never, where absent.
     pub(in crate::fleet) health_check: Option<HealthCheck>,
     /// Annotations of its MachineDeployment or MachinePool.

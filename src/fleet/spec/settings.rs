@@ -87,8 +87,14 @@ pub(in crate::fleet) struct Settings {
     pub(in crate::fleet) encryption_key: Option<SecretUse>,
     /// Pauses reconciliation by the operator: `true`, or a time such as `2027-01-31T12:00:00Z`.
     pub(in crate::fleet) paused_until: Option<PausedUntil>,
-    /// The control plane of a self-managed cluster: its machines.
+    /// The control plane of a self-managed cluster: its machines. Of a cluster of `kind: topology`, their number.
     pub(in crate::fleet) control_plane: Option<PoolSpec>,
+    /// The ClusterClass of a cluster of `kind: topology`: its name, or `namespace/name` where it is not in the cluster's own
+    /// namespace.
+    #[schemars(regex(pattern = r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?/)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    pub(in crate::fleet) class: Option<String>,
+    /// Values of the class's variables, by name.
+    pub(in crate::fleet) variables: Option<Patch>,
     /// The public key that lets into machines by SSH.
     pub(in crate::fleet) ssh_public_key: Option<String>,
     /// What is put into a cluster of machines once it answers, by name.
@@ -118,6 +124,8 @@ pub(in crate::fleet) enum ClusterKind {
     SelfManaged,
     /// Oracle's own Kubernetes service, made by Cluster API.
     Oke,
+    /// Whatever a ClusterClass of Cluster API says.
+    Topology,
 }
 
 impl ClusterKind {
@@ -127,6 +135,7 @@ impl ClusterKind {
             Self::Hosted => "hosted",
             Self::SelfManaged => "selfManaged",
             Self::Oke => "oke",
+            Self::Topology => "topology",
         }
     }
 }

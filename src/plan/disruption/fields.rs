@@ -72,6 +72,18 @@ const NODE_POOL: &[(&str, Effect)] = &[
     (".spec", Effect::Pool),
 ];
 
+/// Fields of a Cluster; those of its topology are for Cluster API to roll out. What values of variables do is for the class to
+/// say, and machines are made anew by most.
+const CLUSTER: &[(&str, Effect)] = &[
+    (".spec", Effect::InPlace),
+    (".spec.topology.class", Effect::ControlPlaneAndPools),
+    (".spec.topology.classNamespace", Effect::ControlPlaneAndPools),
+    (".spec.topology.classRef", Effect::ControlPlaneAndPools),
+    (".spec.topology.controlPlane.variables", Effect::ControlPlane),
+    (".spec.topology.variables", Effect::ControlPlaneAndPools),
+    (".spec.topology.version", Effect::ControlPlaneAndPools),
+];
+
 /// Fields of a control plane of machines; what is not listed is read by its controller alone.
 const CONTROL_PLANE: &[(&str, Effect)] = &[
     (".spec", Effect::InPlace),
@@ -118,7 +130,8 @@ pub(super) fn effect(id: &ResourceId, diff: &FieldDiff) -> Effect {
         Some(Part::ControlPlane) => longest(CONTROL_PLANE, &diff.field),
         Some(Part::Pool) => longest(MACHINE_POOL, &diff.field),
         Some(Part::PoolOfOci) => longest(POOL_OF_OCI, &diff.field),
-        Some(Part::Cluster) => longest(&[(".spec", Effect::InPlace)], &diff.field),
+        Some(Part::Cluster) => longest(CLUSTER, &diff.field),
+        Some(Part::Class) => longest(&[(".spec", Effect::ControlPlaneAndPools)], &diff.field),
         Some(Part::Hosted | Part::HealthCheck | Part::Template) | None => Effect::Nothing,
     }
 }

@@ -8,7 +8,9 @@ mod fields;
 mod pools;
 #[cfg(test)]
 mod tests;
+mod topology;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -68,6 +70,8 @@ pub struct Disruption {
     pub control_plane: bool,
     /// Pools whose nodes are replaced or updated.
     pub pools: Vec<PoolRollout>,
+    /// Clusters that it is about, where that is not the one of its unit: those of a class.
+    pub clusters: Vec<ClusterName>,
     /// Nodes that go and are not replaced.
     pub removed: Count,
     /// Whether its whole unit is to go, and the files say so: nobody counts on its nodes any more.
@@ -232,8 +236,8 @@ pub fn nodes_of(fleet: &Fleet) -> u64 {
 /// Each thing counted once, however many changes touch it.
 #[derive(Default)]
 struct Touched<'a> {
-    clusters: BTreeSet<&'a UnitId>,
-    control_planes: BTreeSet<&'a UnitId>,
+    clusters: BTreeSet<Cow<'a, UnitId>>,
+    control_planes: BTreeSet<Cow<'a, UnitId>>,
     pools: BTreeMap<String, PoolRollout>,
     removed: Count,
     lost: usize,
@@ -242,11 +246,16 @@ struct Touched<'a> {
 
 impl<'a> Touched<'a> {
     fn add(&mut self, change: &'a Change, disruption: &Disruption) {
+        let of_class = disruption.clusters.iter().cloned().map(UnitId::Cluster);
+        let mut units: Vec<Cow<'a, UnitId>> = of_class.map(Cow::Owned).collect();
+        if units.is_empty() {
+            units.push(Cow::Borrowed(&change.unit));
+        }
         if disruption.class > Class::RollingRestart {
-            self.clusters.insert(&change.unit);
+            self.clusters.extend(units.iter().cloned());
         }
         if disruption.control_plane {
-            self.control_planes.insert(&change.unit);
+            self.control_planes.extend(units);
         }
         for pool in disruption.pools.iter().filter(|pool| pool.how.disrupts()) {
             self.pools.insert(pool.object_name.clone(), pool.clone());
@@ -294,7 +303,7 @@ fn of_change(change: &Change, plan: &Plan, facts: Facts<'_>, made: &BTreeSet<&Re
         Action::Update | Action::Adopt => {
             of_config(change, cluster, facts).unwrap_or_else(|| of_fields(change, cluster, made, facts))
         }
-        Action::Delete => of_delete(change, facts),
+        Action::Delete => of_delete(change, plan, facts),
         Action::Create | Action::Forget | Action::Leave => Disruption::default(),
     }
 }
@@ -364,9 +373,21 @@ fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&Resour
         disruption.class = disruption.class.max(Class::NodeReplacement);
     }
     disruption.because.sort();
-    let (true, Some(cluster)) = (rolls_pools, cluster) else {
+    if Part::of(&change.id.kind) == Some(Part::Class) {
+        return of_class(disruption, change, facts);
+    }
+    let workers = match (&change.id.kind[..], cluster) {
+        ("Cluster", Some(_)) => topology::workers(change),
+        _ => topology::Workers::default(),
+    };
+    if workers.removed > 0 {
+        disruption.removed += Count::exactly(workers.removed);
+        disruption.class = disruption.class.max(Class::NodeReplacement);
+    }
+    let (true, Some(cluster)) = (rolls_pools || !workers.rolled.is_empty(), cluster) else {
         return disruption;
     };
+    disruption.class = disruption.class.max(Class::NodeReplacement);
     let is_pool = matches!(Part::of(&change.id.kind), Some(Part::Pool | Part::PoolOfOci));
     let is_new = |name: &str| {
         let mut pools = made.iter().filter(|id| Part::of(&id.kind) == Some(Part::Pool));
@@ -375,17 +396,41 @@ fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&Resour
     for pool in Rolling::of(cluster) {
         let is_meant = if is_pool {
             pool.object_name == change.id.name
+        } else if rolls_pools {
+            !is_new(pool.object_name) && !workers.new.contains(pool.name.as_str())
         } else {
-            !is_new(pool.object_name)
+            workers.rolled.contains(pool.name.as_str())
         };
         if is_meant {
             disruption.pools.push(pools::rollout(cluster, &pool, facts));
         }
     }
-    if !is_pool && disruption.pools.is_empty() {
+    if !is_pool && disruption.pools.is_empty() && disruption.removed.is_zero() {
         disruption.class = Class::ControlPlaneRollout;
     }
     disruption
+}
+
+/// All clusters of a class follow it.
+fn of_class(mut disruption: Disruption, class: &Change, facts: Facts<'_>) -> Disruption {
+    for cluster in topology::of_class(&class.id, facts.fleet) {
+        disruption.clusters.push(cluster.name.clone());
+        let pools = Rolling::of(cluster).map(|pool| pools::rollout(cluster, &pool, facts));
+        disruption.pools.extend(pools);
+    }
+    if disruption.clusters.is_empty() {
+        // Nobody follows it.
+        return Disruption::default();
+    }
+    if disruption.pools.is_empty() && disruption.class == Class::NodeReplacement {
+        disruption.class = Class::ControlPlaneRollout;
+    }
+    disruption
+}
+
+fn has_control_plane(change: &Change, plan: &Plan) -> bool {
+    let mut beside = plan.changes.iter().filter(|other| other.unit == change.unit);
+    beside.any(|other| Part::of(&other.id.kind) == Some(Part::ControlPlane))
 }
 
 /// Whether an object is a volume, or the claim to one, which mostly takes it along.
@@ -393,10 +438,12 @@ pub fn is_volume(id: &ResourceId) -> bool {
     id.group.is_empty() && matches!(id.kind.as_str(), "PersistentVolumeClaim" | "PersistentVolume")
 }
 
-fn of_delete(change: &Change, facts: Facts<'_>) -> Disruption {
+fn of_delete(change: &Change, plan: &Plan, facts: Facts<'_>) -> Disruption {
     let class = match Part::of(&change.id.kind) {
         // A Cluster and what it stands on go with its control plane, which holds the data.
         Some(Part::Hosted | Part::ControlPlane) => Class::DataLoss,
+        // That of a cluster of a class is none of ours to delete: it goes with the Cluster.
+        Some(Part::Cluster) if change.id.kind == "Cluster" && !has_control_plane(change, plan) => Class::DataLoss,
         Some(Part::Pool) => Class::NodeReplacement,
         _ if is_volume(&change.id) => Class::DataLoss,
         _ => Class::None,

@@ -110,7 +110,7 @@ pub struct PoolRollout {
 
 /// A pool as far as a rollout goes by it.
 pub(super) struct Rolling<'a> {
-    name: &'a NodePoolName,
+    pub(super) name: &'a NodePoolName,
     pub(super) object_name: &'a str,
     group: &'static str,
     kind: &'static str,

@@ -52,6 +52,11 @@ spec:
         site: {profile: base, upgradeType: InPlace, maxUnavailable: 2}
     b:
       pools: {slow: {profile: base}}
+    classed:
+      kind: topology
+      version: 1.31.1
+      class: classes/small
+      pools: {one: {class: worker, replicas: 3}, two: {class: worker, replicas: 2, maxUnavailable: 1}}
 ";
 
 fn fleet() -> Fleet {
@@ -66,7 +71,7 @@ fn fleet() -> Fleet {
     };
     let resolved = fleet::resolve(&fleet::load(&files), &Lock::default(), &seed);
     let fleet = resolved.fleet;
-    assert_eq!(fleet.clusters.len(), 3, "{:?}", resolved.diagnostics);
+    assert_eq!(fleet.clusters.len(), 4, "{:?}", resolved.diagnostics);
     fleet
 }
 
@@ -519,7 +524,7 @@ fn nodes_are_counted_with_the_first_that_rolls_them_and_of_what_is_meant_to_go_n
         disruption.is_meant = disruption.pools.is_empty();
     }
     assert_eq!(counted(&whole), [30, 0]);
-    assert_eq!(nodes_of(&fleet()), 6 + 6 + 12 + 6 + 6 + 4);
+    assert_eq!(nodes_of(&fleet()), 6 + 6 + 12 + 6 + 6 + 4 + 5);
 }
 
 #[test]
@@ -610,4 +615,68 @@ fn what_a_field_of_a_cluster_of_machines_does() {
         let gone = change("machines", kind, "machines", Action::Delete);
         assert_eq!(said(vec![gone.clone()]).changes[&gone.id].class, class, "{kind}");
     }
+}
+
+#[test]
+fn what_a_field_of_a_cluster_of_a_class_does() {
+    let of = |fields: &[(&str, Value, Value)]| {
+        let mut change = updated("classed", "Cluster", "classed", fields);
+        change.id.group = "cluster.x-k8s.io".to_owned();
+        let forecast = said(vec![change.clone()]);
+        let class = forecast.changes.get(&change.id).map(|it| it.class).unwrap_or_default();
+        let totals = forecast.totals;
+        (class, totals.control_planes, totals.nodes.max, totals.removed.max)
+    };
+    let field = |name: &str| of(&[(name, json!("x"), json!("y"))]);
+    for name in ["version", "class", "classRef.name", "variables[name=imageId].value"] {
+        let name = format!(".spec.topology.{name}");
+        assert_eq!(field(&name), (Class::NodeReplacement, 1, 5, 0), "{name}");
+    }
+    let plane = ".spec.topology.controlPlane";
+    let machines = field(&format!("{plane}.variables.overrides[name=shape].value"));
+    assert_eq!(machines, (Class::ControlPlaneRollout, 1, 0, 0));
+    assert_eq!(field(&format!("{plane}.replicas")), (Class::InPlace, 0, 0, 0));
+    let pool = |field: &str| format!(".spec.topology.workers.machineDeployments[name=two].{field}");
+    assert_eq!(field(&pool("class")), (Class::NodeReplacement, 0, 2, 0));
+    assert_eq!(field(&pool("metadata.annotations.x")), (Class::InPlace, 0, 0, 0));
+    let fewer = of(&[(&pool("replicas"), json!(2), json!(1))]);
+    assert_eq!(fewer, (Class::NodeReplacement, 0, 0, 1));
+    // A new pool rolls nothing, whatever else does.
+    let new = of(&[
+        (".spec.topology.version", json!("v1.31.0"), json!("v1.31.1")),
+        (
+            ".spec.topology.workers.machineDeployments",
+            json!([{"name": "one", "class": "worker"}]),
+            json!([{"name": "one", "class": "worker"}, {"name": "two", "class": "worker"}]),
+        ),
+    ]);
+    assert_eq!(new, (Class::NodeReplacement, 1, 3, 0));
+}
+
+#[test]
+fn a_class_is_followed_by_all_its_clusters() {
+    let class = |name: &str| {
+        let mut change = updated("a", "ClusterClass", name, &[(".spec.patches", json!(1), json!(2))]);
+        change.unit = UnitId::ManagementCluster(crate::resource::ManagementClusterName::new("m"));
+        change.id.group = "cluster.x-k8s.io".to_owned();
+        change.id.namespace = Some("classes".to_owned());
+        change
+    };
+    let change = class("small");
+    let forecast = said(vec![change.clone()]);
+    let totals = forecast.totals;
+    assert_eq!((totals.clusters, totals.control_planes, totals.pools), (1, 1, 2));
+    assert_eq!(totals.nodes, Count::exactly(5));
+    let cost = &forecast.changes[&change.id];
+    assert_eq!(cost.clusters, [ClusterName::new("classed")]);
+    assert!(said(vec![class("nobodys")]).changes.is_empty());
+}
+
+#[test]
+fn a_cluster_of_a_class_takes_its_control_plane_along() {
+    let delete = |kind: &str| change("classed", kind, "classed", Action::Delete);
+    let cluster = delete("Cluster");
+    let class = |changes: Vec<Change>| said(changes).changes.get(&cluster.id).map(|it| it.class);
+    assert_eq!(class(vec![cluster.clone()]), Some(Class::DataLoss));
+    assert_eq!(class(vec![cluster.clone(), delete("KubeadmControlPlane")]), None);
 }

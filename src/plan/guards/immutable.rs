@@ -97,6 +97,9 @@ fn lift(change: &Change, fields: &[&str]) -> &'static str {
     } else if change.id.target == Target::Oci {
         "put the old value back (`fleetwright explain` shows what sets it), or make a network of another name and move \
          the clusters there: what hangs on this one keeps it from being made anew"
+    } else if Part::of(&change.id.kind) == Some(Part::Template) {
+        "put the old value back, or make one of another name beside it and have its ClusterClass name that: machines that \
+         this one made would not be what it says"
     } else {
         "put the old value back (`fleetwright explain` shows what sets it), or make a cluster of another name and \
          decommission this one"

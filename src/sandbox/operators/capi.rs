@@ -124,6 +124,9 @@ fn core(object: &Value, status: &mut Map<String, Value>, ready: bool, now: Times
     for kind in ["Ready", "Available"] {
         conditions.set(kind, ready, reason, "");
     }
+    if object.pointer("/spec/topology").is_some() {
+        conditions.set("TopologyReconciled", true, "ReconcileSucceeded", "");
+    }
     status.insert("conditions".to_owned(), conditions.list());
     if text(object, "/kind") == "Cluster" {
         status.insert(

@@ -1,5 +1,6 @@
 //! Clusters that Cluster API makes of machines: the example fleet against upstream's templates, and on a real API server.
 
+mod class;
 mod normal;
 mod sandbox;
 mod server;

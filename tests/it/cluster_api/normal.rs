@@ -21,9 +21,13 @@ pub(super) fn theirs(mut document: Value, cluster: &Cluster<'_>) -> Value {
     selector_of_the_webhook(&mut document, cluster);
     version_of_the_control_plane(&mut document);
     ranges_of_oke(&mut document);
+    range_of_kubeadm(&mut document);
+    class_of_all(&mut document);
+    label_of_the_cluster(&mut document, cluster);
     misspelt(&mut document);
     mistyped(&mut document);
     security_rules(&mut document);
+    by_name(&mut document);
     empty(&mut document);
     document
 }
@@ -35,6 +39,7 @@ pub(super) fn ours(mut document: Value, wanted: &BTreeMap<String, Value>, cluste
     let id = format!("{} {}", text(&document["kind"]), text(&document["metadata"]["name"]));
     labels_on_all(&mut document, wanted.get(&id), cluster);
     security_rules(&mut document);
+    by_name(&mut document);
     empty(&mut document);
     document
 }
@@ -106,6 +111,36 @@ fn ranges_of_oke(document: &mut Value) {
     }
 }
 
+/// Who names no range of services gets this one from kubeadm. We always name it.
+fn range_of_kubeadm(document: &mut Value) {
+    let by_class = document["spec"].get("topology").is_some();
+    if by_class && document["spec"]["clusterNetwork"].get("services").is_none() {
+        document["spec"]["clusterNetwork"]["services"] = json!({"cidrBlocks": ["10.96.0.0/12"]});
+    }
+}
+
+/// By this label ClusterResourceSets find a cluster. Most templates have it; every cluster of ours has.
+fn label_of_the_cluster(document: &mut Value, cluster: &Cluster<'_>) {
+    if document["spec"].get("topology").is_some() {
+        document["metadata"]["labels"]["cluster.x-k8s.io/cluster-name"] = cluster.name.into();
+    }
+}
+
+/// The command puts a class beside each of its clusters. Ours stands once, in a namespace of its own.
+fn class_of_all(document: &mut Value) {
+    if let Some(topology) = document["spec"].get_mut("topology") {
+        assert_eq!(topology.get("classNamespace"), None);
+        topology["classNamespace"] = "classes".into();
+    }
+}
+
+/// Values of variables go by their names: the server keeps their list as a map.
+fn by_name(document: &mut Value) {
+    if let Some(Value::Array(variables)) = document.pointer_mut("/spec/topology/variables") {
+        variables.sort_by_key(|variable| text(&variable["name"]).to_owned());
+    }
+}
+
 /// A key that the API does not know, which the server drops.
 fn misspelt(document: &mut Value) {
     each(document, &mut |map| {
@@ -149,7 +184,7 @@ fn security_rules(document: &mut Value) {
 }
 
 /// An empty map says what an absent one says.
-fn empty(value: &mut Value) {
+pub(super) fn empty(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.values_mut().for_each(empty);

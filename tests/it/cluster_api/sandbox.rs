@@ -19,3 +19,26 @@ fn clusters_of_machines_come_up_in_a_sandbox_and_are_then_as_they_should_be() {
         assert_eq!(cluster["ready"], true, "{cluster:#}");
     }
 }
+
+#[test]
+fn a_cluster_whose_class_is_not_there_waits_for_whoever_makes_it() {
+    let place = Workplace::copy_of(&repository("examples/cluster-api"));
+    let run = |args: &[&str]| place.run(&[args, &SANDBOX].concat());
+    let file = place.fleet().join("clusters/cluster-class.yaml");
+    let text = std::fs::read_to_string(file).expect("the cluster");
+    place.write(
+        "clusters/cluster-class.yaml",
+        &text.replace("class: classes/", "class: elsewhere/"),
+    );
+    let scope = ["--cluster", "cluster-class"];
+    let planned = run(&[&["plan"], &scope[..]].concat()).exits(1).stdout;
+    let waits = "ClusterClass elsewhere/cluster-class-example";
+    assert!(planned.contains(waits), "{planned}");
+    run(&[&["apply", "--yes"], &scope[..]].concat()).exits(1);
+    // Nothing was made of it but its namespace.
+    let planned = run(&[&["plan"], &scope[..]].concat()).exits(1).stdout;
+    assert!(
+        planned.contains("Plan: 1 waiting; 1 unchanged") && planned.contains(waits),
+        "{planned}"
+    );
+}

@@ -43,7 +43,11 @@ impl Stage {
             _server: server,
         };
         let region = "  region: eu-frankfurt-1\n  accepts";
-        stage.edit("fleet.yaml", region, &format!("  clusterApi: {version}\n{region}"));
+        stage.edit("management.yaml", region, &format!("  clusterApi: {version}\n{region}"));
+        if version == "v1beta2" {
+            let text = std::fs::read_to_string(stage.place.fleet().join("management.yaml")).expect("the file");
+            stage.place.write("management.yaml", &in_the_newer_version(&text));
+        }
         Some(stage)
     }
 
@@ -138,7 +142,7 @@ fn every_example_is_applied_and_then_nothing_is_left_to_do() {
     let template = stage.get("ocimachinetemplate", "default", template.as_str().expect("a name"));
     assert_eq!(template["spec"]["template"]["spec"]["shape"], "VM.Standard.E5.Flex");
     let status = stage.run(&["status", "-o", "json"]).json();
-    assert_eq!(status["clusters"].as_array().map(Vec::len), Some(14), "{status}");
+    assert_eq!(status["clusters"].as_array().map(Vec::len), Some(15), "{status}");
 }
 
 #[test]
@@ -152,6 +156,161 @@ fn the_same_in_the_newer_version_of_cluster_api() {
     assert_eq!(
         cluster["spec"]["infrastructureRef"]["apiGroup"],
         "infrastructure.cluster.x-k8s.io"
+    );
+    let of_class = stage.get("cluster.v1beta2.cluster.x-k8s.io", "cluster-class", "cluster-class");
+    assert_eq!(
+        of_class["spec"]["topology"]["classRef"],
+        json!({"name": "cluster-class-example", "namespace": "classes"})
+    );
+}
+
+/// The management cluster's own manifests as the newer version spells them.
+fn in_the_newer_version(text: &str) -> String {
+    fn spell(value: &mut Value) {
+        match value {
+            Value::String(text) if text.ends_with("cluster.x-k8s.io/v1beta1") => {
+                *text = text.replace("/v1beta1", "/v1beta2");
+            }
+            Value::Object(map) => {
+                if let Some(named) = map.remove("ref") {
+                    map.insert("templateRef".to_owned(), named);
+                }
+                if let Some(Value::Object(below)) = map.get("class").and(map.get("template")).cloned() {
+                    map.remove("template");
+                    map.extend(below);
+                }
+                if let Some(Value::Object(arguments)) = map.get("kubeletExtraArgs") {
+                    let list = arguments
+                        .iter()
+                        .map(|(name, value)| json!({"name": name, "value": value}));
+                    let list = list.collect();
+                    map.insert("kubeletExtraArgs".to_owned(), list);
+                }
+                map.values_mut().for_each(spell);
+            }
+            Value::Array(items) => items.iter_mut().for_each(spell),
+            _ => {}
+        }
+    }
+    let mut document: Value = serde_yaml::from_str(text).expect("YAML");
+    spell(&mut document["spec"]["extraManifests"]);
+    serde_yaml::to_string(&document).expect("YAML")
+}
+
+/// A cluster of a class with all that can be said of one.
+const FULL: &str = "
+kind: Cluster
+metadata: {name: full}
+spec:
+  environment: dev
+  kind: topology
+  class: classes/cluster-class-example
+  variables: {compartmentId: ocid1.compartment.oc1..aaaa, imageId: ocid1.image.oc1.eu-frankfurt-1.aaaa}
+  controlPlane: {replicas: 5, healthCheck: {unhealthy: 10m}, variables: {shape: VM.Standard.E5.Flex}}
+  pools:
+    one: {class: worker, replicas: 2, failureDomain: '2', maxSurge: 2, drainTimeout: 5m, healthCheck: {maxUnhealthy: 40%}}
+    two: {class: worker, failureDomains: [1, 3], autoscale: 3-9, volumeDetachTimeout: 1m, annotations: {team: a}, variables: {ocpus: '4'}}
+    three: {class: pooled, type: machinePool, replicas: 4, drainTimeout: 5m}
+";
+
+#[test]
+fn a_server_takes_all_that_can_be_said_of_a_cluster_of_a_class() {
+    for version in ["v1beta1", "v1beta2"] {
+        let Some(stage) = Stage::new(version) else { return };
+        let path = stage.place.fleet().join("management.yaml");
+        let mut management: Value =
+            serde_yaml::from_str(&std::fs::read_to_string(path).expect("the file")).expect("YAML");
+        let workers = &mut management["spec"]["extraManifests"][1]["spec"]["workers"];
+        let mut pooled = workers["machineDeployments"][0].clone();
+        pooled["class"] = "pooled".into();
+        workers["machinePools"] = json!([pooled]);
+        let text = serde_yaml::to_string(&management).expect("YAML");
+        stage.place.write("management.yaml", &text);
+        stage.place.write("clusters/full.yaml", FULL);
+        stage.only(&["full"]);
+        applied_and_settled(&stage);
+        let live = stage.get(&format!("cluster.{version}.cluster.x-k8s.io"), "full", "full");
+        let topology = &live["spec"]["topology"];
+        assert_eq!(topology["controlPlane"]["replicas"], 5);
+        let (check, enabled) = match version {
+            "v1beta1" => ("machineHealthCheck", "enable"),
+            _ => ("healthCheck", "enabled"),
+        };
+        assert_eq!(topology["controlPlane"][check][enabled], true, "{topology}");
+        let pools = &topology["workers"]["machineDeployments"];
+        assert_eq!(pools[0]["failureDomain"], "2");
+        assert_eq!(pools[0]["replicas"], 2);
+        assert_eq!(
+            (&pools[1]["name"], &pools[1]["failureDomain"]),
+            (&"two-1".into(), &"1".into())
+        );
+        assert_eq!(pools[2]["failureDomain"], "3");
+        assert_eq!(pools[1]["replicas"], Value::Null);
+        assert_eq!(
+            pools[1]["variables"]["overrides"],
+            json!([{"name": "ocpus", "value": "4"}])
+        );
+        assert_eq!(topology["workers"]["machinePools"][0]["name"], "three");
+
+        // What it costs: one pool less, one smaller, one of other machines, and then another version.
+        let edit = |before, after| stage.edit("clusters/full.yaml", before, after);
+        edit("class: worker, replicas: 2", "class: worker, replicas: 1");
+        edit("ocpus: '4'", "ocpus: '8'");
+        edit(
+            "    three: {class: pooled, type: machinePool, replicas: 4, drainTimeout: 5m}\n",
+            "",
+        );
+        let planned = stage.run(&["plan"]).exits(0).stdout;
+        assert!(planned.contains("nodes replaced: two-1 (2–5 nodes"), "{planned}");
+        assert!(planned.contains("5 nodes removed"), "{planned}");
+        assert!(!planned.contains("control-plane rollout"), "{planned}");
+        stage.run(&["apply", "--yes"]).exits(0);
+        edit("  class: classes", "  version: 1.32.0\n  class: classes");
+        let planned = stage.run(&["plan"]).exits(0).stdout;
+        assert!(
+            planned.contains("control-plane rollout; nodes replaced: one (1 node"),
+            "{planned}"
+        );
+        stage.run(&["apply", "--yes"]).exits(0);
+        stage.is_settled();
+    }
+}
+
+#[test]
+fn a_failure_domain_that_is_added_to_a_pool_changes_nothing_of_the_others_but_counts() {
+    let Some(stage) = Stage::new("v1beta1") else { return };
+    stage.only(&["default"]);
+    let pool = |size: &str, domains: &str| format!("{{profile: e5, replicas: {size}, failureDomains: [{domains}]}}");
+    let edit = |before: &str, after: &str| stage.edit("clusters/default.yaml", before, after);
+    edit("md-0: {profile: e5}", &format!("md-0: {}", pool("5", "1, 2")));
+    applied_and_settled(&stage);
+    let live = |domain: u8| {
+        let name = format!("default-md-0-{domain}");
+        let deployment = stage.get("machinedeployment.v1beta1.cluster.x-k8s.io", "default", &name);
+        let spec = &deployment["spec"];
+        assert_eq!(spec["template"]["spec"]["failureDomain"], domain.to_string());
+        spec["replicas"].clone()
+    };
+    assert_eq!([live(1), live(2)], [3, 2]);
+
+    edit(&pool("5", "1, 2"), &pool("5", "1, 2, 3"));
+    let planned = stage.planned(&[]);
+    let (new, old): (Vec<_>, Vec<_>) = planned.iter().partition(|change| change.contains("/default-md-0-3"));
+    assert_eq!(old, ["update MachineDeployment/default-md-0-1"]);
+    assert_eq!(new.len(), 3, "{new:?}");
+    assert!(new.iter().all(|change| change.starts_with("create ")), "{new:?}");
+    let told = stage.run(&["plan"]).exits(0).stdout;
+    assert!(told.contains("1 node removed"), "{told}");
+    applied_and_settled(&stage);
+    assert_eq!([live(1), live(2), live(3)], [2, 2, 1]);
+
+    edit(&pool("5", "1, 2, 3"), &pool("6", "1, 2, 3"));
+    assert_eq!(stage.planned(&[]), ["update MachineDeployment/default-md-0-3"]);
+    let explained = stage.place.run(&["explain", "default", "pools.md-0.failureDomains"]);
+    let explained = explained.exits(0).stdout;
+    assert!(
+        explained.contains("[1,2,3]") && explained.contains("clusters/default.yaml:7"),
+        "{explained}"
     );
 }
 
