@@ -60,7 +60,8 @@ fn rights_that_are_missing_are_named() {
     for lacks in [
         "fail: no right to get, list, watch, create, patch, delete nodepools.hypershift.openshift.io",
         "fail: no right to get, create, patch, delete secrets pull-secret",
-        "fail: no right to get, list, create, update, delete configmaps in namespace fleetwright-system",
+        "fail: no right to get, create, update, delete configmaps in namespace fleetwright-system",
+        "fail: no right to list persistentvolumeclaims",
     ] {
         assert!(rights.iter().any(|right| right == lacks), "{lacks}: {rights:#?}");
     }

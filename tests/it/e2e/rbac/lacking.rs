@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use fleetwright::resource::INHABITANTS;
 use serde_json::{Value, json};
 
 use super::right::{Right, bound, create, rights, takes_effect};
@@ -149,12 +150,20 @@ fn without_any_one_of_them_something_fails() {
     assert!(rest.is_empty(), "rights that no call needs: {rest:?}");
 }
 
+/// Whether it is one by which alone others are seen who live in a namespace of the fleet's.
+fn is_of_others(right: &Right) -> bool {
+    let own = ["configmaps", "hostedclusters", "nodepools"];
+    let mut others = INHABITANTS.iter().filter(|one| !own.contains(&one.plural));
+    others.any(|one| right.is(one.plural, "list"))
+}
+
 /// Nothing of the fleet is there yet, so that what is in no namespace is looked for by its name.
 fn looking(lacking: &mut Lacking) {
     let looks = |right: &Right| {
         let serves = right.resource.starts_with('/') && right.resource != "/version";
         let by_name = right.verb == "get" && ["namespaces", "priorityclasses"].contains(&right.resource.as_str());
-        serves || by_name || (right.verb == "list" && !["leases", "secrets"].contains(&right.resource.as_str()))
+        let lists = right.verb == "list" && !["leases", "secrets"].contains(&right.resource.as_str());
+        serves || by_name || (lists && !is_of_others(right))
     };
     lacking.miss(&["plan"], looks, |_| {});
 }
@@ -314,6 +323,18 @@ fn ending(lacking: &mut Lacking) {
         );
     }
     lacking.stage.without_cluster("lacking-two");
+    // Whoever can't see who else lives there leaves the namespace, and says which right that takes.
+    for without in lacking.take(is_of_others) {
+        let two = "decommission: [{cluster: lacking-two, reason: a test}]";
+        lacking.stage.fleet(&format!("  limits: {{deletes: 100}}\n  {two}"));
+        with_priority(&lacking.stage, true);
+        let planned = acting(&mut lacking.stage, &without.kubeconfig, |stage| stage.run(&["plan"]));
+        let words = format!(
+            "who lives there is not known: no right to list {} (`fleetwright rbac` prints the rules)",
+            without.right.resource
+        );
+        assert!(planned.exits(1).stdout.contains(&words), "{words}");
+    }
     for resource in ["nodepools", "hostedclusters", "secrets", "namespaces"] {
         lacking.miss(
             APPLY,
