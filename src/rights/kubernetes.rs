@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::plural::plural;
 use crate::fleet::model::Fleet;
 use crate::render::{Precondition, Rendered};
-use crate::resource::{INHABITANTS, ManagementClusterName, Manifest, ResourceId, Stewardship, Target};
+use crate::resource::{INHABITANTS, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
 use crate::sync;
 
 /// What is done with a resource, in the order in which rules are usually written.
@@ -152,7 +152,10 @@ pub fn needed(needs: &Needs<'_>) -> BTreeSet<Grant> {
     for manifest in manifests.filter(|manifest| is_on(&manifest.id, needs.on)) {
         grants.manifest(manifest, needs.purpose);
     }
-    for precondition in needs.rendered.units.values().flat_map(|unit| &unit.preconditions) {
+    // What a management cluster itself needs is looked at by nobody: no control plane of its own is about to be made.
+    let units = needs.rendered.units.iter();
+    let looked_at = units.filter(|(unit, _)| !matches!(unit, UnitId::ManagementCluster(_)));
+    for precondition in looked_at.flat_map(|(_, unit)| &unit.preconditions) {
         if let Precondition::Object { id } = precondition
             && is_on(id, needs.on)
         {
