@@ -3,10 +3,11 @@
 use super::args::{Format, Global, TargetArgs};
 use super::whole_fleet::WholeFleetArgs;
 use super::{Exit, Printer, common};
-use crate::ops::{self, DoctorOptions};
+use crate::ops::{self, DoctorOptions, FetchError};
 use crate::report::doctor_text::{self, Finding};
 use crate::report::json;
 use crate::rights::kubernetes::Purpose;
+use crate::source::git::GitError;
 
 /// Look whether everything that this fleet needs is there, and say what to do where it is not
 ///
@@ -43,19 +44,29 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
     })
 }
 
+/// What to do where a repository is not read.
+fn fetch_hint(error: Option<&FetchError>) -> &'static str {
+    match error {
+        Some(FetchError::Git(GitError::Credentials { given: true, .. })) => {
+            "make a token with leave to read this repository, and give it by --git-token-file or FLEETWRIGHT_GIT_TOKEN; \
+             --git-user says whose it is, where the server asks for that"
+        }
+        Some(FetchError::Git(GitError::Credentials { given: false, .. })) => {
+            "--git-token-file or FLEETWRIGHT_GIT_TOKEN gives a token, --git-ssh-key a key for ssh"
+        }
+        _ => "is the URL right, the token or key good, and the server reachable from here?",
+    }
+}
+
 fn examine(args: &Args, printer: &Printer) -> anyhow::Result<Vec<Finding>> {
     let repository = args.fleet.git.git.as_deref();
     let loaded = match args.fleet.load_silently() {
         Ok(loaded) => loaded,
         Err(error) => {
+            let hint = fetch_hint(error.downcast_ref());
             let error = crate::report::chain(error.as_ref());
             return Ok(vec![match repository {
-                Some(_) => Finding::fail(
-                    "git",
-                    "",
-                    error,
-                    "is the URL right, the token or key good, and the server reachable from here?",
-                ),
+                Some(_) => Finding::fail("git", "", error, hint),
                 None => Finding::fail("files", "", error, "--fleet DIR or --git URL says where they are"),
             }]);
         }

@@ -288,6 +288,7 @@ impl Daemon {
         self.options.telemetry.keep(&units);
         self.replica.place(&units, loaded, &self.recorded);
         self.take_ours();
+        self.note_looked();
     }
 
     /// Finds out anew which units are ours.
@@ -301,6 +302,9 @@ impl Daemon {
             self.poll.ask(self.now());
         }
         self.options.board.report().leases = self.replica.standings();
+        self.note_looked();
+        // What all have looked at is to be told by one of them.
+        self.desk.changed();
         self.check_caught_up();
     }
 
@@ -378,11 +382,11 @@ impl Daemon {
                         .units
                         .keys()
                         .chain(self.recorded.iter().map(|(_, unit)| unit));
-                    let units = units.filter(|unit| is_there(unit) && self.replica.keeps(unit));
-                    let units = units.cloned().collect();
+                    let units = units.filter(|unit| is_there(unit)).cloned().collect();
                     self.requests.ask_all(&ask.on, units, token);
                 }
             }
+            self.note_looked();
         }
     }
 
@@ -472,12 +476,19 @@ impl Daemon {
                 }
             }
         }
-        // Of what is another's to look at, that one tells.
-        let replica = &self.replica;
-        for (on, token) in self.requests.answered(|unit| replica.keeps(unit)) {
-            self.desk.handled(&on, token);
-        }
+        self.note_looked();
         self.check_caught_up();
+    }
+
+    /// Says of which requests to look at everything nothing that is ours is left.
+    fn note_looked(&self) {
+        let mut is_news = false;
+        for (on, token, left) in self.requests.wide() {
+            is_news |= self.replica.looked(on, token, left);
+        }
+        if is_news {
+            self.desk.changed();
+        }
     }
 
     fn check_caught_up(&self) {

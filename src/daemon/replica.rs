@@ -209,6 +209,13 @@ impl Replica {
         self.claims.is_open() || self.ours.contains(unit)
     }
 
+    /// Notes what is left to look at of a request to look at everything on a management cluster; says whether that is news.
+    pub(super) fn looked(&self, on: &ManagementClusterName, request: &str, left: &BTreeSet<UnitId>) -> bool {
+        let nowhere = Homes::new();
+        let homes = left.iter().map(|unit| (unit, self.homes.get(unit).unwrap_or(&nowhere)));
+        self.claims.looked(on, request, homes)
+    }
+
     /// The units that are ours.
     pub(super) fn ours(&self) -> &BTreeSet<UnitId> {
         &self.ours

@@ -69,17 +69,11 @@ impl Requests {
         }
     }
 
-    /// Takes the requests to all units of a management cluster of which none that is ours is left to look at.
-    pub(super) fn answered(&mut self, is_ours: impl Fn(&UnitId) -> bool) -> Vec<(ManagementClusterName, String)> {
-        let done: Vec<ManagementClusterName> = self
-            .wide
-            .iter()
-            .filter(|(_, wide)| !wide.left.iter().any(&is_ours))
-            .map(|(on, _)| on.clone())
-            .collect();
-        done.into_iter()
-            .filter_map(|on| self.wide.remove(&on).map(|wide| (on, wide.token)))
-            .collect()
+    /// The last request to all units of each management cluster, and those that are left to look at. One is kept until there is
+    /// another: what somebody else had looked at may become ours before it is answered.
+    pub(super) fn wide(&self) -> impl Iterator<Item = (&ManagementClusterName, &str, &BTreeSet<UnitId>)> {
+        let all = self.wide.iter();
+        all.map(|(on, wide)| (on, wide.token.as_str(), &wide.left))
     }
 }
 
@@ -114,14 +108,16 @@ mod tests {
         assert_eq!(requests.looked(&unit("b"), before), None);
         requests.looked(&unit("a"), after);
         requests.looked(&unit("c"), after);
-        let all = |_: &UnitId| true;
-        assert_eq!(requests.answered(all), []);
+        let left = |requests: &Requests| {
+            let all = requests
+                .wide()
+                .map(|(on, token, left)| (on.clone(), token.to_owned(), left.clone()));
+            all.collect::<Vec<_>>()
+        };
+        assert_eq!(left(&requests), [(on.clone(), "t".to_owned(), [unit("b")].into())]);
         requests.keep(&[unit("a"), unit("c")].into());
-        assert_eq!(requests.answered(all), [(on.clone(), "t".to_owned())]);
-        assert_eq!(requests.answered(all), []);
-        requests.ask_all(&on, [unit("a"), unit("b")].into(), "u".to_owned());
-        requests.looked(&unit("a"), requests.now());
-        // The other is another daemon's.
-        assert_eq!(requests.answered(|of| *of == unit("a")), [(on, "u".to_owned())]);
+        assert_eq!(left(&requests), [(on.clone(), "t".to_owned(), [].into())]);
+        requests.ask_all(&on, [unit("a")].into(), "u".to_owned());
+        assert_eq!(left(&requests), [(on, "u".to_owned(), [unit("a")].into())]);
     }
 }

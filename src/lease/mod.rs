@@ -60,4 +60,6 @@ pub struct Record {
     pub transitions: u64,
     /// Digest of the view that its holder acts on.
     pub view: Option<String>,
+    /// Digest of the request to look at everything of which its holder has done its share in that view.
+    pub looked: Option<String>,
 }

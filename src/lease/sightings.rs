@@ -100,6 +100,21 @@ impl Sightings {
             .collect()
     }
 
+    /// What all of a view say that they have done their share of; none where they don't say the same.
+    pub fn looked(&self, view: &View) -> Option<&str> {
+        let is_member = |seen: &&Sighting| {
+            let holder = seen.record.holder.as_ref();
+            holder.is_some_and(|holder| view.members.contains(holder))
+        };
+        let mut words = self
+            .seen
+            .values()
+            .filter(is_member)
+            .map(|seen| seen.record.looked.as_deref());
+        let first = words.next()??;
+        words.all(|word| word == Some(first)).then_some(first)
+    }
+
     /// Leases of members that have not been held for long: what is left of processes that died.
     pub fn abandoned(&self, whole: &str, now: Duration) -> impl Iterator<Item = &Record> {
         self.seen
@@ -141,6 +156,7 @@ mod tests {
             renewed: renewed.to_owned(),
             transitions: 0,
             view: None,
+            looked: None,
         }
     }
 
@@ -197,6 +213,27 @@ mod tests {
             turn(&seen(&[(lease("l", "me-1", "a"), 0)]), 15),
             Turn::Take(_)
         ));
+    }
+
+    #[test]
+    fn what_all_of_a_view_say_is_what_each_of_them_says() {
+        let says = |holder: &str, word: Option<&str>| Record {
+            looked: word.map(str::to_owned),
+            ..lease(holder, holder, "x")
+        };
+        let looked = |records: Vec<Record>, members: &[&str]| {
+            let mut sightings = Sightings::default();
+            sightings.observe(records, at(0));
+            let members = members.iter().map(|name| (*name).to_owned()).collect();
+            let view = View { whole: None, members };
+            sightings.looked(&view).map(str::to_owned)
+        };
+        let (a, b, silent) = (says("a", Some("t")), says("b", Some("t")), says("b", None));
+        assert_eq!(looked(vec![a.clone(), b], &["a", "b"]).as_deref(), Some("t"));
+        assert_eq!(looked(vec![a.clone(), silent.clone()], &["a", "b"]), None);
+        assert_eq!(looked(vec![silent, a.clone()], &["a"]).as_deref(), Some("t"));
+        assert_eq!(looked(vec![a.clone(), says("b", Some("u"))], &["a", "b"]), None);
+        assert_eq!(looked(vec![a], &[]), None);
     }
 
     #[test]

@@ -172,6 +172,14 @@ pub enum ProviderError {
     /// Another object has taken the name of the one that was to be deleted.
     #[error("{0} was replaced by another object of its name, which is left alone")]
     Replaced(Box<ResourceId>),
+    /// Others have something in the namespace that was to be deleted, or nobody knows.
+    #[error("{id} is left alone: {why}")]
+    Inhabited {
+        /// The namespace.
+        id: Box<ResourceId>,
+        /// Who, or why that is not known.
+        why: String,
+    },
     /// A create found the object there already.
     #[error("{0} exists already")]
     Exists(Box<ResourceId>),

@@ -4,6 +4,7 @@
 
 mod digest;
 mod ids;
+mod inhabitants;
 pub mod lookup;
 mod manifest;
 pub mod mark;
@@ -21,6 +22,7 @@ pub use ids::{
     ClusterName, EnvironmentName, FleetName, FleetUid, ManagementClusterName, NetworkName, NodePoolName, Ocid,
     ResourceId, Revision, Target, UnitId,
 };
+pub use inhabitants::{INHABITANTS, Inhabitant};
 pub use lookup::{Compartment, Lookup, OciId};
 pub use manifest::{COPY_FROM, Manifest, ManifestError, Stewardship};
 pub use mark::OwnerMark;

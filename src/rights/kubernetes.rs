@@ -2,14 +2,15 @@
 //!
 //! How objects are looked at decides the verbs (see `providers::kubernetes`): a LIST of each kind, a GET of what it lacks,
 //! and for whoever stays a watch; Secrets are only ever read and followed by name. A server-side apply that makes an object asks for
-//! `create` beside `patch`, and both by name: so Secrets are granted by name throughout.
+//! `create` beside `patch`, and both by name: so Secrets are granted by name throughout. A namespace is deleted by whoever can list
+//! what others may have put there.
 
 use std::collections::BTreeSet;
 
 use super::plural::plural;
 use crate::fleet::model::Fleet;
 use crate::render::{Precondition, Rendered};
-use crate::resource::{ManagementClusterName, Manifest, ResourceId, Stewardship, Target};
+use crate::resource::{INHABITANTS, ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
 use crate::sync;
 
 /// What is done with a resource, in the order in which rules are usually written.
@@ -151,7 +152,10 @@ pub fn needed(needs: &Needs<'_>) -> BTreeSet<Grant> {
     for manifest in manifests.filter(|manifest| is_on(&manifest.id, needs.on)) {
         grants.manifest(manifest, needs.purpose);
     }
-    for precondition in needs.rendered.units.values().flat_map(|unit| &unit.preconditions) {
+    // What a management cluster itself needs is looked at by nobody: no control plane of its own is about to be made.
+    let units = needs.rendered.units.iter();
+    let looked_at = units.filter(|(unit, _)| !matches!(unit, UnitId::ManagementCluster(_)));
+    for precondition in looked_at.flat_map(|(_, unit)| &unit.preconditions) {
         if let Precondition::Object { id } = precondition
             && is_on(id, needs.on)
         {
@@ -231,6 +235,12 @@ impl Grants {
                 Purpose::Keep => FOLLOW,
             };
             self.all(None, &id.group, &resource, verbs);
+        }
+        if ours && id.group.is_empty() && id.kind == "Namespace" {
+            // Who may delete it has to see first who else lives there.
+            for one in INHABITANTS {
+                self.all(None, one.group, one.plural, &[Verb::List]);
+            }
         }
         if id.kind == "HostedCluster" {
             // In any namespace, for the operator's own may be made after the rights.

@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 type Script = dyn Fn(&str) -> Option<(u16, String)> + Send + Sync;
 
 /// A server that answers by a script. Its thread waits on a socket and ends with the process.
-struct Scripted {
+pub(crate) struct Scripted {
     address: String,
     paths: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scripted {
-    fn start(script: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(script: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("its address"));
         let paths = Arc::new(Mutex::new(Vec::new()));
@@ -36,7 +36,7 @@ impl Scripted {
         Self { address, paths }
     }
 
-    async fn provider(&self) -> KubernetesProvider {
+    pub(crate) async fn provider(&self) -> KubernetesProvider {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("config");
         let config = json!({"apiVersion": "v1", "kind": "Config",
@@ -119,7 +119,7 @@ fn config_map() -> Manifest {
     .expect("a manifest")
 }
 
-fn status(code: u16, reason: &str) -> (u16, String) {
+pub(crate) fn status(code: u16, reason: &str) -> (u16, String) {
     let body = json!({"kind": "Status", "apiVersion": "v1", "code": code, "reason": reason, "message": reason});
     (code, body.to_string())
 }

@@ -36,6 +36,7 @@ mod gone;
 mod import;
 mod kept_plans;
 mod kube_faults;
+mod kube_inhabited;
 mod kube_provider;
 mod kube_retry;
 mod kube_support;

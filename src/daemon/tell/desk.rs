@@ -45,8 +45,6 @@ pub(super) struct Board {
     /// The last push that a webhook told of, for the other daemons of the fleet.
     pub(super) pushed: Option<String>,
     pub(super) units: BTreeMap<UnitId, Said>,
-    /// Requests to the whole fleet that were answered.
-    pub(super) handled: BTreeMap<ManagementClusterName, String>,
     /// What there is to tell of; none: not known yet.
     pub(super) kept: Option<Kept>,
 }
@@ -108,7 +106,8 @@ impl Desk {
         self.changes.subscribe()
     }
 
-    fn changed(&self) {
+    /// Says that there may be something to tell.
+    pub(in crate::daemon) fn changed(&self) {
         self.changes.send_modify(|count| *count += 1);
     }
 
@@ -190,12 +189,6 @@ impl Desk {
         };
         board.units.insert(unit.clone(), said);
         drop(board);
-        self.changed();
-    }
-
-    /// Says that a request to the whole fleet is answered.
-    pub(in crate::daemon) fn handled(&self, on: &ManagementClusterName, token: String) {
-        self.board().handled.insert(on.clone(), token);
         self.changed();
     }
 

@@ -93,7 +93,7 @@ struct Teller {
     refresh: Instant,
     units: BTreeMap<UnitId, Slot>,
     fleet: Slot,
-    /// The last answer to a request to the whole fleet; taken with the words that it is an answer by.
+    /// The last request to the whole fleet that is answered, once all is read by which the answer counts.
     handled: Option<String>,
     events: Events,
     /// Requests that the daemon was told of, by object.
@@ -228,23 +228,48 @@ impl Teller {
         let Some(fences) = self.desk.claims().fences(&self.on) else {
             self.units.clear();
             self.fleet = Slot::default();
+            self.handled = None;
             return Ok(());
         };
+        // Taken before the words by which it was looked at.
+        let looked = self.desk.claims().looked_at(&self.on);
         self.take_word(count);
-        Fence::around(fences, self.write(&round)).await
+        Fence::around(fences, self.write(&round, looked)).await
     }
 
-    async fn write(&mut self, round: &Round) -> Result<(), String> {
+    async fn write(&mut self, round: &Round, looked: Option<String>) -> Result<(), String> {
         self.write_units(round).await?;
+        // An answer counts what it began, so that is written first.
+        let is_all_written = self.units.values().all(|slot| slot.pacer.due().is_none());
+        if let Some(request) = looked.filter(|_| is_all_written) {
+            self.desk.claims().tell(&self.on, &request);
+        }
         // Of several who share a management cluster, the one that has its own unit tells of the whole.
         let unit = UnitId::ManagementCluster(self.on.clone());
         if self.desk.claims().may(&unit, &BTreeSet::from([self.on.clone()])) {
+            self.note_answer(round).await?;
             self.write_fleet(round)
                 .await
                 .map_err(|_: Uninstalled| not_installed())?;
             self.sweep(round).await;
         } else {
+            // Another one tells, and answers what is asked meanwhile.
             self.fleet = Slot::default();
+            self.handled = None;
+        }
+        Ok(())
+    }
+
+    /// Takes in that a request to the whole fleet is answered, and reads by what: others have written their part.
+    async fn note_answer(&mut self, round: &Round) -> Result<(), String> {
+        let answered = self.desk.claims().answered(&self.on);
+        if answered.is_some() && answered != self.handled {
+            if !self.desk.claims().is_open() {
+                self.read_all(round).await?;
+            }
+            self.handled = answered;
+            let now = self.now();
+            self.fleet.pacer.change(now);
         }
         Ok(())
     }
@@ -383,7 +408,6 @@ impl Teller {
     fn take_word(&mut self, count: u64) {
         let now = self.now();
         let board = self.desk.board();
-        self.handled = board.handled.get(&self.on).cloned();
         self.units.retain(|unit, _| board.units.contains_key(unit));
         let here = BTreeSet::from([self.on.clone()]);
         let is_told = |unit: &UnitId, said: &Said| said.facts.on == self.on && self.desk.claims().may(unit, &here);

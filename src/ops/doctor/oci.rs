@@ -9,6 +9,7 @@ use crate::ops::cloud;
 use crate::ops::connect::Access;
 use crate::ops::load::LoadedFleet;
 use crate::providers::oci::api::{Call, Place, Service};
+use crate::providers::oci::error::OciError;
 use crate::report::chain;
 use crate::report::doctor_text::Finding;
 use crate::resource::{Target, UnitId};
@@ -52,12 +53,7 @@ pub(super) async fn examine(loaded: &LoadedFleet, access: &Access) -> Vec<Findin
         };
         findings.push(match provider.client().call(call).await {
             Ok(_) => Finding::ok(CHECK, &subject, "a signed call is answered"),
-            Err(error) => Finding::fail(
-                CHECK,
-                &subject,
-                chain(&error),
-                "is the key that of a user of this tenancy, and port 443 open from here?",
-            ),
+            Err(error) => Finding::fail(CHECK, &subject, chain(&error), hint(&error)),
         });
         findings.extend(
             provider
@@ -67,6 +63,20 @@ pub(super) async fn examine(loaded: &LoadedFleet, access: &Access) -> Vec<Findin
         );
     }
     findings
+}
+
+/// What to do about a call that was not answered.
+fn hint(error: &OciError) -> &'static str {
+    match error.service() {
+        Some(refusal) if refusal.skew.is_some() => {
+            "set this machine's clock by NTP, and look again: nothing is known of the key before that"
+        }
+        Some(refusal) if refusal.status == 401 => {
+            "is the key uploaded for this user of this tenancy, and its fingerprint that of the configuration?"
+        }
+        Some(_) => "the service says why; who asks Oracle for help gives the opc-request-id",
+        None => "is the key that of a user of this tenancy, and port 443 open from here?",
+    }
 }
 
 /// Where the units are that have anything on OCI.

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::lease::View;
 use crate::providers::fence::Fence;
-use crate::resource::{ManagementClusterName, UnitId};
+use crate::resource::{Digest, ManagementClusterName, UnitId};
 
 /// How this process stands on one management cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +50,8 @@ pub struct Claims {
     news: Notify,
     /// For whoever gives up.
     ended: Notify,
+    /// For whoever renews.
+    spoken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +62,18 @@ struct Inner {
     works: BTreeMap<u64, Work>,
     next: u64,
     standings: BTreeMap<ManagementClusterName, Standing>,
+    words: BTreeMap<ManagementClusterName, Words>,
+}
+
+/// What is known of a request to look at everything on a management cluster. With each other view it is all found out anew.
+#[derive(Debug, Default)]
+struct Words {
+    /// Of this one nothing that is ours is left to look at.
+    looked: Option<String>,
+    /// Of this one all that is ours is told of besides: our own word.
+    told: Option<String>,
+    /// What all who share say: the digest of a request, which may be of any length.
+    by_all: Option<String>,
 }
 
 #[derive(Debug)]
@@ -180,6 +194,75 @@ impl Claims {
         self.ended.notified().await;
     }
 
+    /// Notes what is left to look at of a request to look at everything, be it ours or not; says whether that is news.
+    pub fn looked<'a>(
+        &self,
+        on: &ManagementClusterName,
+        request: &str,
+        mut left: impl Iterator<Item = (&'a UnitId, &'a BTreeSet<ManagementClusterName>)>,
+    ) -> bool {
+        let mut inner = self.inner();
+        let is_done = inner.is_agreed(on) && !left.any(|(unit, homes)| inner.may(unit, homes));
+        let words = inner.words.entry(on.clone()).or_default();
+        let looked = is_done.then(|| request.to_owned());
+        let is_news = words.looked != looked;
+        if is_news {
+            words.looked = looked;
+            words.told = None;
+        }
+        is_news
+    }
+
+    /// The request of which nothing that is ours is left to look at.
+    pub fn looked_at(&self, on: &ManagementClusterName) -> Option<String> {
+        self.inner().words.get(on)?.looked.clone()
+    }
+
+    /// All that is ours is told of, as it was seen after this request.
+    pub fn tell(&self, on: &ManagementClusterName, request: &str) {
+        let mut inner = self.inner();
+        if let Some(words) = inner.words.get_mut(on)
+            && words.looked.as_deref() == Some(request)
+            && words.told.as_deref() != Some(request)
+        {
+            words.told = Some(request.to_owned());
+            drop(inner);
+            self.spoken.notify_waiters();
+        }
+    }
+
+    /// The request that is answered: all that is there was looked at, by whomever, and is told of.
+    pub fn answered(&self, on: &ManagementClusterName) -> Option<String> {
+        let inner = self.inner();
+        let words = inner.words.get(on)?;
+        if inner.is_all_ours(on) {
+            return words.told.clone();
+        }
+        let is_by_all = |told: &&String| words.by_all.as_ref() == Some(&digest(told));
+        words.told.as_ref().filter(is_by_all).cloned()
+    }
+
+    /// Our own word, for the others.
+    pub(super) fn word(&self, on: &ManagementClusterName) -> Option<String> {
+        self.inner().words.get(on)?.told.as_deref().map(digest)
+    }
+
+    /// What all who share say, each in the view that is agreed on.
+    pub(super) fn hear(&self, on: &ManagementClusterName, by_all: Option<&str>) {
+        let mut inner = self.inner();
+        let Some(words) = inner.words.get_mut(on) else { return };
+        if words.by_all.as_deref() != by_all {
+            words.by_all = by_all.map(str::to_owned);
+            drop(inner);
+            self.news.notify_one();
+        }
+    }
+
+    /// Waits until we have something to say.
+    pub(super) async fn spoken(&self) {
+        self.spoken.notified().await;
+    }
+
     /// A Lease is held from now on; nothing is ours by it yet.
     pub(super) fn hold(&self, on: &ManagementClusterName, me: &str, fence: Fence) {
         let right = Right {
@@ -187,7 +270,9 @@ impl Claims {
             fence,
             views: Vec::new(),
         };
-        self.inner().rights.insert(on.clone(), right);
+        let mut inner = self.inner();
+        inner.words.remove(on);
+        inner.rights.insert(on.clone(), right);
     }
 
     /// What is not ours in this view is given up: it is not begun with any more, and what is under way of it is to end.
@@ -200,6 +285,7 @@ impl Claims {
             && !right.views.contains(view)
         {
             right.views.push(view.clone());
+            inner.words.remove(on);
             changed = true;
         }
         let settled = inner.end_what_is_not_ours(on);
@@ -216,6 +302,7 @@ impl Claims {
         let Some(right) = inner.rights.get_mut(on) else { return };
         if right.views != [view.clone()] {
             right.views = vec![view.clone()];
+            inner.words.remove(on);
             drop(inner);
             self.news.notify_one();
         }
@@ -226,6 +313,7 @@ impl Claims {
         let mut inner = self.inner();
         let Some(right) = inner.rights.remove(on) else { return };
         right.fence.fall();
+        inner.words.remove(on);
         inner.end_what_is_not_ours(on);
         drop(inner);
         self.news.notify_one();
@@ -249,6 +337,10 @@ impl Claims {
     }
 }
 
+fn digest(request: &str) -> String {
+    Digest::of(request.as_bytes()).to_hex().chars().take(20).collect()
+}
+
 impl Inner {
     fn may(&self, unit: &UnitId, homes: &BTreeSet<ManagementClusterName>) -> bool {
         let by = |right: &Right| {
@@ -256,6 +348,30 @@ impl Inner {
             right.fence.stands() && !right.views.is_empty() && right.views.iter().all(ours)
         };
         self.open || (!homes.is_empty() && homes.iter().all(|home| self.rights.get(home).is_some_and(by)))
+    }
+
+    /// The one view that all act on; none where it is not agreed on, or nobody asks for one.
+    fn agreed(&self, on: &ManagementClusterName) -> Option<(&Right, &View)> {
+        let right = self.rights.get(on).filter(|right| right.fence.stands())?;
+        match right.views.as_slice() {
+            [view] => Some((right, view)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is known what is ours, and nobody has taken all of it for a while.
+    fn is_agreed(&self, on: &ManagementClusterName) -> bool {
+        let is_shared = |(right, view): (&Right, &View)| view.whole.as_ref().is_none_or(|whole| *whole == right.me);
+        self.open || self.agreed(on).is_some_and(is_shared)
+    }
+
+    /// Whether nobody else has anything there.
+    fn is_all_ours(&self, on: &ManagementClusterName) -> bool {
+        let is_alone = |(right, view): (&Right, &View)| match &view.whole {
+            Some(whole) => *whole == right.me,
+            None => view.members.iter().eq([&right.me]),
+        };
+        self.open || self.agreed(on).is_some_and(is_alone)
     }
 
     /// Whether nothing is under way there that is not ours; what is, is told to end.
@@ -321,6 +437,54 @@ mod tests {
         assert!(!claims.may(&goes, &homes));
         claims.grant(&on, &view(&["a"]));
         assert!(claims.may(&goes, &homes));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_answered_when_all_who_share_say_so_of_what_is_theirs_now() {
+        let (claims, on, homes) = held(&["a", "b"]);
+        let both = view(&["a", "b"]);
+        let of = |name: &str| (0..99).map(unit).find(|unit| both.owner(unit) == Some(name)).unwrap();
+        let (ours, theirs) = (of("a"), of("b"));
+        let looked = |left: &[&UnitId]| claims.looked(&on, "t", left.iter().map(|unit| (*unit, &homes)));
+        assert!(!looked(&[&ours, &theirs]), "ours is left");
+        claims.tell(&on, "t");
+        assert_eq!((claims.looked_at(&on), claims.word(&on)), (None, None));
+        assert!(looked(&[&theirs]) && !looked(&[&theirs]));
+        assert_eq!(claims.looked_at(&on).as_deref(), Some("t"));
+        assert_eq!(claims.word(&on), None, "it is not told yet");
+        claims.tell(&on, "t");
+        let word = claims.word(&on).unwrap();
+        assert_eq!(claims.answered(&on), None, "the other has not said so");
+        claims.hear(&on, Some("another's word"));
+        assert_eq!(claims.answered(&on), None);
+        claims.hear(&on, Some(&word));
+        assert_eq!(claims.answered(&on).as_deref(), Some("t"));
+
+        // The other goes, and what was its own is ours to look at: all that was said is said no more.
+        let alone = view(&["a"]);
+        claims.narrow(&on, &alone);
+        assert_eq!((claims.answered(&on), claims.word(&on)), (None, None));
+        assert!(!looked(&[]), "nothing is agreed on yet");
+        claims.grant(&on, &alone);
+        assert!(!looked(&[&theirs]), "it is left");
+        assert!(looked(&[]));
+        claims.tell(&on, "t");
+        assert_eq!(claims.answered(&on).as_deref(), Some("t"), "there is nobody else");
+
+        // While somebody has taken all, nothing is said of what he does.
+        let taken = View {
+            whole: Some("hand".to_owned()),
+            ..alone
+        };
+        claims.narrow(&on, &taken);
+        claims.grant(&on, &taken);
+        assert!(!looked(&[]) && claims.looked_at(&on).is_none());
+        // One who works alone has nobody to ask.
+        let open = Claims::open();
+        assert!(!open.looked(&on, "t", [(&ours, &homes)].into_iter()));
+        assert!(open.looked(&on, "t", std::iter::empty()));
+        open.tell(&on, "t");
+        assert_eq!(open.answered(&on).as_deref(), Some("t"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -142,6 +142,8 @@ impl Keeper {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.claims.ended(), if self.gives_up => {}
+                // One that is missed here is told with the next renewal.
+                () = self.claims.spoken() => {}
                 // What is written goes by the new connection from now on: that it leads to the Lease is to be seen at once.
                 Ok(()) = self.stores.changed() => {}
                 () = sleep(pause) => {}
@@ -183,12 +185,14 @@ impl Keeper {
             Turn::Renew(record) | Turn::Take(record) => (Some(record.version), record.transitions + 1),
         };
         let since = self.held.as_ref().map_or_else(Timestamp::now, |held| held.since);
+        let looked = self.claims.word(&self.on);
         let draft = Draft {
             name: &self.lease,
             holder: Some((&me, since)),
             duration: self.timing.lease,
             transitions,
             view: publish.as_deref(),
+            looked: looked.as_deref(),
         };
         let sent = Instant::now();
         let written = match &record {
@@ -237,6 +241,7 @@ impl Keeper {
         let behind = self.sightings.behind(view);
         if published.as_ref() == Some(&digest) && behind.is_empty() {
             self.claims.grant(&self.on, view);
+            self.claims.hear(&self.on, self.sightings.looked(view));
             self.note(&match self.part {
                 Part::Whole => Standing::Leads,
                 Part::Share if view.whole.is_some() => Standing::StandsBy {
@@ -333,6 +338,7 @@ impl Keeper {
                 duration: self.timing.lease,
                 transitions: record.transitions,
                 view: None,
+                looked: None,
             };
             // A renewal that was under way may have come in between.
             if self.store.replace(&draft, &record.version).await?.is_some() {

@@ -1,11 +1,13 @@
-//! Deletes, of one very object.
+//! Deletes, of one very object; of a namespace only while nobody else lives in it.
 
 use ::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::KubernetesProvider;
 use super::discovery::kind_of;
 use super::http::Call;
+use super::inhabited::is_being_deleted;
+use super::observe::is_namespace;
 use super::status::Refusal;
 use crate::providers::{DeleteRequest, Observed, ProviderError};
 use crate::resource::ResourceId;
@@ -24,6 +26,16 @@ impl KubernetesProvider {
             id: Box::new(id.clone()),
             message,
         })?;
+        if is_namespace(id)
+            && let Err(inhabited) = self.is_left(&discovery, id).await
+        {
+            // Where it is on its way out already, by whoever's wish, there is nothing to keep.
+            return match self.look_up(&discovery, &kind, id).await {
+                Observed::Present(live) if live.uid == request.uid && is_being_deleted(&live) => Ok(()),
+                Observed::Absent => Ok(()),
+                _ => Err(inhabited),
+            };
+        }
         let mut preconditions = json!({"uid": request.uid});
         if has_no_status(id) {
             preconditions["resourceVersion"] = json!(request.version);
@@ -55,8 +67,7 @@ impl KubernetesProvider {
                 return Err(ProviderError::Replaced(Box::new(id.clone())));
             }
             // A delete that was sent again, or somebody else's.
-            let is_going = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
-            if live.parse().is_ok_and(|object| is_going(&object)) {
+            if is_being_deleted(&live) {
                 return Ok(());
             }
         }

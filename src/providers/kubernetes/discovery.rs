@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::KubernetesProvider;
 use super::http::{Call, Http, HttpError, escape};
+use super::list::{ListError, METADATA};
 use super::status::Refusal;
 use crate::providers::{Kind, ProviderError};
 use crate::resource::ResourceId;
@@ -94,6 +95,14 @@ impl Discovery {
             }
             discovery.add(&answer.text).map_err(|error| error.during(&what))?;
         }
+        Ok(discovery)
+    }
+
+    /// What one document says, for tests.
+    #[cfg(test)]
+    pub(super) fn parse(text: &str) -> Result<Self, HttpError> {
+        let mut discovery = Self::default();
+        discovery.add(text)?;
         Ok(discovery)
     }
 
@@ -241,6 +250,21 @@ impl KubernetesProvider {
             None => self.discover().await.ok()?,
         };
         discovery.serves(group, kind)
+    }
+
+    /// Whether a kind is served that discovery does not name, by a request for its objects at `path`. An API server that is starting
+    /// names its own kinds first and those of CRDs some seconds later: until then it answers with 503, and with 404 only after.
+    pub(super) async fn serves_after_all(&self, path: &str) -> Result<bool, ListError> {
+        let call = Call {
+            accept: METADATA,
+            ..Call::get(format!("{path}?limit=1"))
+        };
+        let answer = self.http.send(call).await?;
+        match answer.status {
+            404 => Ok(false),
+            _ if answer.is_success() => Ok(true),
+            _ => Err(ListError::Refused(Refusal::of(&answer))),
+        }
     }
 
     /// What was discovered last, for a kind; asked anew where that is nothing, or lacks the kind (its CRD may have come

@@ -23,6 +23,8 @@ const WHAT: &str = "the leases of the daemons";
 const GROUP: &str = "coordination.k8s.io/v1";
 /// The annotation with the digest of the view that a holder acts on.
 const VIEW: &str = "fleetwright.dev/view";
+/// The annotation with the digest of the request to look at everything of which a holder has done its share in that view.
+const LOOKED: &str = "fleetwright.dev/looked";
 
 /// The Leases of one fleet on one API server.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Draft<'a> {
     pub transitions: u64,
     /// Digest of the view that the holder acts on.
     pub view: Option<&'a str>,
+    /// Digest of the request to look at everything of which the holder has done its share in that view.
+    pub looked: Option<&'a str>,
 }
 
 impl KubernetesProvider {
@@ -150,8 +154,10 @@ impl LeaseStore {
         if let Some(version) = version {
             metadata["resourceVersion"] = Value::from(version);
         }
-        if let Some(view) = draft.view {
-            metadata["annotations"] = json!({VIEW: view});
+        for (key, said) in [(VIEW, draft.view), (LOOKED, draft.looked)] {
+            if let Some(said) = said {
+                metadata["annotations"][key] = Value::from(said);
+            }
         }
         let micros = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
         let mut spec = json!({
@@ -200,6 +206,7 @@ fn record(body: &Value) -> Option<Record> {
             .filter(|text| !text.is_empty())
             .map(str::to_owned)
     };
+    let annotation = |key: &str| Some(body.pointer("/metadata/annotations")?.get(key)?.as_str()?.to_owned());
     let count = |key: &str| spec.and_then(|spec| spec.get(key)?.as_u64());
     Some(Record {
         name: metadata("name")?,
@@ -209,9 +216,8 @@ fn record(body: &Value) -> Option<Record> {
         duration: Duration::from_secs(count("leaseDurationSeconds").unwrap_or_default()),
         renewed: said("renewTime").unwrap_or_default(),
         transitions: count("leaseTransitions").unwrap_or_default(),
-        view: body
-            .pointer("/metadata/annotations")
-            .and_then(|annotations| Some(annotations.get(VIEW)?.as_str()?.to_owned())),
+        view: annotation(VIEW),
+        looked: annotation(LOOKED),
     })
 }
 
@@ -222,7 +228,7 @@ mod tests {
     #[test]
     fn a_lease_is_read_whoever_wrote_it() {
         let body = json!({
-            "metadata": {"name": "n", "uid": "u", "resourceVersion": "7", "annotations": {VIEW: "abc"}},
+            "metadata": {"name": "n", "uid": "u", "resourceVersion": "7", "annotations": {VIEW: "abc", LOOKED: "def"}},
             "spec": {"holderIdentity": "a-0", "leaseDurationSeconds": 15, "leaseTransitions": 2,
                      "renewTime": "2026-01-01T00:00:00.000000Z"},
         });
@@ -231,6 +237,7 @@ mod tests {
             (read.holder.as_deref(), read.view.as_deref()),
             (Some("a-0"), Some("abc"))
         );
+        assert_eq!(read.looked.as_deref(), Some("def"));
         assert_eq!((read.duration, read.transitions), (Duration::from_secs(15), 2));
         let released =
             json!({"metadata": {"name": "n", "uid": "u", "resourceVersion": "8"}, "spec": {"holderIdentity": ""}});

@@ -42,6 +42,11 @@ impl ListError {
             Self::Refused(refusal) => refusal.unknown("list", what),
         }
     }
+
+    /// Whether it takes a rule more.
+    pub(super) fn lacks_rights(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.lacks_rights())
+    }
 }
 
 #[derive(Deserialize)]

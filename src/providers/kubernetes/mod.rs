@@ -12,7 +12,8 @@
 //!   which an object that we made is absent.
 //! - **write**: one apply-patch, its precondition inside the document (see `write`); one JSON patch before it where
 //!   another tool's managedFields are taken over.
-//! - **delete**: one DELETE with the UID as precondition.
+//! - **delete**: one DELETE with the UID as precondition; before that of a Namespace, a LIST of metadata of each kind that
+//!   others may have there.
 //! - **watch**: a LIST of metadata, then a watch of it, for whoever stays.
 //!
 //! Requests that change nothing are sent again where they fail; writes only where they did not reach the server, or it says

@@ -238,6 +238,6 @@ fn namespaces_that(objects: &BTreeMap<ResourceId, Observed>, holds: impl Fn(&Obs
         .collect()
 }
 
-fn is_namespace(id: &ResourceId) -> bool {
+pub(super) fn is_namespace(id: &ResourceId) -> bool {
     id.group.is_empty() && id.kind == "Namespace"
 }

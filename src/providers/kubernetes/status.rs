@@ -154,6 +154,11 @@ impl Refusal {
         }
     }
 
+    /// Whether it takes a rule more, and nothing else.
+    pub(super) fn lacks_rights(&self) -> bool {
+        self.lacks_rights
+    }
+
     /// Why something can't be known, in one line.
     pub(super) fn unknown(&self, verb: &str, what: &str) -> String {
         if self.lacks_rights {

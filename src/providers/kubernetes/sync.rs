@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::KubernetesProvider;
 use super::http::{Answer, Call, HttpError, escape, gather};
 use super::inventory::{INVENTORY_NAMESPACE, label_value};
-use super::list::{self, ListError, METADATA};
+use super::list::{self, ListError};
 use super::status::Refusal;
 use super::write::manager_query;
 use crate::providers::ProviderError;
@@ -139,7 +139,10 @@ impl KubernetesProvider {
     {
         let is_served = async |kind: SyncKind| match self.serves(GROUP, kind.name()).await {
             Some(true) => Ok(true),
-            Some(false) => self.serves_after_all(kind).await,
+            Some(false) => {
+                let served = self.serves_after_all(&collection(kind)).await;
+                served.map_err(|error| error.unknown(kind.plural()))
+            }
             None => Err(format!("the server does not say whether it has {}", kind.name())),
         };
         let units = async {
@@ -161,25 +164,6 @@ impl KubernetesProvider {
                 units: units.unwrap_or_default(),
                 fleets: fleets.unwrap_or_default(),
             }),
-        }
-    }
-
-    /// Whether a kind is served that discovery does not name. An API server that is starting names its own kinds first and those
-    /// of CRDs some seconds later: until then it answers a request for them with 503, and with 404 only after.
-    async fn serves_after_all(&self, kind: SyncKind) -> Result<bool, String> {
-        let call = Call {
-            accept: METADATA,
-            ..Call::get(format!("{}?limit=1", collection(kind)))
-        };
-        let answer = self
-            .http
-            .send(call)
-            .await
-            .map_err(|error| ListError::from(error).unknown(kind.plural()))?;
-        match answer.status {
-            404 => Ok(false),
-            _ if answer.is_success() => Ok(true),
-            _ => Err(Refusal::of(&answer).unknown("list", kind.plural())),
         }
     }
 

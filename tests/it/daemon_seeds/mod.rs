@@ -26,6 +26,8 @@ struct Met {
     windows: usize,
     drifts: usize,
     kills: usize,
+    /// Namespaces that stayed for others' sake.
+    housed: usize,
     struck: u64,
 }
 
@@ -57,6 +59,8 @@ fn whatever_happens_the_last_good_revision_is_what_there_is_in_the_end() {
         assert!(sum(|met| met.windows as u64) > 0, "nothing was ever suspended: {met:?}");
         assert!(sum(|met| met.drifts as u64) > 0, "nothing ever drifted: {met:?}");
         assert!(sum(|met| met.kills as u64) > 0, "nobody was ever killed: {met:?}");
+        let housed = sum(|met| met.housed as u64);
+        assert!(housed > 0, "no namespace ever stayed for others' sake: {met:?}");
         assert!(sum(|met| met.struck) > 100, "faults hardly struck: {met:?}");
     }
 }

@@ -60,7 +60,8 @@ fn rights_that_are_missing_are_named() {
     for lacks in [
         "fail: no right to get, list, watch, create, patch, delete nodepools.hypershift.openshift.io",
         "fail: no right to get, create, patch, delete secrets pull-secret",
-        "fail: no right to get, list, create, update, delete configmaps in namespace fleetwright-system",
+        "fail: no right to get, create, update, delete configmaps in namespace fleetwright-system",
+        "fail: no right to list persistentvolumeclaims",
     ] {
         assert!(rights.iter().any(|right| right == lacks), "{lacks}: {rights:#?}");
     }
@@ -222,4 +223,61 @@ fn a_sandbox_has_all_that_the_demo_fleet_needs() {
     let ran = place.run(&["doctor", "--sandbox", "box", "-o", "json"]).exits(0);
     assert_eq!(findings(&ran, "credentials").len(), 2, "{}", ran.stdout);
     assert_eq!(findings(&ran, "connection").len(), 2, "{}", ran.stdout);
+}
+
+/// A Git server that lets nobody in.
+fn git_server() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).unwrap_or_default();
+            assert!(
+                read > 0 && request.starts_with(b"GET /fleet.git/info/refs"),
+                "another request"
+            );
+            let head = "www-authenticate: Basic realm=\"git\"\r\ncontent-length: 0\r\nconnection: close";
+            write!(stream, "HTTP/1.1 401 Unauthorized\r\n{head}\r\n\r\n").ok();
+        }
+    });
+    format!("http://{address}/fleet.git")
+}
+
+#[test]
+fn a_git_token_that_is_refused_is_told_with_what_to_do() {
+    let place = Workplace::new(&[]);
+    std::fs::write(place.path().join("token"), "a-token-of-yesterday\n").expect("a file");
+    let url = git_server();
+    let told = |more: &[&str]| {
+        let args = [&["doctor", "-o", "json", "--git", &url][..], more].concat();
+        let ran = shown(&args, place.run(&args)).exits(1);
+        assert!(
+            !ran.stdout.contains("yesterday") && !ran.stderr.contains("yesterday"),
+            "the token is shown"
+        );
+        let report = ran.json();
+        let found = list(&report["findings"]);
+        assert_eq!(found.len(), 1, "{report}");
+        assert_eq!(
+            (&found[0]["check"], &found[0]["verdict"]),
+            (&"git".into(), &"fail".into())
+        );
+        (text(&found[0]["message"]), text(&found[0]["hint"]))
+    };
+    let (message, hint) = told(&["--git-token-file", "token"]);
+    assert!(
+        message.contains("refuses the credentials") && message.contains("may read the repository"),
+        "{message}"
+    );
+    assert!(
+        hint.starts_with("make a token with leave to read this repository"),
+        "{hint}"
+    );
+    let (message, hint) = told(&[]);
+    assert!(message.contains("without credentials"), "{message}");
+    assert!(
+        hint.starts_with("--git-token-file or FLEETWRIGHT_GIT_TOKEN gives a token"),
+        "{hint}"
+    );
 }

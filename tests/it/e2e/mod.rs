@@ -1,6 +1,7 @@
 //! From fleet files to a real API server and back, by the program itself, as people and other programs run it.
 
 mod adopt;
+mod asked;
 mod before;
 mod canary;
 mod cap;

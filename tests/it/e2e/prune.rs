@@ -262,16 +262,28 @@ fn a_namespace_does_not_go_while_others_live_in_it() {
     theirs["metadata"] = serde_json::json!({"name": "theirs", "namespace": "clusters-housing"});
     theirs["status"].take();
     stage.login.kubectl_in(&["create", "-f", "-"], &theirs.to_string());
+    // Another has his database there, of kinds that the fleet has nothing to do with.
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": "clusters-housing"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
+    let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet",
+        "metadata": {"name": "database", "namespace": "clusters-housing"},
+        "spec": {"serviceName": "database", "selector": {"matchLabels": {"of": "others"}},
+            "template": {"metadata": {"labels": {"of": "others"}}, "spec": {"containers": [{"name": "c", "image": "example/c"}]}}}});
+    let all = json!({"apiVersion": "v1", "kind": "List", "items": [claim, set]});
+    stage.login.kubectl_in(&["create", "-f", "-"], &all.to_string());
     let before = stage.uids("housing");
     stage.without_cluster("housing");
     stage.fleet("  decommission: [{cluster: housing, reason: replaced}]");
     let mark = stage.login.mark();
     let refused = stage.run(&["apply", "--yes"]).exits(3);
-    assert!(
-        refused.stdout.contains("HostedCluster clusters-housing/theirs"),
-        "{}",
-        refused.stdout
-    );
+    for theirs in [
+        "HostedCluster clusters-housing/theirs",
+        "PersistentVolumeClaim clusters-housing/data",
+        "StatefulSet clusters-housing/database",
+    ] {
+        assert!(refused.stdout.contains(theirs), "{theirs}: {}", refused.stdout);
+    }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(stage.uids("housing"), before);
 
@@ -279,7 +291,17 @@ fn a_namespace_does_not_go_while_others_live_in_it() {
     stage.run(&["apply", "--yes", "--keep-going"]).exits(3);
     assert!(!stage.is_there("housing", "hostedcluster", "housing"));
     assert!(stage.is_there("housing", "hostedcluster", "theirs"));
+    assert!(stage.is_there("housing", "statefulset", "database"));
     stage.kubectl("housing", &["delete", "hostedcluster", "theirs"]);
+    stage.kubectl("housing", &["delete", "statefulset", "database"]);
+    stage.run(&["apply", "--yes"]).exits(3);
+    assert!(stage.is_there("housing", "persistentvolumeclaim", "data"));
+    stage.kubectl("housing", &["delete", "persistentvolumeclaim", "data", "--wait=false"]);
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    stage.kubectl(
+        "housing",
+        &["patch", "persistentvolumeclaim", "data", "--type=merge", "-p", free],
+    );
     stage.run(&["apply", "--yes"]).exits(0);
     let namespace = stage.login.get(&["namespace", "clusters-housing"]);
     assert!(namespace["metadata"]["deletionTimestamp"].is_string(), "{namespace}");

@@ -1,10 +1,18 @@
 //! A run for one management cluster of several: what it shares with others has one owner, and the others wait for it.
 
-use fleetwright::plan::ignore::Contested;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+use fleetwright::daemon::{self, Board, Directory, Pace, Telemetry};
+use fleetwright::fleet::model::DriftAction;
 use fleetwright::ops::{self, Access, Against, PlanOptions, Planned, Scope};
+use fleetwright::plan::ignore::Contested;
 use fleetwright::resource::Target;
+use fleetwright::sandbox::kubernetes::Resource;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::said::{Told, is_settled, text};
 use super::world::{NOW, World, hosted_clusters};
@@ -179,4 +187,164 @@ async fn a_network_is_written_by_the_one_that_owns_it_and_waited_for_by_the_othe
     converges(&world, "n").await;
     assert!(world.our_writes(made).is_empty(), "it wrote to what is not its own");
     assert!(is_settled(&plan(&world, "m").await));
+}
+
+/// A daemon for one management cluster.
+struct Keeping {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+    board: Arc<Board>,
+}
+
+impl Keeping {
+    fn on(world: &World, hub: &str) -> Self {
+        let access = Access {
+            management_clusters: vec![hub.to_owned()],
+            ..world.access.clone()
+        };
+        let board = Arc::<Board>::default();
+        let options = daemon::Options {
+            name: None,
+            taken: Arc::default(),
+            source: Arc::new(Directory {
+                path: world.place.fleet(),
+            }),
+            poll: Duration::from_secs(30),
+            pace: Pace::default(),
+            drift: DriftAction::Correct,
+            provider: None,
+            management_clusters: vec![hub.to_owned()],
+            holder: None,
+            concurrency: 8,
+            board: board.clone(),
+            bell: Arc::default(),
+            telemetry: Arc::new(Telemetry::new(access.metrics.clone())),
+            access,
+        };
+        let stop = CancellationToken::new();
+        Self {
+            task: tokio::spawn(daemon::run(options, stop.clone())),
+            stop,
+            board,
+        }
+    }
+
+    /// The units that it keeps.
+    fn units(&self) -> Vec<String> {
+        self.board.report().units.keys().cloned().collect()
+    }
+
+    async fn ends(self) {
+        self.stop.cancel();
+        self.task.await.expect("it ends by itself");
+    }
+}
+
+/// What is told of a cluster on a management cluster: its state, and the same for people; none where nothing is.
+async fn told(world: &World, hub: &str, cluster: &str) -> Option<(String, String)> {
+    let server = world.sandbox.cluster(hub).await.expect("the API server");
+    let syncs = Resource::new("fleetwright.dev", "v1alpha1", "clustersyncs");
+    let name = format!("acme.{cluster}");
+    let sync = server
+        .server()
+        .get(&syncs, "fleetwright-system", &name)
+        .expect("an answer")?;
+    let text = |field: &str| sync["status"][field].as_str().unwrap_or_default().to_owned();
+    Some((text("state"), text("message")))
+}
+
+/// Waits until the ClusterSync of a cluster says so.
+async fn says(world: &World, hub: &str, cluster: &str, state: &str) -> String {
+    let mut last = None;
+    for _ in 0..120 {
+        last = told(world, hub, cluster).await;
+        match &last {
+            Some((now, message)) if now == state => return message.clone(),
+            _ => world.pass(1).await,
+        }
+    }
+    panic!("{cluster} on {hub} is never {state}: {last:?}")
+}
+
+async fn control_plane(world: &World, hub: &str, cluster: &str) -> Option<Value> {
+    let server = world.sandbox.cluster(hub).await.expect("the API server");
+    let namespace = format!("clusters-{cluster}");
+    server
+        .server()
+        .get(&hosted_clusters(), &namespace, cluster)
+        .expect("an answer")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_daemon_of_another_management_cluster_waits_for_a_network_and_leaves_it_to_its_owner() {
+    let clusters = [
+        ("a", "  managementCluster: m\n  network: {shared: net}"),
+        ("b", "  managementCluster: n\n  network: {shared: net}"),
+    ];
+    let mut world = World::with_more(SHARED, &clusters).await;
+    let before = world.written();
+    let other = Keeping::on(&world, "n");
+    let message = says(&world, "n", "b", "Waiting").await;
+    assert!(message.contains("Subnet net-endpoint"), "{message}");
+    world.pass(60).await;
+    assert_eq!(says(&world, "n", "b", "Waiting").await, message);
+    let written = world.our_writes(before);
+    assert!(written.is_empty(), "it wrote to what is not its own: {written:#?}");
+    assert!(control_plane(&world, "n", "b").await.is_none());
+
+    // Its owner makes it; nobody tells the other one, who goes on by itself.
+    let owner = Keeping::on(&world, "m");
+    says(&world, "m", "a", "InSync").await;
+    says(&world, "n", "b", "InSync").await;
+    let a = control_plane(&world, "m", "a")
+        .await
+        .expect("the owner's control plane");
+    let b = control_plane(&world, "n", "b").await.expect("the other control plane");
+    let vcn = "/spec/platform/oci/networkConfig/vcn";
+    let id = a.pointer(vcn).map(Value::to_string).unwrap_or_default();
+    assert!(id.contains("ocid1.vcn."), "{a}");
+    assert_eq!(a.pointer(vcn), b.pointer(vcn));
+    world.made_once();
+    assert!(owner.units().contains(&"network net".to_owned()), "{:?}", owner.units());
+    assert!(
+        !other.units().contains(&"network net".to_owned()),
+        "{:?}",
+        other.units()
+    );
+    let on_n = told(&world, "n", "a").await;
+    assert!(on_n.is_none(), "{on_n:?}");
+
+    // Its own cluster goes while the owner is away: the network is not its to take down, nor to keep in order.
+    owner.ends().await;
+    let living = world.sandbox.oci().living();
+    let made = world.written();
+    world.place.remove("clusters/b.yaml");
+    world.fleet(&format!(
+        "  decommission: [{{cluster: b, reason: it was a test}}]\n{SHARED}"
+    ));
+    for _ in 0..120 {
+        if control_plane(&world, "n", "b").await.is_none() {
+            break;
+        }
+        world.pass(1).await;
+    }
+    assert!(control_plane(&world, "n", "b").await.is_none(), "it stays");
+    world.pass(60).await;
+    let written = world.our_writes(made);
+    assert!(written.is_empty(), "it wrote to what is not its own: {written:#?}");
+    for kind in ["Vcn", "Subnet", "RouteTable", "SecurityList"] {
+        assert_eq!(world.sandbox.oci().living().get(kind), living.get(kind), "{kind}");
+    }
+
+    // The owner finds all as it left it.
+    let owner = Keeping::on(&world, "m");
+    says(&world, "m", "a", "InSync").await;
+    world.pass(10).await;
+    assert_eq!(
+        told(&world, "m", "a").await.map(|(state, _)| state).as_deref(),
+        Some("InSync")
+    );
+    assert!(world.our_writes(made).is_empty(), "{:#?}", world.our_writes(made));
+    owner.ends().await;
+    other.ends().await;
 }

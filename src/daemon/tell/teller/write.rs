@@ -166,10 +166,7 @@ impl Teller {
         let after = {
             let board = self.desk.board();
             let here = self.here(round, &board);
-            // An answer counts what it began, so that is written first.
-            let is_all_written = self.units.values().all(|slot| slot.pacer.due().is_none());
-            let handled = self.handled.as_deref().filter(|_| is_all_written);
-            let about = (suspension, handled);
+            let about = (suspension, self.handled.as_deref());
             let name = round.loaded.fleet.name.as_str();
             compose::fleet(
                 &record.status,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use fleetwright::resource::INHABITANTS;
 use serde_json::{Value, json};
 
 use super::right::{Right, bound, create, rights, takes_effect};
@@ -12,20 +13,20 @@ use crate::e2e::sync::events;
 use crate::e2e::{Stage, list, namespace, shown, text};
 
 /// A user who has all rights but one.
-struct Without {
+pub(super) struct Without {
     right: Right,
     kubeconfig: PathBuf,
 }
 
 /// The users that nothing was shown of yet.
-struct Lacking {
+pub(super) struct Lacking {
     stage: Stage,
     rights: Vec<Right>,
     left: Vec<Without>,
 }
 
 const LACKS: &[&str] = &["no right to", "says 403"];
-const APPLY: &[&str] = &["apply", "--yes"];
+pub(super) const APPLY: &[&str] = &["apply", "--yes"];
 /// What is waited for comes far sooner.
 const CEILING: Duration = Duration::from_secs(120);
 const HOME: &str = "fleetwright-system";
@@ -34,13 +35,13 @@ const INSIDE: [&str; 3] = ["nodepools", "hostedclusters", "secrets"];
 const SYNCS: [&str; 2] = ["clustersyncs", "fleetstatuses"];
 
 impl Lacking {
-    /// One user for each right. They are the administrator, who speaks for somebody else.
-    fn new(stage: Stage) -> Self {
+    /// One user for each right that is chosen, who has all others. They are the administrator, who speaks for somebody else.
+    pub(super) fn new(stage: Stage, chosen: impl Fn(&Right) -> bool) -> Self {
         let rights = rights(&print(&stage, &[]));
         let mut documents = Vec::new();
         let mut questions = Vec::new();
         let mut left = Vec::new();
-        for (i, right) in rights.iter().enumerate() {
+        for (i, right) in rights.iter().enumerate().filter(|(_, right)| chosen(right)) {
             let user = format!("{}-without-{i}", stage.name);
             let others: Vec<&Right> = rights.iter().filter(|other| *other != right).collect();
             documents.extend(bound(&user, &others));
@@ -56,13 +57,18 @@ impl Lacking {
         Self { stage, rights, left }
     }
 
+    /// Those of which nothing was shown.
+    pub(super) fn rest(&self) -> Vec<&Right> {
+        self.left.iter().map(|without| &without.right).collect()
+    }
+
     fn take(&mut self, chosen: impl Fn(&Right) -> bool) -> Vec<Without> {
         self.left.extract_if(.., |without| chosen(&without.right)).collect()
     }
 
     /// Runs the program without each of some rights, which it must say; makes things ready before.
     #[track_caller]
-    fn miss(&mut self, args: &[&str], chosen: impl Fn(&Right) -> bool, ready: impl Fn(&Stage)) {
+    pub(super) fn miss(&mut self, args: &[&str], chosen: impl Fn(&Right) -> bool, ready: impl Fn(&Stage)) {
         let chosen = self.take(chosen);
         assert!(!chosen.is_empty(), "no such right for {args:?}");
         for Without { right, kubeconfig } in chosen {
@@ -81,7 +87,7 @@ impl Lacking {
 
     /// Runs a daemon without each of some rights, which it must say.
     #[track_caller]
-    fn daemon_says(
+    pub(super) fn daemon_says(
         &mut self,
         words: &[&str],
         chosen: impl Fn(&Right) -> bool,
@@ -136,7 +142,7 @@ fn without_lease(stage: &Stage) {
 #[test]
 fn without_any_one_of_them_something_fails() {
     let Some(stage) = stage("lacking") else { return };
-    let mut lacking = Lacking::new(stage);
+    let mut lacking = Lacking::new(stage, |_| true);
     looking(&mut lacking);
     making(&mut lacking);
     pruning(&mut lacking);
@@ -145,8 +151,15 @@ fn without_any_one_of_them_something_fails() {
     ending(&mut lacking);
     let asks = |right: &Right| right.is("selfsubjectaccessreviews", "create") || right.is("/version", "get");
     lacking.miss(&["doctor"], asks, |_| {});
-    let rest: Vec<&Right> = lacking.left.iter().map(|without| &without.right).collect();
+    let rest = lacking.rest();
     assert!(rest.is_empty(), "rights that no call needs: {rest:?}");
+}
+
+/// Whether it is one by which alone others are seen who live in a namespace of the fleet's.
+fn is_of_others(right: &Right) -> bool {
+    let own = ["configmaps", "hostedclusters", "nodepools"];
+    let mut others = INHABITANTS.iter().filter(|one| !own.contains(&one.plural));
+    others.any(|one| right.is(one.plural, "list"))
 }
 
 /// Nothing of the fleet is there yet, so that what is in no namespace is looked for by its name.
@@ -154,7 +167,8 @@ fn looking(lacking: &mut Lacking) {
     let looks = |right: &Right| {
         let serves = right.resource.starts_with('/') && right.resource != "/version";
         let by_name = right.verb == "get" && ["namespaces", "priorityclasses"].contains(&right.resource.as_str());
-        serves || by_name || (right.verb == "list" && !["leases", "secrets"].contains(&right.resource.as_str()))
+        let lists = right.verb == "list" && !["leases", "secrets"].contains(&right.resource.as_str());
+        serves || by_name || (lists && !is_of_others(right))
     };
     lacking.miss(&["plan"], looks, |_| {});
 }
@@ -314,6 +328,18 @@ fn ending(lacking: &mut Lacking) {
         );
     }
     lacking.stage.without_cluster("lacking-two");
+    // Whoever can't see who else lives there leaves the namespace, and says which right that takes.
+    for without in lacking.take(is_of_others) {
+        let two = "decommission: [{cluster: lacking-two, reason: a test}]";
+        lacking.stage.fleet(&format!("  limits: {{deletes: 100}}\n  {two}"));
+        with_priority(&lacking.stage, true);
+        let planned = acting(&mut lacking.stage, &without.kubeconfig, |stage| stage.run(&["plan"]));
+        let words = format!(
+            "who lives there is not known: no right to list {} (`fleetwright rbac` prints the rules)",
+            without.right.resource
+        );
+        assert!(planned.exits(1).stdout.contains(&words), "{words}");
+    }
     for resource in ["nodepools", "hostedclusters", "secrets", "namespaces"] {
         lacking.miss(
             APPLY,

@@ -1,6 +1,7 @@
 //! The rights that `rbac` prints: with them all goes well, and without any one of them something doesn't.
 
 mod lacking;
+mod oci;
 mod right;
 
 use std::path::Path;
