@@ -113,6 +113,15 @@ pub(super) fn run(args: &Args, _: &Global, printer: &Printer) -> anyhow::Result<
             say_moved(&standing.moved, printer);
             return Ok(Exit::Refused);
         }
+        if standing.follow > 0 {
+            runtime.block_on(options.against.close())?;
+            printer.note(&format!(
+                "this plan has been applied; what it showed as later steps of upgrades ({}) has its turn now, by a plan of its own \
+                 or `apply --wait`",
+                standing.follow
+            ));
+            return Ok(Exit::Done);
+        }
         match (standing.open, standing.done) {
             (0, 0) => printer.note("nothing of this plan goes ahead"),
             (0, _) => printer.note("this plan has been applied: nothing of it is left to do"),

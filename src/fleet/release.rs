@@ -28,7 +28,10 @@ pub(super) fn control_plane(
         return release(node.as_str()?, merged, node.place, problems);
     }
     match ring(merged, index, problems) {
-        Some((ring, place)) => release(&ring.control_plane, merged, place, problems),
+        Some((ring, place)) => {
+            let place = typed_in(merged, index, "controlPlane").unwrap_or(place);
+            release(&ring.control_plane, merged, place, problems)
+        }
         None => {
             if merged.settings.ring.is_none() {
                 let problem = Diagnostic::new(Code::MissingKey, "this cluster has neither a `version` nor a `ring`")
@@ -46,12 +49,16 @@ pub(super) fn pools(merged: &Merged, index: &Index<'_>, problems: &mut Problems<
         return release(node.as_str()?, merged, node.place, problems);
     }
     let (ring, place) = ring(merged, index, &mut problems.fresh(None))?;
-    release(
-        ring.pools.as_deref().unwrap_or(&ring.control_plane),
-        merged,
-        place,
-        problems,
-    )
+    let Some(pools) = &ring.pools else {
+        return release(&ring.control_plane, merged, place, &mut problems.fresh(None));
+    };
+    let place = typed_in(merged, index, "pools").unwrap_or(place);
+    release(pools, merged, place, problems)
+}
+
+/// Where the `Release` document says what a cluster's ring runs.
+fn typed_in(merged: &Merged, index: &Index<'_>, key: &str) -> Option<Place> {
+    Some(ring_in_force(&merged.node, index)?.get(key)?.place)
 }
 
 /// What the control plane goes through on its way to that, the lowest first.

@@ -87,6 +87,9 @@ pub struct SavedChange {
     pub action: Action,
     /// Whether it was to go ahead.
     pub goes_ahead: bool,
+    /// Whether it was shown as a step that an upgrade takes later.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub follows: bool,
     /// UID or OCID of what was there.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub uid: Option<String>,
@@ -178,6 +181,8 @@ pub struct Standing {
     pub done: usize,
     /// Objects that are still to be changed.
     pub open: usize,
+    /// Objects whose turn in an upgrade has come since: they were shown as later steps, and agreed to is what was to be done at once.
+    pub follow: usize,
 }
 
 impl SavedPlan {
@@ -248,6 +253,7 @@ impl SavedPlan {
             .map(|change| ((&change.unit, &change.id), change))
             .collect();
         let mut known = BTreeSet::new();
+        let mut following = Vec::new();
         for before in &self.changes {
             let key = (&before.unit, &before.object);
             known.insert(key);
@@ -266,6 +272,16 @@ impl SavedPlan {
                 standing.done += usize::from(before.goes_ahead);
                 continue;
             }
+            if before.follows && change.goes_ahead() {
+                let in_turn = SavedChange {
+                    goes_ahead: true,
+                    ..before.clone()
+                };
+                if difference(&in_turn, change, &self.salt).is_none() {
+                    following.push(before.object.clone());
+                    continue;
+                }
+            }
             match difference(before, change, &self.salt) {
                 Some(how) => standing.moved.push(Moved::Object {
                     object: Box::new(before.object.clone()),
@@ -273,6 +289,15 @@ impl SavedPlan {
                 }),
                 None => standing.open += usize::from(change.goes_ahead()),
             }
+        }
+        if standing.open == 0 && standing.moved.is_empty() {
+            standing.follow = following.len();
+        } else {
+            let moved = following.into_iter().map(|object| Moved::Object {
+                object: Box::new(object),
+                how: "its turn in an upgrade has come: nobody has agreed to it yet".to_owned(),
+            });
+            standing.moved.extend(moved);
         }
         for change in &fresh.changes {
             if change.goes_ahead() && !known.contains(&(&change.unit, &change.id)) {
@@ -302,6 +327,7 @@ fn saved(change: &Change, salt: &str) -> SavedChange {
         object: change.id.clone(),
         action: change.action,
         goes_ahead: change.goes_ahead(),
+        follows: change.follows(),
         uid: change.precondition.as_ref().map(|there| there.uid.clone()),
         seen: change.seen.map(|seen| salted(salt, &json!(seen))),
         version: of_secret(&change.precondition).map(|there| there.version),
@@ -450,18 +476,16 @@ mod tests {
         assert_eq!(
             standing,
             Standing {
-                moved: Vec::new(),
-                done: 0,
-                open: 1
+                open: 1,
+                ..Standing::default()
             }
         );
         let standing = saved.standing(&plan(Vec::new()));
         assert_eq!(
             standing,
             Standing {
-                moved: Vec::new(),
                 done: 1,
-                open: 0
+                ..Standing::default()
             }
         );
     }
@@ -512,9 +536,8 @@ mod tests {
         assert_eq!(
             standing,
             Standing {
-                moved: Vec::new(),
                 done: 1,
-                open: 0
+                ..Standing::default()
             }
         );
     }
@@ -526,6 +549,22 @@ mod tests {
         let saved = keep(vec![refused.clone()]);
         assert_eq!(says(&saved, vec![refused]), Vec::<String>::new());
         assert!(says(&saved, vec![update(3, "kubectl")])[0].contains("nobody has agreed to it yet"));
+    }
+
+    #[test]
+    fn a_step_whose_turn_has_come_is_another_plan_s() {
+        let mut later = update(3, "kubectl");
+        let after = "its control plane".to_owned();
+        later.blocks.push(Block::Upgrade { after });
+        let mut first = change("a", "HostedCluster", "a", Action::Update);
+        let saved = keep(vec![first.clone(), later.clone()]);
+        let due = update(3, "kubectl");
+        let standing = saved.standing(&plan(vec![due.clone()]));
+        assert_eq!((standing.follow, standing.done, standing.moved.len()), (1, 1, 0));
+        // Another than the one that was shown, or beside what is still to be done, it is nobody's.
+        assert_eq!(says(&saved, vec![update(4, "kubectl")]).len(), 1);
+        first.blocks.clear();
+        assert!(says(&saved, vec![first, due])[0].contains("its turn in an upgrade has come"));
     }
 
     #[test]

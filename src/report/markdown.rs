@@ -58,7 +58,7 @@ impl Comment<'_> {
         let mut text = format!("{}\n", marker(self.fleet));
         // Writing to a String can't fail.
         let _ = self.write(&mut text, plan);
-        ended(&seen(text), self.verdict)
+        ended(&text, self.verdict)
     }
 
     fn write(&self, out: &mut String, plan: &Plan) -> std::fmt::Result {
@@ -312,7 +312,7 @@ fn fence(text: &str) -> String {
 
 /// A word in code.
 fn code(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text: String = seen(text.to_owned()).chars().filter(|c| !c.is_control()).collect();
     let fence = "`".repeat(text.split(|c| c != '`').map(str::len).max().unwrap_or_default() + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() {
         " "
@@ -329,7 +329,7 @@ fn line(text: &str) -> String {
 
 fn line_of(text: &str, longest: usize) -> String {
     let mut plain = String::new();
-    for c in text.chars() {
+    for c in seen(text.to_owned()).chars() {
         if plain.len() >= longest {
             plain.push('…');
             break;
@@ -342,7 +342,7 @@ fn line_of(text: &str, longest: usize) -> String {
 /// A sentence: it begins no list, mentions nobody, holds no markup.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
-    text.chars().for_each(|c| push_plain(&mut plain, c));
+    seen(text.to_owned()).chars().for_each(|c| push_plain(&mut plain, c));
     plain
 }
 
@@ -424,6 +424,12 @@ mod tests {
         assert!(text.contains("`````text\n"), "{text}");
         assert!(text.contains("&lt;img src=x&gt; \\*not\\* @\u{200b}octocat"), "{text}");
         assert!(!text.contains("\n# b"), "{text}");
+
+        // Nor is anything turned around, or hidden.
+        let mut turned = change("a", "ConfigMap", "a", Action::Update);
+        turned.fields.push(field("x", "a\u{202e}b\u{200b}c"));
+        let text = COMMENT.render(&plan_of(vec![turned]));
+        assert!(text.contains("a\\u{202e}b\\u{200b}c"), "{text}");
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl PlanText {
     fn unit(&self, plan: &Plan, changes: &[Change]) -> String {
         let mut out = String::new();
         let _ = self.changes(&mut out, plan, changes);
-        out
+        seen(out)
     }
 
     /// Each change, and what it costs. What is just as with the change before is said once.
