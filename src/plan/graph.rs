@@ -29,7 +29,8 @@ fn ring(ids: &[ResourceId]) -> String {
 /// How late a kind is made and how early it is deleted: what holds others comes first. Networks outlive what is in them.
 pub(super) fn rank(id: &ResourceId) -> u8 {
     match (&id.target, id.kind.as_str()) {
-        (Target::Oci, "Vcn" | "Drg") => 0,
+        // An address is held by the gateway that has it.
+        (Target::Oci, "Vcn" | "Drg" | "PublicIp") => 0,
         (
             Target::Oci,
             "InternetGateway"
@@ -209,6 +210,17 @@ mod tests {
         changes[2].id.namespace = None;
         changes[0].depends_on = vec![changes[1].id.clone()];
         assert_eq!(order(&changes), [["clusters-a"], ["a"], ["a-x"]]);
+    }
+
+    #[test]
+    fn what_holds_another_in_oci_goes_before_it() {
+        let rank_of = |kind: &str| rank(&crate::resource::reference::oci_id(kind, "x"));
+        for kind in crate::resource::oci::KINDS {
+            let own = |blocker: &&&str| **blocker != kind.name && crate::resource::oci::kind(blocker).is_some();
+            for blocker in kind.blocked_by.iter().filter(own) {
+                assert!(rank_of(blocker) > rank_of(kind.name), "{blocker} holds {}", kind.name);
+            }
+        }
     }
 
     #[test]

@@ -77,3 +77,63 @@ fn what_is_let_go_of_and_still_there_is_warned_of() {
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     assert!(!ran.stderr.contains("cluster gone"), "{}", ran.stderr);
 }
+
+/// Lets go of a cluster of the demo fleet; its document is taken out.
+fn without(place: &Workplace, cluster: &str, file: &str) {
+    let whole = std::fs::read_to_string(place.fleet().join(file)).expect("the file");
+    let is_it = |document: &&str| document.contains(&format!("metadata: {{name: {cluster}}}"));
+    let kept: Vec<&str> = whole.split("---\n").filter(|document| !is_it(document)).collect();
+    assert!(kept.len() < whole.split("---\n").count(), "{cluster} is in {file}");
+    place.write(file, &kept.join("---\n"));
+    let list = format!("  decommission: [{{cluster: {cluster}, reason: over}}]\n  limits: {{deletes: 60}}\n");
+    edit(place, "fleet.yaml", "  limits: {deletes: 2}\n", &list);
+    place.run(&["lock"]).exits(0);
+}
+
+/// The address of its NAT gateway is the fleet's own, and is held until that has gone.
+#[test]
+fn a_cluster_with_a_reserved_address_goes_with_all_of_its_network() {
+    let place = committed();
+    place.run(&["apply", "--sandbox", "--yes", "--quiet"]).exits(0);
+    without(&place, "search", "clusters/prod.yaml");
+    let ran = place.run(&["apply", "--sandbox", "--yes", "--wait"]);
+    assert!(!ran.stdout.contains("failed"), "{}{}", ran.stdout, ran.stderr);
+    ran.exits(0);
+    let ran = place.run(&["plan", "--sandbox"]).exits(0);
+    assert!(!ran.stdout.contains("search-nat"), "{}", ran.stdout);
+}
+
+/// Of a network that a control plane can't move to, its pools are kept out, also where the rest goes ahead.
+#[test]
+fn pools_do_not_move_to_a_network_without_their_control_plane() {
+    let place = committed();
+    place.run(&["apply", "--sandbox", "--yes", "--quiet"]).exits(0);
+    let networks = std::fs::read_to_string(place.fleet().join("networks.yaml")).expect("the file");
+    let shared = networks
+        .split("---\n")
+        .find(|document| document.contains("name: iad-shared"))
+        .expect("the network");
+    place.write("more.yaml", &shared.replace("iad-shared", "iad-two"));
+    let stage = std::fs::read_to_string(place.fleet().join("clusters/stage.yaml")).expect("the file");
+    assert!(stage.contains("orders-stage: {"), "{stage}");
+    place.write(
+        "clusters/stage.yaml",
+        &stage.replace("orders-stage: {", "orders-stage: {network: {shared: iad-two}, "),
+    );
+    place.run(&["lock"]).exits(0);
+    let plan = place.run(&["plan", "--sandbox", "-o", "json"]).exits(3).json();
+    let changes = plan["changes"].as_array().expect("changes").iter();
+    let of_cluster: Vec<_> = changes
+        .filter(|change| change["unit"]["name"] == "orders-stage")
+        .collect();
+    assert!(
+        of_cluster.iter().any(|change| change["object"]["kind"] == "NodePool"),
+        "{plan}"
+    );
+    for change in of_cluster {
+        assert_eq!(
+            change["waits"][0]["message"], "refused by the guard `immutable`",
+            "{change}"
+        );
+    }
+}

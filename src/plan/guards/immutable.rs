@@ -143,12 +143,13 @@ impl Guard for Immutable {
         for ((unit, fields, lift), covered) in &refused {
             let mut objects: Vec<ResourceId> = covered.iter().map(|change| change.id.clone()).collect();
             let mut message = format!("{} can't be changed in place: {}", named(&objects), fields.join(", "));
-            if fields.iter().any(|field| OF_ALL.contains(field)) && moved.insert(unit) {
+            let is_of_all = |change: &&&Change| fields.iter().any(|field| is_of_all(&change.id.kind, field));
+            if covered.iter().any(|change| is_of_all(&change)) && moved.insert(unit) {
                 let others = network(changes, unit).filter(|id| !all.contains(id));
                 let before = objects.len();
                 objects.extend(others.cloned());
                 if objects.len() > before {
-                    message.push_str("; without it the rest of its network stays as it is");
+                    message.push_str("; without it the rest of its network, and what stands in it, stays as it is");
                 }
             }
             let held: BTreeSet<&ResourceId> = held_on_to(covered, &going).filter(|id| !objects.contains(id)).collect();
@@ -209,6 +210,16 @@ const OF_ALL: [&str; 6] = [
     ".spec.prohibitPublicIpOnVnic",
 ];
 
+/// Whether the rest follows from a field: where a control plane stands, its pools and its network do.
+fn is_of_all(kind: &str, field: &str) -> bool {
+    let stands = match kind {
+        "HostedCluster" => is_within(field, ".spec.platform"),
+        "OCICluster" | "OCIManagedCluster" => INFRASTRUCTURE.iter().any(|of| is_within(field, of)),
+        _ => false,
+    };
+    stands || OF_ALL.contains(&field)
+}
+
 /// Whether a subnet would have other addresses, and not more or fewer of those that it has: what has one of them keeps it.
 fn moves(change: &Change, diff: &FieldDiff) -> bool {
     let block = |value: &Option<Value>| -> Option<IpNet> { value.as_ref()?.as_str()?.parse().ok() };
@@ -219,11 +230,17 @@ fn moves(change: &Change, diff: &FieldDiff) -> bool {
     is_block && !before.contains(&after) && !after.contains(&before)
 }
 
-/// What would be changed of a unit's network by the same edit.
+/// What would be changed of a unit's network by the same edit, and of its pools where that has to do with where they stand.
 fn network<'a>(changes: &'a [Change], unit: &UnitId) -> impl Iterator<Item = &'a ResourceId> {
+    let stands = |change: &Change| {
+        let mut fields = change.fields.iter();
+        let is_elsewhere =
+            change.action == Action::Create || fields.any(|diff| is_within(&diff.field, ".spec.platform"));
+        change.id.kind == "NodePool" && is_elsewhere
+    };
     let of_it = changes.iter().filter(move |change| {
         change.unit == *unit
-            && change.id.target == Target::Oci
+            && (change.id.target == Target::Oci || stands(change))
             && change.goes_ahead()
             && matches!(change.reason, Reason::New | Reason::Changed | Reason::Removed)
     });
@@ -282,6 +299,32 @@ mod tests {
             let objects: usize = refusals.iter().map(|refusal| refusal.objects.len()).sum();
             assert_eq!(objects, refused, "{refusals:?}");
         }
+    }
+
+    #[test]
+    fn nothing_leaves_the_place_that_its_control_plane_can_not_leave() {
+        let mut vcn = update("Vcn", ".spec.compartmentId");
+        vcn.id.target = Target::Oci;
+        let changes = |of_cluster: &str| {
+            [
+                update("HostedCluster", of_cluster),
+                update("NodePool", ".spec.platform.oci.subnet.ocid"),
+                change("a", "NodePool", "new", Action::Create),
+                vcn.clone(),
+                update("NodePool", ".spec.replicas"),
+            ]
+        };
+        let world = World::new();
+        for of_cluster in [
+            ".spec.platform.oci.networkConfig.vcn.ocid",
+            ".spec.platform.oci.compartment",
+        ] {
+            let refusals = world.check(&Immutable, &changes(of_cluster));
+            let objects: usize = refusals.iter().map(|refusal| refusal.objects.len()).sum();
+            assert_eq!(objects, 4, "{refusals:?}");
+            assert!(refusals[0].message.ends_with("stays as it is"), "{refusals:?}");
+        }
+        assert!(world.check(&Immutable, &changes(".spec.autoscaling")).is_empty());
     }
 
     #[test]

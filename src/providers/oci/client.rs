@@ -26,7 +26,7 @@ use super::error::OciError;
 use super::identity::Identity;
 use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
-use super::storm::{Plight, Storms};
+use super::storm::{NotAsked, Plight, Storms};
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
 use crate::metrics::Registry;
@@ -246,6 +246,14 @@ impl Client {
                 .unwrap_or_default(),
             region: call.place.region.clone(),
         };
+        if request.is_read() && patience == Patience::Settled && inner.storms.is_silent(&purse) {
+            let region = purse.region;
+            return Err(OciError::Transport {
+                operation,
+                sent: false,
+                source: Box::new(NotAsked { region }),
+            });
+        }
         inner.take(&purse).await;
         let mut progress = Progress::default();
         let attempts = inner.attempts(
@@ -258,13 +266,18 @@ impl Client {
         );
         match tokio::time::timeout(deadline, attempts).await {
             Ok(result) => result,
-            Err(_) => Err(OciError::Deadline {
-                operation,
-                deadline,
-                attempts: progress.tries.attempts,
-                sent: progress.sent,
-                source: progress.failed.map(Box::new),
-            }),
+            Err(_) => {
+                if request.is_read() {
+                    inner.storms.begin(&purse, Plight::Silence);
+                }
+                Err(OciError::Deadline {
+                    operation,
+                    deadline,
+                    attempts: progress.tries.attempts,
+                    sent: progress.sent,
+                    source: progress.failed.map(Box::new),
+                })
+            }
         }
     }
 }
@@ -332,8 +345,11 @@ impl Inner {
             };
             let plight = match &error {
                 OciError::Transport { .. } if request.is_read() => Some(Plight::Silence),
-                error if error.status() == Some(429) => Some(Plight::TooMany),
-                _ => None,
+                error => match error.status() {
+                    Some(429) => Some(Plight::TooMany),
+                    Some(500 | 502..=504) if request.is_read() => Some(Plight::Silence),
+                    _ => None,
+                },
             };
             if error.status().is_some() && plight.is_none() {
                 self.storms.end(purse);
@@ -359,8 +375,7 @@ impl Inner {
                 // A pause beyond the deadline ends in a word that says less than this error does.
                 let pause = pause.filter(|pause| Instant::now() + *pause < until);
                 let attempts = progress.tries.attempts;
-                let is_worth_it = |plight| self.storms.allow(purse, attempts, plight);
-                let Some(pause) = pause.filter(|_| plight.is_none_or(is_worth_it)) else {
+                let Some(pause) = pause.filter(|_| plight.is_none() || self.storms.allow(purse, attempts)) else {
                     if let Some(plight) = plight {
                         self.storms.begin(purse, plight);
                     }

@@ -224,6 +224,34 @@ async fn a_call_ends_at_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_hangs_or_only_fails_is_waited_for_once() {
+    let hangs = Script::new(|n, _| if n > 3 { answer(200, &[], &json!([])) } else { None });
+    let fails = Script::new(|n, _| match n {
+        1..=8 => refusal(503, "ServiceUnavailable", &[]),
+        _ => answer(200, &[], &json!([])),
+    });
+    for script in [hangs, fails] {
+        let mut options = script.options();
+        options.deadline = Duration::from_secs(70);
+        options.attempt_timeout = Duration::from_secs(30);
+        let client = Client::new(options);
+        client.call(call(Method::GET, "/vcns")).await.expect_err("it failed");
+        let begun = Instant::now();
+        let error = client.call(call(Method::GET, "/subnets")).await.expect_err("it failed");
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let said = fleetwright::report::chain(&error);
+        assert!(said.contains("was not asked: it did not answer moments ago"), "{said}");
+        // After a while it is asked again.
+        let mut answered = false;
+        for _ in 0..20 {
+            tokio::time::advance(Duration::from_secs(20)).await;
+            answered |= client.call(call(Method::GET, "/vcns")).await.is_ok();
+        }
+        assert!(answered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn lists_go_to_their_end() {
     let script = Script::new(|n, _| match n {
         1 => answer(200, &[("opc-next-page", "p 2")], &json!([1, 2])),
