@@ -64,9 +64,11 @@ async fn a_public_network_does_not_become_half_a_private_one() {
     world.cluster("a", "  network: {preset: hosted-private}");
     let planned = world.plan().await;
     let refusals = &planned.plan.refusals;
-    let refusal = refusals
-        .iter()
-        .find(|refusal| refusal.message.contains("rest of its network stays as it is"));
+    let refusal = refusals.iter().find(|refusal| {
+        refusal
+            .message
+            .contains("rest of its network, and what stands in it, stays as it is")
+    });
     let refusal = refusal.unwrap_or_else(|| panic!("{}", text(&planned)));
     let of = |kind: &str| refusal.objects.iter().any(|id| id.kind == kind);
     assert!(of("Subnet") && of("InternetGateway"), "{:#?}", refusal.objects);
