@@ -26,7 +26,8 @@ use super::error::OciError;
 use super::identity::Identity;
 use super::retry::{self, Patience, Policy, Tries};
 use super::sign::Signer;
-use super::storm::{NotAsked, Plight, Storms};
+use super::silence::{Asked, NotAsked, Silences, is_silence};
+use super::storm::Storms;
 use super::transport::NotSent;
 use super::wire::{self, REQUEST_ID};
 use crate::metrics::Registry;
@@ -101,6 +102,7 @@ struct Inner {
     now: Now,
     counter: Counter,
     storms: Storms,
+    silences: Silences,
     /// How far OCI's clock is ahead of ours, by the last answer.
     ahead: Mutex<Option<SignedDuration>>,
     metrics: Arc<Registry>,
@@ -138,6 +140,7 @@ impl Client {
             now: options.now,
             counter: Counter::default(),
             storms: Storms::default(),
+            silences: Silences::default(),
             ahead: Mutex::default(),
             metrics: options.metrics,
         }))
@@ -246,20 +249,20 @@ impl Client {
                 .unwrap_or_default(),
             region: call.place.region.clone(),
         };
-        if request.is_read() && patience == Patience::Settled && inner.storms.is_silent(&purse) {
-            let region = purse.region;
+        let asked = (purse, call.service);
+        if request.is_read() && patience == Patience::Settled && inner.silences.is_certain(&asked) {
             return Err(OciError::Transport {
                 operation,
                 sent: false,
-                source: Box::new(NotAsked { region }),
+                source: Box::new(NotAsked(call.place.region.clone())),
             });
         }
-        inner.take(&purse).await;
+        inner.take(&asked.0).await;
         let mut progress = Progress::default();
         let attempts = inner.attempts(
             &request,
             identity,
-            &purse,
+            &asked,
             patience,
             Instant::now() + deadline,
             &mut progress,
@@ -268,7 +271,7 @@ impl Client {
             Ok(result) => result,
             Err(_) => {
                 if request.is_read() {
-                    inner.storms.begin(&purse, Plight::Silence);
+                    inner.silences.begin(&asked);
                 }
                 Err(OciError::Deadline {
                     operation,
@@ -325,12 +328,12 @@ impl Inner {
         self: &Arc<Self>,
         request: &Arc<Request>,
         identity: &Identity,
-        purse: &Purse,
+        asked: &Asked,
         patience: Patience,
         until: Instant,
         progress: &mut Progress,
     ) -> Result<Answer, OciError> {
-        let call = &request.call;
+        let (call, (purse, _)) = (&request.call, asked);
         let mut asked_again = false;
         loop {
             progress.tries.attempts += 1;
@@ -339,20 +342,18 @@ impl Inner {
             let error = match self.attempt(request, &signer, progress).instrument(span).await {
                 Ok(answer) => {
                     self.storms.end(purse);
+                    self.silences.end(asked);
                     return Ok(answer);
                 }
                 Err(error) => error,
             };
-            let plight = match &error {
-                OciError::Transport { .. } if request.is_read() => Some(Plight::Silence),
-                error => match error.status() {
-                    Some(429) => Some(Plight::TooMany),
-                    Some(500 | 502..=504) if request.is_read() => Some(Plight::Silence),
-                    _ => None,
-                },
-            };
-            if error.status().is_some() && plight.is_none() {
+            let is_too_much = error.status() == Some(429);
+            if error.status().is_some() && !is_too_much {
                 self.storms.end(purse);
+            }
+            let is_silent = request.is_read() && is_silence(&error);
+            if error.status().is_some() && !is_silence(&error) {
+                self.silences.end(asked);
             }
             // Keys are rotated while we run: one that was good a moment ago may have a successor.
             if error.status() == Some(401) && !asked_again {
@@ -375,9 +376,14 @@ impl Inner {
                 // A pause beyond the deadline ends in a word that says less than this error does.
                 let pause = pause.filter(|pause| Instant::now() + *pause < until);
                 let attempts = progress.tries.attempts;
-                let Some(pause) = pause.filter(|_| plight.is_none() || self.storms.allow(purse, attempts)) else {
-                    if let Some(plight) = plight {
-                        self.storms.begin(purse, plight);
+                let is_worth_it =
+                    (!is_too_much || self.storms.allow(purse, attempts)) && (!is_silent || self.silences.allow(asked));
+                let Some(pause) = pause.filter(|_| is_worth_it) else {
+                    if is_too_much {
+                        self.storms.begin(purse);
+                    }
+                    if is_silent {
+                        self.silences.begin(asked);
                     }
                     return Err(error);
                 };

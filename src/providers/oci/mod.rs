@@ -36,6 +36,7 @@ mod services;
 mod shelf;
 mod shown;
 mod sign;
+mod silence;
 mod sought;
 mod step;
 mod storm;

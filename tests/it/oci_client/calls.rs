@@ -225,9 +225,9 @@ async fn a_call_ends_at_its_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_hangs_or_only_fails_is_waited_for_once() {
-    let hangs = Script::new(|n, _| if n > 3 { answer(200, &[], &json!([])) } else { None });
+    let hangs = Script::new(|n, _| if n > 4 { answer(200, &[], &json!([])) } else { None });
     let fails = Script::new(|n, _| match n {
-        1..=8 => refusal(503, "ServiceUnavailable", &[]),
+        1..=9 => refusal(503, "ServiceUnavailable", &[]),
         _ => answer(200, &[], &json!([])),
     });
     for script in [hangs, fails] {
@@ -235,19 +235,37 @@ async fn one_that_hangs_or_only_fails_is_waited_for_once() {
         options.deadline = Duration::from_secs(70);
         options.attempt_timeout = Duration::from_secs(30);
         let client = Client::new(options);
-        client.call(call(Method::GET, "/vcns")).await.expect_err("it failed");
-        let begun = Instant::now();
-        let error = client.call(call(Method::GET, "/subnets")).await.expect_err("it failed");
-        assert_eq!(begun.elapsed(), Duration::ZERO);
-        let said = fleetwright::report::chain(&error);
+        let took = async |path| {
+            let begun = Instant::now();
+            let error = client.call(call(Method::GET, path)).await.expect_err("it failed");
+            (begun.elapsed().as_secs(), fleetwright::report::chain(&error))
+        };
+        took("/vcns").await;
+        // The next one is tried once, and then nobody is asked for a while.
+        let (once, _) = took("/subnets").await;
+        assert!(once <= 30, "{once}s");
+        let (at_once, said) = took("/subnets").await;
+        assert_eq!(at_once, 0);
         assert!(said.contains("was not asked: it did not answer moments ago"), "{said}");
-        // After a while it is asked again.
         let mut answered = false;
         for _ in 0..20 {
             tokio::time::advance(Duration::from_secs(20)).await;
             answered |= client.call(call(Method::GET, "/vcns")).await.is_ok();
         }
         assert!(answered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_alone_can_not_be_read_keeps_nobody_from_the_rest() {
+    let script = Script::new(|_, request| match request.uri().path().ends_with("/broken") {
+        true => refusal(500, "InternalError", &[]),
+        false => answer(200, &[], &json!([])),
+    });
+    let client = script.client();
+    for _ in 0..3 {
+        client.call(call(Method::GET, "/broken")).await.expect_err("it fails");
+        client.call(call(Method::GET, "/vcns")).await.expect("an answer");
     }
 }
 
