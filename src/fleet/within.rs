@@ -3,7 +3,7 @@
 //! Invariant: gives a place in the value that was asked about, the deepest that is known, and never one beside it.
 
 use super::explain::Explainer;
-use super::node::{Node, Yaml};
+use super::node::{Node, Place, Yaml};
 use crate::diag::Span;
 
 impl Explainer<'_> {
@@ -42,7 +42,7 @@ fn at(node: &Node, start: u32) -> Option<&Node> {
 }
 
 /// The place of what a field names, or of what it is in; none where not even its first step is there. An entry begins with its key.
-fn descend(node: &Node, field: &str) -> Option<super::node::Place> {
+fn descend(node: &Node, field: &str) -> Option<Place> {
     match &node.value {
         Yaml::Map(entries) => {
             // A key may have dots in it: the longest that fits is meant.
@@ -50,7 +50,7 @@ fn descend(node: &Node, field: &str) -> Option<super::node::Place> {
                 .iter()
                 .filter_map(|entry| Some((entry, after(field, &entry.key)?)));
             let (entry, rest) = fits.max_by_key(|(entry, _)| entry.key.len())?;
-            let whole = super::node::Place {
+            let whole = Place {
                 end: entry.value.place.end.max(entry.place.end),
                 ..entry.place
             };

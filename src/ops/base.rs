@@ -289,7 +289,6 @@ impl Base {
     }
 }
 
-/// What of it is equal in `loaded` is taken over.
 /// Another revision of a fleet, as far as it loads. What of it is equal in `loaded` is not rendered again.
 pub(super) fn load(tree: Tree, loaded: &LoadedFleet) -> Result<LoadedFleet, LoadError> {
     let options = TreeOptions {

@@ -49,15 +49,10 @@ impl<'a> Tracer<'a> {
 
     /// Where a field of an object may have been typed, the likeliest place first; empty where no line says it by itself.
     pub(super) fn field(&mut self, unit: &UnitId, id: &ResourceId, field: &str) -> Vec<Span> {
-        let loaded = self.loaded;
-        let cluster = match unit {
-            UnitId::Cluster(name) => loaded.fleet.clusters.get(name),
-            UnitId::ManagementCluster(_) | UnitId::Network(_) => None,
-        };
         if let Some(extra) = self.extra(unit, id) {
             return vec![self.explainer.within(&extra, field)];
         }
-        let part = cluster.and_then(|cluster| part(cluster, id));
+        let part = self.part_of(unit, id);
         let found = self.explained(unit);
         let settings = settings::of_field(&id.kind, part.as_deref(), field);
         let settings = settings.iter().map(|setting| match unit {
@@ -65,15 +60,13 @@ impl<'a> Tracer<'a> {
             UnitId::Network(_) => setting.strip_prefix("network.").unwrap_or(setting),
             UnitId::Cluster(_) | UnitId::ManagementCluster(_) => setting,
         });
-        // The built-in layer is no file of the user's.
-        let typed = |one: &&Explained| one.origin.layer != "built-in";
         let mut places: Vec<Span> = settings
-            .filter_map(|setting| at(found, setting).filter(typed))
+            .filter_map(|setting| at(found, setting).filter(|one| is_typed(one)))
             .map(|one| one.origin.span.clone())
             .collect();
         // What no file says of a part is said of the part itself.
         if places.is_empty()
-            && let Some(one) = part.and_then(|part| at(found, &part)).filter(typed)
+            && let Some(one) = part.and_then(|part| at(found, &part)).filter(|one| is_typed(one))
         {
             places.push(one.origin.span.clone());
         }
@@ -88,36 +81,34 @@ impl<'a> Tracer<'a> {
         extras.find(|extra| is_it(&extra.body))?.typed.0.clone()
     }
 
+    /// What of its unit an object is made for; none where it is made for all of it.
+    fn part_of(&self, unit: &UnitId, id: &ResourceId) -> Option<String> {
+        let UnitId::Cluster(name) = unit else { return None };
+        part(self.loaded.fleet.clusters.get(name)?, id)
+    }
+
     /// Where the part of a unit may have been typed that an object is made for; empty where it is made for all of it.
     pub(super) fn part(&mut self, unit: &UnitId, id: &ResourceId) -> Vec<Span> {
         if let Some(extra) = self.extra(unit, id) {
             return vec![extra];
         }
-        let UnitId::Cluster(name) = unit else { return Vec::new() };
-        let part = self
-            .loaded
-            .fleet
-            .clusters
-            .get(name)
-            .and_then(|cluster| part(cluster, id));
-        let Some(part) = part else { return Vec::new() };
+        let Some(part) = self.part_of(unit, id) else {
+            return Vec::new();
+        };
         let found = self.explained(unit).iter();
-        let of_part = found.filter(|one| one.origin.layer != "built-in" && is_below(&one.field, &part));
+        let of_part = found.filter(|one| is_typed(one) && is_below(&one.field, &part));
         of_part.map(|one| one.origin.span.clone()).collect()
     }
 
-    /// All lines of the user's that an object may have come from: those of the part that it is of, then those of its unit.
+    /// All lines of the user's that an object may have come from: those of the part that it is of, or else what makes its unit, then
+    /// those of its unit.
     pub(super) fn lines(&mut self, unit: &UnitId, id: &ResourceId) -> Vec<Span> {
-        let loaded = self.loaded;
-        let mut lines: Vec<Span> = self.place(unit, id, "").into_iter().collect();
-        let part = match unit {
-            UnitId::Cluster(name) => loaded.fleet.clusters.get(name).and_then(|cluster| part(cluster, id)),
-            UnitId::ManagementCluster(_) | UnitId::Network(_) => None,
-        };
-        let found = self.explained(unit).iter().filter(|one| one.origin.layer != "built-in");
-        let (of_part, others): (Vec<_>, Vec<_>) =
-            found.partition(|one| part.as_deref().is_some_and(|part| is_below(&one.field, part)));
-        lines.extend(of_part.into_iter().chain(others).map(|one| one.origin.span.clone()));
+        let mut lines = self.part(unit, id);
+        if lines.is_empty() {
+            lines.extend(self.unit(unit));
+        }
+        let of_unit = self.explained(unit).iter().filter(|one| is_typed(one));
+        lines.extend(of_unit.map(|one| one.origin.span.clone()));
         lines
     }
 
@@ -173,6 +164,11 @@ fn part(cluster: &Cluster, id: &ResourceId) -> Option<String> {
         ClusterKind::SelfManaged(own) => is_of(&own.control_plane.object_name).then(|| "controlPlane".to_owned()),
         ClusterKind::Hosted(_) | ClusterKind::Oke(_) | ClusterKind::Topology(_) => None,
     }
+}
+
+/// Whether it is said in a file of the user's, which the built-in layer is not.
+fn is_typed(one: &Explained) -> bool {
+    one.origin.layer != "built-in"
 }
 
 /// A setting, or the first below it.

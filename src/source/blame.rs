@@ -1,7 +1,7 @@
 //! Which commit set a line.
 //!
 //! Invariant: a line is ascribed to a commit only where the history that was walked shows it. How far back is walked is
-//! bounded, and so is the number of files.
+//! bounded; how many files are asked about is for the caller to bound.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,8 +13,6 @@ use super::origin::{OPEN, commit_id, discover, failed, head, prefix};
 use super::{Place, SourceError, Tree};
 use crate::resource::Revision;
 
-/// Files that are looked into at most: each is a walk of its own.
-const FILES: usize = 48;
 /// Commits that are walked through where no earlier revision is known.
 pub(super) const COMMITS: usize = 500;
 /// The longest subject that is given, in characters.
@@ -34,8 +32,8 @@ pub enum LineSetBy {
     Worktree,
 }
 
-/// Tells what set some lines (from 1) of a tree's files after a revision. Lines that are as old, or of which it is not known,
-/// are left out; so is everything where there is no repository.
+/// Tells what set some lines (from 1) of a tree's files after a revision: a walk through the history for each file. Lines that are
+/// as old, or of which it is not known, are left out; so is everything where there is no repository.
 ///
 /// # Errors
 /// Where the repository can't be read.
@@ -59,7 +57,7 @@ pub fn blame(
         in_directory: matches!(tree.place, Place::Directory(_)),
     };
     let mut found = BTreeMap::new();
-    for (file, lines) in lines.iter().take(FILES) {
+    for (file, lines) in lines {
         let Some((i, text)) = tree.files.iter().enumerate().find(|(_, known)| known.path == *file) else {
             continue;
         };
