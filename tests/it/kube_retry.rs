@@ -1,4 +1,5 @@
-//! The Kubernetes provider against a server that fails now and then: what only asks goes on, what writes is sent once.
+//! The Kubernetes provider against a server that fails now and then: what only asks goes on, and what a second time would change
+//! nothing; all else that writes is sent once.
 //!
 //! The server is the sandbox's, on paused time, behind a hand that spoils answers.
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use fleetwright::inventory::{Entry, UnitInventory};
 use fleetwright::providers::kubernetes::{KubernetesProvider, Options};
 use fleetwright::providers::{
-    InventoryStore as _, ObserveRequest, Observed, Provider as _, ProviderError, WriteRequest,
+    InventoryStore as _, LiveObject, ObserveRequest, Observed, Provider as _, ProviderError, WriteRequest,
 };
 use fleetwright::resource::{ClusterName, FleetUid, ManagementClusterName, Manifest, Stewardship, Target, UnitId};
 use fleetwright::sandbox::{self, Sandbox};
@@ -112,19 +113,22 @@ impl Stage {
         Ok(seen.objects.into_iter().map(|(id, object)| (id.name, object)).collect())
     }
 
-    async fn create(&self, name: &str) -> Result<(), ProviderError> {
+    /// Makes a ConfigMap, or sends it again as of what was seen.
+    async fn write(&self, name: &str, seen: Option<&LiveObject>) -> Result<LiveObject, ProviderError> {
         let manifest = config_map(name);
+        let mut body = manifest.body();
+        body["metadata"]["annotations"] = json!({"fleetwright.dev/owner": "the mark"});
         let request = WriteRequest {
             id: &manifest.id,
             api_version: "v1",
-            body: &manifest.body(),
-            version: None,
-            uid: None,
+            body: &body,
+            version: seen.map(|seen| &*seen.version),
+            uid: seen.map(|seen| &*seen.uid),
             force: false,
             managed_fields: None,
             incarnation: 0,
         };
-        self.provider.write(request).await.map(drop)
+        self.provider.write(request).await.map(|written| written.object)
     }
 
     /// When requests came whose path has this in it.
@@ -236,6 +240,34 @@ async fn a_record_whose_answer_was_lost_is_known_to_be_ours() {
         inventory.generation += 1;
         assert!(store.save(&inventory, version.as_deref()).await.is_err(), "{fate:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_a_failing_server_did_not_store_is_sent_again_and_so_is_its_namespace() {
+    let stage = Stage::new(move |method, path, before| {
+        let is_write = [Method::POST, Method::PUT].contains(method);
+        // Without its namespace, the first record comes to nothing too.
+        let fails = is_write && (before == 0 || path.contains("/configmaps") && before == 2);
+        if fails { Fate::Status(500) } else { Fate::Fine }
+    })
+    .await;
+    let store = stage.provider.inventory();
+    let fleet = FleetUid::new("f");
+    let mut inventory = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new("c")));
+    inventory.record(Entry {
+        id: config_map("a").id,
+        api_version: "v1".to_owned(),
+        uid: None,
+        digest: None,
+        oci: None,
+        going: false,
+    });
+    let version = store.save(&inventory, None).await.expect("it is stored");
+    inventory.generation += 1;
+    store.save(&inventory, version.as_deref()).await.expect("it is stored");
+    let read = store.load_all(&fleet).await.expect("the records");
+    assert_eq!(read.iter().map(|one| &one.inventory).collect::<Vec<_>>(), [&inventory]);
+    assert_eq!(stage.times("/api/v1/namespaces?").len(), 2);
 }
 
 /// What was seen, as words.
@@ -350,31 +382,75 @@ async fn a_server_is_left_alone_for_as_long_as_it_asks() {
     }
 }
 
+/// Fates that leave open whether a write was carried out, and whether it was.
+const OPEN: [(Fate, bool); 5] = [
+    (Fate::Status(500), false),
+    (Fate::Status(502), false),
+    (Fate::Status(504), false),
+    (Fate::Broken, true),
+    (Fate::Half, true),
+];
+
 #[tokio::test(start_paused = true)]
-async fn a_write_whose_fate_is_open_is_sent_once() {
-    for fate in [
-        Fate::Status(500),
-        Fate::Status(502),
-        Fate::Status(504),
-        Fate::Broken,
-        Fate::Half,
-    ] {
+async fn an_update_whose_fate_is_open_is_sent_once() {
+    for (fate, _) in OPEN {
         let spoilt = fate.clone();
-        let stage = Stage::new(move |method, _, _| {
-            if method == Method::PATCH {
+        let stage = Stage::new(move |method, _, before| {
+            if method == Method::PATCH && before > 0 {
                 spoilt.clone()
             } else {
                 Fate::Fine
             }
         })
         .await;
-        let error = stage.create("new").await.expect_err("no answer");
+        let made = stage.write("new", None).await.expect("it to be made");
+        let error = stage.write("new", Some(&made)).await.expect_err("no answer");
         assert!(matches!(error, ProviderError::Transport { .. }), "{fate:?}: {error}");
-        assert_eq!(stage.times("fieldManager").len(), 1, "{fate:?}");
-        // What broke had been carried out: a look tells.
-        let seen = words(&stage.observe().await.expect("an observation"));
-        let there = matches!(fate, Fate::Broken | Fate::Half);
-        assert_eq!(seen.contains(&"new present".to_owned()), there, "{fate:?}: {seen:?}");
+        assert_eq!(stage.times("fieldManager").len(), 2, "{fate:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_whose_fate_is_open_is_sent_again_and_found_where_it_came_through() {
+    for (fate, is_done) in OPEN {
+        let spoilt = fate.clone();
+        let stage = Stage::new(move |method, _, before| {
+            if method == Method::PATCH && before == 0 {
+                spoilt.clone()
+            } else {
+                Fate::Fine
+            }
+        })
+        .await;
+        let made = stage.write("new", None).await;
+        let made = made.unwrap_or_else(|error| panic!("{fate:?}: {error}"));
+        assert_eq!(stage.times("fieldManager").len(), 2, "{fate:?}");
+        assert_eq!(
+            stage.times("/configmaps/new").len(),
+            if is_done { 3 } else { 2 },
+            "{fate:?}"
+        );
+        let Some(Observed::Present(seen)) = stage.observe().await.expect("an observation").remove("new") else {
+            panic!("{fate:?}: it is not there");
+        };
+        assert_eq!((&seen.uid, &seen.version), (&made.uid, &made.version), "{fate:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_conflicts_with_what_is_not_there_is_sent_again_and_not_for_ever() {
+    for spoilt in [2, usize::MAX] {
+        let stage = Stage::new(move |method, _, before| {
+            if method == Method::PATCH && before < spoilt {
+                Fate::Status(409)
+            } else {
+                Fate::Fine
+            }
+        })
+        .await;
+        let made = stage.write("new", None).await;
+        assert_eq!(made.is_ok(), spoilt == 2, "{made:?}");
+        assert_eq!(stage.times("fieldManager").len(), 3);
     }
 }
 
@@ -390,7 +466,7 @@ async fn a_write_that_a_busy_server_did_not_begin_is_sent_again() {
             }
         })
         .await;
-        stage.create("new").await.expect("the third attempt");
+        stage.write("new", None).await.expect("the third attempt");
         assert_eq!(stage.times("fieldManager").len(), 3, "{fate:?}");
         let made = stage.sandbox.kube_client("m").await.expect("a client");
         let request = Request::get("/api/v1/namespaces/n/configmaps/new")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Claim, Claims, Holder, Keeper, Standing};
@@ -55,6 +55,9 @@ pub struct Hold {
     keepers: JoinSet<()>,
 }
 
+/// Rounds in which they may fail: what passes at once is no reason to give up.
+const ROUNDS: u32 = 3;
+
 /// Takes the Leases of all that a plan writes to, and waits for them for so long.
 ///
 /// # Errors
@@ -78,16 +81,24 @@ pub async fn hold(planned: &Planned, fleet: &FleetUid, holder: &Holder, patience
         keepers.spawn(Keeper::new(holder, on.clone(), stores, claims.clone()).run(stop.clone()));
     }
     let all_lead = async {
+        let mut failing = None;
         loop {
             let standings = claims.standings();
             let missing = wanted.iter().find(|on| standings.get(*on) != Some(&Standing::Leads));
             match missing.and_then(|on| Some((on, standings.get(on)?))) {
                 Some((on, Standing::Fails { error })) => {
-                    let error = error.clone();
-                    return Err(HandError::Unusable { on: on.clone(), error });
+                    let until = *failing.get_or_insert_with(|| Instant::now() + holder.timing.retry * ROUNDS);
+                    // As long as it stays the same error, nothing changes.
+                    if timeout_at(until, claims.changed()).await.is_err() {
+                        let error = error.clone();
+                        return Err(HandError::Unusable { on: on.clone(), error });
+                    }
                 }
                 _ if missing.is_none() => return Ok(()),
-                _ => claims.changed().await,
+                _ => {
+                    failing = None;
+                    claims.changed().await;
+                }
             }
         }
     };

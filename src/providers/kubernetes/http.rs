@@ -61,6 +61,14 @@ impl Call {
             ..Self::get(path)
         }
     }
+
+    /// The same of what changes nothing the second time: see [`Effect::Once`].
+    pub(super) fn json_once(method: Method, path: impl Into<String>, body: &serde_json::Value) -> Self {
+        Self {
+            effect: Effect::Once,
+            ..Self::json(method, path, body)
+        }
+    }
 }
 
 /// An answer, whatever its status.
@@ -138,7 +146,7 @@ impl Http {
     pub(super) async fn send(&self, call: Call) -> Result<Answer, HttpError> {
         match call.effect {
             Effect::Nothing => self.send_unfenced(call).await,
-            Effect::Change => fence::guarded(self.send_unfenced(call)).await?,
+            Effect::Once | Effect::Change => fence::guarded(self.send_unfenced(call)).await?,
         }
     }
 
@@ -177,6 +185,15 @@ impl Http {
             Err(error) => tracing::debug!(%method, path, error = error.line(), attempts, milliseconds, "no answer"),
         }
         result
+    }
+
+    /// Waits before another attempt at what could not simply be sent again.
+    pub(super) async fn rest(&self, attempts: u32) {
+        let pause = {
+            let mut jitter = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+            retry::backoff(attempts, &mut jitter)
+        };
+        tokio::time::sleep(pause).await;
     }
 
     async fn attempt(&self, call: &Call, body: Bytes, until: Instant) -> (Result<Answer, HttpError>, Option<Failure>) {

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::http::{Answer, Call, Http, escape, gather};
+use super::http::{Answer, Call, Http, HttpError, escape, gather};
 use super::list::{self, Item, ListError};
 use super::remembered::{self, Named, Remembered};
 use super::status::Refusal;
@@ -212,10 +212,10 @@ impl KubernetesStore {
             let path = format!("{}?{}", collection(), manager_query());
             let body = write(&name, inventory, None).map_err(|error| transport(&what, error))?;
             let post = || Call::json(Method::POST, path.clone(), &body);
-            let mut answer = self.put_down(post(), (&name, inventory), &what).await?;
+            let mut answer = self.put_down(post, (&name, inventory), &what).await?;
             if answer.status == 404 {
                 self.make_namespace().await?;
-                answer = self.put_down(post(), (&name, inventory), &what).await?;
+                answer = self.put_down(post, (&name, inventory), &what).await?;
             }
             if answer.status == 409 {
                 // Taken: by the same unit, which another run was faster to store; or by one that was called so before.
@@ -239,7 +239,7 @@ impl KubernetesStore {
         let name = self.place(version).unwrap_or_else(|| name(inventory, 0));
         let path = format!("{}/{name}?{}", collection(), manager_query());
         let body = write(&name, inventory, Some(version)).map_err(|error| transport(&what, error))?;
-        let put = Call::json(Method::PUT, path, &body);
+        let put = || Call::json(Method::PUT, path.clone(), &body);
         let answer = self.put_down(put, (&name, inventory), &what).await?;
         // Gone is a lost race as well: whoever deleted it did so after we had read it.
         if [404, 409].contains(&answer.status) {
@@ -276,26 +276,38 @@ impl KubernetesStore {
         Ok(item.object.version)
     }
 
-    /// Sends a record. Where its fate is open (no answer, or an error within the server), a look tells whether it was stored: the
-    /// next write would otherwise meet our own as somebody else's.
+    /// Sends a record. Where its fate is open (no answer, or an error within the server), a look tells whether it was stored: it is
+    /// sent again if not, and our own is not met as somebody else's.
     async fn put_down(
         &self,
-        call: Call,
+        call: impl Fn() -> Call,
         (name, inventory): (&str, &UnitInventory),
         what: &str,
     ) -> Result<Answer, ProviderError> {
-        let sent = self.http.send(call).await.map_err(|error| error.during(what));
-        if sent.as_ref().is_ok_and(|answer| answer.status < 500) {
-            return sent;
-        }
-        let look = self.http.send(Call::get(format!("{}/{name}", collection()))).await;
         let is_ours = |answer: &Answer| {
             let item = answer.is_success().then(|| Item::parse(&answer.text, &config_map()));
             item.and_then(|item| read(&item.ok()?).ok()).as_ref() == Some(inventory)
         };
-        match look {
-            Ok(answer) if is_ours(&answer) => Ok(answer),
-            Ok(_) | Err(_) => sent,
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let sent = self.http.send(call()).await;
+            let may_be_repeated = match &sent {
+                Ok(answer) => answer.status >= 500,
+                Err(error) => matches!(error, HttpError::Connection(_)),
+            };
+            // What an attempt before has stored is in the way of this one.
+            let is_settled = |answer: &Answer| answer.status < 500 && (answer.status != 409 || attempt == 1);
+            let is_open = sent.as_ref().map_or(true, |answer| !is_settled(answer));
+            let sent = sent.map_err(|error| error.during(what));
+            if !is_open {
+                return sent;
+            }
+            match self.http.send(Call::get(format!("{}/{name}", collection()))).await {
+                Ok(answer) if is_ours(&answer) => return Ok(answer),
+                Ok(_) if may_be_repeated && attempt < ATTEMPTS => self.http.rest(attempt).await,
+                Ok(_) | Err(_) => return sent,
+            }
         }
     }
 
@@ -312,7 +324,7 @@ impl KubernetesStore {
 
     async fn send(&self, method: Method, path: String, body: &Value, what: &str) -> Result<Answer, ProviderError> {
         self.http
-            .send(Call::json(method, path, body))
+            .send(Call::json_once(method, path, body))
             .await
             .map_err(|error| error.during(what))
     }

@@ -104,11 +104,11 @@ impl LeaseStore {
         let path = format!("{}?{}", collection(), manager_query());
         let body = self.body(draft, None);
         let mut answer = self
-            .send(Call::json(Method::POST, path.clone(), &body), "making")
+            .send(Call::json_once(Method::POST, path.clone(), &body), "making")
             .await?;
         if answer.status == 404 {
             self.store.make_namespace().await?;
-            answer = self.send(Call::json(Method::POST, path, &body), "making").await?;
+            answer = self.send(Call::json_once(Method::POST, path, &body), "making").await?;
         }
         stored(&answer, "create")
     }
@@ -120,7 +120,7 @@ impl LeaseStore {
     pub async fn replace(&self, draft: &Draft<'_>, version: &str) -> Result<Option<Record>, ProviderError> {
         let path = format!("{}/{}?{}", collection(), draft.name, manager_query());
         let body = self.body(draft, Some(version));
-        let answer = self.send(Call::json(Method::PUT, path, &body), "renewing").await?;
+        let answer = self.send(Call::json_once(Method::PUT, path, &body), "renewing").await?;
         stored(&answer, "update")
     }
 
@@ -132,7 +132,7 @@ impl LeaseStore {
         let options = json!({"preconditions": {"resourceVersion": record.version, "uid": record.uid}});
         let path = format!("{}/{}", collection(), record.name);
         let answer = self
-            .send(Call::json(Method::DELETE, path, &options), "removing")
+            .send(Call::json_once(Method::DELETE, path, &options), "removing")
             .await?;
         match answer.status {
             200 | 202 | 404 | 409 => Ok(()),

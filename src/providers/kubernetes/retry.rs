@@ -1,8 +1,8 @@
 //! Which requests are sent again, and when.
 //!
 //! Invariant: pure but for the jitter it is given. What changes something is sent again only where it did not reach the
-//! server, or the server says that it was too busy to begin; a lost answer, a timeout or an error within the server leave
-//! open whether it was done, and only a look can tell.
+//! server, the server says that it was too busy to begin, or a second time would change nothing; a lost answer, a timeout or an
+//! error within the server leave open whether it was done, and only a look can tell.
 
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ const VERSION_TOO_LARGE: &str = "ResourceVersionTooLarge";
 pub(super) enum Effect {
     /// It only asks: reads, and what the server is to try without doing it.
     Nothing,
+    /// It writes what a second time would be refused, or come to nothing: it makes what is not to be there, or names the version
+    /// that it replaces. Whoever sends it takes that refusal for what may be the word on its own first attempt.
+    Once,
     /// It writes.
     Change,
 }
@@ -63,17 +66,22 @@ pub(super) fn pause(effect: Effect, failure: Failure, attempts: u32, jitter: &mu
         // it is not, the precondition that every write of ours carries has the second one do nothing.
         (_, Failure::Status { code: 429 | 503, .. }) => BUSY_ATTEMPTS,
         (Effect::Nothing, Failure::Status { code: 504, .. }) => BUSY_ATTEMPTS,
-        (Effect::Nothing, _) | (_, Failure::NotSent) => ATTEMPTS,
+        (Effect::Nothing | Effect::Once, _) | (_, Failure::NotSent) => ATTEMPTS,
         (Effect::Change, _) => return None,
     };
     if attempts >= limit {
         return None;
     }
-    let backoff = jitter.backoff(FIRST_PAUSE, LONGEST_PAUSE, attempts);
+    let backoff = backoff(attempts, jitter);
     let Failure::Status { asked: Some(asked), .. } = failure else {
         return Some(backoff);
     };
     Some(asked.saturating_add(jitter.below(SPREAD)).max(backoff))
+}
+
+/// How long to wait where nobody asked for more.
+pub(super) fn backoff(attempts: u32, jitter: &mut Jitter) -> Duration {
+    jitter.backoff(FIRST_PAUSE, LONGEST_PAUSE, attempts)
 }
 
 #[cfg(test)]
@@ -92,16 +100,17 @@ mod tests {
 
     #[test]
     fn what_changes_nothing_is_sent_again_and_a_write_only_where_the_server_was_too_busy_to_begin() {
-        for (failure, asks, writes) in [
-            (status(429), BUSY_ATTEMPTS, BUSY_ATTEMPTS),
-            (status(503), BUSY_ATTEMPTS, BUSY_ATTEMPTS),
-            (status(504), BUSY_ATTEMPTS, 1),
-            (status(500), ATTEMPTS, 1),
-            (status(502), ATTEMPTS, 1),
-            (Failure::Connection, ATTEMPTS, 1),
-            (Failure::NotSent, ATTEMPTS, ATTEMPTS),
+        for (failure, asks, once, writes) in [
+            (status(429), BUSY_ATTEMPTS, BUSY_ATTEMPTS, BUSY_ATTEMPTS),
+            (status(503), BUSY_ATTEMPTS, BUSY_ATTEMPTS, BUSY_ATTEMPTS),
+            (status(504), BUSY_ATTEMPTS, ATTEMPTS, 1),
+            (status(500), ATTEMPTS, ATTEMPTS, 1),
+            (status(502), ATTEMPTS, ATTEMPTS, 1),
+            (Failure::Connection, ATTEMPTS, ATTEMPTS, 1),
+            (Failure::NotSent, ATTEMPTS, ATTEMPTS, ATTEMPTS),
         ] {
             assert_eq!(attempts(Effect::Nothing, failure), asks, "{failure:?}");
+            assert_eq!(attempts(Effect::Once, failure), once, "{failure:?}");
             assert_eq!(attempts(Effect::Change, failure), writes, "{failure:?}");
         }
     }

@@ -25,6 +25,8 @@ use crate::resource::mark::OWNER_ANNOTATION;
 pub(super) const FIELD_MANAGER: &str = "fleetwright";
 /// The resourceVersion that nothing has.
 const NEVER: &str = "1";
+/// Times that a create may conflict with what is not there.
+const CONFLICTS: u32 = 3;
 
 /// Whether the server is to do it, or to say what it would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +45,12 @@ impl Mode {
         }
     }
 
-    fn effect(self) -> Effect {
+    /// A create is refused where the object is there by now, and then it is looked at. That of an update would not tell our own
+    /// change from another's.
+    fn effect(self, creating: bool) -> Effect {
         match self {
             Self::Preview => Effect::Nothing,
+            Self::Write if creating => Effect::Once,
             Self::Write => Effect::Change,
         }
     }
@@ -85,50 +90,45 @@ impl KubernetesProvider {
         };
         let version = taken.as_deref().or(request.version);
         let force = request.force || (request.managed_fields.is_some() && mode == Mode::Preview);
-        let call = Call {
-            method: Method::PATCH,
-            path: format!(
-                "{path}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict&force={force}{}",
-                mode.query()
-            ),
-            effect: mode.effect(),
-            content_type: "application/apply-patch+yaml",
-            body: document(&request, version)?,
-            ..Call::get("")
-        };
-        let answer = self
-            .http
-            .send(call)
-            .await
-            .map_err(|error| error.during(target.what()))?;
         let creating = version.is_none();
-        match answer.status {
-            200 if creating => Err(ProviderError::Exists(Box::new(request.id.clone()))),
-            // Whichever of its checks the server came to first, the object is there.
-            409 if creating => match self.made_before(&request, mode).await {
-                Some(object) => Ok(WriteResponse { object }),
-                None => Err(ProviderError::Exists(Box::new(request.id.clone()))),
-            },
-            200 | 201 => target.response(&answer),
-            _ => Err(target.refusal(&answer)),
-        }
-    }
-
-    /// The object, where it is what this very create makes. A create is sent again where the answer was that the server is
-    /// busy; a proxy may have said so of one that came through.
-    async fn made_before(&self, request: &WriteRequest<'_>, mode: Mode) -> Option<LiveObject> {
-        if mode == Mode::Preview {
-            return None;
-        }
-        let Observed::Present(live) = self.read_one(request.id, request.api_version).await else {
-            return None;
+        let call = || {
+            Ok(Call {
+                method: Method::PATCH,
+                path: format!(
+                    "{path}?fieldManager={FIELD_MANAGER}&fieldValidation=Strict&force={force}{}",
+                    mode.query()
+                ),
+                effect: mode.effect(creating),
+                content_type: "application/apply-patch+yaml",
+                body: document(&request, version)?,
+                ..Call::get("")
+            })
         };
-        let object = live.parse().ok()?;
-        let mark = |object: &Value| object.pointer("/metadata/annotations")?.get(OWNER_ANNOTATION).cloned();
-        // Without a mark of ours there is nothing to tell it from what somebody else made alike.
-        let ours = mark(request.body).is_some_and(|wanted| mark(&object) == Some(wanted));
-        (ours && object.pointer("/metadata/deletionTimestamp").is_none() && holds(&object, request.body))
-            .then_some(live)
+        let mut conflicts = 0;
+        loop {
+            let answer = self.http.send(call()?).await;
+            let answer = answer.map_err(|error| error.during(target.what()))?;
+            let exists = || Err(ProviderError::Exists(Box::new(request.id.clone())));
+            return match answer.status {
+                200 if creating => exists(),
+                409 if creating && mode == Mode::Write => {
+                    conflicts += 1;
+                    match self.read_one(request.id, request.api_version).await {
+                        Observed::Present(live) if is_made_of(&live, request.body) => {
+                            Ok(WriteResponse { object: live })
+                        }
+                        // It conflicted with something else: a quota that changed meanwhile, or what is gone again.
+                        Observed::Absent if conflicts < CONFLICTS => continue,
+                        Observed::Absent => Err(target.refusal(&answer)),
+                        Observed::Present(_) | Observed::Unknown(_) => exists(),
+                    }
+                }
+                // Whichever of its checks the server came to first, the object is there.
+                409 if creating => exists(),
+                200 | 201 => target.response(&answer),
+                _ => Err(target.refusal(&answer)),
+            };
+        }
     }
 
     /// Replaces managedFields, as of one version of the object; the answer is the version after that.
@@ -157,6 +157,15 @@ impl KubernetesProvider {
             Err(target.refusal(&answer))
         }
     }
+}
+
+/// Whether an object is what a create of this makes. A create is sent again where it is open whether the first came through.
+fn is_made_of(live: &LiveObject, sent: &Value) -> bool {
+    let Ok(object) = live.parse() else { return false };
+    let mark = |object: &Value| object.pointer("/metadata/annotations")?.get(OWNER_ANNOTATION).cloned();
+    // Without a mark of ours there is nothing to tell it from what somebody else made alike.
+    let is_ours = mark(sent).is_some_and(|wanted| mark(&object) == Some(wanted));
+    is_ours && object.pointer("/metadata/deletionTimestamp").is_none() && holds(&object, sent)
 }
 
 /// Whether a live object has all that was sent, to the letter. What the server writes in another form is not recognised:
