@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::change::{Action, Block, Change, Reason};
-use super::decide::{self, Context};
+use super::decide::{self, Context, Decision};
 use super::dependents::block_dependents;
 use super::disruption::Forecast;
 use super::graph::{Cycle, Graph, rank};
@@ -23,7 +23,7 @@ use super::unwanted;
 use super::upgrade::{Course, Staged};
 use crate::diag::Span;
 use crate::fleet::model::Fleet;
-use crate::inventory::{Entry, InventoryKey};
+use crate::inventory::{Entry, InventoryKey, OciEntry};
 use crate::providers::{Observation, Observed, Stored};
 use crate::resource::{FleetUid, ManagementClusterName, Manifest, ResourceId, Revision, Stewardship, Target, UnitId};
 use crate::sync::Suspension;
@@ -441,10 +441,10 @@ fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, records: &Records<'_
     {
         let entry = records.entry(manifest);
         match decide::wanted(manifest, &unit.recorded_on, entry, context, &mut decided.ignored) {
-            Some(change) => decided.changes.push(change),
-            None => {
+            Decision::Change(change) => decided.changes.push(*change),
+            Decision::Settled(kept) => {
                 decided.unchanged += 1;
-                decided.settled.extend(settle(manifest, unit, inputs, context));
+                decided.settled.extend(settle(manifest, kept, unit, (inputs, context)));
             }
         }
     }
@@ -453,7 +453,12 @@ fn decide_unit(unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, records: &Records<'_
 
 /// What the record of an unchanged object lacks, if it does. What the fleet leaves to others is in no record, and a unit
 /// that was applied from a newer revision keeps the record of that.
-fn settle(manifest: &Manifest, unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, context: &Context<'_>) -> Option<Settled> {
+fn settle(
+    manifest: &Manifest,
+    kept: Option<OciEntry>,
+    unit: &DesiredUnit<'_>,
+    (inputs, context): (&Inputs<'_>, &Context<'_>),
+) -> Option<Settled> {
     if manifest.stewardship == Stewardship::Observed || inputs.newer.contains_key(&manifest.unit) {
         return None;
     }
@@ -462,7 +467,7 @@ fn settle(manifest: &Manifest, unit: &DesiredUnit<'_>, inputs: &Inputs<'_>, cont
         .inventories
         .get(&key)
         .and_then(|stored| stored.inventory.get(&manifest.id));
-    let entry = decide::entry(manifest, recorded, context).filter(|entry| Some(entry) != recorded)?;
+    let entry = decide::entry(manifest, recorded, kept, context).filter(|entry| Some(entry) != recorded)?;
     Some(Settled {
         unit: manifest.unit.clone(),
         recorded_on: unit.recorded_on.clone(),

@@ -15,7 +15,7 @@ use super::known::{KNOWN_AFTER_APPLY, Known, Open, restore};
 use super::mask::{is_secret, mask};
 use super::ownership::ownership;
 use crate::fleet::model::ConflictRule;
-use crate::inventory::Entry;
+use crate::inventory::{Entry, OciEntry};
 use crate::providers::{Copied, Kind, LiveObject, Observation, Observed, Sensitive};
 use crate::resource::{FleetUid, ManagementClusterName, Manifest, Part, ResourceId, Stewardship, Target};
 use crate::schema::{Gvk, Schema};
@@ -81,15 +81,22 @@ impl Context<'_> {
     }
 }
 
-/// What to do about an object that the fleet wants; `None` when it is as it should be. What is passed over is put into
-/// `ignored`.
+/// What comes of an object that the fleet wants.
+pub(super) enum Decision {
+    /// There is something to do, or something to say.
+    Change(Box<Change>),
+    /// It is as it should be; with what a record keeps of it where it is OCI's.
+    Settled(Option<OciEntry>),
+}
+
+/// What to do about an object that the fleet wants. What is passed over is put into `ignored`.
 pub(super) fn wanted(
     manifest: &Manifest,
     recorded_on: &ManagementClusterName,
     entry: Option<&Entry>,
     context: &Context<'_>,
     ignored: &mut Vec<IgnoredField>,
-) -> Option<Change> {
+) -> Decision {
     let mut change = Change {
         id: manifest.id.clone(),
         unit: manifest.unit.clone(),
@@ -147,11 +154,14 @@ pub(super) fn wanted(
             write_whole(&mut change, manifest, entry, context);
         }
         Some(Observed::Present(live)) => {
-            let mut change = present(change, manifest, live, entry, (context, ignored))?;
+            let mut kept = None;
+            let Some(mut change) = present(change, manifest, live, entry, (context, ignored, &mut kept)) else {
+                return Decision::Settled(kept);
+            };
             if change.reason == Reason::Drifted && is_all_to_come(&change) {
                 change.reason = Reason::ReferenceChanged;
             }
-            return Some(change);
+            return Decision::Change(Box::new(change));
         }
     }
     if matches!(change.blocks.last(), Some(Block::NoProvider)) {
@@ -160,18 +170,24 @@ pub(super) fn wanted(
         change.reason = Reason::New;
         write_whole(&mut change, manifest, entry, context);
     }
-    Some(change)
+    Decision::Change(Box::new(change))
 }
 
-/// What the inventory should say of an object that is there as it is wanted.
-pub(super) fn entry(manifest: &Manifest, recorded: Option<&Entry>, context: &Context<'_>) -> Option<Entry> {
+/// What the inventory should say of an object that is there as it is wanted; `kept` is what [`Decision::Settled`] has.
+pub(super) fn entry(
+    manifest: &Manifest,
+    recorded: Option<&Entry>,
+    kept: Option<OciEntry>,
+    context: &Context<'_>,
+) -> Option<Entry> {
     let Some(Observed::Present(live)) = context.observed(&manifest.id) else {
         return None;
     };
     let before = recorded.and_then(|entry| entry.oci.as_ref());
-    let oci = (manifest.id.target == Target::Oci).then(|| {
-        let incarnation = before.map_or(0, |entry| entry.incarnation);
-        cloud::entry(context.document(manifest).0.expose(), before, incarnation)
+    let oci = kept.map(|kept| OciEntry {
+        incarnation: before.map_or(0, |entry| entry.incarnation),
+        adopted: before.is_some_and(|entry| entry.adopted),
+        ..kept
     });
     Some(Entry {
         id: manifest.id.clone(),
@@ -239,7 +255,7 @@ fn present(
     manifest: &Manifest,
     object: &LiveObject,
     entry: Option<&Entry>,
-    (context, ignored): (&Context<'_>, &mut Vec<IgnoredField>),
+    (context, ignored, kept): (&Context<'_>, &mut Vec<IgnoredField>, &mut Option<OciEntry>),
 ) -> Option<Change> {
     let live = match object.parse() {
         Ok(live) => live,
@@ -280,6 +296,7 @@ fn present(
         return Some(change);
     }
     if manifest.id.target == Target::Oci {
+        kept.clone_from(&change.oci);
         let wanted = document.expose().clone();
         let change = cloud::present(change, manifest, wanted, &live, entry, (&about, ignored))?;
         let observation = context.observed.get(&Target::Oci);

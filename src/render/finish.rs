@@ -130,8 +130,12 @@ impl Unit<'_> {
                 r#"a look-up is {"$lookup": {"kind": …, "name": …, "compartmentId": …, "region": …}, "field": "id"}"#;
             return Err(Box::new(problem(Code::TemplateOutput, message).hint(hint)));
         }
-        Manifest::new(id.target.clone(), self.id.clone(), self.stewardship(&id), &body)
-            .map_err(|error| problem(Code::TemplateOutput, format!("{origin} gives no manifest: {error}")))
+        let made = Manifest::new(id.target.clone(), self.id.clone(), self.stewardship(&id), &body);
+        let mut manifest =
+            made.map_err(|error| problem(Code::TemplateOutput, format!("{origin} gives no manifest: {error}")))?;
+        let references = references(&body).into_iter();
+        manifest.depends_on = references.map(|(_, reference)| reference.id).collect();
+        Ok(manifest)
     }
 
     /// Adds labels and the mark; false where `metadata`, or one of the two maps in it, is something else.
@@ -173,8 +177,9 @@ impl Unit<'_> {
         }
     }
 
+    /// Adds to what a manifest refers to what else it depends on.
     fn depend(&self, manifest: &mut Manifest, ids: &BTreeSet<ResourceId>) {
-        let mut needs = BTreeSet::new();
+        let mut needs: BTreeSet<ResourceId> = std::mem::take(&mut manifest.depends_on).into_iter().collect();
         let id = &manifest.id;
         if let Some(namespace) = &id.namespace {
             let elsewhere = self.elsewhere.iter();
@@ -197,14 +202,6 @@ impl Unit<'_> {
         if machines::is_cluster_api(&id.group) {
             needs.extend(machines::needs(manifest, ids.iter().filter(beside)));
             needs.extend(self.cluster.and_then(|cluster| machines::class(id, cluster)));
-        }
-        // Most documents hold no reference: looking for one in the text is a hundred times cheaper than parsing it.
-        if manifest.canonical().contains("\"$ref\"") {
-            needs.extend(
-                references(&manifest.body())
-                    .into_iter()
-                    .map(|(_, reference)| reference.id),
-            );
         }
         manifest.depends_on = needs.into_iter().collect();
     }

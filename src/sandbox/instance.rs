@@ -199,7 +199,24 @@ impl Sandbox {
         let identity = identity(&store, disk.is_some())?;
         let kubernetes_faults = Arc::new(Share::of(faults.clone()));
         let oci_faults = Arc::new(Share::of(faults.clone()));
-        let mut oci = OciServer::new(store.clone(), clock.clone(), oci_faults.clone(), &identity)?;
+        let clusters: Vec<String> = store.load(CLUSTERS)?.into_iter().map(|(_, name, _)| name).collect();
+        // What they hold of a large fleet takes a while to read. Not by rayon: what is read once for all servers is waited for by
+        // the one that reads it, where that takes up another's work meanwhile.
+        let (oci, servers) = std::thread::scope(|scope| {
+            let servers = scope.spawn(|| {
+                let servers = clusters.iter().map(|name| {
+                    let faults = kubernetes_faults.clone();
+                    Ok((name, ApiServer::new(name, store.clone(), clock.clone(), faults)?))
+                });
+                servers.collect::<Result<Vec<_>, StoreError>>()
+            });
+            let oci = OciServer::new(store.clone(), clock.clone(), oci_faults.clone(), &identity);
+            (
+                oci,
+                servers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            )
+        });
+        let (mut oci, servers) = (oci?, servers?);
         if !options.limited {
             oci = oci.with_limits(Limits::lifted());
         }
@@ -218,8 +235,9 @@ impl Sandbox {
             closed: CancellationToken::new(),
         });
         sandbox.write_clock();
-        for (_, name, _) in sandbox.store.load(CLUSTERS)? {
-            sandbox.cluster(&name).await?;
+        for (name, server) in servers {
+            let cluster = sandbox.set_to_work(server)?;
+            sandbox.clusters.lock().await.insert(name.clone(), cluster);
         }
         if sandbox.disk.is_some() {
             tokio::spawn(tick(Arc::downgrade(&sandbox), sandbox.closed.clone()));
@@ -242,6 +260,18 @@ impl Sandbox {
             self.clock.clone(),
             self.kubernetes_faults.clone(),
         )?;
+        let cluster = self.set_to_work(server)?;
+        self.store.write(vec![Write {
+            table: CLUSTERS.to_owned(),
+            key: name.to_owned(),
+            value: Some(String::new()),
+        }]);
+        clusters.insert(name.to_owned(), cluster.clone());
+        Ok(cluster)
+    }
+
+    /// Has an API server know its kinds, and operators work on it.
+    fn set_to_work(&self, server: ApiServer) -> Result<Arc<Cluster>, ClusterError> {
         install_crds(&server)?;
         let operators = Operators::start(
             server.clone(),
@@ -255,18 +285,11 @@ impl Sandbox {
             self.kubernetes_faults.clone(),
             self.clock.clone(),
         );
-        let cluster = Arc::new(Cluster {
+        Ok(Arc::new(Cluster {
             server,
             faulty,
             operators,
-        });
-        self.store.write(vec![Write {
-            table: CLUSTERS.to_owned(),
-            key: name.to_owned(),
-            value: Some(String::new()),
-        }]);
-        clusters.insert(name.to_owned(), cluster.clone());
-        Ok(cluster)
+        }))
     }
 
     /// The OCI API as others see it: behind the faults.

@@ -170,8 +170,18 @@ impl Client {
         self.list_as(call, std::convert::identity).await
     }
 
-    /// The same, each item read as soon as its page is there: of a long list no more than a page is ever a tree.
-    pub(super) async fn list_as<T>(&self, mut call: Call, read: impl Fn(Value) -> T) -> Result<Vec<T>, OciError> {
+    /// The same, each item read as soon as its page is there: of a long list no more than a page is ever a tree. Pages follow each
+    /// other whatever the one who waits for them does meanwhile.
+    pub(super) async fn list_as<T: Send + 'static>(
+        &self,
+        call: Call,
+        read: impl Fn(Value) -> T + Send + Sync + 'static,
+    ) -> Result<Vec<T>, OciError> {
+        let client = self.clone();
+        elsewhere(async move { client.pages(call, read).await }).await
+    }
+
+    async fn pages<T>(&self, mut call: Call, read: impl Fn(Value) -> T) -> Result<Vec<T>, OciError> {
         let nonsense = |operation, what: &str| OciError::Nonsense {
             operation,
             what: what.to_owned(),

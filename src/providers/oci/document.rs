@@ -163,13 +163,15 @@ impl Document<'_> {
         if let Some(mark) = self.mark {
             metadata["annotations"] = json!({OWNER_ANNOTATION: mark.to_annotation()});
         }
-        let document = json!({
-            "apiVersion": OCI_API_VERSION,
-            "kind": self.id.kind,
-            "metadata": metadata,
-            "spec": self.spec,
-            "status": self.status,
-        });
+        // Moved: the macro would copy them, for each of tens of thousands.
+        let mut document = json!({"apiVersion": OCI_API_VERSION, "kind": self.id.kind});
+        for (key, value) in [
+            ("metadata", metadata),
+            ("spec", self.spec.into()),
+            ("status", self.status.into()),
+        ] {
+            document[key] = value;
+        }
         LiveObject {
             uid: uid.to_owned(),
             version: version.unwrap_or_default().to_owned(),

@@ -35,6 +35,9 @@ type Shelves = BTreeMap<(Place, String), Result<Shelf, String>>;
 /// Objects that are looked for before others have their turn.
 const IN_A_ROW: usize = 64;
 
+/// Kinds that are listed at a time. What is listed is kept until its turn comes.
+const AHEAD: usize = 3;
+
 /// What there is of a kind.
 struct Listed<'s, 'a> {
     kind: &'static OciKind,
@@ -72,22 +75,14 @@ impl OciProvider {
         let wholes = Wholes::default();
         let mut proofs = Proofs::default();
         self.begin_anew();
-        // In the order in which a network is built: what names a VCN comes after the VCN. While one kind is taken in, the next one is
+        // In the order in which a network is built: what names a VCN comes after the VCN. While one kind is taken in, the next ones are
         // listed; of each only its documents are kept, and what later ones refer to.
-        let mut lists = oci::KINDS.iter().map(|kind| self.listed(kind, &by_kind));
-        let mut listed = match lists.next() {
-            Some(list) => Some(list.await),
-            None => None,
-        };
+        let lists: Vec<_> = oci::KINDS.iter().map(|kind| self.listed(kind, &by_kind)).collect();
+        let mut lists = std::pin::pin!(futures::stream::iter(lists).buffered(AHEAD));
+        let mut listed = lists.next().await;
         while let Some(one) = listed {
-            let next = async {
-                match lists.next() {
-                    Some(list) => Some(list.await),
-                    None => None,
-                }
-            };
             let seen = (&mut sights, &mut proofs, &mut objects);
-            (listed, ()) = join(next, self.take_in(one, &wholes, seen)).await;
+            (listed, ()) = join(lists.next(), self.take_in(one, &wholes, seen)).await;
         }
         Observation {
             objects,

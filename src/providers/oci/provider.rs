@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::api::Place;
+use super::api::{Call, Place};
 use super::calls::{get, list_in};
 use super::client::Client;
 use super::credentials::Now;
@@ -208,19 +208,27 @@ impl OciProvider {
             compartment,
             route.list_query,
         );
-        let read = |shown| Live::new(shown, None);
-        let mut paged = call.clone();
-        paged.query.push(("limit", PAGE.to_string()));
-        let listed = match self.client.list_as(paged, read).await {
-            // Not every service says how long a page may be: it knows best.
-            Err(error) if error.status() == Some(400) => self.client.list_as(call, read).await?,
-            listed => listed?,
-        };
+        let listed = self.list_by_long_pages(call, |shown| Live::new(shown, None)).await?;
         let live: Option<Vec<Live>> = listed.into_iter().collect();
         let live = live.ok_or_else(|| nonsense(route.operations.list, "the answer has an item without id"))?;
         live.iter()
             .try_for_each(|live| of_region(&live.ocid, place, route.operations.list))?;
         Ok(live)
+    }
+
+    /// A list to its end, each item read as soon as its page is there.
+    pub(super) async fn list_by_long_pages<T: Send + 'static>(
+        &self,
+        call: Call,
+        read: impl Fn(Value) -> T + Copy + Send + Sync + 'static,
+    ) -> Result<Vec<T>, OciError> {
+        let mut paged = call.clone();
+        paged.query.push(("limit", PAGE.to_string()));
+        match self.client.list_as(paged, read).await {
+            // Not every service says how long a page may be: it knows best.
+            Err(error) if error.status() == Some(400) => self.client.list_as(call, read).await,
+            listed => listed,
+        }
     }
 
     /// The region's services; asked for once.

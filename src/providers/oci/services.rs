@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-const WORD: &str = "$service";
+pub(super) const WORD: &str = "$service";
 
 /// One service.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,8 +20,8 @@ use super::sought::Sought;
 use super::tags;
 use crate::providers::{LiveObject, Observed};
 use crate::report::chain;
-use crate::resource::ResourceId;
 use crate::resource::oci::{self, Call as By, OciKind};
+use crate::resource::{Manifest, ResourceId};
 
 /// What was asked for beside the lists, or why it could not be had.
 #[derive(Default)]
@@ -113,7 +113,14 @@ impl OciProvider {
             return Ok(Observed::Unknown(format!("{} is being deleted", live.ocid)));
         }
         let empty = json!({});
-        let body = one.body();
+        let has_rules = kind.field("securityRules").is_some_and(|field| field.call == By::Rules);
+        // Of most documents nothing is needed here, and thousands are not parsed.
+        let is_needed = |manifest: &Manifest| has_rules || manifest.canonical().contains(services::WORD);
+        let body = if one.manifest.is_some_and(is_needed) {
+            one.body()
+        } else {
+            Value::Null
+        };
         let desired = body.get("spec").unwrap_or(&empty);
         let words = services::words(desired);
         let services = match (words.as_slice(), asked.services.get(place)) {
@@ -123,7 +130,6 @@ impl OciProvider {
             (_, Some(Err(reason))) => return Ok(Observed::Unknown(reason.clone())),
         };
         let mut document = Document::of(one.id, live, route, kind, place);
-        let has_rules = kind.field("securityRules").is_some_and(|field| field.call == By::Rules);
         if has_rules && one.manifest.is_some() {
             let read = match (
                 self.known_rules(live, kind, resolved(desired, sights)),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::former::{is_said_otherwise, names_all, say_outright};
-use super::normal::{in_one_spelling, sorted, unsorted_items};
+use super::normal::{counted, in_one_spelling, normal_item, normal_items};
 use super::{Call, Change, Field, Former, Item, OciKind, Shape, TAG_PREFIX, Unset, without_nulls};
 use crate::resource::{FieldPath, PathElement};
 
@@ -141,13 +141,16 @@ impl Comparison<'_> {
 
     /// As multisets: an item that stands twice is wanted twice.
     fn set(&mut self, field: &Field, item: Item, wanted: &[Value], found: &[Value]) {
-        let (wanted, found_items) = (unsorted_items(item, wanted), unsorted_items(item, found));
-        // Mostly they are the same, in the same order: then nothing has to be sorted, which takes the time.
-        let is_same = |(wanted, found): (&Value, &Value)| same(item, wanted, found);
-        if wanted.len() == found_items.len() && wanted.iter().zip(&found_items).all(is_same) {
+        // Mostly they are the same, in the same order: then nothing has to be copied and sorted, which takes the time.
+        let is_same = |(wanted, found): (&Value, &Value)| {
+            wanted == found || same(item, &normal_item(item, wanted), &normal_item(item, found))
+        };
+        if counted(item, wanted).count() == counted(item, found).count()
+            && counted(item, wanted).zip(counted(item, found)).all(is_same)
+        {
             return;
         }
-        let (wanted, mut left) = (sorted(wanted), sorted(found_items));
+        let (wanted, mut left) = (normal_items(item, wanted), normal_items(item, found));
         let mut missing = Vec::new();
         for value in &wanted {
             match left.iter().position(|other| same(item, value, other)) {

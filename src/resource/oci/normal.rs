@@ -57,13 +57,12 @@ pub(super) fn in_one_spelling<'a>(kind: &OciKind, spec: &'a Map<String, Value>) 
 
 /// The items in their normal forms, sorted; those that say nothing are left out.
 pub(super) fn normal_items(item: Item, items: &[Value]) -> Vec<Value> {
-    sorted(unsorted_items(item, items))
+    sorted(counted(item, items).map(|value| normal_item(item, value)).collect())
 }
 
-/// The items in their normal forms, in the order in which they stand; those that say nothing are left out.
-pub(super) fn unsorted_items(item: Item, items: &[Value]) -> Vec<Value> {
-    let counted = items.iter().filter(|value| counts(item, value));
-    counted.map(|value| normal_item(item, value)).collect()
+/// The items but for those that say nothing.
+pub(super) fn counted(item: Item, items: &[Value]) -> impl Iterator<Item = &Value> {
+    items.iter().filter(move |value| counts(item, value))
 }
 
 /// In the order of their texts.

@@ -28,9 +28,12 @@ pub(super) fn found<'a>(state: &'a State, call: &'a Call) -> Result<impl Iterato
     if !state.open(call, compartment) {
         return Err(Refusal::not_found());
     }
-    let there = state.within(call.kind, call.region, compartment);
-    let ours = there.filter(|record| record.tenancy == call.principal.tenancy);
     let filters = Filters::of(call);
+    let there = match filters.narrowest() {
+        Some(filter) => state.likely((call.kind, call.region, compartment), filter),
+        None => Box::new(state.within(call.kind, call.region, compartment)),
+    };
+    let ours = there.filter(|record| record.tenancy == call.principal.tenancy);
     Ok(ours.filter(move |record| filters.pass(record)))
 }
 
@@ -43,6 +46,14 @@ impl<'a> Filters<'a> {
         let named = call.kind.filters.iter();
         let named = named.filter_map(|filter| Some((*filter, call.query.get(*filter)?.as_str())));
         Self(named.collect())
+    }
+
+    /// The one that leaves the fewest.
+    fn narrowest(&self) -> Option<(&'static str, &'a str)> {
+        let is_name = |(filter, _): &&(&'static str, &'a str)| *filter == "displayName";
+        let is_ocid = |(_, wanted): &&(&'static str, &'a str)| wanted.starts_with("ocid1.");
+        let by_name = self.0.iter().find(is_name);
+        by_name.or_else(|| self.0.iter().find(is_ocid)).copied()
     }
 
     /// Whether a record passes all of them.
@@ -120,7 +131,7 @@ fn page<T>(
     let shown: Vec<_> = items.iter().take(limit).map(|(_, item)| view(item)).collect();
     Ok(Reply {
         body: Some(if call.kind.collection {
-            json!({ "items": shown })
+            Value::Object([("items".to_owned(), shown.into())].into_iter().collect())
         } else {
             shown.into()
         }),

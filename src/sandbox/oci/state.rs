@@ -42,8 +42,12 @@ pub(super) struct State {
     records: BTreeMap<u64, Record>,
     by_id: BTreeMap<String, u64>,
     places: BTreeMap<Place, BTreeSet<u64>>,
-    /// By OCID: the records that name it.
+    /// Of those that are called something: by what.
+    names: BTreeSet<(Box<str>, u64)>,
+    /// By OCID: the records that name it, but for those that are gone.
     holders: BTreeMap<String, BTreeSet<u64>>,
+    /// Those that are gone and still shown.
+    gone: BTreeSet<u64>,
     due: BTreeSet<(Timestamp, u64)>,
     /// Records that somebody looked into.
     warm: Warm,
@@ -220,6 +224,12 @@ impl State {
     fn index(&mut self, record: Record, references: BTreeSet<String>) {
         let sequence = record.sequence;
         self.places.entry(place(&record)).or_default().insert(sequence);
+        if let Some(named) = named(&record) {
+            self.names.insert(named);
+        }
+        if record.gone() {
+            self.gone.insert(sequence);
+        }
         for target in references {
             self.holders.entry(target).or_default().insert(sequence);
         }
@@ -237,6 +247,10 @@ impl State {
         if let Some(place) = self.places.get_mut(&place(&record)) {
             place.remove(&sequence);
         }
+        if let Some(named) = named(&record) {
+            self.names.remove(&named);
+        }
+        self.gone.remove(&sequence);
         for target in record.references() {
             if let Some(holders) = self.holders.get_mut(&target) {
                 holders.remove(&sequence);
@@ -324,6 +338,31 @@ impl State {
             .filter_map(|sequence| self.records.get(sequence))
     }
 
+    /// Those of them that may pass a filter: where what it asks for is a name or an OCID, by that.
+    pub(super) fn likely<'a>(
+        &'a self,
+        (kind, region, compartment): (&'a Kind, &'a Region, &'a str),
+        (filter, wanted): (&str, &'a str),
+    ) -> Box<dyn Iterator<Item = &'a Record> + 'a> {
+        let region_name = if kind.global { "" } else { region.id };
+        let is_there = move |record: &&Record| {
+            record.kind.name == kind.name && record.region == region_name && record.compartment() == compartment
+        };
+        if filter == "displayName" {
+            let named = self
+                .names
+                .range((wanted.into(), 0)..)
+                .take_while(move |(name, _)| **name == *wanted);
+            let named = named.filter_map(|(_, sequence)| self.records.get(sequence));
+            Box::new(named.filter(is_there))
+        } else if wanted.starts_with("ocid1.") {
+            let gone = self.gone.iter().filter_map(|sequence| self.records.get(sequence));
+            Box::new(self.holders(wanted).chain(gone).filter(is_there))
+        } else {
+            Box::new(self.within(kind, region, compartment))
+        }
+    }
+
     /// The OCIDs of what lives, by kind.
     pub(super) fn living(&self) -> BTreeMap<&'static str, Vec<String>> {
         let mut living: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -366,6 +405,11 @@ impl State {
     pub(super) fn held<'a>(&'a self, id: &str, kind: &'a Kind) -> impl Iterator<Item = &'a Record> {
         self.holders(id).filter(|record| record.kind.is(kind))
     }
+}
+
+fn named(record: &Record) -> Option<(Box<str>, u64)> {
+    let name = record.text("displayName");
+    (!name.is_empty()).then(|| (name.into(), record.sequence))
 }
 
 fn place(record: &Record) -> Place {

@@ -135,7 +135,12 @@ async fn list(
     call.query = query(set);
     call.query
         .extend(filter.iter().map(|(key, value)| (*key, (*value).to_owned())));
-    provider.client.list(call).await
+    // A set is a few records; a zone, those of a whole fleet.
+    if filter.is_empty() {
+        provider.list_by_long_pages(call, std::convert::identity).await
+    } else {
+        provider.client.list(call).await
+    }
 }
 
 /// The records of a set; none where there are none. That the zone can't be seen is an error.
