@@ -26,11 +26,11 @@ pub(super) fn check(command: &mut Command, matches: &ArgMatches) -> Result<(), c
     let Some((name, matches)) = matches.subcommand() else {
         return Ok(());
     };
-    // Not every command knows each of them.
-    let typed = |id: &str| {
-        matches.try_contains_id(id).unwrap_or(false) && matches.value_source(id) == Some(ValueSource::CommandLine)
-    };
-    if matches.try_contains_id("sandbox").is_err() {
+    // Not every command knows each of them. What was parsed does not say so: a release build of clap answers as if it did.
+    let known = command.find_subcommand(name);
+    let is_known = |id: &str| known.is_some_and(|known| known.get_arguments().any(|arg| arg.get_id() == id));
+    let typed = |id: &str| is_known(id) && matches.value_source(id) == Some(ValueSource::CommandLine);
+    if !is_known("sandbox") {
         return Ok(());
     }
     let wrong = if typed("sandbox") {

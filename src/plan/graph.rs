@@ -1,11 +1,12 @@
 //! Order: which change waits for which.
 //!
 //! Hard edges are what a manifest depends on, and the namespace that it is in; deletes run against a fixed order of kinds,
-//! since what is no longer in the files can't name its dependencies any more.
+//! since what is no longer in the files can't name its dependencies any more, and after what lets go of what they take away.
 
 use std::collections::BTreeMap;
 
 use super::change::{Action, Change, Reason};
+use super::dependents::releases;
 use crate::resource::{ManagementClusterName, Part, ResourceId, Target, UnitId};
 
 /// For each change, by its index, the indices of those that must be done before.
@@ -89,6 +90,12 @@ impl Graph {
             }
         }
         order_deletes(changes, &mut before);
+        // In another unit too: Secrets of a shared namespace are its management cluster's.
+        for (delete, write) in releases(changes) {
+            if !before[delete].contains(&write) {
+                before[delete].push(write);
+            }
+        }
         let graph = Self { before };
         graph.waves(changes).map(|_| graph.clone())
     }

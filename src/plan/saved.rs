@@ -377,9 +377,17 @@ fn difference(before: &SavedChange, change: &Change, salt: &str) -> Option<Strin
             done(now.action)
         ));
     }
+    let changed = |(path, field): (&String, &SavedField)| {
+        let there = now.fields.get(path)?;
+        (there.before != field.before).then(|| format!("{path} was changed since"))
+    };
     if before.goes_ahead != now.goes_ahead {
         return Some(match before.goes_ahead {
-            true => "something stands in its way now".to_owned(),
+            // What somebody changed by hand stands in its way by being theirs now.
+            true => {
+                let moved = before.fields.iter().find_map(changed);
+                moved.unwrap_or_else(|| "something stands in its way now".to_owned())
+            }
             false => "what stood in its way is gone: nobody has agreed to it yet".to_owned(),
         });
     }

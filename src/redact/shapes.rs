@@ -13,7 +13,7 @@ const NAMES: &str = "(?i-u:password|passwd|passphrase|pass_phrase|secret[_-]?(?:
     (?:access|refresh|identity|id|auth|security|session)[_-]?token|private[_-]?key|api[_-]?key|client-key-data|[a-z0-9]+_pwd)";
 
 /// The shapes; of each, the group is the secret.
-fn patterns() -> [String; 15] {
+fn patterns() -> [String; 17] {
     let quote = r#"\\?["']?"#;
     let is = r"[ \t]*[:=][ \t]*";
     let plain = r#"[^\s,;&"'\\(){}<>$]"#;
@@ -34,6 +34,9 @@ fn patterns() -> [String; 15] {
         r#"://[^/\s:@"'\\]*:([^/\s@"'\\]+)@"#.to_owned(),
         // What posts into a channel by its address alone.
         r"hooks\.slack\.com/services/([A-Za-z0-9/]{8,})".to_owned(),
+        // What opens a door by its address alone: a pre-authenticated request, a signed URL.
+        r"/p/([A-Za-z0-9_-]{20,})/n/".to_owned(),
+        r#"[?&](?i-u:token|sig|signature)=([^\s&"'\\]{8,})"#.to_owned(),
         // Registries.
         format!(r#"\\?"auth\\?"{is}\\?"([A-Za-z0-9+/=]{{8,}})"#),
         // A name, and a value in quotes; behind `=`; or behind a colon, where it is no prose.

@@ -50,6 +50,18 @@ fn what_has_the_shape_of_a_secret_is_taken_out_and_what_is_around_it_stays() {
             "https://hooks.slack.com/services/(redacted)",
         ),
         (
+            "https://objectstorage.r.oraclecloud.com/p/kJ3xTqLz_Vb9WmYc7RnHsPdG/n/ns/b/b/o/x".to_owned(),
+            "https://objectstorage.r.oraclecloud.com/p/(redacted)/n/ns/b/b/o/x",
+        ),
+        (
+            "https://x.example/s?a=b&sig=aGVsbG93b3Js%3D&c=d".to_owned(),
+            "https://x.example/s?a=b&sig=(redacted)&c=d",
+        ),
+        (
+            "https://x.example/s?token=abcdef123456".to_owned(),
+            "https://x.example/s?token=(redacted)",
+        ),
+        (
             "dial: password=hunter2&user=me".to_owned(),
             "dial: password=(redacted)&user=me",
         ),

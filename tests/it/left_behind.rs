@@ -137,3 +137,37 @@ fn pools_do_not_move_to_a_network_without_their_control_plane() {
         );
     }
 }
+
+#[test]
+fn a_secret_that_a_refused_control_plane_still_uses_stays() {
+    let place = committed();
+    place.run(&["apply", "--sandbox", "--yes", "--quiet"]).exits(0);
+    edit(&place, "fleet.yaml", "fleetwright/ssh-key}", "fleetwright/ssh-key2}");
+    edit(
+        &place,
+        "fleet.yaml",
+        "limits: {deletes: 2}",
+        "limits: {deletes: 2, disruptedNodes: 2}",
+    );
+    let ran = place.run(&["plan", "--sandbox", "--cluster", "batch"]).exits(3);
+    let waits = "waits: needs HostedCluster clusters-batch/batch, which waits itself";
+    assert!(ran.stdout.contains(waits), "{}", ran.stdout);
+    let ran = place.run(&["apply", "--sandbox", "--yes", "--keep-going", "--cluster", "batch"]);
+    assert!(
+        ran.stdout.contains("created Secret clusters-batch/ssh-key2"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!ran.stdout.contains("deleted"), "{}", ran.stdout);
+    // Once it may, it lets go of it, and then that goes.
+    edit(&place, "fleet.yaml", "disruptedNodes: 2", "disruptedNodes: 100");
+    let ran = place
+        .run(&["apply", "--sandbox", "--yes", "--cluster", "batch"])
+        .exits(0);
+    let at = |part: &str| {
+        ran.stdout
+            .find(part)
+            .unwrap_or_else(|| panic!("{part}: {}", ran.stdout))
+    };
+    assert!(at("updated HostedCluster clusters-batch/batch") < at("deleted Secret clusters-batch/ssh-key"));
+}
