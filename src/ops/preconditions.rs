@@ -54,9 +54,7 @@ pub(super) async fn check(loaded: &LoadedFleet, plan: &mut Plan, seen: &Seen, ac
                 (Precondition::Existing { .. }, Err(why), ..) if !why.is_empty() => {
                     Finding::of(Met::Unchecked, why.clone())
                 }
-                (_, _, Some(provider), _) => {
-                    Finding::plain(is_met(precondition, provider, seen, (loaded, on.as_ref())).await)
-                }
+                (_, _, Some(provider), _) => is_met(precondition, provider, seen, (loaded, on.as_ref())).await,
                 _ => Finding::plain(Met::Unchecked),
             };
             (units, precondition, finding)
@@ -88,13 +86,15 @@ async fn is_met(
     provider: &KubernetesProvider,
     seen: &Seen,
     (loaded, on): (&LoadedFleet, Option<&ManagementClusterName>),
-) -> Met {
-    let told = |there: Option<bool>| there.map_or(Met::Unchecked, |there| if there { Met::Yes } else { Met::No });
+) -> Finding {
+    let told = |there: Option<bool>| {
+        Finding::plain(there.map_or(Met::Unchecked, |there| if there { Met::Yes } else { Met::No }))
+    };
     match precondition {
         Precondition::Object { id } => match provider.read(id, version(id, loaded)).await {
-            Observed::Present(_) => Met::Yes,
-            Observed::Absent => Met::No,
-            Observed::Unknown(_) => Met::Unchecked,
+            Observed::Present(_) => told(Some(true)),
+            Observed::Absent => told(Some(false)),
+            Observed::Unknown(why) => Finding::of(Met::Unchecked, why),
         },
         Precondition::RouteApi => told(provider.serves("route.openshift.io", "Route").await),
         Precondition::OciPlatform => {
@@ -106,7 +106,7 @@ async fn is_met(
         Precondition::NodePortAddress { .. }
         | Precondition::DnsRecord { .. }
         | Precondition::Existing { .. }
-        | Precondition::Peering { .. } => Met::Unchecked,
+        | Precondition::Peering { .. } => told(None),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::resource::{Manifest, Stewardship};
 pub(super) fn present(
     mut change: Change,
     manifest: &Manifest,
-    mut wanted: Value,
+    wanted: &Value,
     live: &Value,
     entry: Option<&Entry>,
     (about, ignored): (&About<'_>, &mut Vec<IgnoredField>),
@@ -30,12 +30,12 @@ pub(super) fn present(
         tags: &entry.tags,
         fields: &entry.fields,
     });
-    let left = ignore::oci(about, &change, kind, (&wanted, live), former);
+    let left = ignore::oci(about, &change, kind, (wanted, live), former);
     if let Some(left) = &left {
         ignored.extend_from_slice(&left.ignored);
-        wanted = left.document.clone();
         former.fields = &left.former;
     }
+    let wanted = left.as_ref().map_or(wanted, |left| &left.document);
     let differences = oci::differences(kind, &wanted["spec"], &live["spec"], former);
     if manifest.stewardship == Stewardship::Observed {
         change.reason = Reason::Found;
@@ -67,6 +67,8 @@ pub(super) fn present(
     }
     change.preview = Preview::Predicted;
     change.fields = differences.into_iter().map(field_diff).collect();
+    // Of thousands of documents few come to this.
+    let mut wanted = wanted.clone();
     restore(&mut wanted, &change.unresolved);
     take_off(&mut wanted, former.tags);
     if let Some(spec) = wanted["spec"].as_object_mut() {

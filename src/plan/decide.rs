@@ -297,8 +297,7 @@ fn present(
     }
     if manifest.id.target == Target::Oci {
         kept.clone_from(&change.oci);
-        let wanted = document.expose().clone();
-        let change = cloud::present(change, manifest, wanted, &live, entry, (&about, ignored))?;
+        let change = cloud::present(change, manifest, document.expose(), &live, entry, (&about, ignored))?;
         let observation = context.observed.get(&Target::Oci);
         let is_remade = cloud::has_ended(&change) && !cloud::may_be_routed_to(observation, &object.uid);
         return Some(if is_remade {

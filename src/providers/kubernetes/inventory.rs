@@ -444,6 +444,12 @@ fn write(name: &str, inventory: &UnitInventory, expected: Option<&str>) -> Resul
     Ok(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: text}}))
 }
 
+/// All that is looked at of a record whose format is not known.
+#[derive(serde::Deserialize)]
+struct Format {
+    format: Option<Value>,
+}
+
 fn read(item: &Item) -> Result<UnitInventory, InventoryError> {
     let damaged = |reason: &str| InventoryError::Damaged {
         name: item.name.clone(),
@@ -455,19 +461,17 @@ fn read(item: &Item) -> Result<UnitInventory, InventoryError> {
         .and_then(|data| data.get(KEY))
         .and_then(Value::as_str)
         .ok_or_else(|| damaged(&format!("it has no `{KEY}`")))?;
-    let record: Value = serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
     // The format is looked at before anything else: a newer one may well not parse as this one.
-    let format = record
-        .get("format")
-        .and_then(Value::as_u64)
-        .ok_or_else(|| damaged("it names no format"))?;
+    let Format { format } = serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
+    let format = format.as_ref().and_then(Value::as_u64);
+    let format = format.ok_or_else(|| damaged("it names no format"))?;
     if format > u64::from(UnitInventory::FORMAT) {
         return Err(InventoryError::Newer {
             name: item.name.clone(),
             found: format,
         });
     }
-    let mut inventory: UnitInventory = serde_json::from_value(record).map_err(|error| damaged(&error.to_string()))?;
+    let mut inventory: UnitInventory = serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
     // Lookups go by halves; whoever edited it by hand need not know that.
     inventory.entries.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(inventory)

@@ -221,7 +221,10 @@ impl PlanText {
         if change.fields.iter().any(|field| is_mark(&field)) {
             writeln!(out, "      {} our labels and owner mark", style.paint(Tone::Good, "+"))?;
         }
-        if change.action == Action::Adopt && change.id.target == Target::Oci {
+        let is_oci = change.id.target == Target::Oci;
+        // There the mark is no field: an update of nothing is one of our tags, which somebody took off.
+        let has_lost_its_mark = change.action == Action::Update && is_oci && change.fields.is_empty();
+        if is_oci && (change.action == Action::Adopt || has_lost_its_mark) {
             writeln!(out, "      {} our owner mark", style.paint(Tone::Good, "+"))?;
         }
         if let Some(typed) = plan.origins.objects.get(&change.id) {
@@ -231,7 +234,7 @@ impl PlanText {
             let line = field::taken_out(taken_out);
             writeln!(out, "      {}", style.paint(Tone::Faint, line))?;
         }
-        if change.action == Action::Update && change.fields.is_empty() && change.goes_ahead() {
+        if change.action == Action::Update && change.fields.is_empty() && change.goes_ahead() && !is_oci {
             writeln!(out, "      (nothing but who owns its fields differs)")?;
         }
         if change.preview == Preview::Server {

@@ -112,6 +112,27 @@ async fn our_tags_are_put_back_and_those_of_others_stay() {
     assert!(is_settled(&world.plan().await));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_somebody_took_off_is_put_back_and_said_to_be() {
+    let world = World::of(&[("a", "")]).await;
+    world.converges().await;
+    let vcn = world.ocid("Vcn", "a");
+    let mut tags = world.oci("vcns", &vcn)["freeformTags"].clone();
+    let map = tags.as_object_mut().expect("tags");
+    map.retain(|key, _| !key.starts_with("fleetwright-"));
+    world.act("PUT", &format!("/20160918/vcns/{vcn}"), &json!({"freeformTags": tags}));
+    let planned = world.plan().await;
+    assert_eq!(goes_ahead(&planned).keys().collect::<Vec<_>>(), ["Update Vcn/a"]);
+    let said = text(&planned);
+    assert!(
+        said.contains("+ our owner mark") && !said.contains("who owns its fields"),
+        "{said}"
+    );
+    world.converges().await;
+    let after = world.oci("vcns", &vcn)["freeformTags"].clone();
+    assert!(after["fleetwright-fleet"].is_string(), "{after}");
+}
+
 /// A peering that one side ended can't be taken up again: what is left of it is made anew, once no route leads there.
 #[tokio::test(start_paused = true)]
 async fn a_peering_that_somebody_ended_is_refused_until_no_route_leads_there_and_made_anew_then() {
