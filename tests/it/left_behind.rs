@@ -154,20 +154,20 @@ fn a_secret_that_a_refused_control_plane_still_uses_stays() {
     assert!(ran.stdout.contains(waits), "{}", ran.stdout);
     let ran = place.run(&["apply", "--sandbox", "--yes", "--keep-going", "--cluster", "batch"]);
     assert!(
-        ran.stdout.contains("created Secret clusters-batch/ssh-key2"),
+        ran.stderr.contains("created Secret clusters-batch/ssh-key2"),
         "{}",
-        ran.stdout
+        ran.stderr
     );
-    assert!(!ran.stdout.contains("deleted"), "{}", ran.stdout);
+    assert!(!ran.stderr.contains("deleted"), "{}", ran.stderr);
     // Once it may, it lets go of it, and then that goes.
     edit(&place, "fleet.yaml", "disruptedNodes: 2", "disruptedNodes: 100");
     let ran = place
         .run(&["apply", "--sandbox", "--yes", "--cluster", "batch"])
         .exits(0);
     let at = |part: &str| {
-        ran.stdout
+        ran.stderr
             .find(part)
-            .unwrap_or_else(|| panic!("{part}: {}", ran.stdout))
+            .unwrap_or_else(|| panic!("{part}: {}", ran.stderr))
     };
     assert!(at("updated HostedCluster clusters-batch/batch") < at("deleted Secret clusters-batch/ssh-key"));
 }
