@@ -63,8 +63,8 @@ fn block_what_follows(changes: &mut [Change]) {
     }
 }
 
-/// Deletes and the writes before them, which let go of what goes: by the places of both.
-pub(super) fn releases(changes: &[Change]) -> Vec<(usize, usize)> {
+/// Of deletes, by their index, the indices of the writes that let go of what goes.
+pub(super) fn releases(changes: &[Change]) -> BTreeMap<usize, Vec<usize>> {
     let mut by_name: BTreeMap<(&Target, Option<&str>, &str), Vec<usize>> = BTreeMap::new();
     let mut open: BTreeMap<(&Target, Option<&str>), Vec<usize>> = BTreeMap::new();
     for (j, change) in changes.iter().enumerate().filter(|(_, change)| may_let_go(change)) {
@@ -79,15 +79,18 @@ pub(super) fn releases(changes: &[Change]) -> Vec<(usize, usize)> {
             });
         });
     }
-    let mut found = Vec::new();
-    for (i, change) in changes.iter().enumerate() {
-        let place = (&change.id.target, change.id.namespace.as_deref());
-        let named = handle(change).and_then(|handle| by_name.get(&(place.0, place.1, handle)));
-        let unseen = open.get(&place);
-        let writes = named.into_iter().chain(unseen).flatten().copied();
-        found.extend(writes.filter(|&j| lets_go(&changes[j], change)).map(|j| (i, j)));
-    }
-    found
+    let of_delete = |(i, change): (usize, &Change)| {
+        let (target, namespace) = (&change.id.target, change.id.namespace.as_deref());
+        let named = handle(change).and_then(|handle| by_name.get(&(target, namespace, handle)));
+        let writes = named.into_iter().chain(open.get(&(target, namespace))).flatten();
+        let writes: Vec<usize> = writes.copied().filter(|&j| lets_go(&changes[j], change)).collect();
+        (!writes.is_empty()).then_some((i, writes))
+    };
+    let deletes = changes
+        .iter()
+        .enumerate()
+        .filter(|(_, change)| change.action == Action::Delete);
+    deletes.filter_map(of_delete).collect()
 }
 
 /// Whether a write lets go of what is to be deleted, or may: until it is made, that is in use.

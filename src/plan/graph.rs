@@ -91,10 +91,10 @@ impl Graph {
         }
         order_deletes(changes, &mut before);
         // In another unit too: Secrets of a shared namespace are its management cluster's.
-        for (delete, write) in releases(changes) {
-            if !before[delete].contains(&write) {
-                before[delete].push(write);
-            }
+        for (delete, writes) in releases(changes) {
+            before[delete].extend(writes);
+            before[delete].sort_unstable();
+            before[delete].dedup();
         }
         let graph = Self { before };
         graph.waves(changes).map(|_| graph.clone())

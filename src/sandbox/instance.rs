@@ -200,8 +200,7 @@ impl Sandbox {
         let kubernetes_faults = Arc::new(Share::of(faults.clone()));
         let oci_faults = Arc::new(Share::of(faults.clone()));
         let clusters: Vec<String> = store.load(CLUSTERS)?.into_iter().map(|(_, name, _)| name).collect();
-        // What they hold of a large fleet takes a while to read. Not by rayon: what is read once for all servers is waited for by
-        // the one that reads it, where that takes up another's work meanwhile.
+        // What they hold of a large fleet takes a while to read, each mostly on one core.
         let (oci, servers) = std::thread::scope(|scope| {
             let servers = scope.spawn(|| {
                 let servers = clusters.iter().map(|name| {

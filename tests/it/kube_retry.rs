@@ -205,6 +205,21 @@ fn secret() -> Manifest {
     manifest(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata}))
 }
 
+/// The record of a unit that has one object.
+fn recorded() -> (FleetUid, UnitInventory) {
+    let fleet = FleetUid::new("f");
+    let mut inventory = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new("c")));
+    inventory.record(Entry {
+        id: config_map("a").id,
+        api_version: "v1".to_owned(),
+        uid: None,
+        digest: None,
+        oci: None,
+        going: false,
+    });
+    (fleet, inventory)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_answer_was_lost_is_known_to_be_ours() {
     for fate in [Fate::Broken, Fate::Half] {
@@ -218,17 +233,7 @@ async fn a_record_whose_answer_was_lost_is_known_to_be_ours() {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fleetwright-system"}});
         stage.sandbox.put("m", &namespace).await.expect("a namespace");
         let store = stage.provider.inventory();
-        let fleet = FleetUid::new("f");
-        let mut inventory = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new("c")));
-        let manifest = config_map("a");
-        inventory.record(Entry {
-            id: manifest.id.clone(),
-            api_version: "v1".to_owned(),
-            uid: None,
-            digest: None,
-            oci: None,
-            going: false,
-        });
+        let (fleet, mut inventory) = recorded();
         let version = store.save(&inventory, None).await.expect("it is there");
         inventory.generation += 1;
         let next = store.save(&inventory, version.as_deref()).await.expect("it is there");
@@ -252,16 +257,7 @@ async fn a_record_that_a_failing_server_did_not_store_is_sent_again_and_so_is_it
     })
     .await;
     let store = stage.provider.inventory();
-    let fleet = FleetUid::new("f");
-    let mut inventory = UnitInventory::new(fleet.clone(), UnitId::Cluster(ClusterName::new("c")));
-    inventory.record(Entry {
-        id: config_map("a").id,
-        api_version: "v1".to_owned(),
-        uid: None,
-        digest: None,
-        oci: None,
-        going: false,
-    });
+    let (fleet, mut inventory) = recorded();
     let version = store.save(&inventory, None).await.expect("it is stored");
     inventory.generation += 1;
     store.save(&inventory, version.as_deref()).await.expect("it is stored");

@@ -126,20 +126,24 @@ impl Hold {
     }
 }
 
-/// Who else it was that had them.
+/// Who else it was that had them, or why they could not be held.
 fn not_in_time(
     wanted: &BTreeSet<ManagementClusterName>,
     standings: &BTreeMap<ManagementClusterName, Standing>,
 ) -> HandError {
-    let told = wanted.iter().find_map(|on| match standings.get(on) {
-        Some(Standing::StandsBy { holder: Some(holder) }) => Some((on, holder.clone())),
-        Some(Standing::WaitsFor { members }) => Some((on, members.join(", "))),
-        _ => None,
+    let told = wanted.iter().find_map(|on| {
+        let held = |who| Some(HandError::Held { on: on.clone(), who });
+        match standings.get(on)? {
+            Standing::StandsBy { holder } => held(holder.clone()?),
+            Standing::WaitsFor { members } => held(members.join(", ")),
+            Standing::Fails { error } => Some(HandError::Unusable {
+                on: on.clone(),
+                error: error.clone(),
+            }),
+            Standing::Leads | Standing::Shares { .. } => None,
+        }
     });
-    match told {
-        Some((on, who)) => HandError::Held { on: on.clone(), who },
-        None => HandError::Late,
-    }
+    told.unwrap_or(HandError::Late)
 }
 
 /// What a plan works on, and where that is recorded.

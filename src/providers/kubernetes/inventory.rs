@@ -292,13 +292,12 @@ impl KubernetesStore {
         loop {
             attempt += 1;
             let sent = self.http.send(call()).await;
-            let may_be_repeated = match &sent {
-                Ok(answer) => answer.status >= 500,
-                Err(error) => matches!(error, HttpError::Connection(_)),
+            let (is_open, may_be_repeated) = match &sent {
+                Ok(answer) if answer.status >= 500 => (true, true),
+                // What an attempt before has stored is in the way of this one.
+                Ok(answer) => (answer.status == 409 && attempt > 1, false),
+                Err(error) => (true, matches!(error, HttpError::Connection(_))),
             };
-            // What an attempt before has stored is in the way of this one.
-            let is_settled = |answer: &Answer| answer.status < 500 && (answer.status != 409 || attempt == 1);
-            let is_open = sent.as_ref().map_or(true, |answer| !is_settled(answer));
             let sent = sent.map_err(|error| error.during(what));
             if !is_open {
                 return sent;

@@ -165,13 +165,9 @@ impl Document<'_> {
         }
         // Moved: the macro would copy them, for each of tens of thousands.
         let mut document = json!({"apiVersion": OCI_API_VERSION, "kind": self.id.kind});
-        for (key, value) in [
-            ("metadata", metadata),
-            ("spec", self.spec.into()),
-            ("status", self.status.into()),
-        ] {
-            document[key] = value;
-        }
+        document["metadata"] = metadata;
+        document["spec"] = self.spec.into();
+        document["status"] = self.status.into();
         LiveObject {
             uid: uid.to_owned(),
             version: version.unwrap_or_default().to_owned(),

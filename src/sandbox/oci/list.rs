@@ -29,10 +29,7 @@ pub(super) fn found<'a>(state: &'a State, call: &'a Call) -> Result<impl Iterato
         return Err(Refusal::not_found());
     }
     let filters = Filters::of(call);
-    let there = match filters.narrowest() {
-        Some(filter) => state.likely((call.kind, call.region, compartment), filter),
-        None => Box::new(state.within(call.kind, call.region, compartment)),
-    };
+    let there = state.likely((call.kind, call.region, compartment), filters.narrowest());
     let ours = there.filter(|record| record.tenancy == call.principal.tenancy);
     Ok(ours.filter(move |record| filters.pass(record)))
 }

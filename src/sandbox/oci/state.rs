@@ -338,28 +338,28 @@ impl State {
             .filter_map(|sequence| self.records.get(sequence))
     }
 
-    /// Those of them that may pass a filter: where what it asks for is a name or an OCID, by that.
+    /// Those of them that may pass a filter, where it is by what they are called or by an OCID that they name.
     pub(super) fn likely<'a>(
         &'a self,
         (kind, region, compartment): (&'a Kind, &'a Region, &'a str),
-        (filter, wanted): (&str, &'a str),
+        filter: Option<(&str, &'a str)>,
     ) -> Box<dyn Iterator<Item = &'a Record> + 'a> {
         let region_name = if kind.global { "" } else { region.id };
         let is_there = move |record: &&Record| {
             record.kind.name == kind.name && record.region == region_name && record.compartment() == compartment
         };
-        if filter == "displayName" {
-            let named = self
-                .names
-                .range((wanted.into(), 0)..)
-                .take_while(move |(name, _)| **name == *wanted);
-            let named = named.filter_map(|(_, sequence)| self.records.get(sequence));
-            Box::new(named.filter(is_there))
-        } else if wanted.starts_with("ocid1.") {
-            let gone = self.gone.iter().filter_map(|sequence| self.records.get(sequence));
-            Box::new(self.holders(wanted).chain(gone).filter(is_there))
-        } else {
-            Box::new(self.within(kind, region, compartment))
+        match filter {
+            Some(("displayName", wanted)) => {
+                let named = self.names.range((wanted.into(), 0)..);
+                let named = named.take_while(move |(name, _)| **name == *wanted);
+                let records = named.filter_map(|(_, sequence)| self.records.get(sequence));
+                Box::new(records.filter(is_there))
+            }
+            Some((_, wanted)) if wanted.starts_with("ocid1.") => {
+                let gone = self.gone.iter().filter_map(|sequence| self.records.get(sequence));
+                Box::new(self.holders(wanted).chain(gone).filter(is_there))
+            }
+            Some(_) | None => Box::new(self.within(kind, region, compartment)),
         }
     }
 

@@ -173,7 +173,7 @@ async fn a_network_is_written_by_the_one_that_owns_it_and_waited_for_by_the_othe
         .await
         .expect("the other control plane");
     let vcn = |cluster: &serde_json::Value| cluster["spec"]["platform"]["oci"]["networkConfig"]["vcn"].clone();
-    assert!(vcn(&a)["ocid"].is_string() || vcn(&a)["ocid"].is_object(), "{a}");
+    assert!(vcn(&a).to_string().contains("ocid1.vcn."), "{a}");
     assert_eq!(vcn(&a), vcn(&b));
     let written = world.our_writes(made);
     assert!(written.is_empty(), "it wrote to what is not its own: {written:#?}");
