@@ -12,18 +12,47 @@ use super::graph::Cycle;
 use super::mask::holds_secrets;
 use crate::inventory::Entry;
 use crate::providers::{Kind, Observation, Observed, ProviderError, Sensitive, WriteResponse};
-use crate::resource::Target;
+use crate::resource::{Target, UnitId};
 use crate::schema::{Gvk, Schema};
 
-/// Whether the server is asked about a change: those that change an object which is there. What an adoption that moves
-/// other managers' entries would come to takes two writes, and can't be asked for; nor can what names something that is
-/// not there yet. OCI has no dry-run.
-pub fn is_wanted(change: &Change) -> bool {
-    change.goes_ahead()
-        && matches!(change.action, Action::Update | Action::Adopt)
-        && change.payload.managed_fields.is_none()
-        && change.unresolved.is_empty()
-        && change.id.target != Target::Oci
+/// The changes that the server is asked about, by their indices. What an adoption that moves other managers' entries would come
+/// to takes two writes, and can't be asked for; nor can what names or needs something that is not there yet, be it its
+/// namespace. OCI has no dry-run.
+pub fn wanted(plan: &Plan) -> Vec<usize> {
+    let mut made: BTreeMap<&UnitId, BTreeSet<&str>> = BTreeMap::new();
+    for change in plan.changes.iter().filter(|change| is_made(change)) {
+        made.entry(&change.unit).or_default().insert(&change.id.kind);
+    }
+    let is_there = |j: &usize| {
+        plan.changes
+            .get(*j)
+            .is_none_or(|needed| needed.action != Action::Create)
+    };
+    let can_be_tried = |(at, change): &(usize, &Change)| match change.action {
+        Action::Update | Action::Adopt => true,
+        // What is made with it may be needed in ways that nobody here knows of, as a Role is by its binding.
+        Action::Create => {
+            let is_of_one_kind = made.get(&change.unit).is_none_or(|kinds| kinds.len() < 2);
+            is_of_one_kind
+                && plan
+                    .graph
+                    .before
+                    .get(*at)
+                    .is_some_and(|before| before.iter().all(is_there))
+        }
+        Action::Delete | Action::Forget | Action::Leave => false,
+    };
+    let changes = plan.changes.iter().enumerate().filter(|(_, change)| {
+        change.goes_ahead()
+            && change.payload.managed_fields.is_none()
+            && change.unresolved.is_empty()
+            && change.id.target != Target::Oci
+    });
+    changes.filter(can_be_tried).map(|(at, _)| at).collect()
+}
+
+fn is_made(change: &Change) -> bool {
+    change.action == Action::Create && change.id.target != Target::Oci
 }
 
 /// The document that a change writes.
@@ -65,7 +94,8 @@ pub fn settle(
             }),
             Err(ProviderError::Invalid { message, .. }) => change.blocks.push(Block::Invalid { message }),
             // Who may only look is shown what is predicted.
-            Err(ProviderError::Forbidden { .. }) if change.preview == Preview::Predicted => {}
+            Err(ProviderError::Forbidden { .. })
+                if change.preview == Preview::Predicted || change.action == Action::Create => {}
             Err(error) => change.blocks.push(Block::Unknown {
                 reason: crate::report::chain(&error),
             }),
@@ -83,10 +113,14 @@ enum Verdict {
 
 fn compare(change: &mut Change, response: &WriteResponse, observed: &BTreeMap<Target, Observation>) -> Verdict {
     let observation = observed.get(&change.id.target);
-    let Some(Observed::Present(live)) = observation.and_then(|seen| seen.objects.get(&change.id)) else {
-        return Verdict::Changes;
+    let live = match observation.and_then(|seen| seen.objects.get(&change.id)) {
+        Some(Observed::Present(live)) => live.parse().ok(),
+        Some(Observed::Absent | Observed::Unknown(_)) | None => None,
     };
-    let (Ok(before), Ok(after)) = (live.parse(), response.object.parse()) else {
+    // Of what is not there it is what is asked for that may come to something else.
+    let asked = || document(change).filter(|_| change.action == Action::Create);
+    let before = live.or_else(|| asked().map(|asked| asked.expose().clone()));
+    let (Some(before), Ok(after)) = (before, response.object.parse()) else {
         let reason = "the server's answer is no JSON".to_owned();
         change.blocks.push(Block::Unknown { reason });
         return Verdict::Changes;
@@ -106,6 +140,10 @@ fn compare(change: &mut Change, response: &WriteResponse, observed: &BTreeMap<Ta
         .and_then(|seen| seen.schemas.get(&kind))
         .map_or(&open, |schema| schema);
     let fields = decide::field_diffs(&change.id, &before, &after, schema);
+    if change.action == Action::Create {
+        created(change, fields);
+        return Verdict::Changes;
+    }
     // A dry-run answers with the version that it was based on, so that only the contents tell.
     if fields.is_empty() && change.action == Action::Update && decide::owners(&before) == decide::owners(&after) {
         return Verdict::NothingChanges;
@@ -122,6 +160,18 @@ fn compare(change: &mut Change, response: &WriteResponse, observed: &BTreeMap<Ta
     };
     change.fields = fields;
     Verdict::Changes
+}
+
+/// What would be made: as it is asked for, or what the server would set otherwise. What it sets beside that are mostly defaults.
+fn created(change: &mut Change, fields: Vec<FieldDiff>) {
+    let others: Vec<FieldDiff> = fields.into_iter().filter(|field| field.before.is_some()).collect();
+    change.preview = if others.is_empty() {
+        Preview::Confirmed
+    } else {
+        Preview::Server
+    };
+    change.mutated = others.iter().map(|field| field.field.clone()).collect();
+    change.fields = others;
 }
 
 /// Whether a Secret would hold the values that are asked for: its fields don't show them.
@@ -253,6 +303,20 @@ mod tests {
         assert_eq!(more.changes[0].mutated, BTreeSet::from([".spec.arch".to_owned()]));
         let other = settled(pool, &live, &json!({"spec": {"replicas": 4}}));
         assert_eq!(other.changes[0].mutated, BTreeSet::from([".spec.replicas".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_new_is_tried_where_nothing_of_another_kind_is_made_with_it() {
+        let new = |kind: &str, name: &str| change("a", kind, name, Action::Create);
+        let tried = |changes: Vec<Change>| wanted(&plan(changes));
+        assert_eq!(tried(vec![new("NodePool", "a-x"), new("NodePool", "a-y")]), [0, 1]);
+        let of_another = change("b", "Role", "b-x", Action::Create);
+        assert_eq!(tried(vec![new("NodePool", "a-x"), of_another]), [0, 1]);
+        let update = change("a", "HostedCluster", "a", Action::Update);
+        assert_eq!(tried(vec![new("Role", "a-x"), new("RoleBinding", "a-x"), update]), [2]);
+        let mut needs = new("NodePool", "a-y");
+        needs.depends_on = vec![new("NodePool", "a-x").id];
+        assert_eq!(tried(vec![new("NodePool", "a-x"), needs]), [0]);
     }
 
     #[test]

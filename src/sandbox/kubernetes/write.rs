@@ -121,7 +121,10 @@ impl Writer<'_> {
         }
         let (stamp, uid) = (self.stamp(), uid(&self.draw()));
         if let Some(metadata) = metadata_mut(&mut object) {
-            metadata.remove("resourceVersion");
+            // An apply may have sent one; in the answer to a dry-run it stays.
+            if !options.dry_run {
+                metadata.remove("resourceVersion");
+            }
             metadata.insert("uid".to_owned(), Value::from(uid));
             metadata.insert("creationTimestamp".to_owned(), Value::from(stamp));
             if place.kind.is("apiextensions.k8s.io", "customresourcedefinitions") {

@@ -47,7 +47,7 @@ impl Holding {
         Self::registered(login, namespace, (group, plural), None)
     }
 
-    /// Holds nothing, and patches updates of a kind in a namespace, dry-runs among them.
+    /// Holds nothing, and patches what is made or updated of a kind in a namespace, dry-runs among them.
     pub(crate) fn patching(login: &Login, namespace: &str, of: (&str, &str), patch: Value) -> Self {
         Self::registered(login, namespace, of, Some(patch))
     }
@@ -55,7 +55,8 @@ impl Holding {
     fn registered(login: &Login, namespace: &str, (group, plural): (&str, &str), patch: Option<Value>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let kind = if patch.is_some() {
+        let patches = patch.is_some();
+        let kind = if patches {
             "MutatingWebhookConfiguration"
         } else {
             "ValidatingWebhookConfiguration"
@@ -98,7 +99,7 @@ impl Holding {
                 "rules": [{
                     "apiGroups": [group],
                     "apiVersions": ["*"],
-                    "operations": ["UPDATE"],
+                    "operations": if patches { json!(["CREATE", "UPDATE"]) } else { json!(["UPDATE"]) },
                     "resources": [plural],
                 }],
             }],
