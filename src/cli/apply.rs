@@ -258,7 +258,14 @@ fn saved(
     loaded: &ops::LoadedFleet,
     printer: &Printer,
 ) -> anyhow::Result<Result<SavedPlan, Exit>> {
-    let (saved, signer) = ops::read_plan(path, args.require_signature.as_deref())?;
+    let (saved, signer) = match ops::read_plan(path, args.require_signature.as_deref()) {
+        Err(refusal) if refusal.is_refusal() => {
+            printer.complain(&format!("{:#}", anyhow::Error::from(refusal)));
+            printer.complain("nothing was changed");
+            return Ok(Err(Exit::Refused));
+        }
+        read => read?,
+    };
     if let Some(signer) = signer {
         printer.note(&format!(
             "{} is signed by {} ({})",

@@ -84,6 +84,12 @@ impl<'a> Explainer<'a> {
         Some(alone(self.loaded, (kind.name(), &document.spec), ""))
     }
 
+    /// Where a cluster's environment is named.
+    pub fn environment(&self, cluster: &str) -> Option<Span> {
+        let named = self.index.clusters.get(cluster)?.near("environment")?;
+        Some(named.place.span(&self.loaded.files))
+    }
+
     /// Where the `Fleet` document begins.
     pub fn fleet(&self) -> Option<Span> {
         Some(self.index.fleet?.place.span(&self.loaded.files))

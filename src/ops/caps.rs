@@ -107,7 +107,7 @@ async fn settle_nodes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -
     planned.plan.refuse(Refusal {
         guard: NODES,
         message: format!(
-            "within 24 hours the fleet disrupts no more nodes than its cap, {}, and this would be more{}",
+            "within 24 hours the fleet disrupts no more nodes than its cap, {}, and for these too few of them are left{}",
             node_cap::words(cap, all),
             shared_out(loaded)
         ),
@@ -183,7 +183,7 @@ async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode)
     planned.plan.refuse(Refusal {
         guard: DELETES,
         message: format!(
-            "within 24 hours the fleet deletes no more than its cap, {cap}, and this would be more{}",
+            "within 24 hours the fleet deletes no more than its cap, {cap}, and for these too little of it is left{}",
             shared_out(loaded)
         ),
         lift: "raise limits.deletes in the Fleet document for this commit, or wait until a day has passed".to_owned(),
@@ -210,7 +210,8 @@ fn shared_out(loaded: &LoadedFleet) -> String {
     match loaded.fleet.management_clusters.len() {
         0 | 1 => String::new(),
         count => format!(
-            " (each of the {count} management clusters has its share of it, and one that is not reached lends none)"
+            " (each of the {count} management clusters grants its share of it, a change is granted by one of them as a whole, \
+             and one that is not reached grants nothing)"
         ),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::load::LoadedFleet;
 use super::plan::Planned;
 use super::taken_out::{self, Gone};
-use super::tracer::Tracer;
+use super::tracer::{Lines, Tracer};
 use crate::diag::Span;
 use crate::plan::Plan;
 use crate::plan::change::{Change, Reason};
@@ -48,14 +48,18 @@ pub fn trace(loaded: &LoadedFleet, planned: &mut Planned, since: Option<&Revisio
             continue;
         }
         if change.reason == Reason::New {
-            places.add(since.as_ref(), Of::Unit(unit), tracer.unit(unit).into_iter().collect());
+            places.add(
+                since.as_ref(),
+                Of::Unit(unit),
+                tracer.unit(unit).into_iter().collect::<Vec<_>>(),
+            );
             // What is new of a unit that was there before.
             if since.is_some() {
                 places.add(since.as_ref(), Of::Object(id), tracer.part(unit, id));
             }
             continue;
         }
-        for field in &change.fields {
+        for field in change.all_fields() {
             let path = field.field.trim_start_matches('.');
             let found = tracer.field(unit, id, path);
             places.add(since.as_ref(), Of::Field(id, &field.field), found);
@@ -88,13 +92,11 @@ enum Of<'p> {
 
 /// Where things may have been typed, by the revision since which somebody has; none: whenever that was.
 #[derive(Default)]
-struct Places<'p>(BTreeMap<Option<Revision>, BTreeMap<Of<'p>, Vec<Span>>>);
+struct Places<'p>(BTreeMap<Option<Revision>, BTreeMap<Of<'p>, Lines>>);
 
 impl<'p> Places<'p> {
-    fn add(&mut self, since: Option<&Revision>, of: Of<'p>, places: Vec<Span>) {
-        if !places.is_empty() {
-            self.0.entry(since.cloned()).or_default().insert(of, places);
-        }
+    fn add(&mut self, since: Option<&Revision>, of: Of<'p>, lines: impl Into<Lines>) {
+        self.0.entry(since.cloned()).or_default().insert(of, lines.into());
     }
 
     /// Says of each where it was typed, and what set that line since.
@@ -104,7 +106,7 @@ impl<'p> Places<'p> {
         let lines_of = |span: &Span| lines(texts.get(&*span.file).copied(), span);
         for (since, places) in self.0 {
             let mut lines: BTreeMap<Arc<str>, BTreeSet<u32>> = BTreeMap::new();
-            for span in places.values().flatten() {
+            for span in places.values().flat_map(Lines::all) {
                 let of_file = lines.entry(span.file.clone()).or_default();
                 of_file.extend(lines_of(span));
             }
@@ -119,7 +121,7 @@ impl<'p> Places<'p> {
             for (of, places) in places {
                 // Of several lines that something follows from, it is the one that was set since.
                 let all = places
-                    .iter()
+                    .all()
                     .flat_map(|span| lines_of(span).map(move |line| (span, line)));
                 let newest = all
                     .filter_map(|(span, line)| Some((span, line, set.get(&(span.file.clone(), line))?)))
@@ -129,7 +131,7 @@ impl<'p> Places<'p> {
                     })
                     .next();
                 let first = || {
-                    places.first().map(|span| Typed {
+                    places.said.first().map(|span| Typed {
                         span: span.clone(),
                         commit: None,
                     })

@@ -259,7 +259,7 @@ pub(super) fn decide(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -
 /// What a plan of what was seen is made of.
 fn with_inputs<R>(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen, make: impl FnOnce(&Inputs<'_>) -> R) -> R {
     let view = loaded.scope(&options.scope);
-    let newer = newer_units(loaded, &seen.inventories, &view);
+    let elsewhere = elsewhere(loaded, &seen.inventories, &view);
     let suspended = match (options.even_suspended, &options.against) {
         (false, Against::Live(_)) => suspended_units(loaded, options, seen),
         _ => BTreeMap::new(),
@@ -292,7 +292,8 @@ fn with_inputs<R>(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen, make
         observed: &seen.observed,
         looked_up: &seen.found.look_ups,
         revised: loaded.revised.clone(),
-        newer: &newer,
+        newer: &elsewhere.newer,
+        beside: &elsewhere.beside,
         suspended,
         contested: &options.contested,
         adopt: options.adopt,
@@ -368,33 +369,38 @@ fn nothing(desired: &BTreeMap<UnitId, DesiredUnit<'_>>) -> BTreeMap<Target, Obse
     observed
 }
 
-/// Units in scope whose inventory was last written from a commit that lies ahead of the one at hand. Of the others it is not
-/// asked: after a while each was written from a commit of its own, and each is a walk through the history.
-fn newer_units(
-    loaded: &LoadedFleet,
-    inventories: &BTreeMap<InventoryKey, Stored>,
-    view: &ScopeView<'_>,
-) -> BTreeMap<UnitId, Revision> {
+/// The revisions that units were last applied from, where those are none that the one at hand came after.
+#[derive(Default)]
+struct Elsewhere {
+    /// Of units whose inventory was last written from a commit that lies ahead of the one at hand.
+    newer: BTreeMap<UnitId, Revision>,
+    /// Of those whose commit lies on another branch.
+    beside: BTreeMap<UnitId, Revision>,
+}
+
+/// Asks it of the units in scope alone: after a while each was written from a commit of its own, and each is a walk through
+/// the history.
+fn elsewhere(loaded: &LoadedFleet, inventories: &BTreeMap<InventoryKey, Stored>, view: &ScopeView<'_>) -> Elsewhere {
     let mut relations: BTreeMap<&Revision, Ancestry> = BTreeMap::new();
-    let mut newer = BTreeMap::new();
+    let mut found = Elsewhere::default();
     for ((_, unit), stored) in inventories.iter().filter(|((_, unit), _)| view.holds(unit)) {
         let recorded = &stored.inventory.revision;
         let time = stored.inventory.revision_time;
         let relation = *relations
             .entry(recorded)
             .or_insert_with(|| loaded.relation_to(recorded));
-        let behind = match relation {
-            Ancestry::Backward => true,
-            Ancestry::Same | Ancestry::Forward | Ancestry::Diverged => false,
+        let is_later = time > 0 && loaded.revised.time > 0 && time >= loaded.revised.time;
+        let units = match relation {
+            Ancestry::Backward => &mut found.newer,
+            Ancestry::Diverged => &mut found.beside,
             // Of two commits of which one is not in this clone, their times are all there is to go by.
             // Programs commit more than once a second.
-            Ancestry::Unknown => time > 0 && loaded.revised.time > 0 && time >= loaded.revised.time,
+            Ancestry::Unknown if is_later => &mut found.newer,
+            Ancestry::Same | Ancestry::Forward | Ancestry::Unknown => continue,
         };
-        if behind {
-            newer.insert(unit.clone(), recorded.clone());
-        }
+        units.insert(unit.clone(), recorded.clone());
     }
-    newer
+    found
 }
 
 /// Units in scope that are suspended; those that left the files among them.
@@ -430,13 +436,12 @@ fn suspended_units(loaded: &LoadedFleet, options: &PlanOptions, seen: &Seen) -> 
 /// Dry-runs under way at once: each is as much work for the server as a write.
 const PREVIEWS: usize = 16;
 
-/// Has the server's dry-run confirm what was predicted, for the objects that change and for no other.
+/// Has the server's dry-run confirm what was predicted, for what changes or is made, and for nothing else.
 async fn confirm(plan: &mut Plan, seen: &Seen) -> Result<(), Cycle> {
-    let previews = plan
-        .changes
-        .iter()
-        .enumerate()
-        .filter(|(_, change)| plan::confirm::is_wanted(change))
+    let wanted = plan::confirm::wanted(plan);
+    let previews = wanted
+        .into_iter()
+        .filter_map(|i| Some((i, plan.changes.get(i)?)))
         .map(|(i, change)| async move {
             let Target::Kubernetes(name) = &change.id.target else {
                 return None;

@@ -3,7 +3,7 @@
 //! Invariant: what can't be read whole, or is not signed as asked, is no plan.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::load::{LoadedFleet, entropy};
@@ -64,6 +64,12 @@ pub enum SavedPlanError {
         #[source]
         source: SshKeysError,
     },
+    /// Nobody has signed it.
+    #[error(
+        "{} is not there: nobody has signed the plan; `ssh-keygen -Y sign -n {PURPOSE} -f KEY PLAN` does, with the key of one who may",
+        .0.display()
+    )]
+    Unsigned(PathBuf),
     /// It is not signed as asked.
     #[error("{} does not count as signed", .path.display())]
     Signature {
@@ -73,6 +79,13 @@ pub enum SavedPlanError {
         #[source]
         source: SignatureError,
     },
+}
+
+impl SavedPlanError {
+    /// Whether nothing failed: whoever applies it asked that it be refused.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Unsigned(_) | Self::Signature { .. })
+    }
 }
 
 /// Keeps a plan in a file.
@@ -147,7 +160,12 @@ fn check(path: &Path, text: &[u8], signers: &Path) -> Result<Signer, SavedPlanEr
     beside.push(".sig");
     let beside = PathBuf::from(beside);
     let now = jiff::Timestamp::now().as_second();
-    let signature = read(&beside)?;
+    let signature = match read(&beside) {
+        Err(SavedPlanError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            return Err(SavedPlanError::Unsigned(beside));
+        }
+        read => read?,
+    };
     let signer = keys.signer_of(text, &signature, PURPOSE, now);
     signer.map_err(|source| SavedPlanError::Signature { path: beside, source })
 }

@@ -18,6 +18,28 @@ pub(super) struct Tracer<'a> {
     explained: BTreeMap<UnitId, Vec<Explained>>,
 }
 
+/// Lines that a field may come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lines {
+    /// Those that say it, the likeliest first; empty where no line says it by itself.
+    pub(super) said: Vec<Span>,
+    /// Those that may have led to it besides: which of them did is seen by what was set since.
+    pub(super) led: Vec<Span>,
+}
+
+impl Lines {
+    /// All of them, those that say it first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Span> {
+        self.said.iter().chain(&self.led)
+    }
+}
+
+impl From<Vec<Span>> for Lines {
+    fn from(said: Vec<Span>) -> Self {
+        Self { said, led: Vec::new() }
+    }
+}
+
 impl<'a> Tracer<'a> {
     pub(super) fn new(loaded: &'a LoadedFleet) -> Self {
         Self {
@@ -29,7 +51,7 @@ impl<'a> Tracer<'a> {
 
     /// Where a field of an object was typed, or else what makes the object.
     pub(super) fn place(&mut self, unit: &UnitId, id: &ResourceId, field: &str) -> Option<Span> {
-        let typed = self.field(unit, id, field).into_iter().next();
+        let typed = self.field(unit, id, field).said.into_iter().next();
         typed.or_else(|| self.unit(unit))
     }
 
@@ -47,11 +69,16 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// Where a field of an object may have been typed, the likeliest place first; empty where no line says it by itself.
-    pub(super) fn field(&mut self, unit: &UnitId, id: &ResourceId, field: &str) -> Vec<Span> {
+    /// Where a field of an object may have been typed.
+    pub(super) fn field(&mut self, unit: &UnitId, id: &ResourceId, field: &str) -> Lines {
         if let Some(extra) = self.extra(unit, id) {
-            return vec![self.explainer.within(&extra, field)];
+            return vec![self.explainer.within(&extra, field)].into();
         }
+        // Whose layers a cluster has, and a pool's profile.
+        let environment = match unit {
+            UnitId::Cluster(name) => self.explainer.environment(name.as_str()),
+            UnitId::ManagementCluster(_) | UnitId::Network(_) => None,
+        };
         let part = self.part_of(unit, id);
         let found = self.explained(unit);
         let settings = settings::of_field(&id.kind, part.as_deref(), field);
@@ -60,17 +87,30 @@ impl<'a> Tracer<'a> {
             UnitId::Network(_) => setting.strip_prefix("network.").unwrap_or(setting),
             UnitId::Cluster(_) | UnitId::ManagementCluster(_) => setting,
         });
-        let mut places: Vec<Span> = settings
-            .filter_map(|setting| at(found, setting).filter(|one| is_typed(one)))
-            .map(|one| one.origin.span.clone())
-            .collect();
-        // What no file says of a part is said of the part itself.
-        if places.is_empty()
-            && let Some(one) = part.and_then(|part| at(found, &part)).filter(|one| is_typed(one))
-        {
-            places.push(one.origin.span.clone());
+        let mut lines = Lines::default();
+        for setting in settings {
+            let below = found
+                .iter()
+                .filter(|one| is_typed(one) && is_below(&one.field, setting));
+            // Of a map, another entry than the one that is meant says nothing.
+            let is_it = |one: &&Explained| one.field == setting || !settings::is_map(setting);
+            lines.said.extend(below.clone().find(is_it).map(place));
+            lines.led.extend(below.map(place));
         }
-        places
+        // What no file says of a part is said of the part itself.
+        let of_part = part
+            .as_deref()
+            .and_then(|part| at(found, part))
+            .filter(|one| is_typed(one));
+        if lines.said.is_empty() && lines.led.is_empty() {
+            lines.said.extend(of_part.map(place));
+        }
+        let profile = part.map(|part| format!("{part}.profile"));
+        let by_profile = profile
+            .and_then(|profile| at(found, &profile))
+            .filter(|one| is_typed(one));
+        lines.led.extend(by_profile.map(place).into_iter().chain(environment));
+        lines
     }
 
     /// Where a manifest of an object is typed as it is.
@@ -164,6 +204,10 @@ fn part(cluster: &Cluster, id: &ResourceId) -> Option<String> {
         ClusterKind::SelfManaged(own) => is_of(&own.control_plane.object_name).then(|| "controlPlane".to_owned()),
         ClusterKind::Hosted(_) | ClusterKind::Oke(_) | ClusterKind::Topology(_) => None,
     }
+}
+
+fn place(one: &Explained) -> Span {
+    one.origin.span.clone()
 }
 
 /// Whether it is said in a file of the user's, which the built-in layer is not.

@@ -20,7 +20,7 @@ use super::preconditions::Need;
 use super::records::{Fate, Records};
 use super::rollout;
 use super::unwanted;
-use super::upgrade::{Course, Staged};
+use super::upgrade::{Course, HeldBack, Staged};
 use crate::diag::Span;
 use crate::fleet::model::Fleet;
 use crate::inventory::{Entry, InventoryKey, OciEntry};
@@ -97,6 +97,8 @@ pub struct Inputs<'a> {
     pub revised: Revised,
     /// Units last applied from a newer revision, and that revision.
     pub newer: &'a BTreeMap<UnitId, Revision>,
+    /// Units that were last applied from a revision of another branch, with that revision.
+    pub beside: &'a BTreeMap<UnitId, Revision>,
     /// Units that are suspended: nothing of theirs goes ahead.
     pub suspended: BTreeMap<UnitId, Suspension>,
     /// How clusters come to their releases: what of `desired` waits for its turn.
@@ -143,6 +145,8 @@ pub struct Plan {
     pub contests: Vec<String>,
     /// The places of rules of the files that were about nothing that is in scope.
     pub idle_rules: Vec<Span>,
+    /// Units that were last applied from a revision of another branch, with that revision.
+    pub beside: BTreeMap<UnitId, Revision>,
     /// What part of the plan this is; none where it is all.
     pub narrowed: Option<Narrowed>,
     /// Where what changes was typed; empty until it is looked for.
@@ -165,9 +169,31 @@ impl Plan {
     /// What is let through, and should be known before, in words.
     pub fn warnings(&self) -> Vec<String> {
         let mut all = guards::warnings(&self.changes);
+        all.extend(self.taken_back());
         all.extend(ignore::warnings(&self.ignored));
         all.extend(self.contests.iter().cloned());
         all
+    }
+
+    /// Says of units that were last applied from another branch that what came from there may be taken back.
+    fn taken_back(&self) -> Vec<String> {
+        let changing: BTreeSet<&UnitId> = self.pending().map(|change| &change.unit).collect();
+        let mut by_revision: BTreeMap<&Revision, Vec<&UnitId>> = BTreeMap::new();
+        for (unit, revision) in self.beside.iter().filter(|(unit, _)| changing.contains(unit)) {
+            by_revision.entry(revision).or_default().push(unit);
+        }
+        let say = |(revision, units): (&Revision, Vec<&UnitId>)| {
+            let more = match units.len() {
+                0 | 1 => String::new(),
+                n => format!(" and {} more", n - 1),
+            };
+            let first = units.first().map(ToString::to_string).unwrap_or_default();
+            format!(
+                "{first}{more}: last applied from {revision}, which the revision at hand does not come after: what it brought and \
+                 is not in these files is taken back; merge it first, or rebase onto it"
+            )
+        };
+        by_revision.into_iter().map(say).collect()
     }
 
     /// Whether something would be changed.
@@ -326,11 +352,17 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
             }
         }
     }
-    for held in &inputs.staged.held {
-        // Where something else of it changes, the rest follows that.
-        if changes.iter().any(|change| change.id == held.manifest.id) {
-            continue;
-        }
+    let mut held: BTreeMap<&ResourceId, &HeldBack> = inputs
+        .staged
+        .held
+        .iter()
+        .map(|held| (&held.manifest.id, held))
+        .collect();
+    // Where something else of it changes now, it follows that.
+    for change in changes.iter_mut().filter(|change| change.writes()) {
+        change.later = held.remove(&change.id).map(|held| Box::new(held.later()));
+    }
+    for held in held.into_values() {
         let unit = inputs.desired.get(&held.manifest.unit);
         if let (Some(unit), Some(Observed::Present(live))) = (unit, observed(inputs, &held.manifest.id)) {
             changes.push(held.change(&unit.recorded_on, live));
@@ -370,6 +402,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Cycle> {
         ignored,
         contests: Vec::new(),
         idle_rules: rules.idle(),
+        beside: inputs.beside.clone(),
         narrowed: None,
         origins: Origins::default(),
     })

@@ -250,6 +250,16 @@ impl Payload {
     }
 }
 
+/// What an upgrade makes of an object later, that other things change of now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Later {
+    /// The field, from what is there to what follows.
+    pub field: FieldDiff,
+    /// After what.
+    pub after: String,
+}
+
 /// One change.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -268,6 +278,9 @@ pub struct Change {
     pub reason: Reason,
     /// Field by field.
     pub fields: Vec<FieldDiff>,
+    /// What follows by itself once this is made and an upgrade has come so far: it is no part of what is written now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub later: Option<Box<Later>>,
     /// How `fields` is known.
     pub preview: Preview,
     /// What keeps it from being made; empty when it goes ahead.
@@ -311,6 +324,13 @@ impl Change {
     pub fn follows(&self) -> bool {
         let is_turn = |block: &Block| matches!(block, Block::Upgrade { .. });
         !self.blocks.is_empty() && self.blocks.iter().all(is_turn)
+    }
+
+    /// The fields that it changes, now and later.
+    pub fn all_fields(&self) -> impl Iterator<Item = &FieldDiff> {
+        self.fields
+            .iter()
+            .chain(self.later.as_deref().map(|later| &later.field))
     }
 
     /// Whether the live object moved by itself: the fleet files say what they said before.
@@ -386,6 +406,7 @@ pub(crate) mod tests {
             payload: Payload::none(),
             oci: None,
             unresolved: Vec::new(),
+            later: None,
         }
     }
 
@@ -411,6 +432,7 @@ pub(crate) mod tests {
             ignored: Vec::new(),
             contests: Vec::new(),
             idle_rules: Vec::new(),
+            beside: BTreeMap::new(),
             narrowed: None,
             origins: crate::plan::origins::Origins::default(),
         }

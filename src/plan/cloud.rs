@@ -109,6 +109,7 @@ pub(super) fn remade(change: Change, live: &Value) -> Change {
         depends_on: Vec::new(),
         payload: Payload::none(),
         unresolved: Vec::new(),
+        later: None,
         ..change
     }
 }

@@ -122,6 +122,7 @@ pub(super) fn wanted(
         },
         oci: None,
         unresolved: Vec::new(),
+        later: None,
     };
     if manifest.stewardship == Stewardship::Observed {
         change.blocks.push(Block::NotManaged);

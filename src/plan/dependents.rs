@@ -53,12 +53,19 @@ fn block_what_follows(changes: &mut [Change]) {
     let stopped: BTreeMap<UnitId, ResourceId> = changes
         .iter()
         .filter(|change| change.id.kind == "HostedCluster" && !change.goes_ahead() && !change.follows())
-        .filter(|change| change.fields.iter().any(|diff| diff.field == IMAGE))
+        .filter(|change| change.all_fields().any(|diff| diff.field == IMAGE))
         .map(|change| (change.unit.clone(), change.id.clone()))
         .collect();
-    for change in changes.iter_mut().filter(|change| change.follows()) {
-        if let Some(needs) = stopped.get(&change.unit).cloned() {
-            change.blocks.push(Block::Dependency { needs });
+    for change in changes.iter_mut() {
+        let Some(needs) = stopped.get(&change.unit) else {
+            continue;
+        };
+        // What else there is to change goes on.
+        if change.id != *needs {
+            change.later = None;
+        }
+        if change.follows() {
+            change.blocks.push(Block::Dependency { needs: needs.clone() });
         }
     }
 }
@@ -164,8 +171,8 @@ fn stays_there(change: &Change) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::change::FieldDiff;
     use super::super::change::tests::change;
+    use super::super::change::{FieldDiff, Later};
     use super::*;
 
     fn releasing(cluster: &str, before: Value) -> Change {
@@ -203,6 +210,27 @@ mod tests {
             assert!(Graph::new(&changes).unwrap().before[1].contains(&0));
             assert_eq!(goes(changes), [false, false, true, true]);
         }
+    }
+
+    #[test]
+    fn what_follows_a_step_that_is_refused_does_not_come_and_all_else_of_it_does() {
+        let image = |mut change: Change| {
+            change.fields = releasing("a", json!("4.20.3")).fields;
+            change.fields[0].field = IMAGE.to_owned();
+            change
+        };
+        let mut pool = change("a", "NodePool", "a-x", Action::Update);
+        pool.later = Some(Box::new(Later {
+            field: image(pool.clone()).fields.remove(0),
+            after: "it".to_owned(),
+        }));
+        let mut changes = vec![image(change("a", "HostedCluster", "a", Action::Update)), pool];
+        let graph = Graph::new(&changes).unwrap();
+        block_dependents(&mut changes, &graph).unwrap();
+        assert!(changes[1].later.is_some());
+        changes[0].blocks.push(Block::Guard { guard: "g" });
+        block_dependents(&mut changes, &graph).unwrap();
+        assert!(changes[1].goes_ahead() && changes[1].later.is_none());
     }
 
     #[test]

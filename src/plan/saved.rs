@@ -90,6 +90,9 @@ pub struct SavedChange {
     /// Whether it was shown as a step that an upgrade takes later.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub follows: bool,
+    /// What was shown as such a step of an object that was to be changed before.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub later: BTreeMap<String, SavedField>,
     /// UID or OCID of what was there.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub uid: Option<String>,
@@ -185,6 +188,26 @@ pub struct Standing {
     pub follow: usize,
 }
 
+impl SavedChange {
+    /// The step that was shown to come later, as it is when its turn has come.
+    fn in_turn(&self) -> Option<Self> {
+        let goes_ahead = Self {
+            goes_ahead: true,
+            follows: false,
+            later: BTreeMap::new(),
+            ..self.clone()
+        };
+        if self.later.is_empty() {
+            return self.follows.then_some(goes_ahead);
+        }
+        Some(Self {
+            action: Action::Update,
+            fields: self.later.clone(),
+            ..goes_ahead
+        })
+    }
+}
+
 impl SavedPlan {
     /// Of a plan. `desired` gives the digest of a unit's objects.
     pub fn of(plan: &Plan, with: Circumstances, desired: impl Fn(&UnitId) -> Option<Digest>) -> Self {
@@ -272,12 +295,15 @@ impl SavedPlan {
                 standing.done += usize::from(before.goes_ahead);
                 continue;
             }
-            if before.follows && change.goes_ahead() {
-                let in_turn = SavedChange {
-                    goes_ahead: true,
-                    ..before.clone()
-                };
-                if difference(&in_turn, change, &self.salt).is_none() {
+            if let Some(in_turn) = before.in_turn() {
+                // What was to be done before is done, where nothing but the step is left.
+                let is_done = usize::from(before.goes_ahead);
+                if !before.later.is_empty() && change.follows() {
+                    standing.done += is_done;
+                    continue;
+                }
+                if change.goes_ahead() && difference(&in_turn, &of_nobody(change), &self.salt).is_none() {
+                    standing.done += is_done;
                     following.push(before.object.clone());
                     continue;
                 }
@@ -320,7 +346,15 @@ fn passed_over(before: &SavedChange, fresh: &Plan) -> Option<String> {
     Some(format!("{} is passed over now", field.diff.field))
 }
 
+/// A change without word of whose the fields are: of a step to come that is not looked for.
+fn of_nobody(change: &Change) -> Change {
+    let mut change = change.clone();
+    change.fields.iter_mut().for_each(|field| field.owner = None);
+    change
+}
+
 fn saved(change: &Change, salt: &str) -> SavedChange {
+    let saved_of = |field: &FieldDiff| (field.field.clone(), saved_field(field, salt));
     let of_secret = |known: &Option<Precondition>| known.clone().filter(|_| holds_secrets(&change.id));
     SavedChange {
         unit: change.unit.clone(),
@@ -328,15 +362,12 @@ fn saved(change: &Change, salt: &str) -> SavedChange {
         action: change.action,
         goes_ahead: change.goes_ahead(),
         follows: change.follows(),
+        later: change.later.iter().map(|later| saved_of(&later.field)).collect(),
         uid: change.precondition.as_ref().map(|there| there.uid.clone()),
         seen: change.seen.map(|seen| salted(salt, &json!(seen))),
         version: of_secret(&change.precondition).map(|there| there.version),
         source: of_secret(&change.source).map(|from| [from.uid, from.version]),
-        fields: change
-            .fields
-            .iter()
-            .map(|field| (field.field.clone(), saved_field(field, salt)))
-            .collect(),
+        fields: change.fields.iter().map(saved_of).collect(),
     }
 }
 
@@ -429,7 +460,7 @@ fn done(action: Action) -> &'static str {
 mod tests {
     use super::*;
     use crate::plan::change::tests::{change, plan};
-    use crate::plan::change::{Block, FieldOwner};
+    use crate::plan::change::{Block, FieldOwner, Later};
 
     fn update(replicas: u32, manager: &str) -> Change {
         let mut one = change("a", "NodePool", "a-x", Action::Update);
@@ -562,6 +593,8 @@ mod tests {
     #[test]
     fn a_step_whose_turn_has_come_is_another_plan_s() {
         let mut later = update(3, "kubectl");
+        // Whose the field is is looked for when its turn has come.
+        later.fields[0].owner = None;
         let after = "its control plane".to_owned();
         later.blocks.push(Block::Upgrade { after });
         let mut first = change("a", "HostedCluster", "a", Action::Update);
@@ -573,6 +606,31 @@ mod tests {
         assert_eq!(says(&saved, vec![update(4, "kubectl")]).len(), 1);
         first.blocks.clear();
         assert!(says(&saved, vec![first, due])[0].contains("its turn in an upgrade has come"));
+    }
+
+    #[test]
+    fn what_is_left_after_the_change_is_the_step_that_was_shown_with_it() {
+        let step = |to: u32| {
+            let mut step = update(4, "kubectl");
+            step.fields[0].field = ".spec.release.image".to_owned();
+            step.fields[0].after = Some(json!(to));
+            step
+        };
+        let mut whole = update(3, "kubectl");
+        let after = "its control plane".to_owned();
+        whole.later = Some(Box::new(Later {
+            field: of_nobody(&step(5)).fields.remove(0),
+            after: after.clone(),
+        }));
+        let saved = keep(vec![whole.clone()]);
+        let stands = |now: Change| saved.standing(&plan(vec![now]));
+        assert_eq!(stands(whole).open, 1);
+        let mut waits = step(5);
+        waits.blocks.push(Block::Upgrade { after });
+        assert_eq!((stands(waits.clone()).done, stands(waits).moved), (1, Vec::new()));
+        let due = stands(step(5));
+        assert_eq!((due.done, due.follow, due.moved), (1, 1, Vec::new()));
+        assert_eq!(stands(step(6)).moved.len(), 1);
     }
 
     #[test]

@@ -194,6 +194,7 @@ impl World {
                 time: 0,
             },
             newer: &BTreeMap::new(),
+            beside: &BTreeMap::new(),
             suspended: BTreeMap::new(),
             staged: &Staged::default(),
             contested: &self.contested,

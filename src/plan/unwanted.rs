@@ -35,6 +35,7 @@ fn recorded(entry: &Entry, unit: &UnitId, recorded_on: &ManagementClusterName) -
         payload: Payload::none(),
         oci: None,
         unresolved: Vec::new(),
+        later: None,
     }
 }
 

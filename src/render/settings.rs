@@ -21,7 +21,10 @@ const RELEASE_OF_POOLS: &[&str] = &[
 /// Fields of HostedClusters below `spec`, and the settings that they come from.
 const HOSTED_CLUSTER: &Table = &[
     ("release", RELEASE),
-    ("channel", &["channel", "version"]),
+    (
+        "channel",
+        &["channel", "version", "ring.controlPlane", "ring", "release"],
+    ),
     ("fips", &["fips"]),
     ("controllerAvailabilityPolicy", &["availability"]),
     (
@@ -176,6 +179,21 @@ const OCI: &Table = &[
     ("listeners", &["services", "network.endpoint"]),
 ];
 
+/// Settings that are maps with keys of the user's, which are rendered as they are.
+const MAPS: &[&str] = &["annotations", "definedTags", "labels", "nodeLabels", "tags"];
+
+/// What one entry of a map is set by, where the field is one: `nodeLabels.tier`.
+fn entry(setting: &str, below: &str) -> Option<String> {
+    let key = below.strip_prefix('.')?;
+    MAPS.contains(&setting).then(|| format!("{setting}.{key}"))
+}
+
+/// Whether a setting is a map with keys of the user's: what one of them is says nothing about another.
+pub fn is_map(setting: &str) -> bool {
+    let name = setting.rsplit('.').next().unwrap_or(setting);
+    MAPS.contains(&name)
+}
+
 /// What a kind's fields come from: where its raw patch stands, and its table.
 fn kind(kind: &str) -> Option<(String, &'static Table)> {
     let of_machines = |table| Some((format!("patches.{kind}"), table));
@@ -210,7 +228,8 @@ pub fn of_field(kind: &str, part: Option<&str>, path: &str) -> Vec<String> {
     };
     for (metadata, setting) in [("metadata.labels", "labels"), ("metadata.annotations", "annotations")] {
         if is_within(path, metadata) {
-            return vec![setting.to_owned()];
+            let below = path.strip_prefix(metadata).unwrap_or_default();
+            return entry(setting, below).into_iter().chain([setting.to_owned()]).collect();
         }
     }
     let Some(path) = path.strip_prefix("spec.") else {
@@ -228,7 +247,9 @@ pub fn of_field(kind: &str, part: Option<&str>, path: &str) -> Vec<String> {
         patched = field.rsplit_once('.').map(|(above, _)| above);
     }
     let fits = table.iter().filter(|(field, _)| is_within(path, field));
-    if let Some((_, of)) = fits.max_by_key(|(field, _)| field.len()) {
+    if let Some((field, of)) = fits.max_by_key(|(field, _)| field.len()) {
+        let below = path.strip_prefix(field).unwrap_or_default();
+        settings.extend(of.iter().filter_map(|setting| Some(prefix(&entry(setting, below)?))));
         settings.extend(of.iter().map(|setting| prefix(setting)));
         if part.is_some() && of.contains(&"version") {
             // A part that names no version of its own runs what its cluster's settings say.
@@ -304,7 +325,17 @@ mod tests {
         let size = of_class("workers.machineDeployments[name=\"gpu\"].replicas");
         assert_eq!(size[..2], ["pools.gpu.replicas", "pools.gpu.autoscale"]);
         assert_eq!(size.last().map(String::as_str), Some("pools"));
-        assert_eq!(of_field("HostedCluster", None, "metadata.labels[a.b]"), ["labels"]);
+        assert_eq!(
+            of_field("HostedCluster", None, "metadata.labels.a.b/c"),
+            ["labels.a.b/c", "labels"]
+        );
+        let of_label = of_field("NodePool", Some("pools.gpu"), "spec.nodeLabels.a.b/c");
+        let label = of_label
+            .iter()
+            .position(|one| one == "pools.gpu.nodeLabels.a.b/c")
+            .unwrap();
+        assert_eq!(of_label[label + 1], "pools.gpu.nodeLabels");
+        assert!(is_map(&of_label[label + 1]) && !is_map("network"));
         assert!(of_field("ConfigMap", None, "data").is_empty());
         assert!(of_field("HostedCluster", None, "<nil>").is_empty());
     }

@@ -10,7 +10,7 @@ use crate::diag::{Code, Diagnostic, Severity, Span};
 use crate::plan::Plan;
 use crate::plan::change::Block;
 use crate::report::plan_text::BlockText;
-use crate::resource::{ResourceId, UnitId};
+use crate::resource::{Digest, ResourceId, UnitId};
 
 /// Problems of the fleet files, which lie in `directory`.
 pub fn of_diagnostics(diagnostics: &[Diagnostic], directory: &str) -> Value {
@@ -42,8 +42,11 @@ pub fn of_plan(plan: &Plan, diagnostics: &[Diagnostic], directory: &str) -> Valu
     };
     results.extend(plan.refusals.iter().map(|refusal| {
         let objects: Vec<&ResourceId> = refusal.objects.iter().collect();
-        json!({"ruleId": format!("guard/{}", refusal.guard), "level": "error",
+        let rule = format!("guard/{}", refusal.guard);
+        let about: Vec<String> = objects.iter().map(ToString::to_string).collect();
+        json!({"ruleId": rule, "level": "error",
             "message": {"text": format!("{}. To lift: {}", refusal.message, refusal.lift)},
+            "partialFingerprints": fingerprint(&rule, about.iter().map(String::as_str)),
             "locations": [location(&objects)]})
     }));
     let mut stops: BTreeMap<&'static str, Vec<(&ResourceId, &Block)>> = BTreeMap::new();
@@ -62,6 +65,7 @@ pub fn of_plan(plan: &Plan, diagnostics: &[Diagnostic], directory: &str) -> Valu
         results.extend(stopped.into_iter().take(MOST).map(|(id, block)| {
             json!({"ruleId": rule, "level": "error",
                 "message": {"text": format!("{id}: {}", BlockText(block))},
+                "partialFingerprints": fingerprint(rule, [&*id.to_string()]),
                 "locations": [location(&[id])]})
         }));
     }
@@ -102,6 +106,12 @@ fn log(results: &[Value], rules: &[Value]) -> Value {
     })
 }
 
+/// By what a host knows a result again in another commit: what it is about, and never its line.
+fn fingerprint<'a>(rule: &'a str, about: impl IntoIterator<Item = &'a str>) -> Value {
+    let parts = [rule].into_iter().chain(about).map(str::as_bytes);
+    json!({"fleetwright/v1": Digest::of_parts(parts).to_string()})
+}
+
 fn rules(diagnostics: &[Diagnostic]) -> Vec<Value> {
     let codes: BTreeSet<Code> = diagnostics.iter().map(|one| one.code).collect();
     let rule = |code: Code| {
@@ -123,6 +133,8 @@ fn problem(one: &Diagnostic, directory: &str) -> Value {
     let hints = one.hints.iter().map(|hint| format!("\nHelp: {hint}"));
     let mut result = json!({"ruleId": one.code.id(), "level": level(one.severity),
         "message": {"text": format!("{}{}", one.message, hints.collect::<String>())}});
+    let file = one.span.as_ref().map_or("", |span| &span.file);
+    result["partialFingerprints"] = fingerprint(one.code.id(), [file, &one.message]);
     if let Some(span) = &one.span {
         result["locations"] = json!([{"physicalLocation": place(span, directory)}]);
     }
@@ -172,9 +184,22 @@ mod tests {
             start: 0,
             end: 1,
         });
-        let log = of_diagnostics(&[one], "./infra/fleet/");
+        let log = of_diagnostics(&[one.clone()], "./infra/fleet/");
         let result = &log["runs"][0]["results"][0];
         assert_eq!(result["ruleId"], Code::UnknownKey.id());
+        let first = &result["partialFingerprints"]["fleetwright/v1"];
+        one.span.as_mut().unwrap().line = 9;
+        let moved = of_diagnostics(&[one.clone()], "");
+        assert_eq!(
+            moved["runs"][0]["results"][0]["partialFingerprints"]["fleetwright/v1"],
+            *first
+        );
+        one.message = "no `y`".to_owned();
+        let other = of_diagnostics(&[one], "");
+        assert_ne!(
+            other["runs"][0]["results"][0]["partialFingerprints"]["fleetwright/v1"],
+            *first
+        );
         let place = &result["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "infra/fleet/clusters/a%20b.yaml");
         assert_eq!(place["region"], json!({"startLine": 3, "startColumn": 5}));

@@ -13,7 +13,7 @@ pub fn stop(plan: &Plan, unit: &UnitId) -> Option<&'static str> {
     let is_step = |change: &&Change| {
         change.unit == *unit
             && change.id.kind == "HostedCluster"
-            && change.fields.iter().any(|diff| diff.field == IMAGE)
+            && change.all_fields().any(|diff| diff.field == IMAGE)
             && !change.goes_ahead()
             && !change.follows()
     };

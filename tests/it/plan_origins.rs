@@ -415,3 +415,60 @@ fn what_clusters_of_machines_are_made_of_is_traced_through_patches_and_spread_po
     }
     assert_eq!(found.len(), 2, "{found:#?}");
 }
+
+#[test]
+fn an_entry_of_a_map_is_traced_to_its_own_line_and_to_no_other_entry_s() {
+    let place = committed();
+    let file = "clusters/prod.yaml";
+    let (bare, labelled) = (
+        "memory: {profile: memory, replicas: 6}",
+        "memory: {profile: memory, replicas: 6, nodeLabels: {tier: gold}}",
+    );
+    edit(&place, file, bare, labelled);
+    commit_as(&place, "Gold");
+    let said = typed(&of_base(&place, "git:HEAD~1"));
+    let at = line(&place, file, "tier: gold");
+    assert_eq!(
+        said,
+        [format!("search-memory .spec.nodeLabels.tier {file}:{at} \"Gold\"")]
+    );
+
+    // What is no longer said anywhere is said by no line: that of another label is none of it.
+    edit(&place, file, labelled, bare);
+    commit_as(&place, "No gold");
+    let plan = of_base(&place, "git:HEAD~1");
+    let changes = plan["changes"].as_array().expect("changes");
+    let fields = changes[0]["fields"].as_array().expect("fields");
+    assert_eq!(fields[0]["field"], ".spec.nodeLabels.tier");
+    assert_ne!(fields[0]["typed"]["file"], "profiles.yaml", "{}", fields[0]);
+}
+
+#[test]
+fn what_comes_with_another_environment_or_profile_is_traced_to_the_line_that_names_it() {
+    let place = committed();
+    let with = |environment: &str, profile: &str| {
+        let text = format!(
+            "kind: Cluster\nmetadata: {{name: shiny}}\nspec:\n  environment: {environment}\n  region: us-ashburn-1\n  \
+             compartment: nonprod\n  pools:\n    one:\n      profile: {profile}\n"
+        );
+        place.write("clusters/new.yaml", &text);
+    };
+    with("dev", "small");
+    commit_as(&place, "Add shiny");
+    with("stage", "small");
+    commit_as(&place, "Stage shiny");
+    let base = ["plan", "--against", "git:HEAD~1", "-o", "json"];
+    let plan: Value = serde_json::from_str(&place.run(&base).stdout).expect("a plan");
+    let said = typed(&plan);
+    let of_hosted: Vec<&String> = said.iter().filter(|one| one.starts_with("shiny .spec.")).collect();
+    assert!(of_hosted.len() > 1, "{plan:#}");
+    for one in of_hosted {
+        assert!(one.ends_with("clusters/new.yaml:4 \"Stage shiny\""), "{one}");
+    }
+
+    with("stage", "memory");
+    commit_as(&place, "More memory for shiny");
+    let said = typed(&of_base(&place, "git:HEAD~1"));
+    let memory = "shiny-one .spec.platform.oci.memoryInGBs clusters/new.yaml:9 \"More memory for shiny\"";
+    assert!(said.contains(&memory.to_owned()), "{said:#?}");
+}

@@ -35,14 +35,16 @@ fn a_plan_is_kept_signed_applied_once_and_refused_when_stale() {
     let public = std::fs::read_to_string(place.path().join("key.pub")).expect("a key");
     std::fs::write(place.path().join("signers"), format!("reviewer@example.com {public}")).expect("a file");
     let signed = ["apply", "seven.plan", "--require-signature", "signers"];
-    let refused = place.run(&args(&signed)).exits(1);
+    let refused = place.run(&args(&signed)).exits(3);
     assert!(
-        refused.stderr.contains("seven.plan.sig can't be read"),
+        refused
+            .stderr
+            .contains("seven.plan.sig is not there: nobody has signed the plan"),
         "{}",
         refused.stderr
     );
     keygen(&["-q", "-Y", "sign", "-n", "git", "-f", "key", "seven.plan"]);
-    let refused = place.run(&args(&signed)).exits(1);
+    let refused = place.run(&args(&signed)).exits(3);
     assert!(
         refused.stderr.contains("does not count as signed"),
         "{}",
@@ -52,7 +54,7 @@ fn a_plan_is_kept_signed_applied_once_and_refused_when_stale() {
     keygen(&["-q", "-Y", "sign", "-n", "fleetwright-plan", "-f", "key", "seven.plan"]);
     let whole = std::fs::read_to_string(place.path().join("seven.plan")).expect("it");
     std::fs::write(place.path().join("seven.plan"), format!("{whole} ")).expect("it");
-    place.run(&args(&signed)).exits(1);
+    place.run(&args(&signed)).exits(3);
     std::fs::write(place.path().join("seven.plan"), &whole).expect("it");
 
     // Applied without a question, once; the second time there is nothing left of it.

@@ -88,6 +88,60 @@ fn an_apply_that_waits_takes_one_step_after_the_other() {
 }
 
 #[test]
+fn a_pool_that_changes_now_and_with_the_upgrade_is_counted_shown_and_kept_whole() {
+    let place = Workplace::new(&[]);
+    place.run(&["init", "fleet"]).exits(0);
+    let run = |args: &[&str], code: i32| place.run(&[args, &SANDBOX].concat()).exits(code);
+    place.run(&["lock"]).exits(0);
+    run(&["apply", "--yes", "--wait=5m"], 0);
+    edit(&place, "fleet.yaml", "    version: 4.20.3\n", "    version: 4.20.4\n");
+    edit(
+        &place,
+        "pools.yaml",
+        "replicas: 2}",
+        "replicas: 2, nodeLabels: {tier: gold}}",
+    );
+
+    let plan = run(&["plan", "-o", "json"], 0).json();
+    let schema = place.run(&["schema", "output/plan.v1"]).exits(0).json();
+    assert_eq!(problems(&plan, &schema), Vec::<String>::new());
+    let changes = plan["changes"].as_array().expect("changes");
+    let pool = changes.iter().find(|change| change["object"]["kind"] == "NodePool");
+    let pool = pool.expect("a change of the pool");
+    assert_eq!(pool["waits"], json!([]));
+    assert_eq!(pool["fields"][0]["field"], ".spec.nodeLabels.tier");
+    assert_eq!(pool["later"]["field"], ".spec.release.image");
+    assert_eq!(pool["later"]["typed"]["file"], "fleet.yaml");
+    assert_eq!(pool["disruption"]["class"], "nodeReplacement");
+    assert_eq!(plan["disruption"]["nodes"]["max"], 2, "{}", plan["disruption"]);
+    let text = run(&["plan"], 0).stdout;
+    let later =
+        "      later, by itself; waits for the control plane to complete 4.20.4:\n      ~ .spec.release.image: ";
+    assert!(text.contains(later), "{text}");
+
+    let limits = "  limits:\n";
+    edit(&place, "fleet.yaml", limits, "  limits:\n    disruptedNodes: 1\n");
+    let refused = run(&["apply", "--yes"], 3).stdout;
+    assert!(refused.contains("refused (node-cap): "), "{refused}");
+    edit(&place, "fleet.yaml", "    disruptedNodes: 1\n", "");
+
+    // Kept, made, and there when its turn has come.
+    run(&["plan", "--out", "kept.plan"], 0);
+    let applied = run(&["apply", "kept.plan", "--wait=5m"], 0).stderr;
+    assert!(
+        applied.contains("updated NodePool clusters-first/first-general"),
+        "{applied}"
+    );
+    let again = run(&["apply", "kept.plan"], 0).stderr;
+    assert!(
+        again.contains("what it showed as later steps of upgrades (1) has its turn now"),
+        "{again}"
+    );
+    run(&["apply", "--yes", "--wait=5m"], 0);
+    run(&["plan", "--detailed-exitcode"], 0);
+}
+
+#[test]
 fn a_hop_is_judged_by_its_way_where_no_cluster_is_asked() {
     let place = committed();
     let before = "2: {controlPlane: 4.18.20}";

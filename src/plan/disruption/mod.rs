@@ -353,7 +353,7 @@ fn of_config(change: &Change, cluster: Option<&Cluster>, facts: Facts<'_>) -> Op
 fn of_fields(change: &Change, cluster: Option<&Cluster>, made: &BTreeSet<&ResourceId>, facts: Facts<'_>) -> Disruption {
     let mut disruption = Disruption::default();
     let mut rolls_pools = false;
-    for diff in &change.fields {
+    for diff in change.all_fields() {
         let effect = fields::effect(&change.id, diff);
         let class = match effect {
             Effect::Nothing => continue,

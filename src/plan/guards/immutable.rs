@@ -94,6 +94,9 @@ fn lift(change: &Change, fields: &[&str]) -> &'static str {
     } else if change.id.target == Target::Oci && change.fields.iter().any(|diff| diff.field == ".spec.peerId") {
         "a gateway is connected once, and for good: delete it by hand, and before it the routes that lead there; the next \
          run makes it anew, connects it and puts the routes back"
+    } else if change.id.target == Target::Oci && change.id.kind == "DnsRecords" {
+        "records of another zone are others: take `dns.zone` out and apply that, which takes the old ones away (type each \
+         service's `address` meanwhile), then name the other zone; until then their names lead nowhere"
     } else if change.id.target == Target::Oci {
         "put the old value back (`fleetwright explain` shows what sets it), or make a network of another name and move \
          the clusters there: what hangs on this one keeps it from being made anew"

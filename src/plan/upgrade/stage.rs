@@ -11,7 +11,7 @@ use super::path::{path, row};
 use super::{Course, IMAGE, PoolCourse};
 use crate::fleet::model::{Cluster, Fleet, Hosted, NodePool, Release};
 use crate::plan::DesiredUnit;
-use crate::plan::change::{Action, Block, Change, FieldDiff, Ownership, Payload, Precondition, Preview, Reason};
+use crate::plan::change::{Action, Block, Change, FieldDiff, Later, Ownership, Payload, Precondition, Preview, Reason};
 use crate::providers::{LiveObject, Observation, Observed};
 use crate::resource::{ManagementClusterName, Manifest, ResourceId, Stewardship, Target, UnitId};
 
@@ -52,6 +52,24 @@ pub struct HeldBack {
 }
 
 impl HeldBack {
+    /// What follows, of an object of which other things change now.
+    pub fn later(&self) -> Later {
+        Later {
+            field: self.field(),
+            after: self.waits.clone(),
+        }
+    }
+
+    fn field(&self) -> FieldDiff {
+        FieldDiff {
+            field: IMAGE.to_owned(),
+            before: Some(self.before.as_str().into()),
+            after: Some(self.after.as_str().into()),
+            owner: None,
+            replaces: false,
+        }
+    }
+
     /// What follows, as a change that waits.
     pub fn change(&self, recorded_on: &ManagementClusterName, live: &LiveObject) -> Change {
         Change {
@@ -61,13 +79,7 @@ impl HeldBack {
             api_version: self.manifest.api_version.clone(),
             action: Action::Update,
             reason: Reason::Changed,
-            fields: vec![FieldDiff {
-                field: IMAGE.to_owned(),
-                before: Some(self.before.as_str().into()),
-                after: Some(self.after.as_str().into()),
-                owner: None,
-                replaces: false,
-            }],
+            fields: vec![self.field()],
             preview: Preview::Predicted,
             blocks: vec![Block::Upgrade {
                 after: self.waits.clone(),
@@ -84,6 +96,7 @@ impl HeldBack {
             payload: Payload::none(),
             oci: None,
             unresolved: Vec::new(),
+            later: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::diag::Diagnostic;
 use crate::plan::Plan;
-use crate::plan::change::{Block, Change, Preview, Reason};
+use crate::plan::change::{Block, Change, FieldDiff, Preview, Reason};
 use crate::plan::origins::{SetBy, TakenOut, Typed};
 use crate::plan::preconditions::Met;
 use crate::report::plan_text::{BlockText, Totals};
@@ -88,6 +88,9 @@ pub struct ChangeReport {
     pub preview: &'static str,
     /// Field by field; of a secret only that it is there.
     pub fields: Vec<FieldReport>,
+    /// What an upgrade makes of the object after that, by itself once it has come so far; absent where that is all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub later: Option<LaterReport>,
     /// What keeps it from being made; empty when it goes ahead.
     pub waits: Vec<WaitReport>,
     /// Where an object that is new in its unit is typed, or else the unit, of an object that is new; of one that goes with its unit, the line that lets go of that.
@@ -165,6 +168,17 @@ pub struct TypedReport {
     /// The first line of that commit's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+}
+
+/// A field that follows in the steps of an upgrade.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LaterReport {
+    /// The field.
+    #[serde(flatten)]
+    pub field: FieldReport,
+    /// For what it waits.
+    pub waits: String,
 }
 
 /// Why a change waits.
@@ -313,6 +327,17 @@ fn typed(typed: &Typed) -> TypedReport {
     }
 }
 
+fn field(field: &FieldDiff, change: &Change, plan: &Plan) -> FieldReport {
+    FieldReport {
+        field: field.field.clone(),
+        before: field.before.clone(),
+        after: field.after.clone(),
+        manager: field.owner.as_ref().map(|owner| owner.manager.clone()),
+        time: field.owner.as_ref().and_then(|owner| owner.time.clone()),
+        typed: plan.origins.field(&change.id, &field.field).map(typed),
+    }
+}
+
 fn change(change: &Change, plan: &Plan) -> ChangeReport {
     ChangeReport {
         disruption: plan.forecast.changes.get(&change.id).map(disruption),
@@ -348,18 +373,11 @@ fn change(change: &Change, plan: &Plan) -> ChangeReport {
             Preview::Server => "server",
             Preview::Document => "document",
         },
-        fields: change
-            .fields
-            .iter()
-            .map(|field| FieldReport {
-                field: field.field.clone(),
-                before: field.before.clone(),
-                after: field.after.clone(),
-                manager: field.owner.as_ref().map(|owner| owner.manager.clone()),
-                time: field.owner.as_ref().and_then(|owner| owner.time.clone()),
-                typed: plan.origins.field(&change.id, &field.field).map(typed),
-            })
-            .collect(),
+        fields: change.fields.iter().map(|one| field(one, change, plan)).collect(),
+        later: change.later.as_deref().map(|later| LaterReport {
+            field: field(&later.field, change, plan),
+            waits: later.after.clone(),
+        }),
         waits: change
             .blocks
             .iter()

@@ -22,6 +22,9 @@ pub(super) fn write(out: &mut String, change: &Change, style: Style) -> fmt::Res
             Block::Unknown { reason } if change.action == Action::Create => {
                 writeln!(out, "what it needs is not known: {reason}")?;
             }
+            Block::Dependency { needs } if change.removes() => {
+                writeln!(out, "it goes after {needs}, which waits itself")?
+            }
             block => writeln!(out, "{}", BlockText(block))?,
         }
         let (what, rules) = match block {

@@ -13,7 +13,7 @@ use crate::resource::mark::{MANAGED_BY_LABEL, OWNER_ANNOTATION, OwnerMark};
 
 /// Longest value shown on one line, in characters.
 const LONGEST: usize = 100;
-/// The same of a member of a set, which is its own name.
+/// The same of a member of a set, which is its own name, and of lists and maps.
 const LONGEST_MEMBER: usize = 240;
 /// What is shown of a long value before the place where it differs.
 const BEFORE: usize = 30;
@@ -37,9 +37,19 @@ pub(super) fn write(
         let of_mark = mark.then(|| value.as_str().and_then(|text| OwnerMark::parse(text).ok()));
         match of_mark.flatten() {
             Some(mark) => format!("{} of fleet {}", mark.unit, mark.fleet),
-            None => cut(&value.to_string(), if is_member { LONGEST_MEMBER } else { LONGEST }),
+            None if is_member || !value.is_string() => cut(&value.to_string(), LONGEST_MEMBER),
+            None => cut(&value.to_string(), LONGEST),
         }
     };
+    if let Some((before, after)) = spread(field).filter(|_| !mark && !is_member) {
+        let (sign, tone) = match (&field.before, &field.after) {
+            (None, _) => ("+", Tone::Good),
+            (_, None) => ("-", Tone::Bad),
+            _ => ("~", Tone::Warn),
+        };
+        writeln!(out, "      {} {path}:{owner}", style.paint(tone, sign))?;
+        return lines(out, &before, &after, style);
+    }
     match (&field.before, &field.after) {
         (None, Some(after)) => {
             writeln!(
@@ -59,12 +69,6 @@ pub(super) fn write(
         }
         (Some(before), Some(after)) => {
             let sign = style.paint(Tone::Warn, "~");
-            if let (Value::String(before), Value::String(after)) = (before, after)
-                && (before.contains('\n') || after.contains('\n'))
-            {
-                writeln!(out, "      {sign} {path}:{owner}")?;
-                return lines(out, before, after, style);
-            }
             let is_long = |value: &Value| plain(value).chars().count() > LONGEST;
             if !mark && (is_long(before) || is_long(after)) {
                 let (before, after) = around(before, after);
@@ -91,6 +95,25 @@ fn owner(field: &FieldDiff, change: &Change) -> String {
         (None, Reason::Drifted) => "  by whom and when is not recorded".to_owned(),
         (None, _) => String::new(),
     }
+}
+
+/// Both values as lines, where one line would not hold them: texts of several lines, and long lists and maps.
+fn spread(field: &FieldDiff) -> Option<(String, String)> {
+    let values = [&field.before, &field.after];
+    let is_long = |value: &Value| match value {
+        Value::String(text) => text.trim_end().contains('\n'),
+        Value::Array(_) | Value::Object(_) => value.to_string().chars().count() > LONGEST_MEMBER,
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    };
+    if !values.into_iter().flatten().any(is_long) {
+        return None;
+    }
+    let [before, after] = values.map(|value| match value {
+        None => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => format!("{value:#}\n"),
+    });
+    Some((before, after))
 }
 
 /// The lines that differ, and two on either side.
@@ -241,13 +264,31 @@ mod tests {
             Some(json!([
                 taint("nvidia.com/gpu"),
                 taint("example.com/a-key-of-some-length"),
+                taint("example.com/another"),
+                taint("example.com/third"),
                 taint(last)
             ]))
         };
         let text = shown(".spec.taints", taints("a"), taints("b"));
-        let same = r#"edule","key":""#;
-        assert!(text.contains(&format!(r#"{same}a","value":"true"}}] → …"#)), "{text}");
-        assert!(text.ends_with(&format!(r#"{same}b","value":"true"}}]"#)), "{text}");
+        let told: Vec<&str> = text.lines().map(str::trim).collect();
+        assert_eq!(told[0], "~ .spec.taints:");
+        for line in [r#"-    "key": "a","#, r#"+    "key": "b","#] {
+            assert!(told.contains(&line), "{text}");
+        }
+        assert!(!text.contains("nvidia"), "{text}");
+    }
+
+    #[test]
+    fn what_is_new_and_long_is_shown_whole() {
+        let text = shown(".data.conf", None, Some(json!("[a]\nb = 1\n")));
+        let told: Vec<&str> = text.lines().map(str::trim).collect();
+        assert_eq!((told[0], &told[2..]), ("+ .data.conf:", &["+[a]", "+b = 1"][..]));
+        let hosts: Vec<String> = (0..20).map(|i| format!("host-{i}.example.com")).collect();
+        let text = shown(".spec.noProxy", Some(json!(hosts)), None);
+        assert!(
+            text.starts_with("- .spec.noProxy:\n") && text.contains("-  \"host-19.example.com\""),
+            "{text}"
+        );
     }
 
     #[test]

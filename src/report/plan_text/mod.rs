@@ -221,6 +221,12 @@ impl PlanText {
         if change.fields.iter().any(|field| is_mark(&field)) {
             writeln!(out, "      {} our labels and owner mark", style.paint(Tone::Good, "+"))?;
         }
+        if let Some(later) = &change.later {
+            let when = format!("later, by itself; waits for {}:", later.after);
+            writeln!(out, "      {}", style.paint(Tone::Faint, when))?;
+            let typed = plan.origins.field(&change.id, &later.field.field);
+            field::write(out, &later.field, change, typed, style)?;
+        }
         let is_oci = change.id.target == Target::Oci;
         // There the mark is no field: an update of nothing is one of our tags, which somebody took off.
         let has_lost_its_mark = change.action == Action::Update && is_oci && change.fields.is_empty();

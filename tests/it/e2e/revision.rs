@@ -71,6 +71,24 @@ fn an_older_commit_is_refused_and_a_revert_is_not() {
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(stage.get("backwards", "nodepool", "backwards-a")["spec"]["replicas"], 5);
 
+    // A commit of its own on top of the old state is no older one: what it takes back is said.
+    git.check_out(first);
+    stage.cluster(
+        "backwards",
+        &["a: {profile: general}", "b: {profile: general, replicas: 4}"],
+    );
+    git.commit(90);
+    let planned = stage.run(&["plan", "-o", "json"]).exits(0).json();
+    let warning =
+        format!("cluster backwards: last applied from {second}, which the revision at hand does not come after");
+    let warnings = planned["warnings"].as_array().expect("warnings");
+    assert!(
+        warnings.iter().any(|said| super::text(said).starts_with(&warning)),
+        "{warnings:?}"
+    );
+    let text = stage.run(&["plan"]).exits(0).stdout;
+    assert!(text.contains(&warning), "{text}");
+
     // The old state as a new commit is a step forward.
     git.check_out(second);
     stage.cluster(
