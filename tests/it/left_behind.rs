@@ -150,7 +150,7 @@ fn a_secret_that_a_refused_control_plane_still_uses_stays() {
         "limits: {deletes: 2, disruptedNodes: 2}",
     );
     let ran = place.run(&["plan", "--sandbox", "--cluster", "batch"]).exits(3);
-    let waits = "waits: needs HostedCluster clusters-batch/batch, which waits itself";
+    let waits = "waits: it goes after HostedCluster clusters-batch/batch, which waits itself";
     assert!(ran.stdout.contains(waits), "{}", ran.stdout);
     let ran = place.run(&["apply", "--sandbox", "--yes", "--keep-going", "--cluster", "batch"]);
     assert!(
