@@ -343,6 +343,7 @@ impl Applied {
                 time: 0,
             },
             newer: &BTreeMap::new(),
+            beside: &BTreeMap::new(),
             suspended: BTreeMap::new(),
             staged: &Staged::default(),
             contested: &BTreeMap::new(),

@@ -23,7 +23,7 @@ pub(super) fn write(out: &mut String, change: &Change, style: Style) -> fmt::Res
                 writeln!(out, "what it needs is not known: {reason}")?;
             }
             Block::Dependency { needs } if change.removes() => {
-                writeln!(out, "it goes after {needs}, which waits itself")?
+                writeln!(out, "it goes after {needs}, which waits itself")?;
             }
             block => writeln!(out, "{}", BlockText(block))?,
         }
