@@ -219,9 +219,6 @@ fn kind(kind: &str) -> Option<(String, &'static Table)> {
 /// `explain` names them; what the management cluster's document says begins with `managementCluster.`. `part` is what of the
 /// cluster the object is of: `pools.gpu`, `controlPlane`.
 pub fn of_field(kind: &str, part: Option<&str>, path: &str) -> Vec<String> {
-    let Some((patch, table)) = self::kind(kind) else {
-        return Vec::new();
-    };
     let prefix = |setting: &str| match part {
         Some(part) => format!("{part}.{setting}"),
         None => setting.to_owned(),
@@ -232,7 +229,7 @@ pub fn of_field(kind: &str, part: Option<&str>, path: &str) -> Vec<String> {
             return entry(setting, below).into_iter().chain([setting.to_owned()]).collect();
         }
     }
-    let Some(path) = path.strip_prefix("spec.") else {
+    let (Some((patch, table)), Some(path)) = (self::kind(kind), path.strip_prefix("spec.")) else {
         return Vec::new();
     };
     let mut settings = item(path);
@@ -329,6 +326,7 @@ mod tests {
             of_field("HostedCluster", None, "metadata.labels.a.b/c"),
             ["labels.a.b/c", "labels"]
         );
+        assert_eq!(of_field("Namespace", None, "metadata.labels.a"), ["labels.a", "labels"]);
         let of_label = of_field("NodePool", Some("pools.gpu"), "spec.nodeLabels.a.b/c");
         let label = of_label
             .iter()

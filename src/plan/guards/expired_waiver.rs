@@ -4,8 +4,8 @@ use super::{Facts, Guard, Refusal, ahead_by};
 use crate::plan::change::Change;
 use crate::resource::UnitId;
 
-/// Refuses all changes of a cluster that would have an error without a waiver, once that has ended. Whoever reads the files
-/// from then on has the error itself; a daemon may have read them weeks ago.
+/// Refuses all changes of a cluster that would have an error without a waiver, once that has ended, be the files read before
+/// that day or after it: no commit has changed them, and what others have there goes on. A rule that only warns needs none.
 pub(super) struct ExpiredWaiver;
 
 impl Guard for ExpiredWaiver {
