@@ -77,7 +77,7 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Git", requires = "git")]
     allow_rewritten: bool,
 
-    /// How often the fleet files are looked at
+    /// How often the fleet files are looked at; a little sooner, so that a commit is live by the end of it
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     poll: Duration,
 

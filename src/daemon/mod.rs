@@ -134,6 +134,8 @@ struct Daemon {
     is_kept: bool,
     /// What the source held when it was last looked at, in force or not.
     seen: Option<Revision>,
+    /// What was refused for what it is, and why; told again once what else stood in the way is over.
+    refused: Option<(Revision, String)>,
     held: Arc<Held>,
     recorded: BTreeSet<InventoryKey>,
     replica: Replica,
@@ -175,6 +177,7 @@ impl Daemon {
             reaches: Reaches::default(),
             is_kept: false,
             seen: None,
+            refused: None,
             held: Arc::default(),
             recorded: BTreeSet::new(),
             unseen: None,

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Looks are at least so far apart.
 const DISTANCE: Duration = Duration::from_secs(1);
+/// What is committed is to be live by the end of the pause: a tenth of it is left for that, or this where it is less.
+const ROOM: Duration = Duration::from_secs(5);
 /// However often looks have failed, another follows after this, or after the usual pause where that is longer.
 const LONGEST: Duration = Duration::from_secs(300);
 /// A webhook may come before the server shows what it tells of: looks that follow one which found nothing.
@@ -35,6 +37,8 @@ pub(super) struct Poll {
     asked: &'static [Duration],
     /// A look that has not ended; it may not see what was asked for meanwhile.
     under_way: Option<Meanwhile>,
+    /// When the latest look began.
+    begun: Duration,
 }
 
 /// What happened during a look.
@@ -54,6 +58,7 @@ impl Poll {
             failures: 0,
             asked: &[],
             under_way: None,
+            begun: Duration::ZERO,
         }
     }
 
@@ -68,8 +73,9 @@ impl Poll {
     }
 
     /// Notes that a look begins.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, now: Duration) {
         self.under_way = Some(Meanwhile::Nothing);
+        self.begun = now;
     }
 
     /// Asks for a look now, or after the one that is under way.
@@ -95,7 +101,14 @@ impl Poll {
         let meanwhile = self.under_way.take();
         self.last = Some(now);
         self.failures = if found == Found::Failed { self.failures + 1 } else { 0 };
-        self.next = now + self.pause();
+        self.next = match found {
+            Found::Failed => now + self.pause(),
+            // The pause is what a commit waits at most, however long a look takes.
+            Found::News | Found::Nothing => {
+                let every = self.every.saturating_sub(ROOM.min(self.every / 10));
+                (self.begun + every).max(now + DISTANCE.min(every))
+            }
+        };
         match (found, self.asked) {
             (Found::Nothing | Found::Failed, [pause, rest @ ..]) => {
                 self.next = self.next.min(now + *pause);
@@ -125,7 +138,7 @@ mod tests {
                 poll.ask(at(now));
             }
             if poll.is_due(at(now)) {
-                poll.begin();
+                poll.begin(at(now));
                 looks.push(now);
                 let found = if looks.len() == 3 { Found::News } else { Found::Nothing };
                 poll.looked(found, at(now));
@@ -136,10 +149,10 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_looked_for_at_once_and_twice_more_until_it_is_there() {
-        assert_eq!(looks(&mut Poll::new(at(100)), &[], 250), [0, 100, 200]);
+        assert_eq!(looks(&mut Poll::new(at(100)), &[], 250), [0, 95, 190]);
         assert_eq!(
             looks(&mut Poll::new(at(100)), &[7], 250),
-            [0, 7, 9, 109, 209],
+            [0, 7, 9, 104, 199],
             "news with the third"
         );
         let mut poll = Poll::new(at(1000));
@@ -150,15 +163,15 @@ mod tests {
     fn what_is_asked_for_during_a_look_is_looked_for_after_it() {
         for found in [Found::News, Found::Nothing] {
             let mut poll = Poll::new(at(3600));
-            poll.begin();
+            poll.begin(at(0));
             assert_eq!(poll.next(), None);
             poll.ask(at(1));
             assert!(!poll.is_due(at(50)), "one at a time");
             poll.looked(found, at(60));
             assert_eq!(poll.next(), Some(at(60) + DISTANCE));
-            poll.begin();
+            poll.begin(at(61));
             poll.looked(Found::News, at(62));
-            assert_eq!(poll.next(), Some(at(3662)), "and once");
+            assert_eq!(poll.next(), Some(at(3656)), "and once");
         }
     }
 
@@ -166,7 +179,7 @@ mod tests {
     fn after_failures_looks_are_farther_apart_until_one_succeeds_or_somebody_asks() {
         let mut poll = Poll::new(at(30));
         let pause = |poll: &mut Poll, found| {
-            poll.begin();
+            poll.begin(at(1000));
             poll.looked(found, at(1000));
             poll.next().map(|next| (next - at(1000)).as_secs())
         };
@@ -174,12 +187,23 @@ mod tests {
         assert_eq!(pauses.map(|_| pause(&mut poll, Found::Failed)), pauses);
         poll.ask(at(1000));
         assert_eq!(poll.next(), Some(at(1001)), "whoever asks is heard");
-        assert_eq!(pause(&mut poll, Found::News), Some(30));
+        assert_eq!(pause(&mut poll, Found::News), Some(27));
         assert_eq!(pause(&mut poll, Found::Failed), Some(30));
         let mut seldom = Poll::new(at(3600));
         for _ in 0..100 {
             assert_eq!(pause(&mut seldom, Found::Failed), Some(3600));
         }
+    }
+
+    #[test]
+    fn a_commit_waits_no_longer_than_the_pause_however_long_a_look_takes() {
+        let mut poll = Poll::new(at(20));
+        poll.begin(at(100));
+        poll.looked(Found::Nothing, at(110));
+        assert_eq!(poll.next(), Some(at(118)));
+        poll.begin(at(118));
+        poll.looked(Found::Nothing, at(150));
+        assert_eq!(poll.next(), Some(at(150) + DISTANCE), "and servers have a rest");
     }
 
     #[test]

@@ -252,9 +252,9 @@ impl Queue {
         slot.due = Some(next);
     }
 
-    /// How many units wait for their turn, and since when.
+    /// How many units wait for their turn, and since when. Those of others wait for nothing here.
     pub(super) fn standing(&self, now: Duration) -> Standing {
-        let waiting = self.slots.values().filter(|slot| !slot.under_way);
+        let waiting = self.slots.values().filter(|slot| !slot.under_way && !slot.parked);
         let due: Vec<Duration> = waiting.filter_map(|slot| slot.due.filter(|due| *due <= now)).collect();
         Standing {
             due: due.len(),
@@ -401,6 +401,15 @@ mod tests {
         assert_eq!(queue.standing(at(9)), standing);
         take(&mut queue, at(9), 9);
         assert_eq!((queue.standing(at(10)).due, queue.standing(at(10)).oldest), (0, None));
+    }
+
+    #[test]
+    fn what_others_look_at_waits_for_nothing_here() {
+        let mut queue = queue(&["a", "b"]);
+        queue.only(&BTreeSet::from([unit("a")]), at(0));
+        assert_eq!(queue.standing(at(9)).due, 1);
+        queue.only(&BTreeSet::new(), at(9));
+        assert_eq!((queue.standing(at(900)).due, queue.standing(at(900)).oldest), (0, None));
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Daemon {
     /// Begins to look whether the source holds something else than it did. A server may take its time, and nothing else waits
     /// for it.
     pub(super) fn begin_to_look(&mut self) {
-        self.poll.begin();
+        self.poll.begin(self.now());
         self.looks_begun += 1;
         let source = self.options.source.clone();
         let (seen, earlier) = (self.seen.clone(), self.in_force.clone());
@@ -70,6 +70,13 @@ impl Daemon {
             if is_in_force {
                 self.options.board.report().source_error = None;
                 self.desk.refused(None);
+            } else if let Some((_, error)) = self
+                .refused
+                .as_ref()
+                .filter(|(what, _)| Some(what) == self.seen.as_ref())
+            {
+                // It was refused for what it is; whatever stood in the way of a look since is over.
+                self.refuse(error);
             }
             if is_in_force && !self.is_kept {
                 self.keep_in_force().await;
@@ -84,7 +91,7 @@ impl Daemon {
         if let Err(error) = self.follows_what_was_told(&loaded).await {
             return self.refuse(&error);
         }
-        self.seen = Some(there);
+        self.seen = Some(there.clone());
         let scope = self.scope();
         let in_order = loaded.check_scope(&scope).map_err(|error| error.to_string());
         match in_order
@@ -92,7 +99,10 @@ impl Daemon {
             .and_then(|()| self.take(&loaded))
         {
             Ok(()) => self.bring_into_force(loaded).await,
-            Err(error) => self.refuse(&error),
+            Err(error) => {
+                self.refuse(&error);
+                self.refused = Some((there, error));
+            }
         }
     }
 

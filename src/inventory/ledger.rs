@@ -154,8 +154,11 @@ impl Ledger {
                 objects: BTreeSet::new(),
             };
             let deleted = self.deletes.entry(name.clone()).or_insert_with(first);
-            if is_another {
+            // What has grown is counted as a whole from now on: for a day nothing of it may be forgotten.
+            if is_another || matches!(by, Allowance::Objects(_)) {
                 deleted.at = now;
+            }
+            if is_another {
                 deleted.times = deleted.times.saturating_add(1);
             }
             deleted.objects.extend(objects.iter().cloned());
@@ -170,6 +173,19 @@ mod tests {
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
+    }
+
+    #[test]
+    fn what_has_grown_late_in_a_day_counts_for_a_day_from_then_on() {
+        let of = |name: &str, count: usize| {
+            let marks = (0..count).map(|i| mark(name, &i.to_string())).collect();
+            BTreeMap::from([(name.to_owned(), marks)])
+        };
+        let mut ledger = Ledger::default();
+        assert!(ledger.grant(&of("a", 1), Allowance::Objects(10), at(0)).is_empty());
+        assert!(ledger.grant(&of("a", 10), Allowance::Objects(10), at(23)).is_empty());
+        assert_eq!(ledger.grant(&of("b", 1), Allowance::Objects(10), at(25)), ["b"]);
+        assert!(ledger.grant(&of("b", 1), Allowance::Objects(10), at(47)).is_empty());
     }
 
     fn wanted(names: &[&str]) -> BTreeMap<String, u64> {

@@ -12,6 +12,8 @@ const ABANDONED: u32 = 20;
 #[derive(Clone, Debug, Default)]
 pub struct Sightings {
     seen: BTreeMap<String, Sighting>,
+    /// What was heard of them between two looks.
+    heard: BTreeMap<String, Sighting>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,9 +45,31 @@ impl Sightings {
         let mut before = std::mem::take(&mut self.seen);
         for record in records {
             let known = before.remove(&record.name).filter(|known| known.is_same(&record));
-            let since = known.map_or(now, |known| known.since);
+            let heard = self.heard.get(&record.name).filter(|heard| heard.is_same(&record));
+            let since = known.as_ref().or(heard).map_or(now, |known| known.since);
             self.seen.insert(record.name.clone(), Sighting { record, since });
         }
+        self.heard.retain(|name, _| self.seen.contains_key(name));
+    }
+
+    /// Takes in what is heard of a Lease, at the moment at which that came. It is only ever the date of what a list shows:
+    /// nothing is judged by what was heard alone.
+    pub fn hear(&mut self, record: Record, now: Duration) {
+        let known = self.heard.get(&record.name);
+        if !known.is_some_and(|known| known.is_same(&record)) {
+            self.heard.insert(record.name.clone(), Sighting { record, since: now });
+        }
+    }
+
+    /// When the next Lease of others is over, unless its holder is heard of before.
+    pub fn next_end(&self, me: &str, now: Duration) -> Option<Duration> {
+        let ends = self.seen.iter().filter_map(|(name, seen)| {
+            let heard = self.heard.get(name).filter(|heard| heard.since > seen.since);
+            let latest = heard.unwrap_or(seen);
+            let holder = latest.record.holder.as_deref()?;
+            (holder != me).then_some(latest.since + latest.record.duration)
+        });
+        ends.filter(|end| *end > now).min()
     }
 
     /// Takes in what a write of our own came to.
@@ -196,6 +220,27 @@ mod tests {
         touched.version = "9".to_owned();
         let there = seen(&[(lease("l", "other", "a"), 100), (touched, 112)]);
         assert!(matches!(turn(&there, 115), Turn::Take(record) if record.version == "9"));
+    }
+
+    #[test]
+    fn a_lease_is_over_its_own_length_after_it_was_heard_of_and_not_after_it_was_looked_at() {
+        let mut sightings = seen(&[(lease("l", "other", "a"), 100)]);
+        assert_eq!(sightings.next_end("me-1", at(101)), Some(at(115)));
+        assert_eq!(sightings.next_end("other", at(101)), None, "one's own");
+        sightings.hear(lease("l", "other", "b"), at(104));
+        assert_eq!(sightings.next_end("me-1", at(105)), Some(at(119)));
+        // The same once more, as a watch that begins anew tells it.
+        sightings.hear(lease("l", "other", "b"), at(106));
+        sightings.observe(vec![lease("l", "other", "b")], at(107));
+        assert!(matches!(turn(&sightings, 118), Turn::Wait { .. }));
+        assert!(matches!(turn(&sightings, 119), Turn::Take(_)));
+        assert_eq!(sightings.next_end("me-1", at(119)), None);
+        // What was heard is no sight: a list that shows another has the last word.
+        let mut ahead = seen(&[(lease("l", "other", "a"), 100)]);
+        ahead.hear(lease("l", "", "b"), at(101));
+        assert!(matches!(turn(&ahead, 102), Turn::Wait { .. }));
+        ahead.observe(vec![lease("l", "other", "c")], at(103));
+        assert!(matches!(turn(&ahead, 117), Turn::Wait { .. }));
     }
 
     #[test]

@@ -130,7 +130,7 @@ const OWN: &[(&str, &str, &[Verb], &[Verb])] = &[
         "coordination.k8s.io",
         "leases",
         &[],
-        &[Verb::List, Verb::Create, Verb::Update, Verb::Delete],
+        &[Verb::List, Verb::Watch, Verb::Create, Verb::Update, Verb::Delete],
     ),
     ("events.k8s.io", "events", &[], &[Verb::Create, Verb::Patch]),
     (sync::GROUP, "clustersyncs", &[Verb::List], KEEP),

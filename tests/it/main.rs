@@ -37,6 +37,7 @@ mod import;
 mod kept_plans;
 mod kube_faults;
 mod kube_inhabited;
+mod kube_lease;
 mod kube_provider;
 mod kube_retry;
 mod kube_support;

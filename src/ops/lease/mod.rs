@@ -1,23 +1,26 @@
 //! Holding Leases: what raises the fences within which a process writes, and divides units among several.
 //!
 //! Each round reads all Leases of the fleet on one management cluster, judges by them (see [`crate::lease`]), and makes,
-//! takes or renews its own. One that can't be renewed in time is lost: work is told to end, its fence has fallen by then, and
+//! takes or renews its own; between two it listens for what others write. One that can't be renewed in time is lost: work is told to end, its fence has fallen by then, and
 //! the next one is held under another name.
 //!
 //! Invariant: what is granted follows from a list that was read after the view which it shows was published.
 
 mod claims;
+mod ear;
 mod hand;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use self::claims::{Claim, Claims, Standing};
+use self::ear::Ear;
 pub use self::hand::{HandError, Hold, hold};
 use crate::lease::{Record, Sightings, Timing, Turn, View};
 use crate::providers::ProviderError;
@@ -66,6 +69,7 @@ pub struct Keeper {
     /// Which self it is: another one each time that a Lease was lost.
     self_number: u32,
     sightings: Sightings,
+    ear: Ear,
     held: Option<Held>,
     /// Whether work that is under way has to end before a view can be published.
     gives_up: bool,
@@ -117,6 +121,7 @@ impl Keeper {
             base,
             self_number: 0,
             sightings: Sightings::default(),
+            ear: Ear::default(),
             held: None,
             gives_up: false,
             began: Instant::now(),
@@ -138,19 +143,52 @@ impl Keeper {
             if next == Next::AtOnce {
                 continue;
             }
-            let pause = self.pause();
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = self.claims.ended(), if self.gives_up => {}
-                // One that is missed here is told with the next renewal.
-                () = self.claims.spoken() => {}
-                // What is written goes by the new connection from now on: that it leads to the Lease is to be seen at once.
-                Ok(()) = self.stores.changed() => {}
-                () = sleep(pause) => {}
+            if self.rest(&stop).await.is_break() {
+                break;
             }
         }
         self.release().await;
         self.claims.forget(&self.on);
+    }
+
+    /// Waits until there is something to look at; says whether it is told to stop.
+    async fn rest(&mut self, stop: &CancellationToken) -> ControlFlow<()> {
+        // Nobody writes beside the one who has all.
+        if self.part == Part::Whole && self.held.is_some() {
+            self.ear.close();
+        } else {
+            self.ear.listen(&self.store);
+        }
+        let next_look = Instant::now() + self.pause();
+        loop {
+            let next_end = self.sightings.next_end(&self.me(), self.began.elapsed());
+            let until = next_end.map_or(next_look, |end| next_look.min(self.began + end));
+            tokio::select! {
+                () = stop.cancelled() => return ControlFlow::Break(()),
+                () = self.claims.ended(), if self.gives_up => break,
+                // One that is missed here is told with the next renewal.
+                () = self.claims.spoken() => break,
+                // What is written goes by the new connection from now on: that it leads to the Lease is to be seen at once.
+                Ok(()) = self.stores.changed() => {
+                    self.ear.close();
+                    break;
+                }
+                heard = self.ear.hear() => match heard.record {
+                    Some(record) if record.holder.is_some() => {
+                        let before = self.sightings.get(&record.name).map(|before| before.view.clone());
+                        let is_news = before.as_ref() != Some(&record.view);
+                        self.sightings.hear(record, heard.at.saturating_duration_since(self.began));
+                        if is_news {
+                            break;
+                        }
+                    }
+                    // One is free.
+                    _ => break,
+                },
+                () = sleep_until(until) => break,
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     fn me(&self) -> String {

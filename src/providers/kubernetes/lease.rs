@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::KubernetesProvider;
-use super::http::{Answer, Call, escape};
+use super::http::{Answer, Call, HttpError, escape};
 use super::inventory::{INVENTORY_NAMESPACE, KubernetesStore, label_value, short};
 use super::status::Refusal;
 use super::write::manager_query;
@@ -25,6 +25,13 @@ const GROUP: &str = "coordination.k8s.io/v1";
 const VIEW: &str = "fleetwright.dev/view";
 /// The annotation with the digest of the request to look at everything of which a holder has done its share in that view.
 const LOOKED: &str = "fleetwright.dev/looked";
+
+/// A server ends a watch after so long.
+const LENGTH: Duration = Duration::from_secs(290);
+/// A server that says nothing for so long, although it sends bookmarks each minute, is not there any more.
+const SILENCE: Duration = Duration::from_secs(150);
+/// A line of a watch is one Lease.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// The Leases of one fleet on one API server.
 #[derive(Clone, Debug)]
@@ -77,11 +84,7 @@ impl LeaseStore {
     /// # Errors
     /// Where they can't be read, or one of them not be understood.
     pub async fn list(&self) -> Result<Vec<Record>, ProviderError> {
-        let selector = escape(&format!("{LEASE_LABEL}={}", label_value(&self.fleet)));
-        let answer = self.send(
-            Call::get(format!("{}?labelSelector={selector}", collection())),
-            "reading",
-        );
+        let answer = self.send(Call::get(format!("{}?{}", collection(), self.selector())), "reading");
         let answer = answer.await?;
         if !answer.is_success() {
             return Err(Refusal::of(&answer).into_transport("list", WHAT));
@@ -94,6 +97,40 @@ impl LeaseStore {
             .map(record)
             .collect::<Option<_>>()
             .ok_or_else(|| damaged("no Leases".to_owned()))
+    }
+
+    /// Tells of each as it is written, and of what there is at first, until the server ends it; none: one is gone. What gets
+    /// lost by the way is seen by the next [`LeaseStore::list`].
+    ///
+    /// # Errors
+    /// Where they can't be followed.
+    pub async fn follow(&self, tell: &(dyn Fn(Option<Record>) + Sync)) -> Result<(), ProviderError> {
+        let failed = |error: HttpError| error.during(format!("following {WHAT}"));
+        let call = Call::get(format!(
+            "{}?{}&watch=true&allowWatchBookmarks=true&timeoutSeconds={}",
+            collection(),
+            self.selector(),
+            LENGTH.as_secs()
+        ));
+        let lines = self.store.http.stream(&call).await.map_err(failed)?;
+        let mut lines = lines.map_err(|refusal| refusal.into_transport("watch", WHAT))?;
+        while let Some(line) = lines.next(SILENCE, LONGEST_LINE).await.map_err(failed)? {
+            let line: Value = serde_json::from_str(&line).map_err(|error| damaged(error.to_string()))?;
+            match line.get("type").and_then(Value::as_str) {
+                Some("ADDED" | "MODIFIED") => tell(line.get("object").and_then(record)),
+                Some("DELETED") => tell(None),
+                Some("BOOKMARK") => {}
+                _ => return Err(damaged("the server ended the watch with an error".to_owned())),
+            }
+        }
+        Ok(())
+    }
+
+    fn selector(&self) -> String {
+        format!(
+            "labelSelector={}",
+            escape(&format!("{LEASE_LABEL}={}", label_value(&self.fleet)))
+        )
     }
 
     /// Makes one; none where there is one by now.

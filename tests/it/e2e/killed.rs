@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::lease::{Replica, STANDBY, draw, holder, wish};
+use super::lease::{Replica, STANDBY, draw, holder, lease, wish};
 use super::wait::{pass, until};
 use super::{Stage, list, text};
 
@@ -52,6 +52,7 @@ fn whoever_works_is_killed_again_and_again_and_nothing_is_made_or_changed_twice(
     let begun = have(2);
     let mut uids = stage.uids("killed");
     let (rounds, mut seed) = (kills(), 7);
+    let mut took = Vec::new();
     for round in 0..rounds {
         let working = until("one of them works", || {
             let holder = holder(&stage);
@@ -66,8 +67,11 @@ fn whoever_works_is_killed_again_and_again_and_nothing_is_made_or_changed_twice(
         // Anywhere from before the commit is seen until after all of it is applied.
         pass(draw(&mut seed, 1500));
         let name = replicas[working].name;
+        let killed = jiff::Timestamp::now();
         replicas[working].signal("-KILL");
         replicas[1 - working].says(&["Leads"]);
+        let (_, acquired, _) = lease(&stage).expect("a lease");
+        took.push(acquired.duration_since(killed).as_millis());
         replicas[working] = Replica::start(&stage, name, &STANDBY);
         let now = have(100 + round);
         // Each commit changes a pool once: a second change would be of one who did not know of the first.
@@ -91,6 +95,11 @@ fn whoever_works_is_killed_again_and_again_and_nothing_is_made_or_changed_twice(
         }
         uids = now;
     }
+    took.sort_unstable();
+    let (half, most) = (took[took.len() / 2], took[took.len() - 1]);
+    println!(
+        "from a kill to the next holder of a Lease of 1 s: {half} ms in half of {rounds} kills, {most} ms at most"
+    );
     replicas.into_iter().for_each(Replica::ends);
     stage.is_settled();
     assert_eq!(holder(&stage), "", "released");

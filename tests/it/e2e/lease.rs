@@ -196,7 +196,7 @@ fn one_who_was_stopped_past_its_lease_wakes_and_changes_nothing() {
 }
 
 /// The fleet's Lease: who holds it, since when and when that was last renewed.
-fn lease(stage: &Stage) -> Option<(String, jiff::Timestamp, jiff::Timestamp)> {
+pub(super) fn lease(stage: &Stage) -> Option<(String, jiff::Timestamp, jiff::Timestamp)> {
     let label = format!("fleetwright.dev/lease={}", stage.uid());
     let leases = stage.login.get(&["leases", "-n", "fleetwright-system", "-l", &label]);
     let spec = list(&leases["items"]).first()?["spec"].clone();
@@ -226,8 +226,8 @@ fn the_next_takes_over_once_the_lease_is_over_and_no_sooner() {
         took >= jiff::SignedDuration::from_secs(LEASE),
         "while it was held still: {took}"
     );
-    // A look or two of the one who stands by, and room for a busy machine.
-    assert!(took <= jiff::SignedDuration::from_secs(3 * LEASE), "{took}");
+    // Room for a busy machine: that it needs no look more is shown by `kube_lease`, and how long it takes by `killed`.
+    assert!(took <= jiff::SignedDuration::from_secs(2 * LEASE), "{took}");
     second.ends();
 }
 

@@ -288,7 +288,8 @@ fn telling(lacking: &mut Lacking) {
 
 /// Followed kinds are told one by one: one user stands for all who lack a watch.
 fn following(lacking: &mut Lacking) {
-    let watches = lacking.take(|right| right.verb == "watch");
+    // Leases are followed by those who share: see below.
+    let watches = lacking.take(|right| right.verb == "watch" && right.resource != "leases");
     let others: Vec<&Right> = lacking.rights.iter().filter(|right| right.verb != "watch").collect();
     let login = &lacking.stage.login;
     create(login, &bound("lacking-watches", &others), &[]);
@@ -316,6 +317,15 @@ fn following(lacking: &mut Lacking) {
 
 /// Each time a little further: what was deleted stays so.
 fn ending(lacking: &mut Lacking) {
+    for without in lacking.take(|right| right.is("leases", "watch")) {
+        let mut daemon = acting(&mut lacking.stage, &without.kubeconfig, |stage| {
+            Daemon::start(stage, &["--verbose", "--replicas", "sharded", "--lease-duration", "1s"])
+        });
+        // Nobody is heard, and all goes on by regular looks.
+        daemon.says(&["a watch ended", "no right to watch"]);
+        daemon.says(&["looked at", "cluster lacking"]);
+        daemon.ends();
+    }
     for without in lacking.take(|right| right.is("leases", "delete")) {
         let mut daemon = acting(&mut lacking.stage, &without.kubeconfig, |stage| {
             Daemon::start(stage, &["--replicas", "sharded", "--lease-duration", "1s"])

@@ -64,7 +64,33 @@ fn while_a_repository_on_disk_is_away_what_is_in_force_stays_and_then_the_newest
     rename(&away, &there).expect("to be moved back");
     daemon.says(&["in force", &second.to_string()]);
     has_replicas(&stage, "unmounted-a", 7);
-    assert!(daemon.status()["sourceError"].is_null());
+
+    // What is wrong with a commit is told again once the server is back, and not that it was away.
+    let wrong = |daemon: &Daemon| {
+        until("what is wrong with the commit is told", || {
+            let said = daemon.status()["sourceError"].as_str().unwrap_or_default().to_owned();
+            said.contains("errors, the first of them").then_some(())
+        });
+    };
+    let file = stage.place.fleet().join("clusters/wrong.yaml");
+    std::fs::write(&file, "kind: Nonsense\n").expect("a file");
+    commit(&stage, "wrong");
+    push_to(&stage, &there);
+    wrong(&daemon);
+    rename(&there, &away).expect("to be moved");
+    until("that it is away is told", || {
+        let said = daemon.status()["sourceError"].as_str().unwrap_or_default().to_owned();
+        said.contains("there is no repository at").then_some(())
+    });
+    rename(&away, &there).expect("to be moved back");
+    wrong(&daemon);
+    std::fs::remove_file(file).expect("to be removed");
+    let third = commit(&stage, "third");
+    push_to(&stage, &there);
+    daemon.says(&["in force", &third.to_string()]);
+    until("nothing is wrong any more", || {
+        daemon.status()["sourceError"].is_null().then_some(())
+    });
     assert!(measures(&daemon, "fleetwright_source_refused 0"));
     daemon.ends();
 }
