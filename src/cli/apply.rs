@@ -319,7 +319,7 @@ async fn work(
     (options, interrupted): (Options, &AtomicBool),
     printer: &Printer,
 ) -> anyhow::Result<Outcome> {
-    ops::grant(loaded, planned).await?;
+    ops::grant(loaded, planned, false).await?;
     let progress = Progress::new(printer);
     let work = ops::apply(loaded, planned, options, &progress, interrupted);
     tokio::pin!(work);

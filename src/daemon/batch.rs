@@ -132,7 +132,7 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
     let mut held_next = leave_drift(work, &mut planned)?;
     held_next.extend(recalled);
     if work.applies {
-        ops::grant(&work.loaded, &mut planned).await?;
+        ops::grant(&work.loaded, &mut planned, true).await?;
     }
     work.telemetry.planned(&work.loaded.revised.revision, units);
     let states = determine_states(&planned.plan, units);
@@ -161,7 +161,8 @@ pub(super) async fn run(work: &Work, units: &BTreeSet<UnitId>) -> Result<Done, B
             } else {
                 End::Failed
             };
-            let error = unreached.or_else(|| failures.get(&unit).cloned());
+            let uncounted = || planned.uncounted.get(&unit).cloned();
+            let error = unreached.or_else(uncounted).or_else(|| failures.get(&unit).cloned());
             let end = match (&error, next_step(&state)) {
                 (Some(_), _) => end,
                 (None, Step::Apply) if !work.applies => End::Soon(Duration::ZERO),

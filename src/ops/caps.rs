@@ -50,26 +50,58 @@ enum Mode {
 /// Refuses what the ledgers would not grant now; enters nothing.
 ///
 /// # Errors
-/// Where a ledger can't be read.
-pub(super) async fn foresee(loaded: &LoadedFleet, planned: &mut Planned) -> Result<(), CapError> {
-    settle_deletes(loaded, planned, Mode::Look).await?;
-    settle_nodes(loaded, planned, Mode::Look).await
+/// Where a ledger can't be read; with `even_in_part` what it was asked for is refused, and [`Planned::uncounted`] says why.
+pub(super) async fn foresee(loaded: &LoadedFleet, planned: &mut Planned, even_in_part: bool) -> Result<(), CapError> {
+    settle(loaded, planned, Mode::Look, even_in_part).await
 }
 
 /// Has the deletes of a plan and what disrupts nodes granted by the ledger of the control plane that records it; what is not
 /// is refused.
 ///
 /// # Errors
-/// Where a ledger can't be read or stored.
-pub async fn grant(loaded: &LoadedFleet, planned: &mut Planned) -> Result<(), CapError> {
-    settle_deletes(loaded, planned, Mode::Enter).await?;
-    settle_nodes(loaded, planned, Mode::Enter).await
+/// Where a ledger can't be read or stored; with `even_in_part` what it was asked for is refused, and [`Planned::uncounted`]
+/// says why.
+pub async fn grant(loaded: &LoadedFleet, planned: &mut Planned, even_in_part: bool) -> Result<(), CapError> {
+    settle(loaded, planned, Mode::Enter, even_in_part).await
 }
 
+async fn settle(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode, even_in_part: bool) -> Result<(), CapError> {
+    let failing = [
+        settle_deletes(loaded, planned, mode).await?,
+        settle_nodes(loaded, planned, mode).await?,
+    ];
+    for (name, source, objects) in failing.into_iter().flatten() {
+        if !even_in_part {
+            return Err(CapError::Ledger { name, source });
+        }
+        let error = chain(&CapError::Ledger { name, source });
+        let changes = planned.plan.changes.iter();
+        let units = changes
+            .filter(|change| objects.contains(&change.id))
+            .map(|change| &change.unit);
+        let units: Vec<_> = units.map(|unit| (unit.clone(), error.clone())).collect();
+        planned.uncounted.extend(units);
+    }
+    Ok(())
+}
+
+/// What else is to be said of what is refused where ledgers can't be used.
+fn unusable(failing: &Failing) -> String {
+    let names: Vec<&str> = failing.iter().map(|(name, ..)| name.as_str()).collect();
+    match names[..] {
+        [] => String::new(),
+        _ => format!("; the ledger on {} can't be used, and grants nothing", names.join(", ")),
+    }
+}
+
+/// Ledgers that could not be used, and what they were asked for.
+type Failing = Vec<(ManagementClusterName, ProviderError, BTreeSet<ResourceId>)>;
+
 /// Refuses what disrupts nodes beyond what a day may take. Without a cap nothing is counted.
-async fn settle_nodes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<(), CapError> {
+async fn settle_nodes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<Failing, CapError> {
+    let mut failing = Vec::new();
     let Some(cap) = loaded.fleet.limits.disrupted_nodes else {
-        return Ok(());
+        return Ok(failing);
     };
     let all = nodes_of(&loaded.fleet);
     let mut wanted: BTreeMap<ManagementClusterName, BTreeMap<String, u64>> = BTreeMap::new();
@@ -91,25 +123,30 @@ async fn settle_nodes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -
         let grant = |ledger: &mut Ledger, on: &ManagementClusterName, wanted: &BTreeMap<String, u64>| {
             ledger.grant_nodes(wanted, share(loaded, allowance, on), jiff::Timestamp::now())
         };
-        let refused = ask(loaded, planned, (&name, &wanted), mode, grant).await?;
+        let (refused, failed) = ask(loaded, planned, (&name, &wanted), mode, grant).await;
         let sizes = refused.iter().filter_map(|change| wanted.get(change)).copied();
         lift = lift.max(
             sizes
                 .max()
                 .and_then(|nodes| too_large(loaded, (allowance, nodes), &name)),
         );
-        objects.extend(refused.iter().filter_map(|name| named.get(name).cloned()));
+        let these: Vec<_> = refused.iter().filter_map(|name| named.get(name).cloned()).collect();
+        if let Some(error) = failed {
+            failing.push((name, error, these.iter().cloned().collect()));
+        }
+        objects.extend(these);
     }
     if objects.is_empty() {
-        return Ok(());
+        return Ok(failing);
     }
     objects.sort();
     planned.plan.refuse(Refusal {
         guard: NODES,
         message: format!(
-            "within 24 hours the fleet disrupts no more nodes than its cap, {}, and for these too few of them are left{}",
+            "within 24 hours the fleet disrupts no more nodes than its cap, {}, and for these too few of them are left{}{}",
             node_cap::words(cap, all),
-            shared_out(loaded)
+            shared_out(loaded),
+            unusable(&failing)
         ),
         lift: match lift {
             Some((needed, nodes)) => format!(
@@ -122,7 +159,7 @@ async fn settle_nodes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -
         },
         objects,
     })?;
-    Ok(())
+    Ok(failing)
 }
 
 /// What a change counts as: the same change once, however often it is tried.
@@ -136,7 +173,7 @@ fn object(change: &Change) -> String {
     format!("{} on {}", change.id, change.id.target)
 }
 
-async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<(), CapError> {
+async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode) -> Result<Failing, CapError> {
     let mut wanted: BTreeMap<ManagementClusterName, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for change in planned.plan.changes.iter().filter(|change| deletes(change)) {
         let uid = change.precondition.as_ref().map_or("", |known| &known.uid);
@@ -156,25 +193,33 @@ async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode)
         Cap::Percent(p) => Allowance::Objects(recorded(on) * u64::from(p) / 100),
     };
     let mut refused = BTreeSet::new();
+    let mut failed = BTreeMap::new();
     for (name, wanted) in wanted {
         let grant = |ledger: &mut Ledger, on: &ManagementClusterName, wanted: &BTreeMap<String, BTreeSet<String>>| {
             ledger.grant(wanted, allowance(on), jiff::Timestamp::now())
         };
-        let not = ask(loaded, planned, (&name, &wanted), mode, grant).await?;
+        let (not, error) = ask(loaded, planned, (&name, &wanted), mode, grant).await;
         refused.extend(not.into_iter().map(|counted| (name.clone(), counted)));
+        if let Some(error) = error {
+            failed.insert(name, error);
+        }
     }
     if refused.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let is_refused =
         |change: &&Change| deletes(change) && refused.contains(&(change.recorded_on.clone(), counted(loaded, change)));
-    let mut objects: Vec<_> = planned
-        .plan
-        .changes
-        .iter()
-        .filter(is_refused)
-        .map(|change| change.id.clone())
-        .collect();
+    let refused: Vec<&Change> = planned.plan.changes.iter().filter(is_refused).collect();
+    let of = |name: &ManagementClusterName| {
+        let changes = refused.iter().filter(|change| change.recorded_on == *name);
+        changes.map(|change| change.id.clone()).collect()
+    };
+    let failing = failed.into_iter().map(|(name, error)| {
+        let objects = of(&name);
+        (name, error, objects)
+    });
+    let failing: Failing = failing.collect();
+    let mut objects: Vec<_> = refused.iter().map(|change| change.id.clone()).collect();
     objects.sort();
     let cap = match loaded.fleet.limits.deletes {
         Cap::Count(n) => n.to_string(),
@@ -183,13 +228,14 @@ async fn settle_deletes(loaded: &LoadedFleet, planned: &mut Planned, mode: Mode)
     planned.plan.refuse(Refusal {
         guard: DELETES,
         message: format!(
-            "within 24 hours the fleet deletes no more than its cap, {cap}, and for these too little of it is left{}",
-            shared_out(loaded)
+            "within 24 hours the fleet deletes no more than its cap, {cap}, and for these too little of it is left{}{}",
+            shared_out(loaded),
+            unusable(&failing)
         ),
         lift: "raise limits.deletes in the Fleet document for this commit, or wait until a day has passed".to_owned(),
         objects,
     })?;
-    Ok(())
+    Ok(failing)
 }
 
 fn deletes(change: &Change) -> bool {
@@ -250,14 +296,15 @@ fn smallest_cap(nodes: u64, count: u64, place: u64) -> u64 {
 }
 
 /// Gives what the ledgers refuse. That of the management cluster is asked first; for what it has no room for, those of the
-/// others that this run reaches: their shares are of the same cap.
+/// others that this run reaches: their shares are of the same cap. Where its own can't be used, all is refused, and it is said
+/// why: what another would grant, it may have granted itself.
 async fn ask<T: Clone>(
     loaded: &LoadedFleet,
     planned: &Planned,
     (own, wanted): (&ManagementClusterName, &BTreeMap<String, T>),
     mode: Mode,
     grant: impl Fn(&mut Ledger, &ManagementClusterName, &BTreeMap<String, T>) -> Vec<String>,
-) -> Result<Vec<String>, CapError> {
+) -> (Vec<String>, Option<ProviderError>) {
     let mut open = wanted.clone();
     let others = planned.stores.keys().filter(|name| *name != own);
     for on in std::iter::once(own).chain(others) {
@@ -265,10 +312,7 @@ async fn ask<T: Clone>(
         match asked {
             Ok(Some(refused)) => open.retain(|name, _| refused.contains(name)),
             Ok(None) => {}
-            Err(source) if on == own => {
-                let name = own.clone();
-                return Err(CapError::Ledger { name, source });
-            }
+            Err(error) if on == own => return (open.into_keys().collect(), Some(error)),
             // It grants nothing.
             Err(error) => {
                 let error = chain(&error);
@@ -279,7 +323,7 @@ async fn ask<T: Clone>(
             break;
         }
     }
-    Ok(open.into_keys().collect())
+    (open.into_keys().collect(), None)
 }
 
 /// Gives what one ledger refuses; none where it could not be asked, so that nothing was granted.

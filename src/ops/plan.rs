@@ -105,6 +105,9 @@ pub struct Planned {
     pub away: BTreeSet<ManagementClusterName>,
     /// Units in scope that were left alone for that, and why.
     pub unreached: BTreeMap<UnitId, String>,
+    /// Units of which something is refused since the ledger that counts it can't be used, and why; only where a plan of the
+    /// rest was asked for.
+    pub uncounted: BTreeMap<UnitId, String>,
     /// What the servers would refuse of it, in the places that it comes from; the plan's refusals cover it.
     pub inadmissible: Vec<Diagnostic>,
     /// Rules of `ignore` that are about nothing.
@@ -131,6 +134,7 @@ impl Planned {
             syncs: seen.syncs,
             away: seen.away.keys().cloned().collect(),
             unreached,
+            uncounted: BTreeMap::new(),
             inadmissible: admission::diagnostics(loaded, bad),
             idle: Vec::new(),
         })
@@ -246,7 +250,7 @@ pub async fn plan(loaded: &LoadedFleet, options: &PlanOptions) -> Result<Planned
     let mut planned = Planned::of(plan, seen, (loaded, &options.scope), &bad)?;
     planned.idle = ignore::idle(loaded, &planned.plan, &options.scope, &options.against);
     if let Against::Live(_) = &options.against {
-        caps::foresee(loaded, &mut planned).await?;
+        caps::foresee(loaded, &mut planned, options.scope.even_in_part).await?;
     }
     Ok(planned)
 }

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use fleetwright::resource::Digest;
+
+use super::daemon::{Daemon, commit};
 use super::lease::Replica;
 use super::wait::until;
 use super::{Stage, document, list};
@@ -72,4 +75,59 @@ fn five_daemons_and_a_commit_that_removes_fifty_clusters_delete_no_more_than_the
     for replica in replicas {
         replica.ends();
     }
+}
+
+#[test]
+fn a_ledger_that_cannot_be_used_holds_back_what_it_counts_and_nothing_else() {
+    let Some(stage) = Stage::of("uncounted", "", &["uncounted", "uncounted-b"]) else {
+        return;
+    };
+    let pool = |name: &str, replicas: u32| format!("{name}: {{profile: general, replicas: {replicas}}}");
+    for cluster in ["uncounted", "uncounted-b"] {
+        stage.cluster(cluster, &[&pool("a", 2), &pool("b", 2)]);
+    }
+    commit(&stage, "first");
+    let url = format!("file://{}", stage.place.fleet().display());
+    let daemon = Daemon::start(&stage, &["--git", &url]);
+    let unit = |daemon: &Daemon, name: &str| daemon.status()["units"][format!("cluster {name}")].clone();
+    until("both are in sync", || {
+        let is_in_sync = |name: &&str| unit(&daemon, name)["state"] == "inSync";
+        ["uncounted", "uncounted-b"].iter().all(is_in_sync).then_some(())
+    });
+
+    let uid = Digest::of(stage.uid().as_bytes()).to_hex();
+    let ledger = format!("deletes-{}", &uid[..20]);
+    let there = ["-n", "fleetwright-system"];
+    let nonsense = ["create", "configmap", &ledger, "--from-literal=is=nonsense"];
+    stage.login.kubectl(&[&nonsense[..], &there].concat());
+    // One commit, and so one look: something goes in one of them.
+    stage.cluster("uncounted", &[&pool("a", 5)]);
+    stage.cluster("uncounted-b", &[&pool("a", 7), &pool("b", 2)]);
+    commit(&stage, "second");
+    until("what does not go is made in both", || {
+        let pools = [("uncounted", 5), ("uncounted-b", 7)];
+        let have = |(cluster, replicas): &(&str, u32)| {
+            stage.get(cluster, "nodepool", &format!("{cluster}-a"))["spec"]["replicas"] == *replicas
+        };
+        (pools.iter().all(have) && unit(&daemon, "uncounted-b")["state"] == "inSync").then_some(())
+    });
+    let said = until("it is said why the delete waits", || {
+        let said = unit(&daemon, "uncounted");
+        said["error"].is_string().then_some(said)
+    });
+    assert!(
+        said["error"]
+            .to_string()
+            .contains("the ledger of deletes on m can't be used"),
+        "{said}"
+    );
+    assert!(unit(&daemon, "uncounted-b")["error"].is_null());
+    stage.kubectl("uncounted", &["get", "nodepool", "uncounted-b"]);
+
+    stage
+        .login
+        .kubectl(&[&["delete", "configmap", &ledger][..], &there].concat());
+    let gone = ["wait", "nodepool", "uncounted-b", "--for=delete", "--timeout=120s"];
+    stage.kubectl("uncounted", &gone);
+    daemon.ends();
 }

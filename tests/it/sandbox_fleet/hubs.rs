@@ -77,7 +77,9 @@ async fn converges(world: &World, hub: &str) {
 /// Looks and does what is granted, as a daemon for one management cluster does; gives what is deleted and what is refused.
 async fn a_round(world: &World, hub: &str) -> (usize, bool) {
     let mut planned = plan(world, hub).await;
-    ops::grant(&world.loaded, &mut planned).await.expect("the ledgers");
+    ops::grant(&world.loaded, &mut planned, false)
+        .await
+        .expect("the ledgers");
     let refused = planned
         .plan
         .refusals
